@@ -1,0 +1,29 @@
+PYTHON ?= python3
+OUT ?= results/quickstart
+BIN := .venv/bin
+
+.PHONY: quickstart test test-slow bench lint clean
+
+quickstart: .venv/ready
+	$(BIN)/kbsc run sims/quickstart.yaml --out $(OUT)
+
+test: .venv/ready
+	$(BIN)/python -m pytest
+
+test-slow: .venv/ready
+	$(BIN)/python -m pytest -m slow
+
+bench: .venv/ready
+	$(BIN)/python sims/bench.py
+
+lint: .venv/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+.venv/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	touch $@
+
+clean:
+	rm -rf .venv build dist *.egg-info

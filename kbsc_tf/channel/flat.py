@@ -1,0 +1,124 @@
+"""AWGN and flat fading on Sionna's channels, with perfect or no channel knowledge."""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+from sionna.phy import config as sionna_config
+from sionna.phy.channel import AWGN, FlatFadingChannel, GenerateFlatFadingChannel
+
+from kbsc_tf.channel.units import snr_db_to_no
+
+
+class Received(NamedTuple):
+    """What the receiver has after equalisation: E[symbols | s, h] = gain * s.
+
+    Attributes
+    ----------
+    symbols : [B, n], tf.complex64
+        Equalised symbols. Divide by ``gain`` before demapping to bits.
+    no_eff : [B, n], tf.float32
+        Noise power, linear, per complex dimension, of ``symbols / gain``: N0/|h|^2 with channel knowledge, N0 without.
+    gain : [B, n], tf.float32
+        Bias of the equaliser: 1 for ``zf``, |h|^2 / (|h|^2 + N0) for ``mmse``; 1 where nothing is known or equalised.
+    """
+
+    symbols: tf.Tensor
+    no_eff: tf.Tensor
+    gain: tf.Tensor
+
+
+class FlatChannel:
+    """Send symbols over AWGN or fast/block flat fading.
+
+    s [B, n] ─► h ⊙ s + w ─► equalise ─► ŝ [B, n], no_eff [B, n], gain [B, n]
+
+    SNR is Es/N0 at the receiver: Es = 1 per complex symbol, E|h|^2 = 1, w ~ CN(0, N0). Stateless and
+    differentiable with respect to the symbols; runs in eager, graph and XLA mode. Random numbers come from
+    ``sionna.phy.config``: see `seed_noise`.
+
+    Parameters
+    ----------
+    fading : {"none", "rayleigh", "rician"}
+        Rayleigh: h ~ CN(0, 1). Rician: h = sqrt(K/(K+1)) + sqrt(1/(K+1)) CN(0, 1).
+    coherence : {"fast", "block"}
+        ``fast``: a new h for every symbol (ideal interleaving); ``block``: one h per feature.
+    csi : {"perfect", "none"}
+        Whether the receiver knows h.
+    equaliser : {"none", "zf", "mmse"}
+        ``zf``: y/h. ``mmse``: h* y / (|h|^2 + N0), the estimate of least mean squared error for a unit-power symbol
+        (biased, see `Received.gain`). Both need ``csi="perfect"``; without fading nothing is equalised.
+    rician_k_db : float
+        Rician K factor in dB.
+    real_gain : bool
+        Multiply by |h| instead of h, as the original KBSC code does (no phase rotation to undo).
+
+    Notes
+    -----
+    D. Tse and P. Viswanath, Fundamentals of Wireless Communication, 2005, sections 2.4 and 3.1.
+    """
+
+    def __init__(
+        self,
+        fading: str = "none",
+        coherence: str = "fast",
+        csi: str = "perfect",
+        equaliser: str = "mmse",
+        rician_k_db: float = 6.0,
+        real_gain: bool = False,
+    ) -> None:
+        for name, value, allowed in (
+            ("fading", fading, ("none", "rayleigh", "rician")),
+            ("coherence", coherence, ("fast", "block")),
+            ("csi", csi, ("perfect", "none")),
+            ("equaliser", equaliser, ("none", "zf", "mmse")),
+        ):
+            if value not in allowed:
+                raise ValueError(f"{name}: expected one of {', '.join(allowed)}, got {value!r}")
+        if fading != "none" and csi == "none" and equaliser != "none":
+            raise ValueError(f"equaliser {equaliser} needs csi perfect")
+        self.fading, self.coherence, self.csi, self.equaliser = fading, coherence, csi, equaliser
+        self.rician_k_db, self.real_gain = rician_k_db, real_gain
+        self._awgn = AWGN()
+        self._rayleigh = FlatFadingChannel(num_tx_ant=1, num_rx_ant=1, return_channel=True)
+        self._scatter = GenerateFlatFadingChannel(num_tx_ant=1, num_rx_ant=1)
+
+    def __call__(self, symbols: tf.Tensor, snr_db: tf.Tensor) -> Received:
+        """Transmit ``symbols`` ([B, n], tf.complex64) at Es/N0 ``snr_db`` ([] or [B], tf.float32, dB)."""
+        no = snr_db_to_no(snr_db)
+        no = tf.broadcast_to(no[:, None] if no.shape.rank == 1 else no, tf.shape(symbols))
+        if self.fading == "none":
+            return Received(self._awgn(symbols, no), no, tf.ones_like(no))
+        y, h = self._fade(symbols, no)
+        if self.equaliser == "none":
+            return Received(y, no, tf.ones_like(no))
+        power = tf.square(tf.abs(h))
+        matched = tf.math.conj(h) * y
+        if self.equaliser == "zf":
+            return Received(matched / tf.cast(power, y.dtype), no / power, tf.ones_like(no))
+        return Received(matched / tf.cast(power + no, y.dtype), no / power, power / (power + no))
+
+    def channel_uses(self, n: int) -> int:
+        """Complex channel uses that n symbols take, everything counted: n, as there are no pilots."""
+        return n
+
+    def _fade(self, symbols: tf.Tensor, no: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """y = h ⊙ s + w and h, both [B, n]."""
+        shape = tf.shape(symbols)
+        if self.fading == "rayleigh" and self.coherence == "fast" and not self.real_gain:
+            y, h = self._rayleigh(tf.reshape(symbols, [-1, 1]), tf.reshape(no, [-1]))
+            return tf.reshape(y, shape), tf.reshape(h, shape)
+        columns = shape[1] if self.coherence == "fast" else 1
+        h = tf.reshape(self._scatter(shape[0] * columns), [shape[0], columns])
+        if self.fading == "rician":
+            k = 10.0 ** (self.rician_k_db / 10.0)
+            h = (k / (k + 1.0)) ** 0.5 + (1.0 / (k + 1.0)) ** 0.5 * h
+        h = tf.broadcast_to(h, shape)
+        if self.real_gain:
+            # The original code bypasses its channel, fading included, when it tests without noise.
+            h = tf.cast(tf.where(no > 0.0, tf.abs(h), 1.0), symbols.dtype)
+        return self._awgn(h * symbols, no), h
+
+
+def seed_noise(seed: int) -> None:
+    """Restart Sionna's random numbers; compiled functions see it, because the generator object stays the same."""
+    sionna_config.seed = seed

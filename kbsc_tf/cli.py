@@ -1,0 +1,176 @@
+"""The `kbsc` command. Heavy imports wait until a command needs them: help and bad arguments answer at once."""
+
+import os
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from kbsc_tf.errors import UserError
+
+app = typer.Typer(
+    help="Knowledge-base semantic image transmission over Sionna channels.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+ExperimentFile = Annotated[
+    Path, typer.Argument(metavar="FILE.yaml", help="Experiment, for example sims/quickstart.yaml.")
+]
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key, for example training.epochs=5.")
+]
+Out = Annotated[Path | None, typer.Option("--out", help="Results folder; default results/NAME.")]
+SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave out unreadable images and count them.")]
+
+
+@app.command()
+def run(file: ExperimentFile, set_: Overrides = None, out: Out = None, skip_bad: SkipBad = False) -> None:
+    """Do everything: features, knowledge base, training, sweep, figures."""
+    config, folder, progress = _start(file, set_, out)
+    from kbsc_tf.evaluation import experiment
+
+    figures = experiment.run(config, folder, skip_bad, progress)
+    _show_table(folder, progress)
+    _list_files([folder / "records.csv", folder / "run.json", *figures], progress)
+
+
+@app.command()
+def features(file: ExperimentFile, set_: Overrides = None, out: Out = None, skip_bad: SkipBad = False) -> None:
+    """Embed the images into the feature store and report zero-shot accuracy."""
+    config, _, progress = _start(file, set_, out)
+    from kbsc_tf.evaluation.experiment import describe_features
+    from kbsc_tf.features import load_features
+
+    splits, report = load_features(config, skip_bad)
+    describe_features(splits, report, progress)
+
+
+@app.command()
+def kb(file: ExperimentFile, set_: Overrides = None, out: Out = None, skip_bad: SkipBad = False) -> None:
+    """Build the receiver's knowledge base and save it in the results folder."""
+    config, folder, progress = _start(file, set_, out)
+    from kbsc_tf.evaluation.experiment import save_knowledge_base
+
+    progress.say(f"saved {save_knowledge_base(config, folder, skip_bad, progress)}")
+
+
+@app.command()
+def train(file: ExperimentFile, set_: Overrides = None, out: Out = None, skip_bad: SkipBad = False) -> None:
+    """Train the KBSC links; interrupted training goes on where it stopped."""
+    config, folder, progress = _start(file, set_, out)
+    from kbsc_tf.evaluation import experiment
+
+    study = experiment.prepare(config, folder, skip_bad, progress)
+    experiment.open_results(study, progress)
+    experiment.fit(study, progress)
+
+
+@app.command()
+def sweep(file: ExperimentFile, set_: Overrides = None, out: Out = None, skip_bad: SkipBad = False) -> None:
+    """Measure the points that the results folder does not hold yet."""
+    config, folder, progress = _start(file, set_, out)
+    from kbsc_tf.evaluation import experiment
+
+    study = experiment.prepare(config, folder, skip_bad, progress)
+    results = experiment.open_results(study, progress)
+    experiment.fit(study, progress)
+    experiment.sweep(study, results, progress)
+    results.finish()
+    _show_table(folder, progress)
+
+
+@app.command()
+def plot(folder: Annotated[Path, typer.Argument(help="Results folder with records.csv.")]) -> None:
+    """Draw the figures again from the records, without TensorFlow."""
+    from kbsc_tf.evaluation.plots import draw_figures
+
+    progress = _progress()
+    figures = draw_figures(folder)
+    _show_table(folder, progress)
+    _list_files(figures, progress)
+
+
+@app.command()
+def info() -> None:
+    """Versions and devices."""
+    from kbsc_tf.evaluation.records import code_state, versions
+
+    progress = _progress()
+    for name, version in {**versions(), **code_state()}.items():
+        progress.say(f"{name}: {version}")
+    _prepare_tensorflow()
+    from kbsc_tf.evaluation.devices import describe_devices
+
+    progress.say(f"devices: {describe_devices()}")
+
+
+def main() -> None:
+    """Entry point: a user's mistake is one sentence and exit status 2, Ctrl-C is 130."""
+    try:
+        app()
+    except UserError as error:
+        print(f"kbsc: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("kbsc: stopped; the same command goes on from here", file=sys.stderr)
+        sys.exit(130)
+
+
+def _start(file: Path, overrides: list[str] | None, out: Path | None) -> tuple:
+    """Validated configuration, results folder and progress; then TensorFlow, which takes seconds to import."""
+    from kbsc_tf.config import load_config
+
+    config = load_config(file, overrides)
+    folder = out or Path("results") / config.name
+    from kbsc_tf.evaluation.records import ResultsFolder
+
+    ResultsFolder.check(folder, config.model_dump(mode="json"), config.hash())
+    _prepare_tensorflow()
+    return config, folder, _progress()
+
+
+def _prepare_tensorflow() -> None:
+    # Waiting threads of TensorFlow and FAISS would otherwise spin against each other.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    with _quiet_stderr():
+        from kbsc_tf.evaluation.devices import share_gpus
+
+        share_gpus()
+
+
+@contextmanager
+def _quiet_stderr():
+    """Hide what TensorFlow's C++ code prints while it loads; Python errors still come through as exceptions."""
+    sys.stderr.flush()
+    saved, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(nowhere)
+
+
+def _progress():
+    from kbsc_tf.evaluation.progress import Progress
+
+    return Progress(Console())
+
+
+def _show_table(folder: Path, progress) -> None:
+    from kbsc_tf.evaluation.records import read_records
+    from kbsc_tf.evaluation.table import accuracy_table
+
+    progress.console.print(accuracy_table(read_records(folder)))
+
+
+def _list_files(paths: list[Path], progress) -> None:
+    for path in paths:
+        progress.say(f"wrote {path}")

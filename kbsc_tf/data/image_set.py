@@ -1,0 +1,130 @@
+"""Labelled images that are read on demand, and the parts an experiment divides them into."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Reader = Callable[[NDArray[np.int64]], list[NDArray[np.uint8]]]
+"""Indices [M] -> M images, each uint8 [H, W, 3] RGB."""
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """N labelled images in a fixed order.
+
+    Attributes
+    ----------
+    name : str
+        For messages and figures, for example "training".
+    labels : [N], int64
+        Index of each image's class in ``class_names``.
+    class_names : tuple of str
+        The C classes, as they are put into prompts.
+    references : tuple of str
+        One per image, names its origin: a path relative to the data root with ``/``, "cifar100/test/17", or
+        "procedural/<seed>/<index>".
+    reader : Reader
+        Reads images by index.
+    fingerprint : str
+        SHA-256 (hex) of content, order and labels: equal for equal image sets, wherever they lie.
+    image_shape : (int, int)
+        Height and width of the first image, in pixels; a subset keeps those of the set it was taken from.
+    coarse_of_class : [C], int64, or None
+        Superclass of each class, an index into ``coarse_names``.
+    coarse_names : tuple of str, or None
+        Names of the superclasses.
+    skipped : tuple of str
+        References of images that could not be read and were left out.
+    """
+
+    name: str
+    labels: NDArray[np.int64]
+    class_names: tuple[str, ...]
+    references: tuple[str, ...]
+    reader: Reader
+    fingerprint: str
+    image_shape: tuple[int, int]
+    coarse_of_class: NDArray[np.int64] | None = None
+    coarse_names: tuple[str, ...] | None = None
+    skipped: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def read(self, indices: ArrayLike) -> list[NDArray[np.uint8]]:
+        """Read images.
+
+        Parameters
+        ----------
+        indices : [M], int
+            Which images, 0 to N - 1, in any order.
+
+        Returns
+        -------
+        list of M arrays, uint8 [H, W, 3]
+            RGB images; sizes may differ.
+
+        Raises
+        ------
+        IndexError
+            An index lies outside the set.
+        UserError
+            A file has gone or was damaged since it was listed; names it.
+        """
+        indices = np.asarray(indices, np.int64).reshape(-1)
+        if indices.size and not 0 <= indices.min() <= indices.max() < len(self):
+            raise IndexError(f"{self.name} has images 0 to {len(self) - 1}, not {indices.min()} to {indices.max()}")
+        return self.reader(indices)
+
+    def subset(self, indices: ArrayLike, name: str) -> "ImageSet":
+        """Return the images at ``indices`` [M] (int), in that order, under a new name; ``skipped`` stays behind."""
+        chosen = np.array(indices, np.int64).reshape(-1)
+        chosen.setflags(write=False)
+        reader = self.reader
+        return replace(
+            self,
+            name=name,
+            labels=self.labels[chosen],
+            references=tuple(self.references[i] for i in chosen),
+            reader=lambda wanted: reader(chosen[wanted]),
+            fingerprint=fingerprint(self.fingerprint.encode(), chosen),
+            skipped=(),
+        )
+
+    @property
+    def coarse_labels(self) -> NDArray[np.int64] | None:
+        """Superclass of each image, int64 [N]; None without superclasses."""
+        return None if self.coarse_of_class is None else self.coarse_of_class[self.labels]
+
+
+@dataclass(frozen=True)
+class Splits:
+    """Who holds which images.
+
+    ``training`` trains the codec; ``validation_sender`` queries ``validation_receiver`` while it trains; ``sender`` is
+    sent in the test and ``receiver`` is the knowledge base. All share the classes, none shares an image.
+    """
+
+    training: ImageSet
+    validation_sender: ImageSet
+    validation_receiver: ImageSet
+    sender: ImageSet
+    receiver: ImageSet
+
+
+def fingerprint(*parts: bytes | NDArray | Sequence[str]) -> str:
+    """Return the SHA-256 (hex) of the parts and their lengths, so that no two lists of parts collide."""
+    digest = hashlib.sha256()
+    for part in parts:
+        if isinstance(part, np.ndarray):
+            part = np.ascontiguousarray(part)
+            digest.update(f"{part.dtype.str}{part.shape}".encode())
+            digest.update(part.data if part.size else b"")
+            continue
+        content = part if isinstance(part, bytes) else "\n".join(part).encode("utf-8", "surrogateescape")
+        digest.update(f"{len(content)}:".encode())
+        digest.update(content)
+    return digest.hexdigest()

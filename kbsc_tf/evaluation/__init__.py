@@ -1,0 +1,1 @@
+"""Sweeps, records, figures. `records`, `plots` and `table` import no TensorFlow: figures redraw in a second."""

@@ -1,0 +1,229 @@
+"""An experiment from configuration to records: features -> knowledge base -> schemes -> sweep -> figures."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from kbsc_tf.config import ChannelConfig, ExperimentConfig
+from kbsc_tf.evaluation.gallery import draw_gallery
+from kbsc_tf.evaluation.latency import measure_latency
+from kbsc_tf.evaluation.plots import draw_figures
+from kbsc_tf.evaluation.progress import Progress
+from kbsc_tf.evaluation.records import ResultsFolder, atomic_write
+from kbsc_tf.evaluation.sweep import measure, transmit
+from kbsc_tf.features import FeatureSet, FeatureSplits, load_features
+from kbsc_tf.knowledge import KnowledgeBase
+from kbsc_tf.metrics import top_k_correct, wilson
+from kbsc_tf.schemes import Scheme, Validation, build_schemes
+from kbsc_tf.schemes.receiver import Receiver
+
+_GALLERY_ROWS = 6
+_GALLERY_COLUMNS = 4
+
+
+@dataclass(frozen=True)
+class Study:
+    """A configuration with everything it needs loaded and checked, before any training.
+
+    Attributes
+    ----------
+    config : ExperimentConfig
+    folder : Path
+        Results folder.
+    features : FeatureSplits
+    receiver : Receiver
+        Around the test knowledge base.
+    schemes : list of (ChannelConfig, Scheme)
+        In the order of the records; not fitted yet.
+    """
+
+    config: ExperimentConfig
+    folder: Path
+    features: FeatureSplits
+    receiver: Receiver
+    schemes: list[tuple[ChannelConfig, Scheme]]
+    feature_report: dict
+
+
+def prepare(config: ExperimentConfig, folder: Path, skip_bad: bool, progress: Progress) -> Study:
+    """Embed the images (or read the features), build the knowledge base, and refuse what cannot work.
+
+    Writes nothing but the feature store. The knowledge base that `save_knowledge_base` left in ``folder`` is used if
+    it is there; one of another encoder is refused.
+    """
+    ResultsFolder.check(folder, config.model_dump(mode="json"), config.hash())
+    features, report = load_features(config, skip_bad)
+    describe_features(features, report, progress)
+    saved = folder / "kb"
+    if saved.exists():
+        knowledge_base = KnowledgeBase.load(saved, config.receiver.gpu)
+    else:
+        knowledge_base = index(config, features.receiver)
+    knowledge_base.check(config.receiver.top_k, features.sender.encoder)
+    progress.say(knowledge_base.describe())
+    dim, count = features.training.dim, len(features.training)
+    schemes = [(ch, scheme) for ch in config.channels for scheme in build_schemes(config, ch, dim, count)]
+    return Study(config, folder, features, Receiver(knowledge_base, config.receiver), schemes, report)
+
+
+def index(config: ExperimentConfig, features: FeatureSet) -> KnowledgeBase:
+    """Build a knowledge base of ``features`` as the configuration says."""
+    rule = config.receiver
+    return KnowledgeBase.build(
+        features.x,
+        features.labels,
+        features.class_names,
+        features.references,
+        features.encoder,
+        rule.index,
+        rule.metric,
+        rule.centre,
+        rule.gpu,
+    )
+
+
+def save_knowledge_base(config: ExperimentConfig, folder: Path, skip_bad: bool, progress: Progress) -> Path:
+    """Build the receiver's knowledge base and save it where `prepare` finds it."""
+    ResultsFolder.check(folder, config.model_dump(mode="json"), config.hash())
+    features, report = load_features(config, skip_bad)
+    describe_features(features, report, progress)
+    knowledge_base = index(config, features.receiver)
+    knowledge_base.check(config.receiver.top_k)
+    progress.say(knowledge_base.describe())
+    knowledge_base.save(folder / "kb")
+    return folder / "kb"
+
+
+def describe_features(features: FeatureSplits, report: dict, progress: Progress) -> None:
+    """Say what was embedded, how fast, and how well CLIP itself tells the classes apart."""
+    speed = f"embedded at {report['images_per_s']:.0f} images/s" if report["images_per_s"] else "nothing to embed"
+    progress.say(f"{report['images']} features of {report['encoder']['name']}: {speed}")
+    if report["skipped"]:
+        progress.say(f"{report['skipped']} unreadable images were left out")
+    if report["zero_shot"]:
+        correct, total = report["zero_shot"]
+        low, high = wilson(correct, total)
+        progress.say(
+            f"zero-shot accuracy on the sender's images: {100 * correct / total:.1f} % "
+            f"(95 % interval {100 * low:.1f} to {100 * high:.1f}, n = {total})"
+        )
+
+
+def fit(study: Study, progress: Progress) -> None:
+    """Fit every scheme; trained ones are loaded from their checkpoints."""
+    validation = _validation(study)
+    for number, (channel, scheme) in enumerate(study.schemes, 1):
+        label = f"{scheme.name} k={scheme.k} {channel.label}"
+        with progress.job(f"training {label} ({number}/{len(study.schemes)})") as report:
+            folder = study.folder / "models" / f"{scheme.name}_{channel.label}_k{scheme.k}"
+            scheme.fit(study.features.training, validation, folder, report)
+        if scheme.summary:
+            progress.say(f"{label}: {scheme.summary}")
+
+
+def sweep(study: Study, results: ResultsFolder, progress: Progress) -> None:
+    """Measure every point that the results folder does not hold yet, one record each."""
+    done, config = results.done(), study.config
+    points = [
+        (channel, scheme, snr_db, seed)
+        for channel, scheme in study.schemes
+        for seed in config.seeds
+        for snr_db in config.snr_db
+        if (scheme.name, channel.label, scheme.k, snr_db, seed) not in done
+    ]
+    if done:
+        progress.say(f"{len(done)} points are in {results.records_path} already, {len(points)} are left")
+    with progress.job("sweep", len(points)) as report:
+        for number, (channel, scheme, snr_db, seed) in enumerate(points, 1):
+            outcome = transmit(scheme, study.receiver, study.features.sender, snr_db, seed, config.sweep.chunk)
+            row = measure(outcome, study.features.sender, study.features.receiver, study.features.image_shape)
+            key = {"scheme": scheme.name, "channel": channel.label, "k": scheme.k, "snr_db": snr_db, "seed": seed}
+            results.append(key | row)
+            report(number, len(points), {"top1": row["top1"]})
+
+
+def latencies(study: Study, results: ResultsFolder, progress: Progress) -> None:
+    """Measure latency once for each scheme, channel and k."""
+    rows = []
+    with progress.job("latency", len(study.schemes)) as report:
+        for number, (channel, scheme) in enumerate(study.schemes, 1):
+            figures = measure_latency(scheme, study.receiver, study.features.sender, study.config.sweep.chunk)
+            rows.append({"scheme": scheme.name, "channel": channel.label, "k": scheme.k, **figures})
+            report(number, len(study.schemes), {})
+    results.write_latency(rows)
+
+
+def run(config: ExperimentConfig, folder: Path, skip_bad: bool, progress: Progress) -> list[Path]:
+    """All steps; what earlier runs left in ``folder`` is not done again. Returns the figures."""
+    study = prepare(config, folder, skip_bad, progress)
+    results = open_results(study, progress)
+    fit(study, progress)
+    sweep(study, results, progress)
+    if config.sweep.latency and not results.latency_path.exists():
+        latencies(study, results, progress)
+    results.finish()
+    figures = draw_figures(folder)
+    if study.features.sender.images is not None:
+        figures += gallery(study)
+    return figures
+
+
+def open_results(study: Study, progress: Progress) -> ResultsFolder:
+    """Create or reopen the results folder, and leave in it what the features were made of."""
+    from kbsc_tf.evaluation.devices import describe_devices
+
+    config = study.config
+    results = ResultsFolder(study.folder, config.model_dump(mode="json"), config.hash(), describe_devices())
+    for warning in results.warnings:
+        progress.say(warning)
+    atomic_write(study.folder / "features.json", json.dumps(study.feature_report, indent=1) + "\n")
+    return results
+
+
+def _validation(study: Study) -> Validation:
+    """Validation sender's features against a knowledge base of the validation receiver's, with the same rule."""
+    config, sender = study.config, study.features.validation_sender
+    count = min(config.training.validation_queries, len(sender))
+    # Evenly spread, because a folder's images are ordered by class.
+    picks = np.linspace(0, len(sender) - 1, count).round().astype(int)
+    labels = sender.labels[picks]
+    receiver = Receiver(index(config, study.features.validation_receiver), config.receiver)
+
+    def score(received: np.ndarray) -> float:
+        decision = receiver.decide_features(received, np.ones(len(received), bool))
+        return float(np.mean(decision.labels[:, 0] == labels))
+
+    return Validation(np.asarray(sender.x[picks], np.float32), score)
+
+
+def gallery(study: Study) -> list[Path]:
+    """Pictures of sent images and what the first scheme's receiver shows for them, over the SNR."""
+    channel, scheme = max(study.schemes, key=lambda item: (item[1].name == study.schemes[0][1].name, item[1].k))
+    sender, receiver = study.features.sender, study.features.receiver
+    rows = _one_per_class(sender.labels[: study.config.sweep.chunk])
+    columns = {}
+    for snr_db in _spread(sorted(study.config.snr_db), _GALLERY_COLUMNS):
+        outcome = transmit(scheme, study.receiver, sender, snr_db, study.config.seeds[0], study.config.sweep.chunk)
+        ids = outcome.decision.ids[rows, 0]
+        correct = top_k_correct(sender.labels[rows], outcome.decision.labels[rows, :1])
+        names = [receiver.class_names[receiver.labels[i]] if i >= 0 else "nothing" for i in ids]
+        images = [receiver.images.read([i])[0] if i >= 0 else None for i in ids]
+        columns[snr_db] = (images, correct, names)
+    title = f"{scheme.name}, k = {scheme.k}, {channel.label}"
+    names = [sender.class_names[label] for label in sender.labels[rows]]
+    return draw_gallery(sender.images.read(rows), names, columns, study.folder, title=title)
+
+
+def _one_per_class(labels: np.ndarray) -> np.ndarray:
+    """Indices of the first images of evenly spread classes."""
+    present, first = np.unique(labels, return_index=True)
+    return first[_spread(np.arange(len(present)), _GALLERY_ROWS)]
+
+
+def _spread(items: Sequence, count: int) -> list:
+    """At most ``count`` items, evenly spread, first and last included."""
+    picks = np.unique(np.linspace(0, len(items) - 1, min(count, len(items))).round().astype(int))
+    return [items[i] for i in picks]

@@ -1,0 +1,63 @@
+"""From an experiment to its five feature sets."""
+
+from typing import Any
+
+from kbsc_tf.config import ExperimentConfig
+from kbsc_tf.data import load_splits
+from kbsc_tf.features.clip import ClipEncoder
+from kbsc_tf.features.feature_file import load_feature_file
+from kbsc_tf.features.feature_set import FeatureSplits
+from kbsc_tf.features.store import extract
+from kbsc_tf.features.zero_shot import zero_shot
+
+_PARTS = ("training", "validation_sender", "validation_receiver", "sender", "receiver")
+
+
+def load_features(
+    config: ExperimentConfig, skip_bad: bool = False, progress: bool = True
+) -> tuple[FeatureSplits, dict[str, Any]]:
+    """Read the feature file, or find the images, embed them with CLIP and keep the result in the store.
+
+    Parameters
+    ----------
+    config : ExperimentConfig
+        Sections ``data`` and ``features`` are used.
+    skip_bad : bool
+        Leave out images that cannot be read.
+    progress : bool
+        Show progress bars.
+
+    Returns
+    -------
+    splits : FeatureSplits
+        The five feature sets.
+    report : dict
+        ``images``: number of features in all; ``images_per_s``: float, speed of extraction, None where nothing had to
+        be embedded; ``zero_shot``: (correct, total) on the sender's images, None for a feature file or a model
+        without a tokenizer; ``skipped``: number of images left out; ``encoder``: its name and fingerprint.
+
+    Raises
+    ------
+    UserError
+        Anything wrong with images, model, store or file, in one sentence.
+    """
+    settings = config.features
+    if settings.file is not None:
+        splits = load_feature_file(settings.file, settings.image_shape)
+        count = sum(len(getattr(splits, part)) for part in _PARTS)
+        encoder = {"name": str(settings.file), "fingerprint": splits.training.encoder}
+        return splits, {"images": count, "images_per_s": None, "zero_shot": None, "skipped": 0, "encoder": encoder}
+    images = load_splits(config.data, skip_bad, settings.store, progress)
+    encoder = ClipEncoder(settings.model, settings.batch_size)
+    sets = {part: extract(encoder, getattr(images, part), settings.store, progress) for part in _PARTS}
+    seconds = sum(len(s) / s.images_per_s for s in sets.values() if s.images_per_s)
+    embedded = sum(len(s) for s in sets.values() if s.images_per_s)
+    correct = zero_shot(encoder, sets["sender"], settings.prompt, settings.store)[:2] if encoder.has_tokenizer else None
+    report = {
+        "images": sum(len(s) for s in sets.values()),
+        "images_per_s": embedded / seconds if seconds else None,
+        "zero_shot": correct,
+        "skipped": sum(len(getattr(images, part).skipped) for part in _PARTS),
+        "encoder": {"name": encoder.name, "fingerprint": encoder.fingerprint},
+    }
+    return FeatureSplits(**sets, image_shape=images.training.image_shape), report

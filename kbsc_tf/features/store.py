@@ -1,0 +1,191 @@
+"""The feature store: what CLIP made of an image set, on disk, so that a second run embeds nothing.
+
+``<root>/features/<key>.npy`` is written row by row under another name and put in place when it is whole. A run that is
+stopped leaves the rows it made; the next one goes on after them.
+"""
+
+import contextlib
+import io
+import os
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kbsc_tf.data.cache import cache_root, cannot_write, make_folder, write_atomically
+from kbsc_tf.data.image_set import ImageSet, fingerprint
+from kbsc_tf.data.progress import progress_bar
+from kbsc_tf.errors import UserError
+from kbsc_tf.features.feature_set import FeatureSet
+
+_VERSION = b"kbsc features 1"  # change it with anything that changes features but not the encoder's files
+
+
+class Encoder(Protocol):
+    """What the store needs of `kbsc_tf.features.clip.ClipEncoder`."""
+
+    name: str
+    fingerprint: str
+    dim: int
+    batch_size: int
+
+    def embed_batches(
+        self, batches: Iterator[Sequence[NDArray[np.uint8]]], padded_to: int | None = None
+    ) -> Iterator[NDArray[np.float32]]: ...
+
+    def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float32]: ...
+
+
+def extract(encoder: Encoder, images: ImageSet, store: Path | None = None, progress: bool = True) -> FeatureSet:
+    """Return the features of an image set: from the store, else embedded now and kept there.
+
+    Parameters
+    ----------
+    encoder : ClipEncoder
+        Loads its weights only if there is something to embed.
+    images : ImageSet
+        N images.
+    store : Path, optional
+        Cache folder; see `kbsc_tf.data.cache.cache_root`.
+    progress : bool
+        Show a bar with images done and images/s.
+
+    Returns
+    -------
+    FeatureSet
+        ``x`` is a read-only memory map.
+
+    Raises
+    ------
+    UserError
+        The store cannot be written (names the path; a full disk leaves no half file), an image has become unreadable,
+        or the model makes features with NaN.
+    """
+    key = fingerprint(_VERSION, encoder.fingerprint.encode(), images.fingerprint.encode())
+    path = cache_root(store) / "features" / f"{key}.npy"
+    shape, images_per_s = (len(images), encoder.dim), None
+    x = _open(path, shape)
+    if x is None:
+        make_folder(path.parent)
+        with _lock(path.with_suffix(".lock")):
+            x = _open(path, shape)  # another process may have made it meanwhile
+            if x is None:
+                images_per_s = _embed(encoder, images, path, progress)
+                x = _open(path, shape)
+    if x is None:
+        raise UserError(f"{path}: the features just written cannot be read back; look at this disk or name another")
+    return FeatureSet(
+        name=images.name,
+        x=x,
+        labels=images.labels,
+        class_names=images.class_names,
+        references=images.references,
+        encoder=encoder.fingerprint,
+        coarse_of_class=images.coarse_of_class,
+        coarse_names=images.coarse_names,
+        images=images,
+        images_per_s=images_per_s,
+    )
+
+
+def embed_prompts(encoder: Encoder, texts: Sequence[str], store: Path | None = None) -> NDArray[np.float32]:
+    """Return the features [C, D], float32, of texts: from the store, else embedded now and kept there."""
+    key = fingerprint(_VERSION, encoder.fingerprint.encode(), b"texts", list(texts))
+    path = cache_root(store) / "features" / f"{key}.npy"
+    x = _open(path, (len(texts), encoder.dim))
+    if x is None:
+        x = encoder.embed_texts(texts)
+        write_atomically(path, lambda file: np.save(file, x))
+    return x
+
+
+def _open(path: Path, shape: tuple[int, int]) -> NDArray[np.float32] | None:
+    """Map a store file, or None where it is missing, damaged, or not what it should be."""
+    try:
+        x = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None
+    if not isinstance(x, np.ndarray) or x.shape != shape or x.dtype != np.float32 or not _unit_rows(x):
+        return None
+    return x
+
+
+def _unit_rows(x: NDArray[np.float32]) -> bool:
+    """Tell whether all rows have length 1 (so none is NaN, and none a hole a crash left in the file)."""
+    blocks = (x[i : i + 8192] for i in range(0, len(x), 8192))
+    return all(np.all(np.abs(np.einsum("nd,nd->n", block, block) - 1) < 1e-3) for block in blocks)
+
+
+def _embed(encoder: Encoder, images: ImageSet, path: Path, progress: bool) -> float:
+    """Embed what an earlier, stopped run has not, then put the file in place; returns images/s."""
+    partial = path.with_suffix(".partial")
+    header = _npy_header((len(images), encoder.dim))
+    try:
+        done = _resume(partial, header, encoder.dim)
+        rows_before = done
+        with progress_bar(f"embedding {images.name}", len(images), progress) as advance:
+            advance(done)
+            with partial.open("ab") as file:
+                started = time.perf_counter()
+                for features in _batches(encoder, images, done):
+                    file.write(np.ascontiguousarray(features, np.float32).data)
+                    file.flush()
+                    done += len(features)
+                    advance(len(features))
+                elapsed = time.perf_counter() - started
+                os.fsync(file.fileno())
+        os.replace(partial, path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
+        raise cannot_write(path, error) from None
+    return (done - rows_before) / max(elapsed, 1e-9)
+
+
+def _batches(encoder: Encoder, images: ImageSet, start: int) -> Iterator[NDArray[np.float32]]:
+    starts = range(start, len(images), encoder.batch_size)
+    reads = (images.read(range(i, min(i + encoder.batch_size, len(images)))) for i in starts)
+    return encoder.embed_batches(reads)
+
+
+def _npy_header(shape: tuple[int, int]) -> bytes:
+    buffer = io.BytesIO()
+    np.lib.format.write_array_header_1_0(buffer, {"descr": "<f4", "fortran_order": False, "shape": shape})
+    return buffer.getvalue()
+
+
+def _resume(partial: Path, header: bytes, dim: int) -> int:
+    """Cut a partial file back to its whole rows, or start one; returns how many rows it has."""
+    row = 4 * dim
+    size = partial.stat().st_size if partial.exists() else 0
+    if size >= len(header):
+        rows = (size - len(header)) // row
+        with partial.open("r+b") as file:
+            if file.read(len(header)) == header:
+                done = np.fromfile(file, "<f4", rows * dim).reshape(-1, dim)
+                if _unit_rows(done):
+                    file.truncate(len(header) + rows * row)
+                    return rows
+    partial.write_bytes(header)
+    return 0
+
+
+@contextlib.contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    """Let one process at a time embed the same images; does nothing where the system has no file locks."""
+    with contextlib.ExitStack() as stack:
+        try:
+            import fcntl
+
+            while True:
+                file = stack.enter_context(path.open("w"))
+                fcntl.flock(file, fcntl.LOCK_EX)
+                if path.exists() and os.path.sameopenfile(file.fileno(), stack.enter_context(path.open()).fileno()):
+                    stack.callback(path.unlink, missing_ok=True)
+                    break  # else its last owner has removed it: make a new one
+        except (ImportError, OSError):
+            pass
+        yield

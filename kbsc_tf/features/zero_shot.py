@@ -1,0 +1,46 @@
+"""Zero-shot classification: the class whose prompt lies nearest to the image."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kbsc_tf.features.feature_set import FeatureSet
+from kbsc_tf.features.store import Encoder, embed_prompts
+
+
+def zero_shot(
+    encoder: Encoder, features: FeatureSet, prompt: str = "a photo of a {}", store: Path | None = None
+) -> tuple[int, int, NDArray[np.int64]]:
+    """Classify features by cosine with the features of the class prompts.
+
+    Parameters
+    ----------
+    encoder : ClipEncoder
+        The encoder that made ``features``.
+    features : FeatureSet
+        N features.
+    prompt : str
+        Text with ``{}`` where the class name goes.
+    store : Path, optional
+        Cache folder in which the prompts' features are kept.
+
+    Returns
+    -------
+    correct : int
+        Features put into their own class.
+    total : int
+        N.
+    predictions : [N], int64
+        Nearest class of each feature.
+
+    Raises
+    ------
+    UserError
+        The model has no tokenizer.
+    """
+    texts = [prompt.replace("{}", name) for name in features.class_names]
+    classes = embed_prompts(encoder, texts, store)
+    blocks = (features.x[i : i + 8192] for i in range(0, len(features), 8192))
+    predictions = np.concatenate([np.argmax(block @ classes.T, axis=1) for block in blocks])
+    return int(np.sum(predictions == features.labels)), len(features), predictions

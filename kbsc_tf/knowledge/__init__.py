@@ -1,0 +1,7 @@
+"""The receiver's knowledge base: labelled features in a FAISS index. The only importer of faiss."""
+
+from kbsc_tf.knowledge.decision import Decision
+from kbsc_tf.knowledge.index import search_devices, set_search_threads
+from kbsc_tf.knowledge.knowledge_base import KnowledgeBase
+
+__all__ = ["Decision", "KnowledgeBase", "search_devices", "set_search_threads"]

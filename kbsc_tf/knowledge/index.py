@@ -1,0 +1,131 @@
+"""FAISS indices: factory string to trained index, CPU or GPU, bytes and back."""
+
+import re
+
+import faiss
+import numpy as np
+
+from kbsc_tf.errors import UserError
+
+_METRICS = {"l2": faiss.METRIC_L2, "inner_product": faiss.METRIC_INNER_PRODUCT}
+# TensorFlow shares the GPU; FAISS would otherwise reserve 1.5 GB of scratch space for itself.
+_GPU_SCRATCH_BYTES = 256 << 20
+
+
+def set_search_threads(threads: int) -> None:
+    """Set the number of OpenMP threads of every FAISS search in this process (default: left to OpenMP)."""
+    if threads < 1:
+        raise UserError(f"search threads: expected a number of at least 1, got {threads}")
+    faiss.omp_set_num_threads(threads)
+
+
+def build_index(features: np.ndarray, index: str, metric: str, probes: int | None = None) -> faiss.Index:
+    """Make, train and fill an index on the CPU.
+
+    Parameters
+    ----------
+    features : [N, D], float32, C-contiguous
+    index : str
+        FAISS factory string, such as "Flat", "IVF256,Flat", "HNSW32" or "PQ64".
+    metric : {"l2", "inner_product"}
+    probes : int, optional
+        Lists an IVF index searches per query; a sixteenth of its lists unless given (FAISS's own default of one loses
+        a large share of the nearest neighbours).
+
+    Raises
+    ------
+    UserError
+        Bad factory string or metric, one that does not fit D, or fewer features than the index needs for training.
+    """
+    if metric not in _METRICS:
+        raise UserError(f"receiver.metric: expected l2 or inner_product, got {metric!r}")
+    count, dimension = features.shape
+    if index == "Flat":
+        built = faiss.IndexFlat(dimension, _METRICS[metric])
+    else:
+        try:
+            built = faiss.index_factory(dimension, index, _METRICS[metric])
+        except RuntimeError as error:
+            raise UserError(
+                f"receiver.index: FAISS makes no index of {index!r} for {dimension}-dimensional features "
+                f"({_cause(error)}); use for example Flat, IVF256,Flat or HNSW32"
+            ) from None
+    ivf = faiss.try_extract_index_ivf(built)
+    needed = max(ivf.nlist if ivf else 0, _codebook_size(index))
+    if count < needed and not built.is_trained:
+        raise UserError(
+            f"receiver.index: {index!r} needs at least {needed} knowledge base entries for training, there are "
+            f"{count}; use Flat, a smaller index or a larger knowledge base"
+        )
+    try:
+        if not built.is_trained:
+            built.train(features)
+        built.add(features)
+    except RuntimeError as error:
+        raise UserError(
+            f"receiver.index: FAISS cannot build {index!r} over {count} entries ({_cause(error)}); use for example Flat"
+        ) from None
+    if ivf:
+        ivf.nprobe = min(probes or max(1, ivf.nlist // 16), ivf.nlist)
+    return built
+
+
+def place_index(index: faiss.Index, gpu: bool | None) -> tuple[faiss.Index, str]:
+    """Move an index to the GPU if asked to or, with ``gpu=None``, if FAISS sees one and supports the index there.
+
+    Returns
+    -------
+    index : faiss.Index
+    device : {"cpu", "gpu"}
+
+    Raises
+    ------
+    UserError
+        ``gpu=True`` and FAISS sees no GPU, or has no GPU version of this index.
+    """
+    seen = faiss.get_num_gpus() if hasattr(faiss, "StandardGpuResources") else 0
+    if gpu and not seen:
+        raise UserError(
+            "receiver.gpu: true, but FAISS sees no GPU; set it to false or null, or install the gpu extra (faiss-gpu)"
+        )
+    if gpu is False or not seen:
+        return index, "cpu"
+    resources = faiss.StandardGpuResources()
+    resources.setTempMemory(_GPU_SCRATCH_BYTES)
+    try:
+        moved = faiss.index_cpu_to_gpu(resources, 0, index)
+    except RuntimeError as error:
+        if gpu:
+            raise UserError(
+                f"receiver.gpu: true, but FAISS cannot put this index on the GPU ({_cause(error)}); "
+                "set it to false or null"
+            ) from None
+        return index, "cpu"
+    return moved, "gpu"
+
+
+def index_to_bytes(index: faiss.Index, device: str) -> bytes:
+    """Serialise an index; one on the GPU is copied to the CPU first (FAISS cannot write it from there)."""
+    return faiss.serialize_index(faiss.index_gpu_to_cpu(index) if device == "gpu" else index).tobytes()
+
+
+def index_from_bytes(content: bytes) -> faiss.Index:
+    """Inverse of :func:`index_to_bytes`, on the CPU; raises RuntimeError on bytes that are not an index."""
+    return faiss.deserialize_index(np.frombuffer(content, np.uint8))
+
+
+def _codebook_size(index: str) -> int:
+    """Training points a product quantiser in the factory string needs: one per codeword, 2^bits."""
+    bits = [int(found or 8) for found in re.findall(r"PQ\d+(?:x(\d+))?", index)]
+    return 2 ** max(bits) if bits else 0
+
+
+def _cause(error: RuntimeError) -> str:
+    """The part of a FAISS message that says what is wrong, without its C++ signature."""
+    return re.sub(r"^Error in .*? at \S+:\d+:\s*(Error: )?", "", str(error)).split("\n")[0][:160]
+
+
+def search_devices() -> str:
+    """What FAISS can search on here: "CPU", or "CPU and N GPU"."""
+    gpus = getattr(faiss, "get_num_gpus", lambda: 0)()
+    return f"CPU and {gpus} GPU" if gpus else "CPU"

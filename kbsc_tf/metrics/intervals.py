@@ -1,0 +1,50 @@
+"""Confidence intervals."""
+
+from statistics import NormalDist
+
+import numpy as np
+import numpy.typing as npt
+
+
+def wilson(
+    successes: npt.ArrayLike, n: npt.ArrayLike, confidence: float = 0.95
+) -> tuple[float | np.ndarray, float | np.ndarray]:
+    """Wilson score interval of a proportion.
+
+    Unlike the normal approximation it stays within 0 and 1 and is right for few trials and for shares near 0 or 1.
+
+    Parameters
+    ----------
+    successes, n : float or array, broadcast together
+        Successes out of ``n`` independent trials. With n = 0 nothing is known: (0, 1).
+    confidence : float
+        Two-sided coverage, between 0 and 1.
+
+    Returns
+    -------
+    low, high : float, or float64 array if an argument is an array
+
+    Raises
+    ------
+    ValueError
+        Not 0 <= successes <= n, or not 0 < confidence < 1.
+
+    References
+    ----------
+    E. B. Wilson, "Probable inference, the law of succession, and statistical inference", Journal of the American
+    Statistical Association 22 (1927), 209-212.
+    """
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence: expected a number between 0 and 1, got {confidence}")
+    successes, n = np.broadcast_arrays(np.asarray(successes, float), np.asarray(n, float))
+    if not ((successes >= 0) & (successes <= n)).all():
+        raise ValueError("expected 0 <= successes <= n")
+    z2 = NormalDist().inv_cdf((1 + confidence) / 2) ** 2
+    share = np.divide(successes, n, out=np.full(n.shape, 0.5), where=n > 0)
+    # Both ends times n: no division by n is left, so n = 0 needs no case of its own but for the share above.
+    middle = (n * share + z2 / 2) / (n + z2)
+    half = np.sqrt(z2 * (n * share * (1 - share) + z2 / 4)) / (n + z2)
+    # Exact at the ends, where rounding would leave 1e-17 or 1 - 1e-16.
+    low = np.where(successes == 0, 0.0, middle - half)
+    high = np.where(successes == n, 1.0, middle + half)
+    return (float(low), float(high)) if low.ndim == 0 else (low, high)

@@ -1,0 +1,50 @@
+"""What the analogue schemes share: a semantic link whose symbols go over the air uncoded."""
+
+import numpy as np
+import tensorflow as tf
+
+from kbsc_tf.channel import seed_noise
+from kbsc_tf.config import ChannelConfig
+from kbsc_tf.schemes.base import Scheme, SourceBatch, Transmission
+from kbsc_tf.semantic.link import SemanticLink
+
+
+class AnalogueScheme(Scheme):
+    """Send k real values of a semantic codec in k/2 complex symbols.
+
+    Parameters
+    ----------
+    k : int
+        Real channel symbols per image, even.
+    channel : ChannelConfig
+    """
+
+    def __init__(self, k: int, channel: ChannelConfig) -> None:
+        self.k, self.channel = k, channel
+        self._link: SemanticLink | None = None
+
+    @property
+    def link(self) -> SemanticLink:
+        """The fitted encoder, channel and decoder."""
+        if self._link is None:
+            raise RuntimeError(f"{self.name}: call fit before transmit")
+        return self._link
+
+    @link.setter
+    def link(self, link: SemanticLink) -> None:
+        self._link = link
+        self._transmit = tf.function(link.transmit)
+
+    def transmit(self, batch: SourceBatch, snr_db: float, seed: int) -> Transmission:
+        seed_noise(seed)
+        link = self.link
+        received, noise_var = self._transmit(tf.constant(batch.features), tf.constant(snr_db, tf.float32))
+        count = len(batch.features)
+        uses = link.link.channel.channel_uses(self.k // 2)
+        return Transmission(
+            features=received.numpy(),
+            images=None,
+            delivered=np.ones(count, bool),
+            channel_uses=np.full(count, float(uses)),
+            noise_var=noise_var.numpy(),
+        )

@@ -1,0 +1,99 @@
+"""The seam: what a transmission scheme is given, and what it hands to the receiver."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from kbsc_tf.features import FeatureSet
+
+
+@dataclass(frozen=True)
+class SourceBatch:
+    """What the sender has.
+
+    Attributes
+    ----------
+    features : [B, D], float32
+        Semantic features, L2-normalised.
+    images : list of [H, W, 3] uint8, or None
+        The source images, where the scheme asked for them (`Scheme.needs_images`).
+    """
+
+    features: np.ndarray
+    images: list[np.ndarray] | None = None
+
+
+@dataclass(frozen=True)
+class Transmission:
+    """All that the receiver gets, and what it cost.
+
+    Attributes
+    ----------
+    features : [B, D], float32, or None
+        Received semantic features, or
+    images : list of [H, W, 3] uint8, or None
+        reconstructions, which the receiver embeds with its own CLIP.
+    delivered : [B], bool
+        False is an outage; it stays in every average and counts as wrong.
+    channel_uses : [B], float64
+        Complex channel uses, everything counted.
+    noise_var : [B], float32, or None
+        Mean effective noise power of the symbols at unit signal power, where the receiver knows it.
+    """
+
+    features: np.ndarray | None
+    images: list[np.ndarray] | None
+    delivered: np.ndarray
+    channel_uses: np.ndarray
+    noise_var: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Features held out from training, and the receiver's verdict on what arrives of them.
+
+    Attributes
+    ----------
+    features : [Q, D], float32
+    score : callable
+        Received features [Q, D] -> share whose retrieved entry has the sent class.
+    """
+
+    features: np.ndarray
+    score: Callable[[np.ndarray], float]
+
+
+Report = Callable[[int, int, dict[str, float]], None]
+"""Progress of a fit: step, steps, current figures."""
+
+
+class Scheme(ABC):
+    """A way of getting an image's meaning across.
+
+    Attributes
+    ----------
+    name : str
+        As in records and figures.
+    k : int
+        Real channel symbols per image.
+    needs_images : bool
+        Whether `transmit` reads ``SourceBatch.images``.
+    summary : str
+        After `fit`: one line for the user, for example the size of the networks.
+    """
+
+    name: str
+    k: int
+    needs_images: bool = False
+    summary: str = ""
+
+    @abstractmethod
+    def fit(self, training: FeatureSet, validation: Validation, folder: Path, report: Report) -> None:
+        """Learn from training features; checkpointed in ``folder`` and resumable where it takes long."""
+
+    @abstractmethod
+    def transmit(self, batch: SourceBatch, snr_db: float, seed: int) -> Transmission:
+        """Send a batch at Es/N0 ``snr_db`` (dB); the result depends on nothing but the arguments and the fit."""

@@ -1,0 +1,194 @@
+"""The image sets the small CLIP learns from, their prompts, and augmented batches drawn from them."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from kbsc_tf.data.procedural import CLASS_NAMES, procedural_labels, render
+
+TEMPLATES = (
+    "a photo of a {}",
+    "a picture of a {}",
+    "an image of a {}",
+    "a small photo of a {}",
+    "a blurry photo of the {}",
+    "a close-up of a {}",
+    "the {}",
+    "{}",
+)
+SIZE = 32
+PROCEDURAL_TRAINING, PROCEDURAL_HELD_OUT, PROCEDURAL_TEST = 1, 2, 3  # seeds
+_CROPS = 3  # zoomed crops kept of each training image, beside the whole
+_SMALLEST_CROP = 0.6  # side of a crop, as a share of the image's
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Images of one set: uint8 [N, V, 32, 32, 3] with V variants of each (the first is the whole), labels [N]."""
+
+    images: np.ndarray
+    labels: np.ndarray
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """An image set with its splits; `share` is its part of every batch."""
+
+    name: str
+    classes: tuple[str, ...]
+    share: float
+    training: Examples
+    held_out: Examples
+    test: Examples
+
+
+def class_words(folder_name: str) -> str:
+    """Turn a folder's name into the words of a prompt."""
+    return folder_name.replace("_s_", "'s ").replace("_", " ").lower()
+
+
+def _resized(file: Path, crops: int, seed: int) -> np.ndarray:
+    """Return the whole image and random square crops of it, as CLIPImageProcessor resizes: PIL bicubic."""
+    rng = np.random.default_rng(seed)
+    with Image.open(file) as opened:
+        image = opened.convert("RGB")
+    side = min(image.size)
+    variants = [image.resize((SIZE, SIZE), Image.Resampling.BICUBIC)]
+    for _ in range(crops):
+        length = side * rng.uniform(_SMALLEST_CROP, 1)
+        x, y = rng.uniform(0, side - length, 2)
+        box = (x, y, x + length, y + length)
+        variants.append(image.resize((SIZE, SIZE), Image.Resampling.BICUBIC, box=box))
+    return np.stack([np.asarray(variant) for variant in variants])
+
+
+def _load_folder(folder: Path, classes: list[str], crops: int) -> Examples:
+    files, labels = [], []
+    for label, name in enumerate(classes):
+        found = sorted(file for file in (folder / name).iterdir() if file.suffix.lower() in {".jpg", ".png"})
+        files += found
+        labels += [label] * len(found)
+    with ThreadPoolExecutor(2) as pool:
+        images = list(pool.map(_resized, files, [crops] * len(files), range(len(files)), chunksize=256))
+    return Examples(np.stack(images), np.array(labels))
+
+
+def load_folders(name: str, root: Path, test_split: str, share: float, held_out: int, training: bool) -> ImageSet:
+    """Load an image set stored as ``root/train/CLASS/*.jpg`` and ``root/TEST_SPLIT/CLASS/*.jpg``.
+
+    Parameters
+    ----------
+    name, test_split : str
+        Name of the set, and of the folder of its test images.
+    root : Path
+        Folder of the set.
+    share : float
+        Part of every batch.
+    held_out : int
+        Images of every class kept out of training, to choose the projection on.
+    training : bool
+        Whether to load the training images at all.
+
+    Returns
+    -------
+    ImageSet
+    """
+    folders = sorted(path.name for path in (root / test_split).iterdir() if path.is_dir())
+    test = _load_folder(root / test_split, folders, crops=0)
+    empty = Examples(test.images[:0], test.labels[:0])
+    kept, rest = empty, empty
+    if training:
+        both = _load_folder(root / "train", folders, _CROPS)
+        rank = np.concatenate([np.arange(count) for count in np.bincount(both.labels)])
+        kept = Examples(both.images[rank < held_out, :1], both.labels[rank < held_out])
+        rest = Examples(both.images[rank >= held_out], both.labels[rank >= held_out])
+    return ImageSet(name, tuple(map(class_words, folders)), share, rest, kept, test)
+
+
+def load_procedural(count: int, share: float) -> ImageSet:
+    """Draw the procedural set: `count` training images, 2,000 held out and 10,000 for the test, of three seeds."""
+
+    def draw(number: int, seed: int) -> Examples:
+        labels = procedural_labels(number, seed)
+        return Examples(render(labels, seed)[:, None], labels)
+
+    return ImageSet(
+        "procedural",
+        CLASS_NAMES,
+        share,
+        draw(count, PROCEDURAL_TRAINING),
+        draw(2000, PROCEDURAL_HELD_OUT),
+        draw(10_000, PROCEDURAL_TEST),
+    )
+
+
+def load_sets(cifar10: Path | None, tiny_imagenet: Path | None, training: bool = True) -> list[ImageSet]:
+    """Load every set that is there; the procedural one always is. Shares of a batch add up to one."""
+    sets = [load_procedural(60_000 if training else 0, 0.15)]
+    if tiny_imagenet:
+        sets.append(load_folders("Tiny-ImageNet-100", tiny_imagenet, "val", 0.52, 20, training))
+    if cifar10:
+        sets.append(load_folders("CIFAR-10", cifar10, "test", 0.33, 200, training))
+    return sets
+
+
+class Batches:
+    """Endless augmented batches with a fixed number of images of every set.
+
+    Some images appear twice in a batch, in two augmentations: row i and row `distinct` + i show the same image for
+    i below `twins`.
+
+    Parameters
+    ----------
+    sets : list of ImageSet
+        Where to draw from.
+    size, twins : int
+        Images of a batch, and how many of them repeat another one of it.
+    seed : int
+        Seed of the order and the augmentation.
+    """
+
+    def __init__(self, sets: list[ImageSet], size: int, twins: int, seed: int):
+        self.sets, self.twins, self.distinct = sets, twins, size - twins
+        shares = np.array([one.share for one in sets])
+        ends = np.round(np.cumsum(shares / shares.sum()) * self.distinct).astype(int)
+        self.counts = np.diff(ends, prepend=0)
+        self.offsets = np.cumsum([0] + [len(one.classes) for one in sets])[:-1]
+        self._rng = np.random.default_rng(seed)
+        self._queues = [np.array([], np.int64) for _ in sets]
+
+    def _next(self, which: int, count: int) -> np.ndarray:
+        if len(self._queues[which]) < count:
+            order = self._rng.permutation(len(self.sets[which].training.labels))
+            self._queues[which] = np.concatenate([self._queues[which], order])
+        taken, self._queues[which] = np.split(self._queues[which], [count])
+        return taken
+
+    def draw(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return images [B, 32, 32, 3] uint8 and labels [B] int32 counted through the classes of all sets."""
+        chosen = [self._next(which, count) for which, count in enumerate(self.counts)]
+        labels = [one.training.labels[rows] + self.offsets[i] for i, (one, rows) in enumerate(zip(self.sets, chosen))]
+        order = self._rng.permutation(self.distinct)
+        order = np.concatenate([order, order[: self.twins]])
+        # Rows of a batch in order: for each, its set, its image there and one variant of it.
+        which = np.repeat(np.arange(len(chosen)), self.counts)[order]
+        rows = np.concatenate(chosen)[order]
+        images = np.empty((len(order), SIZE, SIZE, 3), np.uint8)
+        for i, one in enumerate(self.sets):
+            mine = which == i
+            variants = self._rng.integers(one.training.images.shape[1], size=mine.sum())
+            images[mine] = one.training.images[rows[mine], variants]
+        return self._augmented(images), np.concatenate(labels)[order].astype(np.int32)
+
+    def _augmented(self, images: np.ndarray) -> np.ndarray:
+        """Shift by up to 3 pixels, with the edges mirrored, and flip half of the images."""
+        count, reach = len(images), 3
+        padded = np.pad(images, ((0, 0), (reach, reach), (reach, reach), (0, 0)), mode="reflect")
+        rows = self._rng.integers(2 * reach + 1, size=(count, 1)) + np.arange(SIZE)
+        columns = self._rng.integers(2 * reach + 1, size=(count, 1)) + np.arange(SIZE)
+        flipped = self._rng.random(count) < 0.5
+        columns[flipped] = columns[flipped, ::-1]
+        return padded[np.arange(count)[:, None, None], rows[:, :, None], columns[:, None, :]]

@@ -1,0 +1,78 @@
+"""Train, export and score the small CLIP that ships in kbsc_tf/features/clip_small.
+
+    python sims/train_small_clip.py --cifar10 DIR --tiny-imagenet DIR --out DIR [--minutes M] [--resume]
+    python sims/train_small_clip.py --evaluate DIR --cifar10 DIR --tiny-imagenet DIR
+
+DIR of an image set holds train/CLASS/*.jpg and test/CLASS/*.jpg (CIFAR-10) or val/CLASS/*.jpg (Tiny-ImageNet). Without
+either, the model learns the procedural set alone. Ctrl-C leaves a checkpoint, which --resume takes up.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # kbsc_tf of this clone, installed or not
+
+
+def arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cifar10", type=Path, metavar="DIR", help="CIFAR-10 as folders of images")
+    parser.add_argument("--tiny-imagenet", type=Path, metavar="DIR", help="Tiny-ImageNet classes as folders of images")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder of checkpoints; the model goes to DIR/export")
+    parser.add_argument("--minutes", type=float, default=55, help="length of the training (default 55)")
+    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
+    parser.add_argument("--evaluate", type=Path, metavar="DIR", help="only score the exported model in DIR")
+    chosen = parser.parse_args()
+    if not (chosen.evaluate or chosen.out):
+        parser.error("give --out DIR to train, or --evaluate DIR to score a model")
+    for folder in filter(None, (chosen.cifar10, chosen.tiny_imagenet, chosen.evaluate)):
+        if not folder.is_dir():
+            parser.error(f"{folder} is not a folder")
+    return chosen
+
+
+def train(chosen: argparse.Namespace) -> Path:
+    """Train and export; return the folder of the model."""
+    from small_clip.data import TEMPLATES, Batches, load_sets
+    from small_clip.export import export
+    from small_clip.tokenizer import save_tokenizer
+    from small_clip.train import BATCH, TWINS, Trainer
+
+    print("loading images", flush=True)
+    sets = load_sets(chosen.cifar10, chosen.tiny_imagenet)
+    texts = [template.format(name) for one in sets for name in one.classes for template in TEMPLATES]
+    tokenizer = save_tokenizer(texts, 32, chosen.out / "tokenizer")
+    trainer = Trainer(sets, tokenizer, chosen.out, chosen.minutes)
+    if chosen.resume and trainer.resume():
+        print(f"going on from minute {float(trainer.elapsed) / 60:.1f}", flush=True)
+    else:
+        trainer.pretrain_texts(10)
+    trainer.run(Batches(sets, BATCH, TWINS, seed=int(trainer.step)))
+    trainer.write_summary()
+    from small_clip.finish import spread_features
+
+    spread_features(trainer, sets)
+    folder = chosen.out / "export"
+    difference = export(trainer.weights, trainer.sizes, tokenizer, folder)
+    print(f"written to {folder}; features differ from the training code's by at most {difference:.1e}")
+    return folder
+
+
+def main() -> int:
+    """Run the command line."""
+    chosen = arguments()
+    try:
+        folder = chosen.evaluate or train(chosen)
+    except KeyboardInterrupt:
+        print(f"stopped; go on with --resume (checkpoint in {chosen.out})", file=sys.stderr)
+        return 130
+    from small_clip.data import load_sets
+    from small_clip.evaluate import as_table, evaluate_sets
+
+    print(as_table(evaluate_sets(folder, load_sets(chosen.cifar10, chosen.tiny_imagenet, training=False))))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,50 @@
+"""Wilson's interval against published values and its defining equation."""
+
+import numpy as np
+import pytest
+
+from kbsc_tf.metrics import wilson
+
+
+@pytest.mark.parametrize(
+    ("successes", "n", "low", "high"),
+    [  # R. G. Newcombe, Statistics in Medicine 17 (1998), 857-872, table I, method 3
+        (81, 263, 0.2553, 0.3662),
+        (15, 148, 0.0624, 0.1605),
+        (0, 20, 0.0000, 0.1611),
+        (1, 29, 0.0061, 0.1718),
+    ],
+)
+def test_published_values(successes, n, low, high):
+    assert wilson(successes, n) == pytest.approx((low, high), abs=5e-5)
+
+
+@pytest.mark.parametrize(("confidence", "z"), [(0.90, 1.6448536), (0.95, 1.9599640), (0.99, 2.5758293)])
+def test_ends_solve_wilsons_equation(confidence, z):
+    successes, n = np.array([1, 40, 2500, 4990]), np.array([10, 100, 5000, 5000])
+    for end in wilson(successes, n, confidence):
+        np.testing.assert_allclose((successes / n - end) ** 2, z**2 * end * (1 - end) / n, rtol=1e-5)
+
+
+def test_ends_of_the_scale():
+    assert wilson(0, 0) == (0.0, 1.0)
+    assert wilson(0, 50)[0] == 0.0 and wilson(50, 50)[1] == 1.0
+    low, high = wilson([0, 3, 5], 5)
+    assert low.shape == high.shape == (3,)
+    np.testing.assert_allclose(low, [wilson(s, 5)[0] for s in (0, 3, 5)])
+    assert isinstance(wilson(3, 5)[0], float)
+
+
+@pytest.mark.parametrize("bad", [(-1, 5), (6, 5), (np.nan, 5)])
+def test_impossible_counts(bad):
+    with pytest.raises(ValueError):
+        wilson(*bad)
+    with pytest.raises(ValueError):
+        wilson(1, 2, confidence=1.0)
+
+
+def test_coverage():
+    """About 95 % of intervals hold the true share."""
+    rng = np.random.default_rng(0)
+    low, high = wilson(rng.binomial(400, 0.3, size=20_000), 400)
+    assert np.mean((low <= 0.3) & (high >= 0.3)) == pytest.approx(0.95, abs=0.01)
