@@ -116,9 +116,10 @@ def main() -> None:
     except UserError as error:
         print(f"kbsc: {error}", file=sys.stderr)
         sys.exit(2)
-    except KeyboardInterrupt:
-        print("kbsc: stopped; the same command goes on from here", file=sys.stderr)
-        sys.exit(130)
+    except SystemExit as end:
+        if end.code == 130:  # what typer makes of Ctrl-C
+            print("kbsc: stopped; the same command goes on from here", file=sys.stderr)
+        raise
 
 
 def _start(file: Path, overrides: list[str] | None, out: Path | None) -> tuple:

@@ -12,8 +12,10 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Discriminator,
     Field,
     PlainSerializer,
+    Tag,
     ValidationError,
     model_validator,
 )
@@ -38,14 +40,17 @@ def _snr(value: Any) -> float:
 
 EvenK = Annotated[int, AfterValidator(_even)]
 SnrDb = Annotated[
-    float, BeforeValidator(_snr), PlainSerializer(lambda v: "inf" if math.isinf(v) else v, when_used="json")
+    float,
+    Field(allow_inf_nan=True),
+    BeforeValidator(_snr),
+    PlainSerializer(lambda v: "inf" if math.isinf(v) else v, when_used="json"),
 ]
 
 
 class Strict(BaseModel):
-    """Unknown keys are refused, defaults are checked, instances are read-only."""
+    """Unknown keys are refused, defaults are checked, numbers are finite, instances are read-only."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
 
 
 class FolderSplits(Strict):
@@ -118,7 +123,7 @@ class ReceiverConfig(Strict):
 class ChannelConfig(Strict):
     """One flat channel. ``preset: original`` is the channel of the original KBSC code (see docs of FlatChannel)."""
 
-    name: str | None = None
+    name: str | None = Field(None, pattern=r"^[^/\\\r\n]+$")
     preset: Literal["original"] | None = None
     fading: Literal["none", "rayleigh", "rician"] = "none"
     coherence: Literal["fast", "block"] = "fast"
@@ -181,7 +186,10 @@ class TrainingConfig(Strict):
     epochs: int = Field(30, ge=1)
     batch_size: int = Field(512, ge=2)
     learning_rate: float = Field(2e-3, gt=0)
-    snr_db: list[float] | SnrRange = SnrRange(low=-7.0, high=10.0)
+    snr_db: Annotated[
+        Annotated[list[SnrDb], Tag("list")] | Annotated[SnrRange, Tag("range")],
+        Discriminator(lambda value: "list" if isinstance(value, list) else "range"),
+    ] = SnrRange(low=-7.0, high=10.0)
     loss: LossWeights = LossWeights()
     validation_snr_db: list[SnrDb] = Field([-7.0, -4.0, 0.0, 4.0, 7.0, 10.0], min_length=1)
     validation_queries: int = Field(1_000, ge=20)
@@ -206,7 +214,7 @@ class SweepConfig(Strict):
 class ExperimentConfig(Strict):
     """A whole experiment: the contents of one file under ``sims/``."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9_.-]+$")
+    name: str = Field(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9_.-]*$")
     data: DataConfig = DataConfig()
     features: FeaturesConfig = FeaturesConfig()
     receiver: ReceiverConfig = ReceiverConfig()
@@ -265,7 +273,7 @@ def load_config(path: Path, overrides: list[str] | None = None) -> ExperimentCon
     try:
         return ExperimentConfig.model_validate(content)
     except ValidationError as error:
-        raise UserError(_first_problem(path, node, error)) from None
+        raise UserError(_first_problem(path, node, overrides or [], error)) from None
 
 
 def _override(content: dict, override: str) -> None:
@@ -283,18 +291,21 @@ def _override(content: dict, override: str) -> None:
         raise UserError(f"--set {override}: the value is not valid YAML; quote it") from None
 
 
-def _first_problem(path: Path, node: yaml.Node, error: ValidationError) -> str:
+def _first_problem(path: Path, node: yaml.Node, overrides: list[str], error: ValidationError) -> str:
     problems = error.errors()
     first = problems[0]
     names = [str(part) for part in first["loc"]]
+    key = ".".join(names)
+    override = next((o for o in overrides if f"{key}.".startswith(o.partition("=")[0] + ".")), None)
     line = _line_of(node, first["loc"])
-    key = ".".join(names) or "the experiment"
+    where = f"--set {override}" if override else f"{path} line {line}" if line else str(path)
     if first["type"] == "extra_forbidden":
         what = f"unknown key {key}; remove it or mend its spelling"
     else:
-        what = f"{key}: {first['msg'].removeprefix('Value error, ')} (got {first['input']!r:.80})"
+        got = "" if isinstance(first["input"], dict) else f" (got {first['input']!r:.80})"
+        what = f"{key}: " * bool(key) + first["msg"].removeprefix("Value error, ") + got
     more = f" ({len(problems) - 1} more problems)" if len(problems) > 1 else ""
-    return f"{path}{f' line {line}' if line else ''}: {what}{more}"
+    return f"{where}: {what}{more}"
 
 
 def _line_of(node: yaml.Node | None, location: tuple) -> int | None:

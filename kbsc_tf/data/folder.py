@@ -68,7 +68,7 @@ def load_folder(
     files: list[Path] = []
     labels: list[int] = []
     for label, folder in enumerate(folders):
-        found = _image_files(folder)[:per_class]
+        found = _image_files(folder, per_class)
         files += found
         labels += [label] * len(found)
     scan = _scan(files, root / split, cache_root(cache), progress)
@@ -136,18 +136,18 @@ def _class_folders(folder: Path) -> list[Path]:
     return folders
 
 
-def _image_files(folder: Path) -> list[Path]:
+def _image_files(folder: Path, per_class: int | None) -> list[Path]:
     try:
-        files = sorted(
-            Path(entry.path)
+        names = sorted(
+            entry.name
             for entry in os.scandir(folder)
             if entry.name.lower().endswith(ENDINGS) and not entry.name.startswith(".") and not entry.is_dir()
         )
     except OSError as error:
         raise UserError(f"{folder}: cannot list this class folder ({error.strerror}); mend its permissions") from None
-    if not files:
+    if not names:
         raise UserError(f"{folder}: this class folder holds no .jpg, .jpeg or .png; add images or remove the folder")
-    return files
+    return [folder / name for name in names[:per_class]]
 
 
 @dataclass(frozen=True)

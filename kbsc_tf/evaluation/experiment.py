@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from kbsc_tf.config import ChannelConfig, ExperimentConfig
+from kbsc_tf.errors import UserError
 from kbsc_tf.evaluation.gallery import draw_gallery
 from kbsc_tf.evaluation.latency import measure_latency
 from kbsc_tf.evaluation.plots import draw_figures
@@ -38,6 +39,9 @@ class Study:
         Around the test knowledge base.
     schemes : list of (ChannelConfig, Scheme)
         In the order of the records; not fitted yet.
+    validation : Validation
+    feature_report : dict
+        As `load_features` returns it.
     """
 
     config: ExperimentConfig
@@ -45,6 +49,7 @@ class Study:
     features: FeatureSplits
     receiver: Receiver
     schemes: list[tuple[ChannelConfig, Scheme]]
+    validation: Validation
     feature_report: dict
 
 
@@ -52,7 +57,7 @@ def prepare(config: ExperimentConfig, folder: Path, skip_bad: bool, progress: Pr
     """Embed the images (or read the features), build the knowledge base, and refuse what cannot work.
 
     Writes nothing but the feature store. The knowledge base that `save_knowledge_base` left in ``folder`` is used if
-    it is there; one of another encoder is refused.
+    it is there; one of another encoder, or of other entries or settings, is refused.
     """
     ResultsFolder.check(folder, config.model_dump(mode="json"), config.hash())
     features, report = load_features(config, skip_bad)
@@ -63,10 +68,12 @@ def prepare(config: ExperimentConfig, folder: Path, skip_bad: bool, progress: Pr
     else:
         knowledge_base = index(config, features.receiver)
     knowledge_base.check(config.receiver.top_k, features.sender.encoder)
+    _check_entries(saved, knowledge_base, config, features.receiver)
     progress.say(knowledge_base.describe())
     dim, count = features.training.dim, len(features.training)
     schemes = [(ch, scheme) for ch in config.channels for scheme in build_schemes(config, ch, dim, count)]
-    return Study(config, folder, features, Receiver(knowledge_base, config.receiver), schemes, report)
+    receiver = Receiver(knowledge_base, config.receiver)
+    return Study(config, folder, features, receiver, schemes, _validation(config, features), report)
 
 
 def index(config: ExperimentConfig, features: FeatureSet) -> KnowledgeBase:
@@ -97,6 +104,14 @@ def save_knowledge_base(config: ExperimentConfig, folder: Path, skip_bad: bool, 
     return folder / "kb"
 
 
+def _check_entries(path: Path, saved: KnowledgeBase, config: ExperimentConfig, features: FeatureSet) -> None:
+    rule = config.receiver
+    settings = (saved.index, saved.metric, saved.centre) == (rule.index, rule.metric, rule.centre)
+    if not settings or tuple(saved.references) != features.references:
+        what = "entries" if settings else "index settings"
+        raise UserError(f"{path}: a knowledge base with other {what}; delete it or write it again with kbsc kb")
+
+
 def describe_features(features: FeatureSplits, report: dict, progress: Progress) -> None:
     """Say what was embedded, how fast, and how well CLIP itself tells the classes apart."""
     speed = f"embedded at {report['images_per_s']:.0f} images/s" if report["images_per_s"] else "nothing to embed"
@@ -114,12 +129,11 @@ def describe_features(features: FeatureSplits, report: dict, progress: Progress)
 
 def fit(study: Study, progress: Progress) -> None:
     """Fit every scheme; trained ones are loaded from their checkpoints."""
-    validation = _validation(study)
     for number, (channel, scheme) in enumerate(study.schemes, 1):
         label = f"{scheme.name} k={scheme.k} {channel.label}"
         with progress.job(f"training {label} ({number}/{len(study.schemes)})") as report:
             folder = study.folder / "models" / f"{scheme.name}_{channel.label}_k{scheme.k}"
-            scheme.fit(study.features.training, validation, folder, report)
+            scheme.fit(study.features.training, study.validation, folder, report)
         if scheme.summary:
             progress.say(f"{label}: {scheme.summary}")
 
@@ -183,14 +197,15 @@ def open_results(study: Study, progress: Progress) -> ResultsFolder:
     return results
 
 
-def _validation(study: Study) -> Validation:
+def _validation(config: ExperimentConfig, features: FeatureSplits) -> Validation:
     """Validation sender's features against a knowledge base of the validation receiver's, with the same rule."""
-    config, sender = study.config, study.features.validation_sender
+    sender = features.validation_sender
     count = min(config.training.validation_queries, len(sender))
     # Evenly spread, because a folder's images are ordered by class.
     picks = np.linspace(0, len(sender) - 1, count).round().astype(int)
     labels = sender.labels[picks]
-    receiver = Receiver(index(config, study.features.validation_receiver), config.receiver)
+    nearest = config.receiver.model_copy(update={"top_k": 1})
+    receiver = Receiver(index(config, features.validation_receiver), nearest)
 
     def score(received: np.ndarray) -> float:
         decision = receiver.decide_features(received, np.ones(len(received), bool))

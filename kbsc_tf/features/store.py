@@ -119,30 +119,36 @@ def _unit_rows(x: NDArray[np.float32]) -> bool:
     return all(np.all(np.abs(np.einsum("nd,nd->n", block, block) - 1) < 1e-3) for block in blocks)
 
 
-def _embed(encoder: Encoder, images: ImageSet, path: Path, progress: bool) -> float:
-    """Embed what an earlier, stopped run has not, then put the file in place; returns images/s."""
+def _embed(encoder: Encoder, images: ImageSet, path: Path, progress: bool) -> float | None:
+    """Embed what an earlier, stopped run has not, then put the file in place.
+
+    Returns images/s, without the first batch (it loads and traces the model) where there are more.
+    """
     partial = path.with_suffix(".partial")
     header = _npy_header((len(images), encoder.dim))
     try:
         done = _resume(partial, header, encoder.dim)
-        rows_before = done
+        counted = 0
         with progress_bar(f"embedding {images.name}", len(images), progress) as advance:
             advance(done)
             with partial.open("ab") as file:
                 started = time.perf_counter()
-                for features in _batches(encoder, images, done):
+                for batch, features in enumerate(_batches(encoder, images, done)):
                     file.write(np.ascontiguousarray(features, np.float32).data)
                     file.flush()
                     done += len(features)
                     advance(len(features))
-                elapsed = time.perf_counter() - started
+                    counted += len(features)
+                    elapsed = time.perf_counter() - started
+                    if batch == 0 and done < len(images):
+                        counted, started = 0, time.perf_counter()
                 os.fsync(file.fileno())
         os.replace(partial, path)
     except OSError as error:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
         raise cannot_write(path, error) from None
-    return (done - rows_before) / max(elapsed, 1e-9)
+    return counted / max(elapsed, 1e-9) if counted else None
 
 
 def _batches(encoder: Encoder, images: ImageSet, start: int) -> Iterator[NDArray[np.float32]]:

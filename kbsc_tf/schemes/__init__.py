@@ -22,6 +22,8 @@ def build_schemes(config: ExperimentConfig, channel: ChannelConfig, dim: int, tr
     schemes: list[Scheme] = []
     for name in config.schemes:
         if name == "raw":
+            if dim % 2:
+                raise UserError(f"schemes: raw needs features of even length, these have {dim}; leave raw out")
             schemes.append(RawScheme(dim, channel))
             continue
         for k in config.k:

@@ -1,6 +1,7 @@
 """Train a semantic link with Keras: random SNR per sample, validation on a fixed grid, resumable."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,23 +19,50 @@ from kbsc_tf.semantic.losses import SemanticLoss
 Score = Callable[[np.ndarray], float]
 
 
-def training_batches(features: np.ndarray, config: TrainingConfig) -> tf.data.Dataset:
-    """Shuffled batches ({feature [B, D], snr_db [B]}, feature), the SNR drawn anew for each sample."""
-    batch = min(config.batch_size, len(features))
+def training_batches(features: np.ndarray, config: TrainingConfig, epoch: tf.Variable) -> tf.data.Dataset:
+    """Shuffled batches ({feature [B, D], snr_db [B]}, feature), the SNR drawn anew for each sample.
+
+    Order and SNRs follow from the seed and ``epoch`` alone, so that resumed training sees what uninterrupted would.
+    """
+    count, batch = len(features), min(config.batch_size, len(features))
     table = tf.constant(np.asarray(features, np.float32))
 
-    def draw_snr() -> tf.Tensor:
+    def draw_snr(seed: tf.Tensor) -> tf.Tensor:
         if isinstance(config.snr_db, SnrRange):
-            return tf.random.uniform([batch], config.snr_db.low, config.snr_db.high)
-        choices = tf.constant(config.snr_db, tf.float32)
-        return tf.gather(choices, tf.random.uniform([batch], 0, len(config.snr_db), tf.int32))
+            return tf.random.stateless_uniform([count], seed, config.snr_db.low, config.snr_db.high)
+        picks = tf.random.stateless_uniform([count], seed, 0, len(config.snr_db), tf.int32)
+        return tf.gather(tf.constant(config.snr_db, tf.float32), picks)
 
-    def look_up(indices: tf.Tensor) -> tuple[dict, tf.Tensor]:
+    def draw_epoch(_: tf.Tensor) -> tf.data.Dataset:
+        seed = tf.stack([tf.constant(config.seed, tf.int64), epoch])
+        order = tf.random.experimental.stateless_shuffle(tf.range(count), seed)
+        return tf.data.Dataset.from_tensor_slices((order, draw_snr(seed)))
+
+    def look_up(indices: tf.Tensor, snr_db: tf.Tensor) -> tuple[dict, tf.Tensor]:
         feature = tf.gather(table, indices)
-        return {"feature": feature, "snr_db": draw_snr()}, feature
+        return {"feature": feature, "snr_db": snr_db}, feature
 
-    order = tf.data.Dataset.range(len(features)).shuffle(len(features), seed=config.seed)
-    return order.batch(batch, drop_remainder=True).map(look_up).prefetch(2)
+    samples = tf.data.Dataset.range(1).flat_map(draw_epoch).batch(batch, drop_remainder=True)
+    return samples.apply(tf.data.experimental.assert_cardinality(count // batch)).map(look_up).prefetch(2)
+
+
+class EpochSeeds(keras.callbacks.Callback):
+    """Restart all random numbers of training at each epoch, from the seed and the number of the epoch.
+
+    Parameters
+    ----------
+    seed : int
+    epoch : tf.Variable
+        Kept at the number of the current epoch, for `training_batches`.
+    """
+
+    def __init__(self, seed: int, epoch: tf.Variable) -> None:
+        super().__init__()
+        self.seed, self.epoch = seed, epoch
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        self.epoch.assign(epoch)
+        seed_noise(int(np.random.SeedSequence([self.seed, epoch + 1]).generate_state(1)[0]))
 
 
 class SemanticValidation(keras.callbacks.Callback):
@@ -50,7 +78,12 @@ class SemanticValidation(keras.callbacks.Callback):
         Received features [Q, D] -> share whose retrieved entry has the right class.
     snr_db : list of float
     seed : int
-        Seed of the validation noise; training noise goes on undisturbed from a state derived from the epoch.
+        Seed of the validation noise.
+
+    Raises
+    ------
+    UserError
+        At the end of an epoch in which the loss or what is received ceased to be a number.
     """
 
     def __init__(self, features: np.ndarray, score: Score, snr_db: list[float], seed: int) -> None:
@@ -63,10 +96,30 @@ class SemanticValidation(keras.callbacks.Callback):
             self._transmit = tf.function(self.model.transmit)
         seed_noise(self.seed)
         received = [self._transmit(self.features, tf.constant(snr, tf.float32))[0].numpy() for snr in self.snr_db]
+        if not np.isfinite(logs["loss"]) or not np.all(np.isfinite(received)):
+            raise UserError("training diverged (its loss is not a number any more); lower training.learning_rate")
         logs["val_top1"] = float(np.mean([self.score(r) for r in received]))
 
-    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
-        seed_noise(int(np.random.SeedSequence([self.seed, epoch + 1]).generate_state(1)[0]))
+
+class ResumedEarlyStopping(keras.callbacks.EarlyStopping):
+    """Early stopping that goes on counting from the epochs logged before an interruption.
+
+    Parameters
+    ----------
+    logged : list of float
+        The monitored figure of those epochs.
+    settings
+        As for `keras.callbacks.EarlyStopping`.
+    """
+
+    def __init__(self, logged: list[float], **settings) -> None:
+        super().__init__(**settings)
+        self.logged = logged
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        super().on_train_begin(logs)
+        for epoch, value in enumerate(self.logged):
+            self.on_epoch_end(epoch, {self.monitor: value})
 
 
 class ProgressReport(keras.callbacks.Callback):
@@ -111,16 +164,35 @@ def train(
     Raises
     ------
     UserError
-        The folder holds another training, or the loss became NaN.
+        The folder holds another training or cannot be written, or the training diverged.
     """
+    try:
+        return _train(link, features, validation, score, config, folder, identity, report)
+    except OSError as error:
+        reason = error.strerror or error
+        raise UserError(f"{folder}: cannot keep the training ({reason}); free space or give another --out") from None
+
+
+def _train(
+    link: SemanticLink,
+    features: np.ndarray,
+    validation: np.ndarray,
+    score: Score,
+    config: TrainingConfig,
+    folder: Path,
+    identity: str,
+    report: Callable[[int, int, dict], None],
+) -> SemanticLink:
     folder.mkdir(parents=True, exist_ok=True)
-    marker, best, history = folder / "training.json", folder / "best.keras", folder / "history.csv"
+    marker, best, history, resume = (folder / n for n in ("training.json", "best.keras", "history.csv", "resume"))
     state = _claim(marker, identity)
     if state["done"] and best.exists():
         return keras.saving.load_model(best, compile=False)
     keras.utils.set_random_seed(config.seed)
-    best_so_far = _best_so_far(history)
-    batches = training_batches(features, config)
+    logged = _logged(history)
+    with tf.device("CPU:0"):  # where tf.data reads it
+        epoch = tf.Variable(0, dtype=tf.int64)
+    batches = training_batches(features, config, epoch)
     steps = len(batches)
     schedule = keras.optimizers.schedules.CosineDecay(config.learning_rate, steps * config.epochs)
     link.compile(
@@ -129,23 +201,32 @@ def train(
         jit_compile=True,
         steps_per_execution=min(steps, 20),
     )
+    # Built now, because its state is part of what is restored.
+    link.optimizer.build(link.trainable_variables)
     callbacks = [
+        EpochSeeds(config.seed, epoch),
         SemanticValidation(validation, score, config.validation_snr_db, config.seed),
         ProgressReport(report),
-        keras.callbacks.TerminateOnNaN(),
         keras.callbacks.ModelCheckpoint(
-            best, monitor="val_top1", mode="max", save_best_only=True, initial_value_threshold=best_so_far
+            best,
+            monitor="val_top1",
+            mode="max",
+            save_best_only=True,
+            # A resumed run must not replace the best model by a worse one.
+            initial_value_threshold=max(logged) if logged and best.exists() else None,
         ),
-        keras.callbacks.CSVLogger(history, append=history.exists()),
-        keras.callbacks.EarlyStopping(monitor="val_top1", mode="max", patience=config.patience, baseline=best_so_far),
-        keras.callbacks.BackupAndRestore(folder / "resume"),
+        keras.callbacks.CSVLogger(history, append=bool(logged)),
+        ResumedEarlyStopping(logged, monitor="val_top1", mode="max", patience=config.patience),
+        # Two states, as writing one may be cut short; kept until the training is marked as done.
+        keras.callbacks.BackupAndRestore(resume, double_checkpoint=True, delete_checkpoint=False),
     ]
     if config.tensorboard:
         callbacks.append(keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False))
     link.fit(batches, epochs=config.epochs, callbacks=callbacks, verbose=0)
-    if not best.exists():
-        raise UserError(f"{folder}: training diverged (loss is not a number); lower training.learning_rate")
+    # An epoch cut short between its log and its backup has been run, and logged, again.
+    pd.read_csv(history).drop_duplicates("epoch", keep="last").to_csv(history, index=False)
     _write(marker, {"identity": identity, "done": True})
+    shutil.rmtree(resume)
     return keras.saving.load_model(best, compile=False)
 
 
@@ -165,12 +246,11 @@ def _claim(marker: Path, identity: str) -> dict:
     return state
 
 
-def _best_so_far(history: Path) -> float | None:
-    """Best validation accuracy of the epochs already logged, so that a resumed run does not save a worse model."""
+def _logged(history: Path) -> list[float]:
+    """Validation accuracy of the epochs that an interrupted training has logged."""
     if not history.exists() or history.stat().st_size == 0:
-        return None
-    logged = pd.read_csv(history)
-    return float(logged["val_top1"].max()) if len(logged) else None
+        return []
+    return pd.read_csv(history).drop_duplicates("epoch", keep="last")["val_top1"].tolist()
 
 
 def _write(path: Path, content: dict) -> None:

@@ -19,7 +19,7 @@ TEMPLATES = (
     "the {}",
     "{}",
 )
-SIZE = 32
+SIZE, WINDOW = 32, 24  # sides of an image, and of the windows of the first part of the training, in pixels
 PROCEDURAL_TRAINING, PROCEDURAL_HELD_OUT, PROCEDURAL_TEST = 1, 2, 3  # seeds
 _CROPS = 3  # zoomed crops kept of each training image, beside the whole
 _SMALLEST_CROP = 0.6  # side of a crop, as a share of the image's
@@ -35,7 +35,21 @@ class Examples:
 
 @dataclass(frozen=True)
 class ImageSet:
-    """An image set with its splits; `share` is its part of every batch."""
+    """An image set with its splits.
+
+    Parameters
+    ----------
+    name : str
+        What tables call it.
+    classes : tuple of str
+        Class names, as they go into prompts.
+    share : float
+        Its part of every batch.
+    training, held_out, test : Examples
+        Images to learn from, to choose the projection on, and to score.
+    shrinks : bool
+        Whether its images are shrunk where others are cut to a window.
+    """
 
     name: str
     classes: tuple[str, ...]
@@ -43,11 +57,23 @@ class ImageSet:
     training: Examples
     held_out: Examples
     test: Examples
+    shrinks: bool = False
 
 
 def class_words(folder_name: str) -> str:
     """Turn a folder's name into the words of a prompt."""
     return folder_name.replace("_s_", "'s ").replace("_", " ").lower()
+
+
+def _shrunk(images: np.ndarray) -> np.ndarray:
+    """Resize images [N, 32, 32, 3] to the size of a window by averaging areas."""
+    edges = np.linspace(0, SIZE, WINDOW + 1)
+    pixels = np.arange(SIZE)
+    shared = np.minimum(edges[1:, None], pixels + 1) - np.maximum(edges[:-1, None], pixels)
+    weights = (np.maximum(shared, 0) * WINDOW / SIZE).astype(np.float32)  # [24, 32]
+    half = np.tensordot(images.astype(np.float32), weights, ((1,), (1,)))  # [N, 32, 3, 24]
+    whole = np.tensordot(half, weights, ((1,), (1,)))  # [N, 3, 24, 24]
+    return (whole.transpose(0, 2, 3, 1) + 0.5).astype(np.uint8)
 
 
 def _resized(file: Path, crops: int, seed: int) -> np.ndarray:
@@ -122,16 +148,17 @@ def load_procedural(count: int, share: float) -> ImageSet:
         draw(count, PROCEDURAL_TRAINING),
         draw(2000, PROCEDURAL_HELD_OUT),
         draw(10_000, PROCEDURAL_TEST),
+        shrinks=True,  # a window would cut the outline, and with it the class
     )
 
 
 def load_sets(cifar10: Path | None, tiny_imagenet: Path | None, training: bool = True) -> list[ImageSet]:
     """Load every set that is there; the procedural one always is. Shares of a batch add up to one."""
-    sets = [load_procedural(60_000 if training else 0, 0.15)]
+    sets = [load_procedural(60_000 if training else 0, 0.22)]
     if tiny_imagenet:
-        sets.append(load_folders("Tiny-ImageNet-100", tiny_imagenet, "val", 0.52, 20, training))
+        sets.append(load_folders("Tiny-ImageNet-100", tiny_imagenet, "val", 0.47, 20, training))
     if cifar10:
-        sets.append(load_folders("CIFAR-10", cifar10, "test", 0.33, 200, training))
+        sets.append(load_folders("CIFAR-10", cifar10, "test", 0.31, 200, training))
     return sets
 
 
@@ -167,10 +194,23 @@ class Batches:
         taken, self._queues[which] = np.split(self._queues[which], [count])
         return taken
 
-    def draw(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return images [B, 32, 32, 3] uint8 and labels [B] int32 counted through the classes of all sets."""
+    def draw(self, corner: tuple[int, int] | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Draw one batch.
+
+        Parameters
+        ----------
+        corner : (int, int), optional
+            Row and column of the upper left pixel of a window that all images are cut to.
+
+        Returns
+        -------
+        images : [B, 32, 32, 3] or [B, 24, 24, 3], uint8
+        labels : [B], int32
+            Counted through the classes of all sets.
+        """
         chosen = [self._next(which, count) for which, count in enumerate(self.counts)]
-        labels = [one.training.labels[rows] + self.offsets[i] for i, (one, rows) in enumerate(zip(self.sets, chosen))]
+        parts = zip(self.sets, chosen, self.offsets, strict=True)
+        labels = [one.training.labels[rows] + offset for one, rows, offset in parts]
         order = self._rng.permutation(self.distinct)
         order = np.concatenate([order, order[: self.twins]])
         # Rows of a batch in order: for each, its set, its image there and one variant of it.
@@ -181,7 +221,14 @@ class Batches:
             mine = which == i
             variants = self._rng.integers(one.training.images.shape[1], size=mine.sum())
             images[mine] = one.training.images[rows[mine], variants]
-        return self._augmented(images), np.concatenate(labels)[order].astype(np.int32)
+        images, labels = self._augmented(images), np.concatenate(labels)[order].astype(np.int32)
+        if corner is None:
+            return images, labels
+        y, x = corner
+        windows = images[:, y : y + WINDOW, x : x + WINDOW].copy()
+        shrunk = np.isin(which, [i for i, one in enumerate(self.sets) if one.shrinks])
+        windows[shrunk] = _shrunk(images[shrunk])
+        return windows, labels
 
     def _augmented(self, images: np.ndarray) -> np.ndarray:
         """Shift by up to 3 pixels, with the edges mirrored, and flip half of the images."""

@@ -60,7 +60,11 @@ def neighbour_scores(features: np.ndarray, labels: np.ndarray) -> list[Score]:
     votes, weighted = np.zeros((2, len(asked), labels.max() + 1))
     np.add.at(votes, (rows, known[best]), 1)
     np.add.at(weighted, (rows, known[best]), np.exp(20 * similar[rows, best]))
-    decisions = {"1-NN": known[similar.argmax(1)], "10-NN majority": votes.argmax(1), "10-NN weighted": weighted.argmax(1)}
+    decisions = {
+        "1-NN": known[similar.argmax(1)],
+        "10-NN majority": votes.argmax(1),
+        "10-NN weighted": weighted.argmax(1),
+    }
     return [Score(name, int((decided == asked).sum()), len(asked)) for name, decided in decisions.items()]
 
 

@@ -9,15 +9,14 @@ import numpy as np
 import tensorflow as tf
 from transformers import PreTrainedTokenizerBase
 
-from small_clip.data import TEMPLATES, Batches, ImageSet
+from small_clip.data import TEMPLATES, WINDOW, Batches, ImageSet
 from small_clip.model import ClipSizes, Weights, encode_images, encode_prompts, initial_weights
 from small_clip.optimizer import MuonAdam
 
 BATCH = 256
 TWINS = 64
 TEXT_EVERY = 4  # steps between two updates of the text tower
-WINDOW = 24  # side of the windows of the first part of the training, in pixels
-WINDOW_PART = 0.65
+WINDOW_PART = 0.7  # of the time, at the beginning, images are cut to windows: about 1.7 times faster
 WARM_UP = 0.02
 SMOOTHING = 0.1
 TWIN_WEIGHT, TWIN_TEMPERATURE = 0.25, 0.1
@@ -80,12 +79,22 @@ class Trainer:
         self._checkpoint.restore(self._manager.latest_checkpoint).assert_existing_objects_matched()
         return True
 
-    def _image_loss(
-        self, images: tf.Tensor, labels: tf.Tensor, corner: tf.Tensor, texts: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """Return the loss, the accuracy among the own set's prompts and the twins' loss."""
-        whole = images.shape[1] == self.sizes.image_size
-        features = encode_images(self.weights, self.sizes, images, None if whole else corner)
+    def prompt_loss(self, features: tf.Tensor, labels: tf.Tensor, texts: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Compare images with the prompts of their own set.
+
+        Parameters
+        ----------
+        features : [B, 512], float32
+            Normalised features of images.
+        labels : [B], int32
+            Their classes, counted through all sets.
+        texts : [C, 512], float32
+            Normalised features of the prompts of all classes.
+
+        Returns
+        -------
+        loss, accuracy : [], float32
+        """
         scale = tf.exp(tf.minimum(self.weights["logit_scale"], np.log(100.0)))
         logits = scale * tf.matmul(features, texts, transpose_b=True)
         own = tf.gather(tf.constant(self.same_set), labels)
@@ -94,12 +103,21 @@ class Trainer:
         target = (1 - SMOOTHING) * tf.one_hot(labels, len(self.same_set)) + SMOOTHING * uniform
         loss = -tf.reduce_mean(tf.reduce_sum(tf.where(own, target * log_p, 0.0), -1))
         hits = tf.equal(tf.argmax(log_p, -1, output_type=tf.int32), labels)
+        return loss, tf.reduce_mean(tf.cast(hits, tf.float32))
+
+    def _image_loss(
+        self, images: tf.Tensor, labels: tf.Tensor, corner: tf.Tensor, texts: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Return the loss, the accuracy among the own set's prompts and the twins' loss."""
+        whole = images.shape[1] == self.sizes.image_size
+        features = encode_images(self.weights, self.sizes, images, None if whole else corner)
+        loss, accuracy = self.prompt_loss(features, labels, texts)
         # Two views of an image find each other among the batch. Without this, features would keep nothing but the
         # class, that is as many directions as there are classes.
         distinct = images.shape[0] - TWINS
         similar = tf.matmul(features[distinct:], features[:distinct], transpose_b=True) / TWIN_TEMPERATURE
         twins = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(tf.range(TWINS), similar))
-        return loss + TWIN_WEIGHT * twins, tf.reduce_mean(tf.cast(hits, tf.float32)), twins
+        return loss + TWIN_WEIGHT * twins, accuracy, twins
 
     @tf.function
     def _image_step(self, images, labels, corner, factor):
@@ -153,13 +171,12 @@ class Trainer:
         while float(self.elapsed) < self.seconds and not stop.asked:
             progress = float(self.elapsed) / self.seconds
             factor = tf.constant(min(progress / WARM_UP, (1 - progress) / (1 - WARM_UP)) + 1e-3, tf.float32)
-            images, labels = batches.draw()
-            corner = np.zeros(2, np.int32)
+            corner = np.zeros(2, np.int32)  # in patches
             if progress < WINDOW_PART:
-                patch = self.sizes.patch
-                corner = rng.integers((self.sizes.image_size - WINDOW) // patch + 1, size=2).astype(np.int32)
-                y, x = corner * patch
-                images = images[:, y : y + WINDOW, x : x + WINDOW]
+                corner = rng.integers((self.sizes.image_size - WINDOW) // self.sizes.patch + 1, size=2).astype(np.int32)
+                images, labels = batches.draw(tuple(corner * self.sizes.patch))
+            else:
+                images, labels = batches.draw()
             arguments = [tf.constant(images), tf.constant(labels), tf.constant(corner), factor]
             if int(self.step) % TEXT_EVERY:
                 figures = self._image_step(*arguments)

@@ -6,6 +6,7 @@ from PIL import Image
 
 from kbsc_tf.data import folder as module
 from kbsc_tf.data.folder import load_folder
+from kbsc_tf.data.progress import progress_bar
 from kbsc_tf.errors import UserError
 
 
@@ -117,3 +118,10 @@ def test_an_image_that_vanishes_is_named(load, root):
 def test_a_cache_that_cannot_be_written_costs_nothing(root, tmp_path):
     (tmp_path / "file").write_text("")
     assert len(load_folder(root, "train", cache=tmp_path / "file")) == 8
+
+
+def test_progress_is_counted_without_a_terminal(capsys):
+    with progress_bar("checking", 3) as advance:
+        advance(1)
+        advance(2)
+    assert capsys.readouterr() == ("", "")

@@ -123,3 +123,16 @@ def test_preprocessing_of_another_size_is_noticed(clips, tmp_path):
     settings.write_text(settings.read_text().replace("16", "24"))
     with pytest.raises(UserError, match="makes images of 24x24 pixels, but config.json asks for 16x16"):
         ClipEncoder(str(folder)).embed_images(image_list(1))
+
+
+def test_the_clip_inside_the_package():
+    from kbsc_tf.data.load import procedural_set
+    from kbsc_tf.features.clip_files import SMALL
+
+    assert sum(file.stat().st_size for file in SMALL.iterdir()) <= 10 * 2**20
+    images = procedural_set(200, 12345, "test")
+    small = ClipEncoder("small", 64)
+    features = small.embed_images(images.read(range(200)))
+    prompts = small.embed_texts([f"a photo of a {name}" for name in images.class_names])
+    assert features.shape == (200, small.dim) and prompts.shape == (100, small.dim)
+    assert np.mean(np.argmax(features @ prompts.T, axis=1) == images.labels) > 0.05  # far above chance: 0.01
