@@ -2,7 +2,6 @@
 
 import os
 import sys
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -139,24 +138,12 @@ def _prepare_tensorflow() -> None:
     # Waiting threads of TensorFlow and FAISS would otherwise spin against each other.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    with _quiet_stderr():
+    from kbsc_tf.features.clip_weights import quiet
+
+    with quiet():
         from kbsc_tf.evaluation.devices import share_gpus
 
         share_gpus()
-
-
-@contextmanager
-def _quiet_stderr():
-    """Hide what TensorFlow's C++ code prints while it loads; Python errors still come through as exceptions."""
-    sys.stderr.flush()
-    saved, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
-        os.close(nowhere)
 
 
 def _progress():

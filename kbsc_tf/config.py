@@ -296,8 +296,8 @@ def _first_problem(path: Path, node: yaml.Node, overrides: list[str], error: Val
     first = problems[0]
     names = [str(part) for part in first["loc"]]
     key = ".".join(names)
-    override = next((o for o in overrides if f"{key}.".startswith(o.partition("=")[0] + ".")), None)
     line = _line_of(node, first["loc"])
+    override = next((o for o in overrides if _is_from(o, key, line)), None)
     where = f"--set {override}" if override else f"{path} line {line}" if line else str(path)
     if first["type"] == "extra_forbidden":
         what = f"unknown key {key}; remove it or mend its spelling"
@@ -306,6 +306,12 @@ def _first_problem(path: Path, node: yaml.Node, overrides: list[str], error: Val
         what = f"{key}: " * bool(key) + first["msg"].removeprefix("Value error, ") + got
     more = f" ({len(problems) - 1} more problems)" if len(problems) > 1 else ""
     return f"{where}: {what}{more}"
+
+
+def _is_from(override: str, key: str, line: int | None) -> bool:
+    """Whether ``override`` set ``key``, or made it as a parent that the file does not have."""
+    name = override.partition("=")[0]
+    return f"{key}.".startswith(f"{name}.") or (line is None and name.startswith(f"{key}."))
 
 
 def _line_of(node: yaml.Node | None, location: tuple) -> int | None:

@@ -12,11 +12,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from kbsc_tf.data.cache import cache_root, write_atomically
+from kbsc_tf.data.cache import cache_root
 from kbsc_tf.data.decode import BadImageError, decode
 from kbsc_tf.data.image_set import ImageSet, fingerprint
 from kbsc_tf.data.progress import progress_bar
 from kbsc_tf.errors import UserError
+from kbsc_tf.files import make_folder, write_atomically
 
 ENDINGS = (".jpg", ".jpeg", ".png")
 """Names of image files end so, in upper or lower case; other files are passed over."""
@@ -182,7 +183,8 @@ def _scan(files: list[Path], folder: Path, root: Path, progress: bool) -> list[_
         scan = list(_counted(pool.map(_check, files), advance))
     content = json.dumps([(c.digest, *c.shape, c.problem) for c in scan]).encode()
     with contextlib.suppress(UserError):  # costs the next run some time, nothing else
-        write_atomically(kept, lambda file: file.write(content))
+        make_folder(kept.parent)
+        write_atomically(kept, content)
     return scan
 
 

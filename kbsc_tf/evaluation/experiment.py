@@ -13,9 +13,10 @@ from kbsc_tf.evaluation.gallery import draw_gallery
 from kbsc_tf.evaluation.latency import measure_latency
 from kbsc_tf.evaluation.plots import draw_figures
 from kbsc_tf.evaluation.progress import Progress
-from kbsc_tf.evaluation.records import ResultsFolder, atomic_write
+from kbsc_tf.evaluation.records import ResultsFolder
 from kbsc_tf.evaluation.sweep import measure, transmit
 from kbsc_tf.features import FeatureSet, FeatureSplits, load_features
+from kbsc_tf.files import write_atomically
 from kbsc_tf.knowledge import KnowledgeBase
 from kbsc_tf.metrics import top_k_correct, wilson
 from kbsc_tf.schemes import Scheme, Validation, build_schemes
@@ -193,7 +194,7 @@ def open_results(study: Study, progress: Progress) -> ResultsFolder:
     results = ResultsFolder(study.folder, config.model_dump(mode="json"), config.hash(), describe_devices())
     for warning in results.warnings:
         progress.say(warning)
-    atomic_write(study.folder / "features.json", json.dumps(study.feature_report, indent=1) + "\n")
+    write_atomically(study.folder / "features.json", json.dumps(study.feature_report, indent=1) + "\n")
     return results
 
 

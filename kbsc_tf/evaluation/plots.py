@@ -14,7 +14,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullFormatter, NullLocator
 
-from kbsc_tf.evaluation.records import atomic_write, read_records
+from kbsc_tf.evaluation.records import read_records
+from kbsc_tf.files import write_atomically
 from kbsc_tf.evaluation.table import channel_text, scheme_text, snr_text
 from kbsc_tf.metrics.pooling import pool_seeds
 
@@ -295,5 +296,5 @@ def save_figure(figure: Figure, out_dir: Path, stem: str) -> list[Path]:
         ("pdf", dict.fromkeys(("CreationDate", "Creator", "Producer"))),
     ):
         figure.savefig(buffer := io.BytesIO(), format=kind, dpi=300, metadata=metadata)
-        atomic_write(out_dir / f"{stem}.{kind}", buffer.getvalue())
+        write_atomically(out_dir / f"{stem}.{kind}", buffer.getvalue())
     return [out_dir / f"{stem}.png", out_dir / f"{stem}.pdf"]

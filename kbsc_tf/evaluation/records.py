@@ -20,6 +20,7 @@ import pandas as pd
 
 import kbsc_tf
 from kbsc_tf.errors import UserError
+from kbsc_tf.files import write_atomically
 
 TEXT = ["scheme", "channel"]
 COLUMNS = [
@@ -72,7 +73,7 @@ class ResultsFolder:
             if self.records_path.exists():
                 self._check_records()
             else:
-                atomic_write(self.records_path, _line(COLUMNS))
+                write_atomically(self.records_path, _line(COLUMNS))
         except UserError:
             if created:  # leave nothing of a run that could not begin
                 shutil.rmtree(self.path, ignore_errors=True)
@@ -137,7 +138,7 @@ class ResultsFolder:
         if self.latency_path.exists():
             lines = _read_table(self.latency_path, LATENCY_COLUMNS)[LATENCY_COLUMNS].to_numpy().tolist() + lines
         merged = {tuple(cells[:3]): cells for cells in lines}
-        atomic_write(self.latency_path, "".join(map(_line, [LATENCY_COLUMNS, *merged.values()])))
+        write_atomically(self.latency_path, "".join(map(_line, [LATENCY_COLUMNS, *merged.values()])))
 
     def finish(self) -> None:
         """Put the wall time (of all sessions) into run.json; a session that added no point leaves it as it was."""
@@ -169,7 +170,7 @@ class ResultsFolder:
     def _write_run(self, complete: bool) -> None:
         wall_time_s = round(self._earlier_s + time.monotonic() - self._started, 3)
         self._run |= {"wall_time_s": wall_time_s, "complete": complete}
-        atomic_write(self.run_path, json.dumps(self._run, indent=1, default=str) + "\n")
+        write_atomically(self.run_path, json.dumps(self._run, indent=1, default=str) + "\n")
 
     def _check_records(self) -> None:
         """Drop a torn last line; refuse a file with other columns, which lines could not be added to."""
@@ -182,7 +183,7 @@ class ResultsFolder:
         except OSError as error:
             raise UserError(_cannot("mend", self.records_path, error)) from None
         if not end:
-            atomic_write(self.records_path, _line(COLUMNS))
+            write_atomically(self.records_path, _line(COLUMNS))
         if list(read_records(self.records_path).columns) != COLUMNS:
             raise UserError(f"{self.records_path}: not the columns of this version; give another --out or delete it")
 
@@ -213,28 +214,6 @@ def read_records(path: Path | str) -> pd.DataFrame:
             raise UserError(f"{path}: column {column} has a cell that is not a number; mend the file") from None
         table[column] = numbers.astype(np.int64 if whole else np.float64)
     return table
-
-
-def atomic_write(path: Path | str, content: str | bytes) -> None:
-    """Write a file so that it holds the old content or the new one, never a part.
-
-    Raises
-    ------
-    UserError
-        Not writable, or the disk is full; names the file.
-    """
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.new-{os.getpid()}")
-    try:
-        with open(temporary, "wb") as file:
-            file.write(content.encode() if isinstance(content, str) else content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        raise UserError(_cannot("write", path, error)) from None
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def versions() -> dict[str, str]:

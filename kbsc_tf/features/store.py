@@ -15,11 +15,12 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from kbsc_tf.data.cache import cache_root, cannot_write, make_folder, write_atomically
+from kbsc_tf.data.cache import REMEDY, cache_root
 from kbsc_tf.data.image_set import ImageSet, fingerprint
 from kbsc_tf.data.progress import progress_bar
 from kbsc_tf.errors import UserError
 from kbsc_tf.features.feature_set import FeatureSet
+from kbsc_tf.files import cannot_write, make_folder, write_atomically
 
 _VERSION = b"kbsc features 1"  # change it with anything that changes features but not the encoder's files
 
@@ -69,7 +70,7 @@ def extract(encoder: Encoder, images: ImageSet, store: Path | None = None, progr
     shape, images_per_s = (len(images), encoder.dim), None
     x = _open(path, shape)
     if x is None:
-        make_folder(path.parent)
+        make_folder(path.parent, REMEDY)
         with _lock(path.with_suffix(".lock")):
             x = _open(path, shape)  # another process may have made it meanwhile
             if x is None:
@@ -98,7 +99,8 @@ def embed_prompts(encoder: Encoder, texts: Sequence[str], store: Path | None = N
     x = _open(path, (len(texts), encoder.dim))
     if x is None:
         x = encoder.embed_texts(texts)
-        write_atomically(path, lambda file: np.save(file, x))
+        make_folder(path.parent, REMEDY)
+        write_atomically(path, lambda file: np.save(file, x), REMEDY)
     return x
 
 
@@ -147,7 +149,7 @@ def _embed(encoder: Encoder, images: ImageSet, path: Path, progress: bool) -> fl
     except OSError as error:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
-        raise cannot_write(path, error) from None
+        raise cannot_write(path, error, REMEDY) from None
     return counted / max(elapsed, 1e-9) if counted else None
 
 

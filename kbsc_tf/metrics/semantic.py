@@ -38,13 +38,18 @@ def top_k_correct(
 
 
 def mse(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Mean squared error over the D components of each pair of features: [B, D], [B, D] -> [B], float64."""
-    difference = np.asarray(a, np.float64) - np.asarray(b, np.float64)
-    return np.mean(difference**2, axis=-1)
+    """Mean squared error over the D components of each pair of features: [B, D], [B, D] -> [B]."""
+    difference = np.asarray(a) - np.asarray(b)
+    return _dot(difference, difference) / difference.shape[-1]
 
 
 def cosine(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Cosine similarity of each pair of features, 0 if one is zero: [B, D], [B, D] -> [B], float64."""
-    a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
-    norms = np.linalg.norm(a, axis=-1) * np.linalg.norm(b, axis=-1)
-    return np.sum(a * b, axis=-1) / np.maximum(norms, np.finfo(np.float64).tiny)
+    """Cosine similarity of each pair of features, 0 if one is zero: [B, D], [B, D] -> [B]."""
+    a, b = np.asarray(a), np.asarray(b)
+    norms = np.sqrt(_dot(a, a) * _dot(b, b))
+    return _dot(a, b) / np.maximum(norms, np.finfo(norms.dtype).tiny)
+
+
+def _dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Row by row, without a copy in double precision: a sweep does this for every point."""
+    return np.einsum("...d,...d->...", a, b)

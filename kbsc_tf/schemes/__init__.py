@@ -1,5 +1,7 @@
 """Transmission schemes, one file each, behind the interface in `base`; and the one receiver."""
 
+from importlib.util import find_spec
+
 from kbsc_tf.config import ChannelConfig, ExperimentConfig
 from kbsc_tf.errors import UserError
 from kbsc_tf.schemes.base import Scheme, SourceBatch, Transmission, Validation
@@ -13,12 +15,14 @@ def build_schemes(config: ExperimentConfig, channel: ChannelConfig, dim: int, tr
     Raises
     ------
     UserError
-        A scheme cannot work at one of the k, before any long work.
+        A scheme cannot work with these features, k or packages, before any long work.
     """
     from kbsc_tf.schemes.kbsc import KbscScheme
     from kbsc_tf.schemes.pca import PcaScheme
     from kbsc_tf.schemes.raw import RawScheme
 
+    if config.training.tensorboard and find_spec("tensorboard") is None:
+        raise UserError("training.tensorboard: needs the package tensorboard; pip install it or set this to false")
     schemes: list[Scheme] = []
     for name in config.schemes:
         if name == "raw":

@@ -222,7 +222,7 @@ def _train(
     ]
     if config.tensorboard:
         callbacks.append(keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False))
-    link.fit(batches, epochs=config.epochs, callbacks=callbacks, verbose=0)
+    link.fit(batches, epochs=config.epochs, callbacks=callbacks, shuffle=False, verbose=0)
     # An epoch cut short between its log and its backup has been run, and logged, again.
     pd.read_csv(history).drop_duplicates("epoch", keep="last").to_csv(history, index=False)
     _write(marker, {"identity": identity, "done": True})

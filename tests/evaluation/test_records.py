@@ -13,7 +13,7 @@ import pytest
 from kbsc_tf.config import ExperimentConfig
 from kbsc_tf.errors import UserError
 from kbsc_tf.evaluation import records
-from kbsc_tf.evaluation.records import COLUMNS, LATENCY_COLUMNS, ResultsFolder, atomic_write, read_records
+from kbsc_tf.evaluation.records import COLUMNS, LATENCY_COLUMNS, ResultsFolder, read_records
 
 
 def point(**changes):
@@ -182,14 +182,6 @@ def test_latency_keeps_other_rows(tmp_path):
     lines = folder.latency_path.read_text().splitlines()
     assert lines[0] == ",".join(LATENCY_COLUMNS)
     assert lines[1:] == ["kbsc,awgn,64,0.5,0.5,0.75,0.5,1000", "kbsc,awgn,128,0.5,0.5,0.5,0.5,1000"]
-
-
-def test_atomic_write_leaves_no_temporary_file(tmp_path):
-    atomic_write(tmp_path / "a", "old")
-    atomic_write(tmp_path / "a", b"new")
-    with pytest.raises(UserError, match="b.c: cannot write"):
-        atomic_write(tmp_path / "b" / "c", "")
-    assert content(tmp_path) == {"a": b"new"}
 
 
 def test_commit_is_none_outside_git(monkeypatch, tmp_path):

@@ -143,10 +143,11 @@ def test_resuming_keeps_the_best_model_and_counts_on_to_the_early_stop(tmp_path)
 def test_divergence_is_one_sentence_and_never_done(tmp_path):
     for _ in range(2):
         with pytest.raises(UserError, match="diverged.*learning_rate"):
-            run(tmp_path, learning_rate=1e30)
+            run(tmp_path, learning_rate=1e9)
 
 
 def test_tensorboard_writes_events(tmp_path):
+    pytest.importorskip("tensorboard", reason="TensorFlow no longer brings the package tensorboard")
     run(tmp_path, tensorboard=True, epochs=1)
     assert list((tmp_path / "tensorboard").rglob("events.out.tfevents.*"))
 

@@ -1,0 +1,67 @@
+"""Writing files so that they are there as a whole or not at all."""
+
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+from kbsc_tf.errors import UserError
+
+REMEDY = "free space or give another --out"
+
+
+def write_atomically(path: Path, content: str | bytes | Callable[[BinaryIO], object], remedy: str = REMEDY) -> None:
+    """Put a file in place of ``path``: a reader, or a crash, finds the old content or the new one, never a part.
+
+    Parameters
+    ----------
+    path : Path
+        Its folder must exist.
+    content : str, bytes or callable
+        A callable is given the open file to write to.
+    remedy : str
+        What the user can do if it fails.
+
+    Raises
+    ------
+    UserError
+        Not writable, or the disk is full; names the file. Nothing is left behind.
+    """
+    path, temporary = Path(path), None
+    try:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+            temporary = Path(file.name)
+            if callable(content):
+                content(file)
+            else:
+                file.write(content.encode() if isinstance(content, str) else content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(0o666 & ~_umask())
+        os.replace(temporary, path)
+    except OSError as error:
+        raise cannot_write(path, error, remedy) from None
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def make_folder(folder: Path, remedy: str = REMEDY) -> None:
+    """Create ``folder`` and its parents; a UserError names the folder if that fails."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(folder, error, remedy) from None
+
+
+def cannot_write(path: Path, error: OSError, remedy: str = REMEDY) -> UserError:
+    """Put a failed write into one sentence that names ``path``."""
+    return UserError(f"{path}: cannot write ({error.strerror or error}); {remedy}")
+
+
+def _umask() -> int:
+    """The process's file mode mask, which temporary files ignore; reading it means setting it."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,159 @@
+"""Speed of training, sweep, CLIP and search, as JSON.
+
+    python sims/bench.py [--features FEATURES.npz] [--reference original_kbsc.json] [--torch PYTHON]
+
+Without ``--features`` it makes random ones of the original's sizes. The reference (accuracies and times of the
+original, measured on an idle machine) and ``--torch`` (a Python that has torch and faiss: re-times the original's
+method in the same run) are optional; what is missing is null in the output.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Annotated
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import numpy as np
+import typer
+from rich.console import Console
+
+from kbsc_tf.config import ChannelConfig, ExperimentConfig
+from kbsc_tf.data.load import procedural_set
+from kbsc_tf.evaluation import experiment
+from kbsc_tf.evaluation.progress import Progress
+from kbsc_tf.evaluation.records import read_records, versions
+from kbsc_tf.features import ClipEncoder
+from kbsc_tf.knowledge import KnowledgeBase
+
+EPOCHS = 8
+EPOCHS_OF_THE_ORIGINAL = 60
+SNR_DB = [-7, -6, -5, -4, -2, 0, 2, 4, 5, 6, 7, 10, "inf"]
+
+
+def main(
+    features: Annotated[Path | None, typer.Option(help="Feature file, see sims/original.yaml.")] = None,
+    reference: Annotated[Path | None, typer.Option(help="Measurements of the original.")] = None,
+    torch: Annotated[Path | None, typer.Option(help="Python with torch and faiss.")] = None,
+) -> None:
+    """Print one JSON object."""
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        file = features or make_features(folder / "features.npz")
+        original = json.loads(reference.read_text()) if reference else None
+        baseline = time_original(torch, file) if torch else None
+        link = bench_link(file, folder, original)
+        result = {
+            "train_to_original_accuracy": link["training"],
+            "thirteen_point_test": link["sweep"],
+            "clip": bench_clip(),
+            "search": bench_search(file),
+            "original": {
+                "idle_machine": original["speed_two_cores"] if original else None,
+                "retimed_in_this_run": baseline,
+            },
+            "ratio_to_original": ratios(link, original, baseline),
+            "versions": versions(),
+            "cores": os.cpu_count(),
+        }
+    print(json.dumps(result, indent=1))
+
+
+def make_features(path: Path) -> Path:
+    """Random features of the original's sizes: 100 classes around a common mean, 512 dimensions."""
+    rng = np.random.default_rng(0)
+    classes, arrays = rng.standard_normal((100, 512)), {}
+    for split, count in {"train": 40_000, "val_send": 5_000, "val_recv": 5_000, "test_send": 5_000, "test_recv": 5_000}.items():
+        labels = np.arange(count) % 100
+        x = 3 + classes[labels] + 2 * rng.standard_normal((count, 512))
+        arrays[f"{split}_x"] = (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float32)
+        arrays[f"{split}_y"] = labels
+    np.savez(path, **arrays)
+    return path
+
+
+def time_original(python: Path, features: Path) -> dict[str, float]:
+    """Seconds of an epoch and of the 13-point test of the original's method in PyTorch, now, on this machine."""
+    script = Path(__file__).with_name("original_torch.py")
+    output = subprocess.run([python, script, features], check=True, capture_output=True, text=True).stdout
+    return json.loads(output)
+
+
+def bench_link(features: Path, folder: Path, original: dict | None) -> dict[str, dict]:
+    """Train over the original's channel at k = 256 and run the 13-point test; both timed with all they need."""
+    config = ExperimentConfig.model_validate(
+        {
+            "name": "bench",
+            "features": {"file": features},
+            "channels": [ChannelConfig(preset="original")],
+            "schemes": ["kbsc"],
+            "k": [256],
+            "snr_db": SNR_DB,
+            "training": {"epochs": EPOCHS},
+        }
+    )
+    progress = Progress(Console(stderr=True))
+    study = experiment.prepare(config, folder / "bench", False, progress)
+    results = experiment.open_results(study, progress)
+    start = time.perf_counter()
+    experiment.fit(study, progress)
+    training_s = time.perf_counter() - start
+    start = time.perf_counter()
+    experiment.sweep(study, results, progress)
+    sweep_s = time.perf_counter() - start
+    training: dict = {"seconds": training_s, "epochs": EPOCHS, "includes": "compilation, validation, checkpoints"}
+    if original:
+        reached = 100 * read_records(results.records_path)["top1"].to_numpy()
+        margin = reached - np.array(original["semantic_accuracy_percent"]["awgn_256"])
+        training |= {"mean_margin_points": float(margin.mean()), "least_margin_points": float(margin.min())}
+    count = len(study.features.sender)
+    sweep = {"seconds": sweep_s, "points": len(SNR_DB), "queries": count, "entries": len(study.features.receiver)}
+    return {"training": training, "sweep": sweep}
+
+
+def bench_clip() -> dict[str, float]:
+    """Images/s of the small CLIP on procedural images, preprocessing included."""
+    encoder, images = ClipEncoder(), procedural_set(2_300, 0, "bench")
+    encoder.embed_images(images.read(np.arange(encoder.batch_size)))
+    batch = images.read(np.arange(2_048))
+    start = time.perf_counter()
+    encoder.embed_images(batch)
+    return {"model": encoder.name, "images_per_s": len(batch) / (time.perf_counter() - start)}
+
+
+def bench_search(features: Path) -> dict[str, float]:
+    """Searches/s in a flat knowledge base, in one batch and one by one."""
+    arrays = np.load(features)
+    x, labels = arrays["test_recv_x"], arrays["test_recv_y"]
+    names = [str(c) for c in range(labels.max() + 1)]
+    kb = KnowledgeBase.build(x, labels, names, [""] * len(x), "bench", "Flat", "inner_product", True)
+    queries = arrays["test_send_x"]
+    kb.search(queries, 5)
+    start = time.perf_counter()
+    kb.search(queries, 5)
+    batch_s = time.perf_counter() - start
+    start = time.perf_counter()
+    for query in queries[:500]:
+        kb.search(query[None], 5)
+    single_s = time.perf_counter() - start
+    return {"entries": len(x), "batched_per_s": len(queries) / batch_s, "single_per_s": 500 / single_s}
+
+
+def ratios(link: dict, original: dict | None, baseline: dict | None) -> dict[str, float | None]:
+    """Our seconds over the original's: as measured on an idle machine, and as re-timed in this run."""
+    out: dict[str, float | None] = {}
+    speeds = {"idle": original["speed_two_cores"] if original else None, "retimed": baseline}
+    for name, speed in speeds.items():
+        epoch_s = (speed.get("train_epoch_s_awgn_256") or speed.get("train_epoch_s")) if speed else None
+        out[f"training_{name}"] = link["training"]["seconds"] / (EPOCHS_OF_THE_ORIGINAL * epoch_s) if speed else None
+        out[f"sweep_{name}"] = link["sweep"]["seconds"] / speed["thirteen_point_test_s"] if speed else None
+    return out
+
+
+if __name__ == "__main__":
+    sys.exit(typer.run(main))

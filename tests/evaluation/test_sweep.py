@@ -1,0 +1,209 @@
+"""Points of a sweep: deterministic one by one, paired across schemes, honest about what did not arrive."""
+
+import math
+
+import numpy as np
+import pytest
+
+from kbsc_tf.config import ChannelConfig, ExperimentConfig, ReceiverConfig
+from kbsc_tf.evaluation.latency import measure_latency
+from kbsc_tf.evaluation.sweep import chunk_seed, chunks, measure, transmit
+from kbsc_tf.features import FeatureSet
+from kbsc_tf.knowledge import KnowledgeBase
+from kbsc_tf.metrics import wilson
+from kbsc_tf.schemes import Scheme, Transmission, Validation, build_schemes
+from kbsc_tf.schemes.receiver import Receiver
+
+K, DIM, CLASSES, SHAPE = 16, 64, 20, (32, 32)
+
+
+def feature_set(count, seed):
+    centres = np.random.default_rng(0).standard_normal((CLASSES, DIM)) + 2
+    labels = np.arange(count) % CLASSES
+    x = centres[labels] + 1.3 * np.random.default_rng(seed).standard_normal((count, DIM))
+    x = (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float32)
+    names, coarse = tuple(map(str, range(CLASSES))), np.arange(CLASSES) // 5
+    return FeatureSet("some", x, labels, names, tuple(map(str, range(count))), "file:test", coarse)
+
+
+TRAINING, SENDER, KNOWLEDGE = feature_set(600, 1), feature_set(250, 2), feature_set(200, 3)
+
+
+def receiver(**rule):
+    rule = ReceiverConfig(**rule)
+    k = KNOWLEDGE
+    base = KnowledgeBase.build(
+        k.x, k.labels, k.class_names, k.references, k.encoder, rule.index, rule.metric, rule.centre
+    )
+    return Receiver(base, rule)
+
+
+@pytest.fixture(scope="module")
+def schemes(tmp_path_factory):
+    """PCA and raw over AWGN and Rayleigh by (name, channel)."""
+    found = {}
+    for channel in (ChannelConfig(), ChannelConfig(fading="rayleigh")):
+        config = ExperimentConfig(name="t", schemes=["pca", "raw"], k=[K])
+        for scheme in build_schemes(config, channel, DIM, len(TRAINING)):
+            scheme.fit(TRAINING, Validation(SENDER.x, lambda x: 0.0), tmp_path_factory.mktemp("x"), lambda *_: None)
+            found[scheme.name, channel.label] = scheme
+    return found
+
+
+def point(scheme, snr_db, seed=0, chunk=100, sender=SENDER, **rule):
+    return measure(transmit(scheme, receiver(**rule), sender, snr_db, seed, chunk), sender, KNOWLEDGE, SHAPE)
+
+
+class HalfLost(Scheme):
+    """Delivers every other image, intact, and a misleading copy of the first one for the rest."""
+
+    name, k = "half", 2
+
+    def fit(self, training, validation, folder, report):
+        pass
+
+    def transmit(self, batch, snr_db, seed):
+        delivered = np.arange(len(batch.features)) % 2 == 0
+        features = np.where(delivered[:, None], batch.features, batch.features[0])
+        return Transmission(features, None, delivered, np.where(delivered, 10.0, 30.0))
+
+
+def test_a_point_does_not_depend_on_the_points_before_it(schemes):
+    order = [(key, snr) for key in schemes for snr in (-4.0, 3.0, math.inf)]
+    rows = {item: point(schemes[item[0]], item[1]) for item in order}
+    for key, snr_db in reversed(order):
+        assert point(schemes[key], snr_db) == rows[key, snr_db]
+    assert all(rows[key, -4.0] != rows[key, 3.0] for key in schemes)
+
+
+def test_another_seed_is_another_realisation(schemes):
+    scheme = schemes["pca", "rayleigh_fast"]
+    assert point(scheme, 0.0, seed=0)["mse_sent_received"] != point(scheme, 0.0, seed=1)["mse_sent_received"]
+
+
+def test_seeds_differ_by_point_and_chunk_only():
+    """Not by scheme or channel, so that these can be compared pairwise."""
+    keys = [(seed, snr, chunk) for seed in (0, 1) for snr in (-7.0, 0.0, 0.5, 7.0, math.inf) for chunk in (0, 1, 2)]
+    assert len({chunk_seed(*key) for key in keys}) == len(keys)
+    assert chunk_seed(0, -7.0, 1) == chunk_seed(0, -7, 1) == 2993975032
+
+
+def test_schemes_and_channels_get_the_same_seeds_and_full_chunks(monkeypatch, schemes):
+    calls = {}
+    for key, scheme in schemes.items():
+        real = scheme.transmit
+
+        def spy(batch, snr_db, seed, key=key, real=real):
+            calls.setdefault(key, []).append((len(batch.features), snr_db, seed))
+            return real(batch, snr_db, seed)
+
+        monkeypatch.setattr(scheme, "transmit", spy)
+        transmit(scheme, receiver(), SENDER, 3.0, 5, 100)
+    assert set(map(tuple, calls.values())) == {tuple((100, 3.0, chunk_seed(5, 3.0, i)) for i in range(3))}
+
+
+@pytest.mark.parametrize("count, size", [(250, 100), (200, 100), (30, 100), (1, 20)])
+def test_chunks_cover_everything_once_at_one_length(count, size):
+    found = list(chunks(count, size))
+    assert {len(indices) for indices in found} == {min(count, size)}
+    assert np.concatenate(found)[:count].tolist() == list(range(count))
+
+
+def test_padding_the_last_chunk_changes_nothing_before_it(schemes):
+    for scheme in schemes.values():
+        whole = transmit(scheme, receiver(), SENDER, 0.0, 0, 100)
+        first = FeatureSet("less", SENDER.x[:210], SENDER.labels[:210], SENDER.class_names, (), "file:test")
+        part = transmit(scheme, receiver(), first, 0.0, 0, 100)
+        assert len(whole.features) == 250 and len(part.features) == 210
+        np.testing.assert_array_equal(part.features, whole.features[:210])
+        np.testing.assert_array_equal(part.decision.ids, whole.decision.ids[:210])
+
+
+def test_costs_and_counts(schemes):
+    for (name, _), scheme in schemes.items():
+        row = point(scheme, 3.0)
+        uses = {"pca": K, "raw": DIM}[name] / 2
+        assert (row["n"], row["delivered"], row["channel_uses"]) == (250, 1.0, uses)
+        assert row["cbr"] == uses / 3072
+        assert (row["top1_low"], row["top1_high"]) == wilson(row["top1"] * 250, 250)
+        assert row["top1"] <= row["top5"] and row["top1"] <= row["coarse1"]
+
+
+@pytest.mark.parametrize("rule", [{}, {"centre": False, "metric": "l2"}, {"decision": "vote"}], ids=str)
+def test_raw_without_noise_is_retrieval_without_a_channel(schemes, rule):
+    outcome = transmit(schemes["raw", "awgn"], receiver(**rule), SENDER, math.inf, 0, 100)
+    expected = receiver(**rule).decide_features(SENDER.x, np.ones(250, bool))
+    np.testing.assert_array_equal(outcome.decision.ids, expected.ids)
+    np.testing.assert_array_equal(outcome.decision.labels, expected.labels)
+    assert measure(outcome, SENDER, KNOWLEDGE, SHAPE)["mse_sent_received"] < 1e-12
+
+
+def test_pca_on_all_axes_without_noise_retrieves_what_raw_does(tmp_path, schemes):
+    """Around the knowledge base's own mean the ranking is by angle, which the power constraint keeps."""
+    whole = build_schemes(ExperimentConfig(name="t", schemes=["pca"], k=[DIM]), ChannelConfig(), DIM, 600)[0]
+    whole.fit(KNOWLEDGE, Validation(SENDER.x, lambda x: 0.0), tmp_path, lambda *_: None)
+    outcome = transmit(whole, receiver(), SENDER, math.inf, 0, 100)
+    expected = transmit(schemes["raw", "awgn"], receiver(), SENDER, math.inf, 0, 100)
+    np.testing.assert_array_equal(outcome.decision.ids, expected.decision.ids)
+
+
+def test_accuracy_grows_with_the_snr_beyond_the_intervals(schemes):
+    for scheme in schemes.values():
+        low, middle, high = (point(scheme, snr_db) for snr_db in (-15.0, 0.0, math.inf))
+        assert low["top1_high"] < middle["top1_low"] and middle["top1"] < high["top1"]
+        errors = [row["mse_sent_received"] for row in (low, middle, high)]
+        assert errors == sorted(errors, reverse=True)
+        cosines = [row["cosine_sent_received"] for row in (low, middle, high)]
+        assert cosines == sorted(cosines)
+
+
+def test_fading_costs_accuracy(schemes):
+    awgn, rayleigh = (point(schemes["pca", name], 0.0) for name in ("awgn", "rayleigh_fast"))
+    assert rayleigh["top1_high"] < awgn["top1_low"] + 0.05 and rayleigh["top1"] < awgn["top1"]
+
+
+def test_the_vote_goes_through_a_sweep(schemes):
+    scheme = schemes["pca", "awgn"]
+    nearest = point(scheme, -3.0)
+    vote = point(scheme, -3.0, decision="vote", temperature=10.0, neighbours=100)
+    assert vote["top1"] > nearest["top1"] + 0.02  # many noisy neighbours know better than the nearest
+    np.testing.assert_allclose(vote["mse_sent_received"], nearest["mse_sent_received"])
+    outcome = transmit(scheme, receiver(decision="vote"), SENDER, -3.0, 0, 100)
+    np.testing.assert_array_equal(KNOWLEDGE.labels[outcome.decision.ids], outcome.decision.labels)
+
+
+def test_undelivered_images_stay_in_the_denominator():
+    row = point(HalfLost(), 0.0)
+    expected = receiver().decide_features(SENDER.x, np.arange(250) % 2 == 0)
+    hits = expected.labels[:, 0] == SENDER.labels
+    assert row["n"] == 250 and row["delivered"] == 0.5 and row["channel_uses"] == 20.0
+    assert row["top1"] == hits.mean() < 0.5 and row["top5"] <= 0.5 and row["coarse1"] <= 0.5
+    assert hits[::2].mean() > 0.6  # those that arrived are right as often as ever
+    assert row["mse_sent_received"] == 0.0  # of what arrived
+
+
+def test_nothing_delivered_is_zero_accuracy_without_distances():
+    class AllLost(HalfLost):
+        def transmit(self, batch, snr_db, seed):
+            count = len(batch.features)
+            return Transmission(batch.features, None, np.zeros(count, bool), np.full(count, 7.0))
+
+    row = point(AllLost(), 0.0)
+    assert row["top1"] == row["top5"] == row["coarse1"] == row["delivered"] == 0.0 and row["top1_low"] == 0.0
+    assert row["mse_sent_received"] is None and row["cosine_received_retrieved"] is None
+
+
+def test_no_top5_without_five_candidates_and_no_coarse_without_superclasses(schemes):
+    plain = FeatureSet("plain", SENDER.x, SENDER.labels, SENDER.class_names, SENDER.references, "file:test")
+    row = point(schemes["pca", "awgn"], 3.0, sender=plain, top_k=4)
+    assert row["top5"] is row["top5_low"] is row["coarse1"] is row["coarse1_high"] is None and row["top1"] > 0
+
+
+def test_latency_is_positive_and_leaves_points_alone(schemes):
+    scheme = schemes["pca", "awgn"]
+    before = point(scheme, 0.0)
+    row = measure_latency(scheme, receiver(), SENDER, 1000)
+    assert row.pop("batch") == 250  # not more than there are
+    assert all(0 < seconds < 10 for seconds in row.values()) and len(row) == 4
+    assert row["network_batch_s_per_image"] < row["network_batch1_s"]
+    assert point(scheme, 0.0) == before

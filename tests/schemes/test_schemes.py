@@ -1,0 +1,172 @@
+"""What every scheme owes: power, channel uses, determinism; and the closed forms that tie the schemes together."""
+
+import math
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from kbsc_tf.channel import seed_noise
+from kbsc_tf.channel.power import amplitude
+from kbsc_tf.config import ChannelConfig, ExperimentConfig
+from kbsc_tf.errors import UserError
+from kbsc_tf.features import FeatureSet
+from kbsc_tf.schemes import SourceBatch, Validation, build_schemes
+
+K, DIM, CLASSES = 16, 64, 20
+NAMES = ["kbsc", "pca", "raw"]
+
+
+def feature_set(count, seed):
+    centres = np.random.default_rng(0).standard_normal((CLASSES, DIM)) + 2
+    labels = np.arange(count) % CLASSES
+    x = centres[labels] + 0.6 * np.random.default_rng(seed).standard_normal((count, DIM))
+    x = (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float32)
+    return FeatureSet("some", x, labels, tuple(map(str, range(CLASSES))), tuple(map(str, range(count))), "file:test")
+
+
+TRAINING = feature_set(600, 1)
+BATCH = SourceBatch(feature_set(50, 2).x)
+VALIDATION = Validation(feature_set(40, 3).x, lambda received: 0.5)
+
+
+def build(channel=None, k=K, dim=DIM, count=600, **settings):
+    channel = channel or ChannelConfig()
+    training = {"epochs": 1, "batch_size": 100, "validation_snr_db": [5.0], **settings.pop("training", {})}
+    config = ExperimentConfig(name="t", channels=[channel], k=[k], training=training, **settings)
+    return build_schemes(config, channel, dim, count)
+
+
+def fitted(folder, *args, **settings):
+    schemes = build(*args, **settings)
+    for scheme in schemes:
+        scheme.fit(TRAINING, VALIDATION, folder / scheme.name, lambda *_: None)
+    return {scheme.name: scheme for scheme in schemes}
+
+
+@pytest.fixture(scope="module")
+def awgn(tmp_path_factory):
+    return fitted(tmp_path_factory.mktemp("awgn"))
+
+
+def test_schemes_come_in_the_order_of_the_records():
+    assert [(s.name, s.k) for s in build()] == [("kbsc", K), ("pca", K), ("raw", DIM)]
+    channel = ChannelConfig()
+    config = ExperimentConfig(name="t", schemes=["raw", "pca"], k=[4, 2])
+    assert [(s.name, s.k) for s in build_schemes(config, channel, DIM, 600)] == [("raw", DIM), ("pca", 4), ("pca", 2)]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"k": DIM + 2}, "k: PCA at k = 66 .* there are 64 and 600"),
+        ({"count": K}, "k: PCA at k = 16 .* there are 64 and 16"),
+        ({"dim": 63}, "raw needs features of even length, these have 63"),
+    ],
+)
+def test_what_cannot_work_is_refused_before_fitting(settings, message):
+    with pytest.raises(UserError, match=message):
+        build(**settings)
+
+
+def test_tensorboard_is_refused_where_it_is_not_installed(monkeypatch):
+    monkeypatch.setattr("kbsc_tf.schemes.find_spec", lambda name: None)
+    with pytest.raises(UserError, match="training.tensorboard: needs the package"):
+        build(training={"tensorboard": True})
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_handed_to_the_receiver(awgn, name):
+    scheme = awgn[name]
+    sent = scheme.transmit(BATCH, 5.0, 1)
+    assert sent.features.shape == BATCH.features.shape and sent.features.dtype == np.float32
+    assert sent.images is None and sent.delivered.tolist() == [True] * 50
+    assert sent.channel_uses.tolist() == [scheme.k / 2] * 50
+    np.testing.assert_allclose(sent.noise_var, 10**-0.5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("power", ["per_feature", "per_batch"])
+@pytest.mark.parametrize("name", NAMES)
+def test_average_power_is_one(awgn, name, power):
+    """What goes on the air, seen in place of the channel."""
+    link = awgn[name].link
+    on_air = []
+    real_channel, real_power = link.link.channel, link.link.power
+    try:
+        link.link.power = power
+        link.link.channel = lambda symbols, snr_db: on_air.append(symbols) or real_channel(symbols, snr_db)
+        link.transmit(tf.constant(BATCH.features), tf.constant(5.0))
+    finally:
+        link.link.channel, link.link.power = real_channel, real_power
+    power_of_symbol = np.abs(on_air[0]) ** 2
+    assert power_of_symbol.shape == (50, awgn[name].k // 2)
+    np.testing.assert_allclose(power_of_symbol.mean(), 1, atol=1e-3)
+    if power == "per_feature":
+        np.testing.assert_allclose(power_of_symbol.mean(axis=1), 1, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_result_depends_on_the_arguments_alone(awgn, name):
+    first = awgn[name].transmit(BATCH, 0.0, 7).features
+    other = awgn[name].transmit(BATCH, 0.0, 8).features
+    awgn["raw"].transmit(SourceBatch(BATCH.features[:3]), -3.0, 5)
+    assert not np.array_equal(first, other)
+    np.testing.assert_array_equal(awgn[name].transmit(BATCH, 0.0, 7).features, first)
+
+
+def test_schemes_of_equal_k_meet_the_same_noise(awgn):
+    noise = []
+    for scheme in (awgn["kbsc"], awgn["pca"]):
+        values = scheme.link.encoder(BATCH.features)
+        clean, _ = scheme.link.link(values, tf.constant(math.inf))
+        seed_noise(7)
+        received, _ = scheme.link.link(values, tf.constant(0.0))
+        np.testing.assert_allclose(scheme.link.decoder(received), scheme.transmit(BATCH, 0.0, 7).features, atol=1e-5)
+        noise.append(np.asarray(received - clean))
+    np.testing.assert_allclose(*noise, atol=1e-5)
+
+
+def test_raw_without_noise_is_the_feature_up_to_its_length(awgn):
+    """The power constraint takes the feature's own length; the mean of the training lengths is put back."""
+    received = awgn["raw"].transmit(BATCH, math.inf, 0).features
+    np.testing.assert_allclose(received, BATCH.features, atol=1e-5)  # all features have length 1
+
+
+def test_pca_on_all_axes_without_noise_has_the_direction_of_raw(tmp_path):
+    pca = fitted(tmp_path, k=DIM, schemes=["pca"])["pca"]
+    centred = BATCH.features - np.asarray(TRAINING.x).mean(axis=0)
+    received = pca.transmit(BATCH, math.inf, 0).features - np.asarray(TRAINING.x).mean(axis=0)
+    cosine = np.sum(centred * received, axis=1) / np.linalg.norm(centred, axis=1) / np.linalg.norm(received, axis=1)
+    np.testing.assert_allclose(cosine, 1, atol=1e-5)
+
+
+def test_pca_puts_the_mean_training_amplitude_back(awgn):
+    link = awgn["pca"].link
+    values = link.encoder(BATCH.features)
+    mean = float(np.mean(amplitude(link.encoder(np.asarray(TRAINING.x)))))
+    centred = np.asarray(values / amplitude(values)) * mean
+    received = awgn["pca"].transmit(BATCH, math.inf, 0).features
+    _, _, axes = np.linalg.svd(TRAINING.x - np.asarray(TRAINING.x).mean(axis=0), full_matrices=False)
+    # In the plane of the axes, whatever their signs: lengths agree feature by feature.
+    back = (received - np.asarray(TRAINING.x).mean(axis=0)) @ axes[:K].T
+    np.testing.assert_allclose(np.linalg.norm(back, axis=1), np.linalg.norm(centred, axis=1), rtol=1e-4)
+
+
+def test_transmitting_before_fitting_is_a_mistake_in_the_program():
+    with pytest.raises(RuntimeError, match="pca: call fit"):
+        build(schemes=["pca"])[0].transmit(BATCH, 0.0, 0)
+
+
+def test_kbsc_does_not_depend_on_what_ran_before_it(tmp_path, awgn):
+    """Initial weights are seeded: another training first changes nothing."""
+    again = fitted(tmp_path, schemes=["kbsc"])["kbsc"]
+    for weight, expected in zip(again.link.get_weights(), awgn["kbsc"].link.get_weights(), strict=True):
+        np.testing.assert_array_equal(weight, expected)
+    assert "parameters" in again.summary and "MFLOPs" in again.summary
+
+
+def test_a_model_of_other_settings_is_refused(tmp_path):
+    fitted(tmp_path, schemes=["kbsc"])
+    for change in ({"k": 8}, {"training": {"seed": 1}}, {"channel": ChannelConfig(fading="rayleigh")}):
+        with pytest.raises(UserError, match="other features or settings"):
+            fitted(tmp_path, schemes=["kbsc"], **change)

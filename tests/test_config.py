@@ -1,0 +1,147 @@
+"""The experiment schema: what is accepted, and the one sentence for what is not."""
+
+import json
+import math
+
+import pytest
+
+from kbsc_tf.config import ChannelConfig, ExperimentConfig, SnrRange, load_config
+from kbsc_tf.errors import UserError
+
+
+@pytest.fixture
+def load(tmp_path):
+    def load(text, *overrides):
+        path = tmp_path / "trial.yaml"
+        path.write_text(text)
+        return load_config(path, list(overrides))
+
+    return load
+
+
+def test_everything_has_a_default_and_the_name_is_the_file(load):
+    config = load("data: {}\n")
+    assert config.name == "trial"
+    assert config == ExperimentConfig(name="trial")
+
+
+def test_values_and_overrides(load):
+    config = load(
+        "snr_db: [-7, 0.5, inf, .inf]\nk: [2]\n".replace(", .inf", ""),
+        "training.epochs=3",
+        "training.snr_db=[1, inf]",
+        "channels=[{fading: rician}, {preset: original, fading: rayleigh}]",
+        "receiver.index=IVF16,Flat",
+    )
+    assert config.snr_db == [-7, 0.5, math.inf] and config.k == [2]
+    assert config.training.epochs == 3 and config.training.snr_db == [1, math.inf]
+    assert [c.label for c in config.channels] == ["rician_fast", "rayleigh_original"]
+    assert config.receiver.index == "IVF16,Flat"
+    assert load("snr_db: [.inf]\n").snr_db == [math.inf]
+    assert load("training: {snr_db: {low: -3, high: 4}}\n").training.snr_db == SnrRange(low=-3, high=4)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("name: a\nk: [64]\nepochs: 3\n", "trial.yaml line 3: unknown key epochs;"),
+        ("name: a\ntraining:\n  epochs: 3\n  epoch: 3\n", "trial.yaml line 4: unknown key training.epoch;"),
+        ("channels:\n  - fading: none\n  - fadding: none\n", "trial.yaml line 3: unknown key channels.1.fadding;"),
+        ("training:\n  epochs: many\n", "trial.yaml line 2: training.epochs: .*integer.*'many'"),
+        ("k: 64\n", "trial.yaml line 1: k: .*list"),
+        ("name: a\nk:\n  - 64\n  - 7\n", "trial.yaml line 4: k.1: expected an even number .*7"),
+        ("k: [0]\n", "k.0: expected an even number"),
+        ("k: []\n", "line 1: k: "),
+        ("k: [64, 8, 64]\n", "trial.yaml: k: a value stands twice"),
+        ("schemes: [kbsc, jpeg]\n", "line 1: schemes.1: .*'raw'.*jpeg"),
+        ("snr_db: [1, loud]\n", "line 1: snr_db.1: expected an SNR in dB, or inf .*loud"),
+        ("snr_db: [1, -.inf]\n", "snr_db.1: expected an SNR"),
+        ("snr_db: [.nan]\n", "snr_db.0: expected an SNR"),
+        ("snr_db: [yes]\n", "snr_db.0: expected an SNR"),
+        ("seeds: [-1]\n", "seeds.0: "),
+        ("name: a/b\n", "line 1: name: "),
+        ("name: ..\n", "line 1: name: "),
+        ("channels: [{name: a/b}]\n", "channels.0.name: "),
+        ("channels: [{fading: none}, {fading: none}]\n", "channels: two channels are called the same"),
+        ("channels: [{fading: rayleigh, csi: none}]\n", "channels.0: equaliser: mmse needs csi: perfect"),
+        ("channels: [{rician_k_db: .nan}]\n", "channels.0.rician_k_db: .*finite"),
+        ("training:\n  snr_db: [1, .nan]\n", "line 2: training.snr_db.list.1: expected an SNR"),
+        ("training:\n  snr_db: []\n", "snr_db: expected at least one"),
+        ("training:\n  snr_db: {low: 2, high: 1}\n", "line 2: training.snr_db.range: expected low < high"),
+        ("training:\n  snr_db: {low: 2, hi: 1}\n", "training.snr_db.range.high: Field required"),
+        ("training:\n  learning_rate: .inf\n", "training.learning_rate: .*finite"),
+        ("training:\n  loss: {contrastive: 0}\n", "training.loss: expected at least one loss weight"),
+        ("data:\n  source: folder\n", "line 1: data: source: folder needs path"),
+        ("data:\n  ratios: [0.5, 0.6, 0.1]\n", "data: ratios: expected three positive shares"),
+        ("features:\n  prompt: a photo\n", "features: prompt: expected one {}"),
+        ("a: [\n", "trial.yaml line 2: not valid YAML"),
+        ("k: !!python/object/apply:os.getcwd []\n", "trial.yaml line 1: not valid YAML"),
+        ("- k\n", "trial.yaml: expected a mapping"),
+        ("", "trial.yaml: expected a mapping"),
+    ],
+)
+def test_mistakes_in_the_file(load, text, message):
+    with pytest.raises(UserError, match=message) as caught:
+        load(text)
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("k", "--set k: expected key=value"),
+        ("=3", "--set =3: expected key=value"),
+        ("k=[1", "--set k=.*not valid YAML"),
+        ("name.first=1", "--set name.first=1: name holds a value"),
+        ("trainin.epochs=3", "--set trainin.epochs=3: unknown key trainin;"),
+        ("training.epoch=3", "--set training.epoch=3: unknown key training.epoch;"),
+        ("training.epochs=x", "--set training.epochs=x: training.epochs: "),
+        ("k=[64, 3]", r"--set k=\[64, 3\]: k.1: expected an even number"),
+    ],
+)
+def test_mistakes_in_overrides_name_the_option_not_a_line(load, override, message):
+    with pytest.raises(UserError, match=message) as caught:
+        load("name: a\nk: [64]\ntraining:\n  epochs: 5\n", "seeds=[1]", override)
+    assert "line" not in str(caught.value)
+
+
+def test_a_mistake_in_the_file_is_not_blamed_on_an_override(load):
+    with pytest.raises(UserError, match="trial.yaml line 3: training.epochs"):
+        load("name: a\ntraining:\n  epochs: 0\n", "training.epoch_count=1", "k=[2]")
+
+
+def test_files_that_cannot_be_read(tmp_path):
+    (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00")
+    for path in (tmp_path / "missing.yaml", tmp_path, tmp_path / "binary.yaml"):
+        with pytest.raises(UserError, match=f"{path}: cannot read"):
+            load_config(path)
+
+
+def test_the_hash_follows_the_contents_but_not_the_place_of_the_store(load):
+    one = load("k: [64]\n")
+    assert one.hash() == load("# the same\nk:\n  - 64\n").hash() == load("k: [64]\n", "features.store=/tmp/x").hash()
+    others = [load("k: [64]\n", change) for change in ("k=[32]", "training.seed=1", "snr_db=[inf]", "snr_db=[1]")]
+    assert len({config.hash() for config in (one, *others)}) == 5
+
+
+def test_a_dump_is_json_and_reads_back_as_the_same(load):
+    config = load("snr_db: [1, inf]\ntraining: {snr_db: [2, inf], validation_snr_db: [inf]}\n")
+    text = json.dumps(config.model_dump(mode="json"), allow_nan=False)
+    assert ExperimentConfig.model_validate(json.loads(text)) == config
+
+
+def test_labels_tell_channels_apart():
+    labels = {
+        ChannelConfig(**settings).label
+        for settings in (
+            {},
+            {"preset": "original"},
+            {"fading": "rayleigh"},
+            {"fading": "rayleigh", "coherence": "block"},
+            {"fading": "rayleigh", "equaliser": "zf"},
+            {"fading": "rayleigh", "csi": "none", "equaliser": "none"},
+            {"fading": "rician"},
+            {"name": "mine"},
+        )
+    }
+    assert len(labels) == 8 and "mine" in labels and "awgn" in labels
