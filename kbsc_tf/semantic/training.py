@@ -13,6 +13,7 @@ import tensorflow as tf
 from kbsc_tf.channel import seed_noise
 from kbsc_tf.config import SnrRange, TrainingConfig
 from kbsc_tf.errors import UserError
+from kbsc_tf.files import write_atomically
 from kbsc_tf.semantic.link import SemanticLink
 from kbsc_tf.semantic.losses import SemanticLoss
 
@@ -189,7 +190,7 @@ def _train(
     if state["done"] and best.exists():
         return keras.saving.load_model(best, compile=False)
     keras.utils.set_random_seed(config.seed)
-    logged = _logged(history)
+    logged = _logged(history) if resume.exists() else []
     with tf.device("CPU:0"):  # where tf.data reads it
         epoch = tf.Variable(0, dtype=tf.int64)
     batches = training_batches(features, config, epoch)
@@ -224,8 +225,14 @@ def _train(
         callbacks.append(keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False))
     link.fit(batches, epochs=config.epochs, callbacks=callbacks, shuffle=False, verbose=0)
     # An epoch cut short between its log and its backup has been run, and logged, again.
-    pd.read_csv(history).drop_duplicates("epoch", keep="last").to_csv(history, index=False)
-    _write(marker, {"identity": identity, "done": True})
+    epochs = pd.read_csv(history).drop_duplicates("epoch", keep="last")
+    epochs.to_csv(history, index=False)
+    first, last = epochs["loss"].iloc[[0, -1]]
+    if last > first:  # BatchNorm can keep the loss of ruined weights finite
+        raise UserError(
+            f"training diverged (its loss rose from {first:.4g} to {last:.4g}); lower training.learning_rate"
+        )
+    write_atomically(marker, json.dumps({"identity": identity, "done": True}, indent=1))
     shutil.rmtree(resume)
     return keras.saving.load_model(best, compile=False)
 
@@ -233,7 +240,7 @@ def _train(
 def _claim(marker: Path, identity: str) -> dict:
     """The training state of a folder: a new one, or the one it holds if that is of the same training."""
     if not marker.exists():
-        _write(marker, {"identity": identity, "done": False})
+        write_atomically(marker, json.dumps({"identity": identity, "done": False}, indent=1))
     try:
         state = json.loads(marker.read_text())
         known = state["identity"], state["done"]
@@ -251,9 +258,3 @@ def _logged(history: Path) -> list[float]:
     if not history.exists() or history.stat().st_size == 0:
         return []
     return pd.read_csv(history).drop_duplicates("epoch", keep="last")["val_top1"].tolist()
-
-
-def _write(path: Path, content: dict) -> None:
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(content, indent=1))
-    temporary.replace(path)

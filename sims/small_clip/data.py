@@ -21,6 +21,7 @@ TEMPLATES = (
 )
 SIZE, WINDOW = 32, 24  # sides of an image, and of the windows of the first part of the training, in pixels
 PROCEDURAL_TRAINING, PROCEDURAL_HELD_OUT, PROCEDURAL_TEST = 1, 2, 3  # seeds
+WHOLE_PART = 0.5
 _CROPS = 3  # zoomed crops kept of each training image, beside the whole
 _SMALLEST_CROP = 0.6  # side of a crop, as a share of the image's
 
@@ -220,6 +221,7 @@ class Batches:
         for i, one in enumerate(self.sets):
             mine = which == i
             variants = self._rng.integers(one.training.images.shape[1], size=mine.sum())
+            variants[self._rng.random(len(variants)) < WHOLE_PART] = 0  # the test shows whole images
             images[mine] = one.training.images[rows[mine], variants]
         images, labels = self._augmented(images), np.concatenate(labels)[order].astype(np.int32)
         if corner is None:

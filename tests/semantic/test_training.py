@@ -2,6 +2,7 @@
 
 import itertools
 import resource
+import shutil
 
 import keras
 import numpy as np
@@ -123,6 +124,12 @@ def test_a_model_of_other_settings_is_refused(uninterrupted):
         run(uninterrupted[0], identity="that")
 
 
+def test_a_lost_model_is_trained_anew(uninterrupted, tmp_path):
+    shutil.copytree(uninterrupted[0], tmp_path / "copy")
+    (tmp_path / "copy" / "best.keras").unlink()
+    assert_same(tmp_path / "copy", run(tmp_path / "copy"), uninterrupted)
+
+
 def test_a_damaged_marker_is_refused(tmp_path):
     (tmp_path / "training.json").write_text("{")
     with pytest.raises(UserError, match="training.json: damaged"):
@@ -140,10 +147,11 @@ def test_resuming_keeps_the_best_model_and_counts_on_to_the_early_stop(tmp_path)
     assert (tmp_path / "best.keras").read_bytes() == best
 
 
-def test_divergence_is_one_sentence_and_never_done(tmp_path):
+@pytest.mark.parametrize("learning_rate", [1e9, 1e30], ids=["finite", "not a number"])
+def test_divergence_is_one_sentence_and_never_done(tmp_path, learning_rate):
     for _ in range(2):
-        with pytest.raises(UserError, match="diverged.*learning_rate"):
-            run(tmp_path, learning_rate=1e9)
+        with pytest.raises(UserError, match=r"diverged.*lower training.learning_rate"):
+            run(tmp_path, learning_rate=learning_rate, epochs=2)
 
 
 def test_tensorboard_writes_events(tmp_path):

@@ -1,0 +1,353 @@
+"""The `kbsc` command: quick where it can be, one sentence and a status for every mistake, steps that add up to a run.
+
+Most tests call `main` in this process, as importing TensorFlow takes seconds.
+"""
+
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+from kbsc_tf.cli import main
+from kbsc_tf.evaluation.records import read_records
+
+DIM, CLASSES = 64, 10
+SIZES = {"train": 300, "val_send": 40, "val_recv": 40, "test_send": 60, "test_recv": 60}
+HEAVY = ["tensorflow", "keras", "sionna", "transformers", "faiss", "pandas"]
+CODE = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from kbsc_tf.cli import main; main()"
+
+
+def write_features(path, nan=False, seed=0):
+    rng = np.random.default_rng(seed)
+    centres = rng.standard_normal((CLASSES, DIM)) + 2
+    arrays = {}
+    for part, count in SIZES.items():
+        labels = np.arange(count) % CLASSES
+        x = centres[labels] + rng.standard_normal((count, DIM))
+        arrays[f"{part}_x"] = (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float32)
+        arrays[f"{part}_y"] = labels
+    if nan:
+        arrays["test_send_x"][7, 3] = np.nan
+    np.savez(path, **arrays)
+
+
+def write_images(root):
+    """Two classes of 20 training and 12 test images."""
+    rng = np.random.default_rng(0)
+    for split, count in (("train", 20), ("test", 12)):
+        for name, level in (("dark", 40), ("light", 200)):
+            (root / split / name).mkdir(parents=True)
+            for i in range(count):
+                pixels = np.clip(level + rng.integers(-40, 40, (16, 16, 3)), 0, 255).astype(np.uint8)
+                Image.fromarray(pixels).save(root / split / name / f"{i:02}.png")
+
+
+@pytest.fixture
+def kbsc(monkeypatch, capfd):
+    """Run the command in this process -> (status, stdout, stderr)."""
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["kbsc", *map(str, arguments)])
+        with pytest.raises(SystemExit) as end:
+            main()
+        streams = capfd.readouterr()
+        return end.value.code or 0, streams.out, streams.err
+
+    return call
+
+
+@pytest.fixture
+def file(tmp_path, monkeypatch):
+    """An experiment on a feature file; the current folder is the test's own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("KBSC_CACHE", str(tmp_path / "cache"))
+    write_features(tmp_path / "features.npz")
+    settings = {
+        "features": {"file": "features.npz"},
+        "schemes": ["pca", "raw"],
+        "k": [8],
+        "snr_db": [0, "inf"],
+        "training": {"epochs": 2, "batch_size": 100, "validation_snr_db": [0]},
+        "sweep": {"chunk": 50, "latency": False},
+    }
+    (tmp_path / "trial.yaml").write_text(yaml.safe_dump(settings, sort_keys=False))
+    return tmp_path / "trial.yaml"
+
+
+@pytest.fixture
+def image_file(file, tmp_path):
+    """The same on a folder of images and the shipped CLIP, without a channel's noise."""
+    write_images(tmp_path / "images")
+    settings = {
+        "data": {"source": "folder", "path": "images"},
+        "features": {"store": "store", "batch_size": 16},
+        "schemes": ["raw"],
+        "snr_db": ["inf"],
+        "sweep": {"chunk": 20, "latency": False},
+    }
+    file.write_text(yaml.safe_dump(settings))
+    return file
+
+
+@pytest.fixture
+def refused(kbsc, tmp_path):
+    """Run the command, which must refuse: status 2, one sentence that fits, the results folder as before."""
+
+    def call(message, *arguments):
+        before = content(tmp_path / "results")
+        status, _, err = kbsc(*arguments)
+        assert status == 2
+        assert re.fullmatch(rf"kbsc: .*{message}.*\n", err), err
+        assert content(tmp_path / "results") == before
+
+    return call
+
+
+def content(folder):
+    return {path: path.read_bytes() if path.is_file() else None for path in folder.rglob("*")}
+
+
+def python(code, **options):
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, **options)
+
+
+# Quick answers
+
+
+def test_help_answers_within_a_second_and_loads_nothing_heavy():
+    code = f"""
+import sys
+sys.argv = ["kbsc", "--help"]
+from kbsc_tf.cli import main
+try:
+    main()
+except SystemExit:
+    print([name for name in {HEAVY} if name in sys.modules])
+"""
+    times = []
+    for _ in range(3):
+        started = time.perf_counter()
+        result = python(code)
+        times.append(time.perf_counter() - started)
+        for command in ("run", "features", "kb", "train", "sweep", "plot", "info"):
+            assert f" {command} " in result.stdout
+        assert result.stdout.splitlines()[-1] == "[]"
+    assert min(times) < 1
+
+
+@pytest.mark.parametrize("command", ["run", "features", "kb", "train", "sweep"])
+def test_bad_input_is_refused_without_loading_tensorflow(command, monkeypatch, refused, file):
+    monkeypatch.setattr("kbsc_tf.cli._prepare_tensorflow", lambda: pytest.fail("loads TensorFlow"))
+    refused("missing.yaml: cannot read", command, "missing.yaml")
+    refused("--set k=3: k: ", command, file, "--set", "k=3")
+
+
+def test_plot_needs_no_tensorflow_and_draws_what_run_drew(kbsc, file, tmp_path):
+    kbsc("run", file, "--out", "out")
+    drawn = sorted(path.name for path in (tmp_path / "out").glob("*.p[nd][gf]"))
+    for name in drawn:
+        (tmp_path / "out" / name).unlink()
+    code = f"""
+import sys
+sys.argv = ["kbsc", "plot", "out"]
+from kbsc_tf.cli import main
+try:
+    main()
+except SystemExit as end:
+    print(end.code, [name for name in {HEAVY[:-1]} if name in sys.modules])
+"""
+    result = python(code, cwd=tmp_path)
+    assert result.stdout.splitlines()[-1] == "0 []" and result.stderr == ""
+    assert drawn and sorted(path.name for path in (tmp_path / "out").glob("*.p[nd][gf]")) == drawn
+
+
+def test_plot_of_nothing_is_refused(refused, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    refused("nowhere", "plot", "nowhere")
+    (tmp_path / "empty").mkdir()
+    refused("empty/records.csv: cannot read", "plot", "empty")
+
+
+def test_info_says_versions_and_devices(kbsc):
+    status, out, _ = kbsc("info")
+    assert status == 0
+    for line in (r"python: 3\.\d+", r"tensorflow: 2\.", r"sionna", r"kbsc_tf: \d", r"devices: .*TensorFlow.*FAISS"):
+        assert re.search(line, out)
+
+
+def test_wrong_arguments_end_with_status_2(kbsc):
+    assert kbsc("run")[0] == kbsc("walk")[0] == kbsc("run", "x.yaml", "--fast")[0] == 2
+
+
+# Whole runs
+
+
+def test_run_says_what_it_found_and_wrote(kbsc, file, tmp_path):
+    status, out, err = kbsc("run", file)
+    assert (status, err) == (0, "")
+    assert "knowledge base: 60 entries x 64" in out and "wrote results/trial/records.csv" in out
+    assert len(read_records(tmp_path / "results" / "trial")) == 4
+
+
+def test_the_steps_alone_add_up_to_a_run(kbsc, file, tmp_path):
+    options = ["--set", "schemes=[kbsc, raw]"]
+    for step in ("features", "kb", "train", "sweep"):
+        status, _, err = kbsc(step, file, *options, "--out", "steps")
+        assert (status, err) == (0, ""), step
+    assert kbsc("plot", "steps")[0] == 0
+    assert kbsc("run", file, *options, "--out", "run")[0] == 0
+    steps, run = tmp_path / "steps", tmp_path / "run"
+    assert (steps / "records.csv").read_bytes() == (run / "records.csv").read_bytes()
+    figures = [sorted(path.name for path in folder.glob("*.p[nd][gf]")) for folder in (steps, run)]
+    assert figures[0] == figures[1]
+
+
+def test_a_folder_of_images_goes_all_the_way_and_bad_ones_are_skipped_and_counted(kbsc, refused, image_file, tmp_path):
+    torn = tmp_path / "images" / "train" / "dark" / "03.png"
+    torn.write_bytes(torn.read_bytes()[:200])
+    refused("images/train/dark/03.png: cannot read this image", "run", image_file)
+    assert not (tmp_path / "results").exists()
+    status, out, _ = kbsc("run", image_file, "--skip-bad")
+    assert status == 0 and "1 unreadable images were left out" in out and "zero-shot accuracy" in out
+    assert "63 features of small" in out
+    records = read_records(tmp_path / "results" / "trial")
+    assert records["n"].tolist() == [12] and records["top1"][0] > 0.8
+    assert list((tmp_path / "results" / "trial").glob("gallery*.png"))
+    status, out, _ = kbsc("features", image_file, "--skip-bad")
+    assert status == 0 and "nothing to embed" in out
+
+
+# Stopping
+
+
+def test_ctrl_c_is_status_130_and_one_line(kbsc, file, monkeypatch):
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("kbsc_tf.evaluation.experiment.fit", interrupted)
+    status, _, err = kbsc("run", file)
+    assert (status, err) == (130, "kbsc: stopped; the same command goes on from here\n")
+
+
+def test_a_run_stopped_by_ctrl_c_goes_on_to_the_same_records(kbsc, file, tmp_path):
+    options = ["--set", "seeds=" + str(list(range(150))), "--set", "schemes=[pca]"]
+    command = [sys.executable, "-c", CODE, "run", str(file), *options, "--out", "parts"]
+    records = tmp_path / "parts" / "records.csv"
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        give_up = time.monotonic() + 120
+        while process.poll() is None and not (records.exists() and len(records.read_text().splitlines()) > 5):
+            assert time.monotonic() < give_up
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        err = process.communicate(timeout=60)[1]
+    assert (process.returncode, err) == (130, "kbsc: stopped; the same command goes on from here\n")
+    measured = len(read_records(tmp_path / "parts"))
+    assert 5 <= measured < 300
+    status, out, _ = kbsc("run", file, *options, "--out", "parts")
+    assert status == 0 and f"{measured} points are in parts/records.csv already, {300 - measured} are left" in out
+    kbsc("run", file, *options, "--out", "whole")
+    assert records.read_bytes() == (tmp_path / "whole" / "records.csv").read_bytes()
+
+
+# Mistakes
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("name: a\nepochs: 3\n", r"trial.yaml line 2: unknown key epochs; "),
+        ("name: a\ntraining:\n  epochs: many\n", r"trial.yaml line 3: training.epochs: "),
+        ("name: [\n", r"trial.yaml line 2: not valid YAML"),
+        ("k: [8, 7]\n", r"trial.yaml line 1: k.1: expected an even number"),
+        ("channels: [{}, {}]\n", r"trial.yaml: channels: two channels are called the same"),
+    ],
+)
+def test_mistakes_in_the_file(refused, file, text, message):
+    file.write_text(text)
+    refused(message, "run", file)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("k=[66]", "k: PCA at k = 66 needs features of 66 dimensions"),
+        ("receiver.top_k=61", "receiver.top_k: 61 candidates asked of a knowledge base of 60"),
+        ("receiver.index=Nonsense", "Nonsense"),
+        ("features.file=nowhere.npz", "nowhere.npz: cannot read the feature file"),
+        ("features.file=trial.yaml", "trial.yaml: not a whole .npz file"),
+        ("features.file=nan.npz", "nan.npz: test_send_x has NaN or infinity in row 7"),
+        ("training.epoch=3", "--set training.epoch=3: unknown key training.epoch"),
+        ("snr_db", "--set snr_db: expected key=value"),
+    ],
+)
+def test_what_cannot_work_leaves_no_results(refused, file, tmp_path, change, message):
+    write_features(tmp_path / "nan.npz", nan=True)
+    refused(re.escape(message), "run", file, "--set", change)
+    assert not (tmp_path / "results").exists()
+
+
+def test_divergence_is_a_mistake_in_the_learning_rate(kbsc, file):
+    options = ["--set", "schemes=[kbsc]", "--set", "training.learning_rate=1e9"]
+    status, _, err = kbsc("train", file, *options)
+    assert status == 2 and re.fullmatch(r"kbsc: training diverged .*lower training.learning_rate\n", err)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda root: shutil.rmtree(root / "test" / "dark"), "images/.*dark"),
+        (lambda root: shutil.rmtree(root / "test"), "images/test: cannot list this folder"),
+        (lambda root: [p.unlink() for p in (root / "train" / "light").iterdir()], "images/train/light: .* holds no"),
+        (lambda root: shutil.rmtree(root), "images/train: cannot list this folder"),
+    ],
+    ids=["class missing", "split missing", "class empty", "all missing"],
+)
+def test_missing_images(refused, image_file, tmp_path, spoil, message):
+    spoil(tmp_path / "images")
+    refused(message, "run", image_file)
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_results_folder_of_another_configuration(kbsc, refused, file):
+    kbsc("run", file)
+    for command in ("run", "kb", "train", "sweep"):
+        refused("results/trial: holds the records of another configuration", command, file, "--set", "seeds=[4]")
+
+
+def test_a_knowledge_base_of_another_encoder(kbsc, refused, file, tmp_path):
+    kbsc("kb", file)
+    write_features(tmp_path / "features.npz", seed=1)
+    refused("knowledge base: made by encoder file:.* but the features come from encoder file:", "run", file)
+
+
+def test_a_results_folder_that_is_no_folder(refused, file, tmp_path):
+    (tmp_path / "taken").write_text("mine")
+    refused("taken: cannot use the results folder", "run", file, "--out", "taken")
+    assert (tmp_path / "taken").read_text() == "mine"
+
+
+def test_no_network_for_a_hub_model_or_cifar(refused, image_file, tmp_path, monkeypatch):
+    import huggingface_hub
+    import keras
+
+    def unreachable(*arguments, **settings):
+        raise ConnectionError("no route to host")
+
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.setattr(keras.datasets.cifar100, "load_data", unreachable)
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", unreachable)
+    monkeypatch.setattr(huggingface_hub.HfApi, "list_repo_files", unreachable)
+    refused(
+        "someone/clip: .* into a folder .*features.model", "run", image_file, "--set", "features.model=someone/clip"
+    )
+    refused(
+        "cifar-100-python.* data.path", "run", image_file, "--set", "data.source=cifar100", "--set", "data.path=null"
+    )
+    assert not (tmp_path / "results").exists()
