@@ -68,7 +68,13 @@ def make_features(path: Path) -> Path:
     """Random features of the original's sizes: 100 classes around a common mean, 512 dimensions."""
     rng = np.random.default_rng(0)
     classes, arrays = rng.standard_normal((100, 512)), {}
-    for split, count in {"train": 40_000, "val_send": 5_000, "val_recv": 5_000, "test_send": 5_000, "test_recv": 5_000}.items():
+    for split, count in {
+        "train": 40_000,
+        "val_send": 5_000,
+        "val_recv": 5_000,
+        "test_send": 5_000,
+        "test_recv": 5_000,
+    }.items():
         labels = np.arange(count) % 100
         x = 3 + classes[labels] + 2 * rng.standard_normal((count, 512))
         arrays[f"{split}_x"] = (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float32)

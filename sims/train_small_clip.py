@@ -36,6 +36,7 @@ def train(chosen: argparse.Namespace) -> Path:
     """Train and export; return the folder of the model."""
     from small_clip.data import TEMPLATES, Batches, load_sets
     from small_clip.export import export
+    from small_clip.finish import spread_features
     from small_clip.tokenizer import save_tokenizer
     from small_clip.train import BATCH, TWINS, Trainer
 
@@ -50,8 +51,6 @@ def train(chosen: argparse.Namespace) -> Path:
         trainer.pretrain_texts(10)
     trainer.run(Batches(sets, BATCH, TWINS, seed=int(trainer.step)))
     trainer.write_summary()
-    from small_clip.finish import spread_features
-
     spread_features(trainer, sets)
     folder = chosen.out / "export"
     difference = export(trainer.weights, trainer.sizes, tokenizer, folder)

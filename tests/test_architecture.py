@@ -12,7 +12,7 @@ import kbsc_tf
 PACKAGE = Path(kbsc_tf.__file__).parent
 FLOORS = [
     {"errors"},
-    {"config"},
+    {"config", "files"},
     {"data", "channel", "codecs", "metrics"},
     {"features", "semantic", "coding", "knowledge"},
     {"schemes"},

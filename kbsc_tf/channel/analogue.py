@@ -60,10 +60,15 @@ class AnalogueLink:
         noise_var : [B], tf.float32
             Mean effective noise power per complex dimension at unit transmit power, linear.
         """
-        scale = amplitude(values, self.power)
-        received = self.channel(self._pair(values / scale), snr_db)
+        received = self.channel(self.symbols(values), snr_db)
         output = self._unpair(received.symbols)
-        return output * scale if self.restore_amplitude else output, tf.reduce_mean(received.no_eff, axis=1)
+        if self.restore_amplitude:
+            output *= amplitude(values, self.power)
+        return output, tf.reduce_mean(received.no_eff, axis=1)
+
+    def symbols(self, values: tf.Tensor) -> tf.Tensor:
+        """What goes on the air for real values [B, k]: complex64 [B, k/2] of average power 1."""
+        return self._pair(values / amplitude(values, self.power))
 
     def received_amplitude(self, values: tf.Tensor) -> tf.Tensor:
         """Typical ratio (scalar) between values sent and values received without noise, for closed-form decoders."""

@@ -15,12 +15,12 @@ from kbsc_tf.evaluation.plots import draw_figures
 from kbsc_tf.evaluation.progress import Progress
 from kbsc_tf.evaluation.records import ResultsFolder
 from kbsc_tf.evaluation.sweep import measure, transmit
+from kbsc_tf.evaluation.table import channel_text, scheme_text
 from kbsc_tf.features import FeatureSet, FeatureSplits, load_features
 from kbsc_tf.files import write_atomically
 from kbsc_tf.knowledge import KnowledgeBase
 from kbsc_tf.metrics import top_k_correct, wilson
-from kbsc_tf.schemes import Scheme, Validation, build_schemes
-from kbsc_tf.schemes.receiver import Receiver
+from kbsc_tf.schemes import Receiver, Scheme, Validation, build_schemes, hold_out
 
 _GALLERY_ROWS = 6
 _GALLERY_COLUMNS = 4
@@ -65,32 +65,15 @@ def prepare(config: ExperimentConfig, folder: Path, skip_bad: bool, progress: Pr
     describe_features(features, report, progress)
     saved = folder / "kb"
     if saved.exists():
-        knowledge_base = KnowledgeBase.load(saved, config.receiver.gpu)
+        receiver = Receiver(KnowledgeBase.load(saved, config.receiver.gpu), config.receiver)
     else:
-        knowledge_base = index(config, features.receiver)
-    knowledge_base.check(config.receiver.top_k, features.sender.encoder)
-    _check_entries(saved, knowledge_base, config, features.receiver)
-    progress.say(knowledge_base.describe())
+        receiver = Receiver.around(features.receiver, config.receiver)
+    receiver.knowledge_base.check(config.receiver.top_k, features.sender.encoder)
+    _check_entries(saved, receiver.knowledge_base, config, features.receiver)
+    progress.say(receiver.knowledge_base.describe())
     dim, count = features.training.dim, len(features.training)
     schemes = [(ch, scheme) for ch in config.channels for scheme in build_schemes(config, ch, dim, count)]
-    receiver = Receiver(knowledge_base, config.receiver)
-    return Study(config, folder, features, receiver, schemes, _validation(config, features), report)
-
-
-def index(config: ExperimentConfig, features: FeatureSet) -> KnowledgeBase:
-    """Build a knowledge base of ``features`` as the configuration says."""
-    rule = config.receiver
-    return KnowledgeBase.build(
-        features.x,
-        features.labels,
-        features.class_names,
-        features.references,
-        features.encoder,
-        rule.index,
-        rule.metric,
-        rule.centre,
-        rule.gpu,
-    )
+    return Study(config, folder, features, receiver, schemes, hold_out(config, features), report)
 
 
 def save_knowledge_base(config: ExperimentConfig, folder: Path, skip_bad: bool, progress: Progress) -> Path:
@@ -98,7 +81,7 @@ def save_knowledge_base(config: ExperimentConfig, folder: Path, skip_bad: bool, 
     ResultsFolder.check(folder, config.model_dump(mode="json"), config.hash())
     features, report = load_features(config, skip_bad)
     describe_features(features, report, progress)
-    knowledge_base = index(config, features.receiver)
+    knowledge_base = Receiver.around(features.receiver, config.receiver).knowledge_base
     knowledge_base.check(config.receiver.top_k)
     progress.say(knowledge_base.describe())
     knowledge_base.save(folder / "kb")
@@ -198,28 +181,11 @@ def open_results(study: Study, progress: Progress) -> ResultsFolder:
     return results
 
 
-def _validation(config: ExperimentConfig, features: FeatureSplits) -> Validation:
-    """Validation sender's features against a knowledge base of the validation receiver's, with the same rule."""
-    sender = features.validation_sender
-    count = min(config.training.validation_queries, len(sender))
-    # Evenly spread, because a folder's images are ordered by class.
-    picks = np.linspace(0, len(sender) - 1, count).round().astype(int)
-    labels = sender.labels[picks]
-    nearest = config.receiver.model_copy(update={"top_k": 1})
-    receiver = Receiver(index(config, features.validation_receiver), nearest)
-
-    def score(received: np.ndarray) -> float:
-        decision = receiver.decide_features(received, np.ones(len(received), bool))
-        return float(np.mean(decision.labels[:, 0] == labels))
-
-    return Validation(np.asarray(sender.x[picks], np.float32), score)
-
-
 def gallery(study: Study) -> list[Path]:
     """Pictures of sent images and what the first scheme's receiver shows for them, over the SNR."""
     channel, scheme = max(study.schemes, key=lambda item: (item[1].name == study.schemes[0][1].name, item[1].k))
     sender, receiver = study.features.sender, study.features.receiver
-    rows = _one_per_class(sender.labels[: study.config.sweep.chunk])
+    rows = _one_per_class(sender.labels, study.config.seeds[0])
     columns = {}
     for snr_db in _spread(sorted(study.config.snr_db), _GALLERY_COLUMNS):
         outcome = transmit(scheme, study.receiver, sender, snr_db, study.config.seeds[0], study.config.sweep.chunk)
@@ -228,15 +194,15 @@ def gallery(study: Study) -> list[Path]:
         names = [receiver.class_names[receiver.labels[i]] if i >= 0 else "nothing" for i in ids]
         images = [receiver.images.read([i])[0] if i >= 0 else None for i in ids]
         columns[snr_db] = (images, correct, names)
-    title = f"{scheme.name}, k = {scheme.k}, {channel.label}"
+    title = f"{scheme_text(scheme.name)}, $k$ = {scheme.k}, {channel_text(channel.label)}"
     names = [sender.class_names[label] for label in sender.labels[rows]]
     return draw_gallery(sender.images.read(rows), names, columns, study.folder, title=title)
 
 
-def _one_per_class(labels: np.ndarray) -> np.ndarray:
-    """Indices of the first images of evenly spread classes."""
-    present, first = np.unique(labels, return_index=True)
-    return first[_spread(np.arange(len(present)), _GALLERY_ROWS)]
+def _one_per_class(labels: np.ndarray, seed: int) -> np.ndarray:
+    """Indices of the first images of some classes, drawn at random."""
+    _, first = np.unique(labels, return_index=True)
+    return np.random.default_rng(seed).permutation(first)[:_GALLERY_ROWS]
 
 
 def _spread(items: Sequence, count: int) -> list:

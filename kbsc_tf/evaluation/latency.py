@@ -6,8 +6,7 @@ from collections.abc import Callable
 import numpy as np
 
 from kbsc_tf.features import FeatureSet
-from kbsc_tf.schemes import Scheme, SourceBatch
-from kbsc_tf.schemes.receiver import Receiver
+from kbsc_tf.schemes import Receiver, Scheme, SourceBatch
 
 _REPEATS = 30
 

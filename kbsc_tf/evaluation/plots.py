@@ -15,8 +15,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullFormatter, NullLocator
 
 from kbsc_tf.evaluation.records import read_records
-from kbsc_tf.files import write_atomically
 from kbsc_tf.evaluation.table import channel_text, scheme_text, snr_text
+from kbsc_tf.files import write_atomically
 from kbsc_tf.metrics.pooling import pool_seeds
 
 # Okabe and Ito's colours, told apart by the colour-blind; a scheme looks the same in every figure.

@@ -9,8 +9,7 @@ import numpy as np
 from kbsc_tf.features import FeatureSet
 from kbsc_tf.knowledge import Decision
 from kbsc_tf.metrics import cosine, mse, top_k_correct, wilson
-from kbsc_tf.schemes import Scheme, SourceBatch, Transmission
-from kbsc_tf.schemes.receiver import Receiver
+from kbsc_tf.schemes import Receiver, Scheme, SourceBatch, Transmission
 
 _NOISE_FREE_KEY = 2**31
 

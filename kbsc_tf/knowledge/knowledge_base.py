@@ -61,8 +61,8 @@ class KnowledgeBase:
         references: Sequence[str],
         encoder: str,
         index: str = "Flat",
-        metric: Literal["l2", "inner_product"] = "l2",
-        centre: bool = False,
+        metric: Literal["l2", "inner_product"] = "inner_product",
+        centre: bool = True,
         gpu: bool | None = None,
         probes: int | None = None,
     ) -> "KnowledgeBase":

@@ -5,8 +5,10 @@ from importlib.util import find_spec
 from kbsc_tf.config import ChannelConfig, ExperimentConfig
 from kbsc_tf.errors import UserError
 from kbsc_tf.schemes.base import Scheme, SourceBatch, Transmission, Validation
+from kbsc_tf.schemes.receiver import Receiver
+from kbsc_tf.schemes.validation import hold_out
 
-__all__ = ["Scheme", "SourceBatch", "Transmission", "Validation", "build_schemes"]
+__all__ = ["Receiver", "Scheme", "SourceBatch", "Transmission", "Validation", "build_schemes", "hold_out"]
 
 
 def build_schemes(config: ExperimentConfig, channel: ChannelConfig, dim: int, training_count: int) -> list[Scheme]:

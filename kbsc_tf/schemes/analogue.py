@@ -36,11 +36,10 @@ class AnalogueScheme(Scheme):
         self._transmit = tf.function(link.transmit)
 
     def transmit(self, batch: SourceBatch, snr_db: float, seed: int) -> Transmission:
+        uses = self.link.air.channel.channel_uses(self.k // 2)
         seed_noise(seed)
-        link = self.link
         received, noise_var = self._transmit(tf.constant(batch.features), tf.constant(snr_db, tf.float32))
         count = len(batch.features)
-        uses = link.link.channel.channel_uses(self.k // 2)
         return Transmission(
             features=received.numpy(),
             images=None,

@@ -70,6 +70,10 @@ Report = Callable[[int, int, dict[str, float]], None]
 """Progress of a fit: step, steps, current figures."""
 
 
+def silent(step: int, steps: int, figures: dict[str, float]) -> None:
+    """The report that says nothing."""
+
+
 class Scheme(ABC):
     """A way of getting an image's meaning across.
 
@@ -91,8 +95,25 @@ class Scheme(ABC):
     summary: str = ""
 
     @abstractmethod
-    def fit(self, training: FeatureSet, validation: Validation, folder: Path, report: Report) -> None:
-        """Learn from training features; checkpointed in ``folder`` and resumable where it takes long."""
+    def fit(
+        self,
+        training: FeatureSet,
+        validation: Validation | None = None,
+        folder: Path | None = None,
+        report: Report = silent,
+    ) -> None:
+        """Learn from training features. Closed-form schemes need no more.
+
+        Parameters
+        ----------
+        training : FeatureSet
+        validation : Validation
+            For schemes that are trained: chooses the checkpoint.
+        folder : Path
+            For schemes that are trained: where checkpoints go, and from where an interrupted training goes on.
+        report : callable
+            Told about the progress.
+        """
 
     @abstractmethod
     def transmit(self, batch: SourceBatch, snr_db: float, seed: int) -> Transmission:

@@ -9,7 +9,7 @@ import numpy as np
 from kbsc_tf.config import ChannelConfig, TrainingConfig
 from kbsc_tf.features import FeatureSet
 from kbsc_tf.schemes.analogue import AnalogueScheme
-from kbsc_tf.schemes.base import Report, Validation
+from kbsc_tf.schemes.base import Report, Validation, silent
 from kbsc_tf.semantic.link import SemanticLink
 from kbsc_tf.semantic.network import SemanticDecoder, SemanticEncoder, count_flops
 from kbsc_tf.semantic.training import train
@@ -31,7 +31,15 @@ class KbscScheme(AnalogueScheme):
         super().__init__(k, channel)
         self.training = training
 
-    def fit(self, training: FeatureSet, validation: Validation, folder: Path, report: Report) -> None:
+    def fit(
+        self,
+        training: FeatureSet,
+        validation: Validation | None = None,
+        folder: Path | None = None,
+        report: Report = silent,
+    ) -> None:
+        if validation is None or folder is None:
+            raise ValueError("kbsc is trained: fit needs validation and folder")
         # Seeds the initial weights, so that a training is reproducible whatever ran before it.
         keras.utils.set_random_seed(self.training.seed)
         features = np.asarray(training.x, np.float32)

@@ -6,7 +6,7 @@ import numpy as np
 
 from kbsc_tf.features import FeatureSet
 from kbsc_tf.schemes.analogue import AnalogueScheme
-from kbsc_tf.schemes.base import Report, Validation
+from kbsc_tf.schemes.base import Report, Validation, silent
 from kbsc_tf.semantic.closed_form import fit_pca
 from kbsc_tf.semantic.link import SemanticLink
 
@@ -16,8 +16,14 @@ class PcaScheme(AnalogueScheme):
 
     name = "pca"
 
-    def fit(self, training: FeatureSet, validation: Validation, folder: Path, report: Report) -> None:
+    def fit(
+        self,
+        training: FeatureSet,
+        validation: Validation | None = None,
+        folder: Path | None = None,
+        report: Report = silent,
+    ) -> None:
         encoder, decoder = fit_pca(np.asarray(training.x, np.float32), self.k)
         link = SemanticLink(encoder, decoder, self.channel)
-        decoder.scale(float(link.link.received_amplitude(encoder(training.x[:]))))
+        decoder.scale(float(link.air.received_amplitude(encoder(training.x[:]))))
         self.link = link

@@ -6,7 +6,7 @@ import numpy as np
 
 from kbsc_tf.features import FeatureSet
 from kbsc_tf.schemes.analogue import AnalogueScheme
-from kbsc_tf.schemes.base import Report, Validation
+from kbsc_tf.schemes.base import Report, Validation, silent
 from kbsc_tf.semantic.closed_form import identity_codec
 from kbsc_tf.semantic.link import SemanticLink
 
@@ -16,8 +16,14 @@ class RawScheme(AnalogueScheme):
 
     name = "raw"
 
-    def fit(self, training: FeatureSet, validation: Validation, folder: Path, report: Report) -> None:
+    def fit(
+        self,
+        training: FeatureSet,
+        validation: Validation | None = None,
+        folder: Path | None = None,
+        report: Report = silent,
+    ) -> None:
         encoder, decoder = identity_codec(self.k)
         link = SemanticLink(encoder, decoder, self.channel)
-        decoder.scale(float(link.link.received_amplitude(encoder(np.asarray(training.x[:1000], np.float32)))))
+        decoder.scale(float(link.air.received_amplitude(encoder(np.asarray(training.x[:1000], np.float32)))))
         self.link = link

@@ -3,7 +3,7 @@
 import numpy as np
 
 from kbsc_tf.config import ReceiverConfig
-from kbsc_tf.features import ClipEncoder
+from kbsc_tf.features import ClipEncoder, FeatureSet
 from kbsc_tf.knowledge import Decision, KnowledgeBase
 from kbsc_tf.schemes.base import Transmission
 
@@ -25,6 +25,22 @@ class Receiver:
     def __init__(self, knowledge_base: KnowledgeBase, config: ReceiverConfig, clip: ClipEncoder | None = None) -> None:
         self.knowledge_base, self.config, self.clip = knowledge_base, config, clip
 
+    @classmethod
+    def around(cls, entries: FeatureSet, config: ReceiverConfig) -> "Receiver":
+        """Build the knowledge base of ``entries`` that ``config`` describes, and a receiver around it."""
+        knowledge_base = KnowledgeBase.build(
+            entries.x,
+            entries.labels,
+            entries.class_names,
+            entries.references,
+            entries.encoder,
+            config.index,
+            config.metric,
+            config.centre,
+            config.gpu,
+        )
+        return cls(knowledge_base, config)
+
     def features(self, transmission: Transmission) -> np.ndarray:
         """Received features [B, D], float32: as delivered, or embedded from the delivered images."""
         if transmission.features is not None:
@@ -43,10 +59,11 @@ class Receiver:
         """
         return self.decide_features(self.features(transmission), transmission.delivered)
 
-    def decide_features(self, features: np.ndarray, delivered: np.ndarray) -> Decision:
-        """As `decide`, for features [B, D] that may come from several transmissions."""
+    def decide_features(self, features: np.ndarray, delivered: np.ndarray | None = None) -> Decision:
+        """As `decide`, for features [B, D] that may come from several transmissions; all delivered unless said."""
         rule = self.config
         decision = self.knowledge_base.decide(features, rule.top_k, rule.decision, rule.temperature, rule.neighbours)
-        lost = ~delivered
-        decision.ids[lost], decision.labels[lost], decision.confidence[lost] = -1, -1, 0.0
+        if delivered is not None:
+            lost = ~delivered
+            decision.ids[lost], decision.labels[lost], decision.confidence[lost] = -1, -1, 0.0
         return decision

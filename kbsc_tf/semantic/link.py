@@ -25,16 +25,16 @@ class SemanticLink(keras.Model):
         super().__init__(**kwargs)
         self.encoder, self.decoder = encoder, decoder
         self.channel_config = ChannelConfig.model_validate(channel)
-        self.link = build_link(self.channel_config)
+        self.air = build_link(self.channel_config)
         self.built = True  # the link has no weights of its own
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
         return self.transmit(inputs["feature"], inputs["snr_db"], training=training)[0]
 
     def transmit(self, features: tf.Tensor, snr_db: tf.Tensor, training: bool = False) -> tuple[tf.Tensor, tf.Tensor]:
         """Received features [B, D] and the mean effective noise power [B] of their symbols (unit signal power)."""
         values = self.encoder(features, training=training)
-        received, noise_var = self.link(values, snr_db)
+        received, noise_var = self.air(values, snr_db)
         return self.decoder(received, training=training), noise_var
 
     def get_config(self) -> dict:

@@ -1,12 +1,14 @@
 """Losses between sent and received semantic features, and their weighted sum."""
 
 import keras
+import numpy as np
+import tensorflow as tf
 from keras import ops
 
 from kbsc_tf.config import LossWeights
 
 
-def normalised_mse(sent, received):
+def normalised_mse(sent: tf.Tensor, received: tf.Tensor) -> tf.Tensor:
     """Squared error of a feature over the variance of the batch: 1 for a receiver that always shows the mean.
 
     Parameters
@@ -21,12 +23,12 @@ def normalised_mse(sent, received):
     return ops.sum(ops.square(sent - received), axis=1) / (ops.stop_gradient(spread) + 1e-12)
 
 
-def cosine_loss(sent, received):
+def cosine_loss(sent: tf.Tensor, received: tf.Tensor) -> tf.Tensor:
     """1 - cosine similarity, [B]."""
     return 1.0 - ops.sum(_unit(sent) * _unit(received), axis=1)
 
 
-def contrastive_loss(sent, received, temperature: float = 0.1):
+def contrastive_loss(sent: tf.Tensor, received: tf.Tensor, temperature: float = 0.1) -> tf.Tensor:
     """InfoNCE: each received feature must single out its own sent feature among the batch; [B].
 
     A. van den Oord et al., Representation learning with contrastive predictive coding, arXiv 1807.03748, equation 4.
@@ -35,7 +37,7 @@ def contrastive_loss(sent, received, temperature: float = 0.1):
     return ops.logsumexp(logits, axis=1) - ops.diagonal(logits)
 
 
-def kl_loss(sent, received):
+def kl_loss(sent: tf.Tensor, received: tf.Tensor) -> tf.Tensor:
     """KL divergence of Gaussians fitted to each dimension over the batch, received from sent; [B], all equal."""
     mean_s, mean_r = ops.mean(sent, axis=0), ops.mean(received, axis=0)
     var_s, var_r = ops.var(sent, axis=0) + 1e-12, ops.var(received, axis=0) + 1e-12
@@ -61,12 +63,12 @@ class SemanticLoss(keras.losses.Loss):
         Mean of the training features.
     """
 
-    def __init__(self, weights: LossWeights | dict, mean, **kwargs) -> None:
+    def __init__(self, weights: LossWeights | dict, mean: np.ndarray | list[float], **kwargs) -> None:
         super().__init__(**{"name": "semantic_loss", **kwargs})
         self.weights = LossWeights.model_validate(weights)
         self.mean = ops.convert_to_tensor(mean, "float32")
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
         sent, received = y_true - self.mean, y_pred - self.mean
         total = 0.0
         if self.weights.mse:

@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import tensorflow as tf
 from keras import layers, ops
 
 
@@ -26,7 +27,7 @@ class SemanticEncoder(keras.Model):
         self.project = layers.Dense(k, name="project")
         self.norm = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="norm")
 
-    def call(self, features, training=False):
+    def call(self, features: tf.Tensor, training: bool = False) -> tf.Tensor:
         return self.norm(self.project(self.expand(features)), training=training)
 
     def adapt(self, features: np.ndarray) -> None:
@@ -40,7 +41,7 @@ class SemanticEncoder(keras.Model):
         kernel, _ = self.expand.get_weights()
         self.expand.set_weights([kernel / scale, -(mean / scale) @ kernel])
 
-    def build(self, input_shape) -> None:
+    def build(self, input_shape: tuple | None) -> None:
         self.expand.build((None, self.feature_dim))
         self.project.build((None, self.hidden))
         self.norm.build((None, self.k))
@@ -69,7 +70,7 @@ class SemanticDecoder(keras.Model):
         self.project = layers.Dense(feature_dim, name="project")
         self.norm = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="norm")
 
-    def call(self, received, training=False):
+    def call(self, received: tf.Tensor, training: bool = False) -> tf.Tensor:
         return self.norm(self.project(self.expand(received)), training=training)
 
     def adapt(self, features: np.ndarray) -> None:
@@ -81,7 +82,7 @@ class SemanticDecoder(keras.Model):
         _, _, moving_mean, moving_variance = self.norm.get_weights()
         self.norm.set_weights([features.std(axis=0), features.mean(axis=0), moving_mean, moving_variance])
 
-    def build(self, input_shape) -> None:
+    def build(self, input_shape: tuple | None) -> None:
         self.expand.build((None, self.k))
         self.project.build((None, self.hidden))
         self.norm.build((None, self.feature_dim))

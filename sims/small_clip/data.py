@@ -21,7 +21,7 @@ TEMPLATES = (
 )
 SIZE, WINDOW = 32, 24  # sides of an image, and of the windows of the first part of the training, in pixels
 PROCEDURAL_TRAINING, PROCEDURAL_HELD_OUT, PROCEDURAL_TEST = 1, 2, 3  # seeds
-WHOLE_PART = 0.5
+WHOLE_PART = 0.5  # of the draws show the whole image, the others any variant
 _CROPS = 3  # zoomed crops kept of each training image, beside the whole
 _SMALLEST_CROP = 0.6  # side of a crop, as a share of the image's
 

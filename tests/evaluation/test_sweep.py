@@ -9,7 +9,6 @@ from kbsc_tf.config import ChannelConfig, ExperimentConfig, ReceiverConfig
 from kbsc_tf.evaluation.latency import measure_latency
 from kbsc_tf.evaluation.sweep import chunk_seed, chunks, measure, transmit
 from kbsc_tf.features import FeatureSet
-from kbsc_tf.knowledge import KnowledgeBase
 from kbsc_tf.metrics import wilson
 from kbsc_tf.schemes import Scheme, Transmission, Validation, build_schemes
 from kbsc_tf.schemes.receiver import Receiver
@@ -30,12 +29,7 @@ TRAINING, SENDER, KNOWLEDGE = feature_set(600, 1), feature_set(250, 2), feature_
 
 
 def receiver(**rule):
-    rule = ReceiverConfig(**rule)
-    k = KNOWLEDGE
-    base = KnowledgeBase.build(
-        k.x, k.labels, k.class_names, k.references, k.encoder, rule.index, rule.metric, rule.centre
-    )
-    return Receiver(base, rule)
+    return Receiver.around(KNOWLEDGE, ReceiverConfig(**rule))
 
 
 @pytest.fixture(scope="module")

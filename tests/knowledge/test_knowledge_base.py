@@ -10,6 +10,7 @@ import pytest
 from kbsc_tf.errors import UserError
 from kbsc_tf.knowledge import KnowledgeBase, index, set_search_threads, storage
 
+PLAIN = {"metric": "l2", "centre": False}
 CLASSES, DIMENSION, COUNT = 10, 32, 600
 
 
@@ -27,7 +28,9 @@ def cloud():
 
 def make(cloud, **options):
     names = [f"class {c}" for c in range(CLASSES)]
-    return KnowledgeBase.build(cloud[0], cloud[1], names, [str(i) for i in range(COUNT)], "clip-a", **options)
+    return KnowledgeBase.build(
+        cloud[0], cloud[1], names, [str(i) for i in range(COUNT)], "clip-a", **{**PLAIN, **options}
+    )
 
 
 def brute_force(features, queries, metric, centre):
@@ -86,7 +89,9 @@ def test_more_probes_find_more(cloud):
 
 def test_centring_helps_on_a_common_mean(cloud):
     offset = 3 * np.ones(DIMENSION, np.float32)
-    base = KnowledgeBase.build(cloud[0] + offset, cloud[1], list("abcdefghij"), [""] * COUNT, "e", centre=True)
+    base = KnowledgeBase.build(
+        cloud[0] + offset, cloud[1], list("abcdefghij"), [""] * COUNT, "e", metric="l2", centre=True
+    )
     assert (base.decide(cloud[2] + offset, 1).labels[:, 0] == cloud[3]).mean() > 0.9
     assert np.isfinite(base.search(base.mean[None], 3)[0]).all()  # the mean itself: no division by zero
 
@@ -113,7 +118,7 @@ def test_vote_equals_the_plain_sum(cloud, metric):
 
 
 def test_vote_with_more_neighbours_than_entries_and_more_top_k_than_classes(cloud):
-    base = KnowledgeBase.build(cloud[0][:20], cloud[1][:20] % 2, ["a", "b"], [""] * 20, "e")
+    base = KnowledgeBase.build(cloud[0][:20], cloud[1][:20] % 2, ["a", "b"], [""] * 20, "e", **PLAIN)
     decision = base.decide(cloud[2], 5, "vote", neighbours=1000)
     assert decision.ids.shape == decision.labels.shape == (64, 5)
     assert (np.sort(decision.labels[:, :2], axis=1) == [0, 1]).all() and (decision.labels[:, 2:] == -1).all()

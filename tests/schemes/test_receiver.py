@@ -5,8 +5,7 @@ import pytest
 
 from kbsc_tf.config import ReceiverConfig
 from kbsc_tf.knowledge import KnowledgeBase
-from kbsc_tf.schemes import Transmission
-from kbsc_tf.schemes.receiver import Receiver
+from kbsc_tf.schemes import Receiver, Transmission
 
 RNG = np.random.default_rng(0)
 ENTRIES = RNG.standard_normal((60, 8)).astype(np.float32)
@@ -14,7 +13,9 @@ LABELS = np.arange(60) % 6
 
 
 def receiver(clip=None, **rule):
-    base = KnowledgeBase.build(ENTRIES, LABELS, list("abcdef"), [str(i) for i in range(60)], "test")
+    base = KnowledgeBase.build(
+        ENTRIES, LABELS, list("abcdef"), [str(i) for i in range(60)], "test", "Flat", "l2", False
+    )
     return Receiver(base, ReceiverConfig(**rule), clip)
 
 

@@ -91,13 +91,13 @@ def test_average_power_is_one(awgn, name, power):
     """What goes on the air, seen in place of the channel."""
     link = awgn[name].link
     on_air = []
-    real_channel, real_power = link.link.channel, link.link.power
+    real_channel, real_power = link.air.channel, link.air.power
     try:
-        link.link.power = power
-        link.link.channel = lambda symbols, snr_db: on_air.append(symbols) or real_channel(symbols, snr_db)
+        link.air.power = power
+        link.air.channel = lambda symbols, snr_db: on_air.append(symbols) or real_channel(symbols, snr_db)
         link.transmit(tf.constant(BATCH.features), tf.constant(5.0))
     finally:
-        link.link.channel, link.link.power = real_channel, real_power
+        link.air.channel, link.air.power = real_channel, real_power
     power_of_symbol = np.abs(on_air[0]) ** 2
     assert power_of_symbol.shape == (50, awgn[name].k // 2)
     np.testing.assert_allclose(power_of_symbol.mean(), 1, atol=1e-3)
@@ -118,9 +118,9 @@ def test_schemes_of_equal_k_meet_the_same_noise(awgn):
     noise = []
     for scheme in (awgn["kbsc"], awgn["pca"]):
         values = scheme.link.encoder(BATCH.features)
-        clean, _ = scheme.link.link(values, tf.constant(math.inf))
+        clean, _ = scheme.link.air(values, tf.constant(math.inf))
         seed_noise(7)
-        received, _ = scheme.link.link(values, tf.constant(0.0))
+        received, _ = scheme.link.air(values, tf.constant(0.0))
         np.testing.assert_allclose(scheme.link.decoder(received), scheme.transmit(BATCH, 0.0, 7).features, atol=1e-5)
         noise.append(np.asarray(received - clean))
     np.testing.assert_allclose(*noise, atol=1e-5)
