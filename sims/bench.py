@@ -10,7 +10,6 @@ method in the same run) are optional; what is missing is null in the output.
 import json
 import os
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -31,7 +30,7 @@ from kbsc_tf.evaluation.records import read_records, versions
 from kbsc_tf.features import ClipEncoder
 from kbsc_tf.knowledge import KnowledgeBase
 
-EPOCHS = 8
+EPOCHS = 6
 EPOCHS_OF_THE_ORIGINAL = 60
 SNR_DB = [-7, -6, -5, -4, -2, 0, 2, 4, 5, 6, 7, 10, "inf"]
 
@@ -162,4 +161,4 @@ def ratios(link: dict, original: dict | None, baseline: dict | None) -> dict[str
 
 
 if __name__ == "__main__":
-    sys.exit(typer.run(main))
+    typer.run(main)

@@ -153,7 +153,7 @@ class ResultsFolder:
             "versions": versions(),
             **code_state(),
             "device": self._device,
-            "command": list(sys.argv),
+            "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
             "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         }
         earlier = [*self._run.get("earlier_sessions", [])]
