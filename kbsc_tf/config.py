@@ -240,7 +240,7 @@ class ExperimentConfig(Strict):
         return self
 
     def hash(self) -> str:
-        """First 16 hex digits of the SHA-256 of the canonical JSON; where files lie does not count."""
+        """First 16 hex digits of the SHA-256 of the canonical JSON; where the feature store lies does not count."""
         content = self.model_dump(mode="json")
         content["features"].pop("store")
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]

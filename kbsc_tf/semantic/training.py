@@ -26,6 +26,7 @@ def training_batches(features: np.ndarray, config: TrainingConfig, epoch: tf.Var
     Order and SNRs follow from the seed and ``epoch`` alone, so that resumed training sees what uninterrupted would.
     """
     count, batch = len(features), min(config.batch_size, len(features))
+    steps = count // batch
     table = tf.constant(np.asarray(features, np.float32))
 
     def draw_snr(seed: tf.Tensor) -> tf.Tensor:
@@ -37,14 +38,15 @@ def training_batches(features: np.ndarray, config: TrainingConfig, epoch: tf.Var
     def draw_epoch(_: tf.Tensor) -> tf.data.Dataset:
         seed = tf.stack([tf.constant(config.seed, tf.int64), epoch])
         order = tf.random.experimental.stateless_shuffle(tf.range(count), seed)
-        return tf.data.Dataset.from_tensor_slices((order, draw_snr(seed)))
+        draws = (order, draw_snr(seed))
+        return tf.data.Dataset.from_tensor_slices(tuple(tf.reshape(d[: steps * batch], [steps, batch]) for d in draws))
 
     def look_up(indices: tf.Tensor, snr_db: tf.Tensor) -> tuple[dict, tf.Tensor]:
         feature = tf.gather(table, indices)
         return {"feature": feature, "snr_db": snr_db}, feature
 
-    samples = tf.data.Dataset.range(1).flat_map(draw_epoch).batch(batch, drop_remainder=True)
-    return samples.apply(tf.data.experimental.assert_cardinality(count // batch)).map(look_up).prefetch(2)
+    batches = tf.data.Dataset.range(1).flat_map(draw_epoch)
+    return batches.apply(tf.data.experimental.assert_cardinality(steps)).map(look_up).prefetch(2)
 
 
 class EpochSeeds(keras.callbacks.Callback):
