@@ -20,7 +20,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--cifar10", type=Path, metavar="DIR", help="CIFAR-10 as folders of images")
     parser.add_argument("--tiny-imagenet", type=Path, metavar="DIR", help="Tiny-ImageNet classes as folders of images")
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder of checkpoints; the model goes to DIR/export")
-    parser.add_argument("--minutes", type=float, default=55, help="length of the training (default 55)")
+    parser.add_argument("--minutes", type=float, default=70, help="length of the training (default 70)")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
     parser.add_argument("--evaluate", type=Path, metavar="DIR", help="only score the exported model in DIR")
     chosen = parser.parse_args()

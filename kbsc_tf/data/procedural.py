@@ -22,6 +22,7 @@ FILLS = ("red", "yellow", "green", "blue", "purple", "white", "striped", "dotted
 CLASS_NAMES = tuple(f"{fill} {shape}" for shape in SHAPES for fill in FILLS)
 """Names of the 100 classes, as they are put into the prompt "a photo of a {class}"."""
 
+_TWO_COLOURED = ("striped", "dotted", "checkered")
 _HUES = {"red": 0.0, "yellow": 0.15, "green": 0.34, "blue": 0.62, "purple": 0.81}
 _CHUNK = 512  # images rendered together: small enough for the temporaries to stay in the cache
 
@@ -107,19 +108,21 @@ def _render_class(shape: str, fill: str, seed: int, index: NDArray[np.int64]) ->
     y, x = axis[None, :, None], axis[None, None, :]  # pixels from the centre of the image
 
     # The object: a signed distance in pixels, turned into an anti-aliased coverage.
-    radius = draw("radius", 9.0, 13.5)
+    radius = draw("radius", 10.5, 13.5)
     reach = 16.5 - 0.9 * radius  # the object stays in the frame, but for its tips
     u, v = _rotate(x - reach * draw("x", -1, 1), y - reach * draw("y", -1, 1), draw("rotation", 0, 2 * np.pi))
     distance = _DISTANCES[shape](u / radius, v / radius) * radius
     coverage = np.clip(0.5 - distance, 0, 1)[..., None]
 
-    # The background: a gradient between two dull colours with two soft blobs. A white object needs a darker one.
-    brightest = 0.5 if fill == "white" else 0.85
-    shade = draw("background value", 0.1, brightest)
+    # The background: a gradient between two dull colours with two soft blobs. A white object needs a darker one, and
+    # one of light and dark parts something between, or its outline would be lost.
+    darkest = 0.4 if fill in _TWO_COLOURED else 0.1
+    brightest = {"white": 0.5, **dict.fromkeys(_TWO_COLOURED, 0.6)}.get(fill, 0.85)
+    shade = draw("background value", darkest, brightest)
     hue, saturation = draw("background hue"), draw("background saturation", 0, 0.4)
     near = _hsv(hue, saturation, shade)
     far = _hsv(
-        hue + draw("far hue", -0.2, 0.2), saturation, np.clip(shade + draw("far value", -0.2, 0.2), 0, brightest)
+        hue + draw("far hue", -0.2, 0.2), saturation, np.clip(shade + draw("far value", -0.2, 0.2), darkest, brightest)
     )
     ramp, _ = _rotate(x, y, draw("background direction", 0, 2 * np.pi))
     background = near + (far - near) * np.clip(ramp / IMAGE_SIZE + 0.5, 0, 1)[..., None]
@@ -134,7 +137,7 @@ def _render_class(shape: str, fill: str, seed: int, index: NDArray[np.int64]) ->
     light, _ = _rotate(x, y, draw("light direction", 0, 2 * np.pi))
     gain = draw("gain", 0.75, 1.15) * (1 + draw("light slope", 0, 0.3) * light / IMAGE_SIZE)
     tint = np.concatenate([draw(f"tint {channel}", 0.92, 1.08) for channel in "rgb"], axis=-1)[:, :, None]
-    noise = _pixel_noise(seed, index) * draw("noise", 0.0, 0.16)[..., None]
+    noise = _pixel_noise(seed, index) * draw("noise", 0.0, 0.1)[..., None]
     image = image * gain[..., None] * tint + noise
     return (np.clip(image, 0, 1) * 255 + 0.5).astype(np.uint8)
 

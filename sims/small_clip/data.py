@@ -160,11 +160,11 @@ def load_procedural(count: int, share: float) -> ImageSet:
 
 def load_sets(cifar10: Path | None, tiny_imagenet: Path | None, training: bool = True) -> list[ImageSet]:
     """Load every set that is there; the procedural one always is. Shares of a batch add up to one."""
-    sets = [load_procedural(72_000 if training else 0, 0.3)]
+    sets = [load_procedural(72_000 if training else 0, 0.26)]
     if tiny_imagenet:
-        sets.append(load_folders("Tiny-ImageNet-100", tiny_imagenet, "val", 0.43, 20, training))
+        sets.append(load_folders("Tiny-ImageNet-100", tiny_imagenet, "val", 0.45, 20, training))
     if cifar10:
-        sets.append(load_folders("CIFAR-10", cifar10, "test", 0.27, 200, training))
+        sets.append(load_folders("CIFAR-10", cifar10, "test", 0.29, 200, training))
     return sets
 
 
