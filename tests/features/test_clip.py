@@ -130,9 +130,12 @@ def test_the_clip_inside_the_package():
     from kbsc_tf.features.clip_files import SMALL
 
     assert sum(file.stat().st_size for file in SMALL.iterdir()) <= 10 * 2**20
-    images = procedural_set(200, 12345, "test")
-    small = ClipEncoder("small", 64)
-    features = small.embed_images(images.read(range(200)))
+    images = procedural_set(4_000, 12345, "test")
+    small = ClipEncoder("small", 256)
+    features = small.embed_images(images.read(range(4_000)))
     prompts = small.embed_texts([f"a photo of a {name}" for name in images.class_names])
-    assert features.shape == (200, small.dim) and prompts.shape == (100, small.dim)
-    assert np.mean(np.argmax(features @ prompts.T, axis=1) == images.labels) > 0.05  # far above chance: 0.01
+    assert features.shape == (4_000, small.dim) and prompts.shape == (100, small.dim)
+    # The model card has about 95 % for both; the standard error of 1,000 is 0.7 points, and this KB is a smaller one.
+    assert np.mean(np.argmax(features @ prompts.T, axis=1) == images.labels) > 0.9
+    nearest = np.argmax(features[3_000:] @ features[:3_000].T, axis=1)
+    assert np.mean(images.labels[nearest] == images.labels[3_000:]) > 0.9
