@@ -90,11 +90,15 @@ def time_original(python: Path, features: Path) -> dict[str, float]:
 
 
 def bench_link(features: Path, folder: Path, original: dict | None) -> dict[str, dict]:
-    """Train over the original's channel at k = 256 and run the 13-point test; both timed with all they need."""
+    """Train over the original's channel at k = 256 and run the 13-point test; both timed with all they need.
+
+    The receiver is the original's: nearest neighbour by L2.
+    """
     config = ExperimentConfig.model_validate(
         {
             "name": "bench",
             "features": {"file": features},
+            "receiver": {"metric": "l2", "centre": False},
             "channels": [ChannelConfig(preset="original")],
             "schemes": ["kbsc"],
             "k": [256],
