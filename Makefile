@@ -1,5 +1,6 @@
 PYTHON ?= python3
 OUT ?= results/quickstart
+BENCH ?=
 BIN := .venv/bin
 
 .PHONY: quickstart test test-slow bench lint clean
@@ -14,7 +15,7 @@ test-slow: .venv/ready
 	$(BIN)/python -m pytest -m slow
 
 bench: .venv/ready
-	$(BIN)/python sims/bench.py
+	$(BIN)/python sims/bench.py $(BENCH)
 
 lint: .venv/ready
 	$(BIN)/ruff check .

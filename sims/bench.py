@@ -1,15 +1,17 @@
 """Speed of training, sweep, CLIP and search, as JSON.
 
-    python sims/bench.py [--features FEATURES.npz] [--reference original_kbsc.json] [--torch PYTHON]
+    python sims/bench.py [--folder DIR] [--torch PYTHON]
 
-Without ``--features`` it makes random ones of the original's sizes. The reference (accuracies and times of the
-original, measured on an idle machine) and ``--torch`` (a Python that has torch and faiss: re-times the original's
-method in the same run) are optional; what is missing is null in the output.
+The folder (default ``$KBSC_BENCH`` or ``../shared/bench``) holds ``make_features.py``, which makes the features, and
+``original_kbsc.json``, what the original reached on them and how long it took on an idle machine. Without it, features
+are random ones of the same sizes and nothing is compared. ``--torch`` names a Python that has torch and faiss, and
+re-times the original's method in the same run. What is missing is null in the output.
 """
 
 import json
 import os
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -36,17 +38,21 @@ SNR_DB = [-7, -6, -5, -4, -2, 0, 2, 4, 5, 6, 7, 10, "inf"]
 
 
 def main(
-    features: Annotated[Path | None, typer.Option(help="Feature file, see sims/original.yaml.")] = None,
-    reference: Annotated[Path | None, typer.Option(help="Measurements of the original.")] = None,
-    torch: Annotated[Path | None, typer.Option(help="Python with torch and faiss.")] = None,
+    folder: Annotated[Path, typer.Option(envvar="KBSC_BENCH", help="Features and figures of the original.")] = Path(
+        "../shared/bench"
+    ),
+    torch: Annotated[Path | None, typer.Option(help="Python that has torch and faiss.")] = None,
 ) -> None:
     """Print one JSON object."""
     with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary)
-        file = features or make_features(folder / "features.npz")
-        original = json.loads(reference.read_text()) if reference else None
+        file, reference = Path(temporary) / "features.npz", folder / "original_kbsc.json"
+        if (folder / "make_features.py").exists():
+            subprocess.run([sys.executable, folder / "make_features.py", file], check=True)
+        else:
+            make_features(file)
+        original = json.loads(reference.read_text()) if reference.exists() else None
         baseline = time_original(torch, file) if torch else None
-        link = bench_link(file, folder, original)
+        link = bench_link(file, Path(temporary), original)
         result = {
             "train_to_original_accuracy": link["training"],
             "thirteen_point_test": link["sweep"],
@@ -63,7 +69,7 @@ def main(
     print(json.dumps(result, indent=1))
 
 
-def make_features(path: Path) -> Path:
+def make_features(path: Path) -> None:
     """Random features of the original's sizes: 100 classes around a common mean, 512 dimensions."""
     rng = np.random.default_rng(0)
     classes, arrays = rng.standard_normal((100, 512)), {}
@@ -79,7 +85,6 @@ def make_features(path: Path) -> Path:
         arrays[f"{split}_x"] = (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float32)
         arrays[f"{split}_y"] = labels
     np.savez(path, **arrays)
-    return path
 
 
 def time_original(python: Path, features: Path) -> dict[str, float]:
