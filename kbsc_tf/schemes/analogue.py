@@ -1,11 +1,16 @@
 """What the analogue schemes share: a semantic link whose symbols go over the air uncoded."""
 
+from abc import abstractmethod
+from pathlib import Path
+
+import keras
 import numpy as np
 import tensorflow as tf
 
 from kbsc_tf.channel import seed_noise
 from kbsc_tf.config import ChannelConfig
-from kbsc_tf.schemes.base import Scheme, SourceBatch, Transmission
+from kbsc_tf.features import FeatureSet
+from kbsc_tf.schemes.base import Report, Scheme, SourceBatch, Transmission, Validation, silent
 from kbsc_tf.semantic.link import SemanticLink
 
 
@@ -47,3 +52,25 @@ class AnalogueScheme(Scheme):
             channel_uses=np.full(count, float(uses)),
             noise_var=noise_var.numpy(),
         )
+
+
+class ClosedFormScheme(AnalogueScheme):
+    """An analogue scheme whose codec follows from the training features without training."""
+
+    @abstractmethod
+    def codec(self, features: np.ndarray) -> tuple[keras.Model, keras.Model]:
+        """Encoder [B, D] -> [B, k] and its inverse, a `LinearDecoder`, from training features [N, D]."""
+
+    def fit(
+        self,
+        training: FeatureSet,
+        validation: Validation | None = None,
+        folder: Path | None = None,
+        report: Report = silent,
+    ) -> None:
+        features = np.asarray(training.x, np.float32)
+        encoder, decoder = self.codec(features)
+        link = SemanticLink(encoder, decoder, self.channel)
+        # The decoder knows the amplitude of the average feature, not that of the one it receives.
+        decoder.scale(float(link.air.received_amplitude(encoder(features))))
+        self.link = link

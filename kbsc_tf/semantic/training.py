@@ -1,8 +1,9 @@
 """Train a semantic link with Keras: random SNR per sample, validation on a fixed grid, resumable."""
 
+import contextlib
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import keras
@@ -169,74 +170,68 @@ def train(
     UserError
         The folder holds another training or cannot be written, or the training diverged.
     """
+    with _full_disk_named(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        marker, best, history, resume = (folder / n for n in ("training.json", "best.keras", "history.csv", "resume"))
+        state = _claim(marker, identity)
+        if state["done"] and best.exists():
+            return keras.saving.load_model(best, compile=False)
+        keras.utils.set_random_seed(config.seed)
+        logged = _logged(history) if resume.exists() else []
+        with tf.device("CPU:0"):  # where tf.data reads it
+            epoch = tf.Variable(0, dtype=tf.int64)
+        batches = training_batches(features, config, epoch)
+        steps = len(batches)
+        schedule = keras.optimizers.schedules.CosineDecay(config.learning_rate, steps * config.epochs)
+        link.compile(
+            optimizer=keras.optimizers.Adam(schedule),
+            loss=SemanticLoss(config.loss, np.mean(features, axis=0)),
+            jit_compile=True,
+            steps_per_execution=min(steps, 20),
+        )
+        # Built now, because its state is part of what is restored.
+        link.optimizer.build(link.trainable_variables)
+        callbacks = [
+            EpochSeeds(config.seed, epoch),
+            SemanticValidation(validation, score, config.validation_snr_db, config.seed),
+            ProgressReport(report),
+            keras.callbacks.ModelCheckpoint(
+                best,
+                monitor="val_top1",
+                mode="max",
+                save_best_only=True,
+                # A resumed run must not replace the best model by a worse one.
+                initial_value_threshold=max(logged) if logged and best.exists() else None,
+            ),
+            keras.callbacks.CSVLogger(history, append=bool(logged)),
+            ResumedEarlyStopping(logged, monitor="val_top1", mode="max", patience=config.patience),
+            # Two states, as writing one may be cut short; kept until the training is marked as done.
+            keras.callbacks.BackupAndRestore(resume, double_checkpoint=True, delete_checkpoint=False),
+        ]
+        if config.tensorboard:
+            callbacks.append(keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False))
+        link.fit(batches, epochs=config.epochs, callbacks=callbacks, shuffle=False, verbose=0)
+        # An epoch cut short between its log and its backup has been run, and logged, again.
+        epochs = pd.read_csv(history).drop_duplicates("epoch", keep="last")
+        epochs.to_csv(history, index=False)
+        first, last = epochs["loss"].iloc[[0, -1]]
+        if last > first:  # BatchNorm can keep the loss of ruined weights finite
+            raise UserError(
+                f"training diverged (its loss rose from {first:.4g} to {last:.4g}); lower training.learning_rate"
+            )
+        write_atomically(marker, json.dumps({"identity": identity, "done": True}, indent=1))
+        shutil.rmtree(resume)
+        return keras.saving.load_model(best, compile=False)
+
+
+@contextlib.contextmanager
+def _full_disk_named(folder: Path) -> Iterator[None]:
+    """Keras writes checkpoints itself: put a failure of that into one sentence too."""
     try:
-        return _train(link, features, validation, score, config, folder, identity, report)
+        yield
     except OSError as error:
         reason = error.strerror or error
         raise UserError(f"{folder}: cannot keep the training ({reason}); free space or give another --out") from None
-
-
-def _train(
-    link: SemanticLink,
-    features: np.ndarray,
-    validation: np.ndarray,
-    score: Score,
-    config: TrainingConfig,
-    folder: Path,
-    identity: str,
-    report: Callable[[int, int, dict], None],
-) -> SemanticLink:
-    folder.mkdir(parents=True, exist_ok=True)
-    marker, best, history, resume = (folder / n for n in ("training.json", "best.keras", "history.csv", "resume"))
-    state = _claim(marker, identity)
-    if state["done"] and best.exists():
-        return keras.saving.load_model(best, compile=False)
-    keras.utils.set_random_seed(config.seed)
-    logged = _logged(history) if resume.exists() else []
-    with tf.device("CPU:0"):  # where tf.data reads it
-        epoch = tf.Variable(0, dtype=tf.int64)
-    batches = training_batches(features, config, epoch)
-    steps = len(batches)
-    schedule = keras.optimizers.schedules.CosineDecay(config.learning_rate, steps * config.epochs)
-    link.compile(
-        optimizer=keras.optimizers.Adam(schedule),
-        loss=SemanticLoss(config.loss, np.mean(features, axis=0)),
-        jit_compile=True,
-        steps_per_execution=min(steps, 20),
-    )
-    # Built now, because its state is part of what is restored.
-    link.optimizer.build(link.trainable_variables)
-    callbacks = [
-        EpochSeeds(config.seed, epoch),
-        SemanticValidation(validation, score, config.validation_snr_db, config.seed),
-        ProgressReport(report),
-        keras.callbacks.ModelCheckpoint(
-            best,
-            monitor="val_top1",
-            mode="max",
-            save_best_only=True,
-            # A resumed run must not replace the best model by a worse one.
-            initial_value_threshold=max(logged) if logged and best.exists() else None,
-        ),
-        keras.callbacks.CSVLogger(history, append=bool(logged)),
-        ResumedEarlyStopping(logged, monitor="val_top1", mode="max", patience=config.patience),
-        # Two states, as writing one may be cut short; kept until the training is marked as done.
-        keras.callbacks.BackupAndRestore(resume, double_checkpoint=True, delete_checkpoint=False),
-    ]
-    if config.tensorboard:
-        callbacks.append(keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False))
-    link.fit(batches, epochs=config.epochs, callbacks=callbacks, shuffle=False, verbose=0)
-    # An epoch cut short between its log and its backup has been run, and logged, again.
-    epochs = pd.read_csv(history).drop_duplicates("epoch", keep="last")
-    epochs.to_csv(history, index=False)
-    first, last = epochs["loss"].iloc[[0, -1]]
-    if last > first:  # BatchNorm can keep the loss of ruined weights finite
-        raise UserError(
-            f"training diverged (its loss rose from {first:.4g} to {last:.4g}); lower training.learning_rate"
-        )
-    write_atomically(marker, json.dumps({"identity": identity, "done": True}, indent=1))
-    shutil.rmtree(resume)
-    return keras.saving.load_model(best, compile=False)
 
 
 def _claim(marker: Path, identity: str) -> dict:
