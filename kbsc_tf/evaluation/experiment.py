@@ -64,12 +64,14 @@ def prepare(config: ExperimentConfig, folder: Path, skip_bad: bool, progress: Pr
     features, report = load_features(config, skip_bad)
     describe_features(features, report, progress)
     saved = folder / "kb"
-    if saved.exists():
+    is_saved = saved.exists()
+    if is_saved:
         receiver = Receiver(KnowledgeBase.load(saved, config.receiver.gpu), config.receiver)
     else:
         receiver = Receiver.around(features.receiver, config.receiver)
     receiver.knowledge_base.check(config.receiver.top_k, features.sender.encoder)
-    _check_entries(saved, receiver.knowledge_base, config, features.receiver)
+    if is_saved:
+        _check_entries(saved, receiver.knowledge_base, config, features.receiver)
     progress.say(receiver.knowledge_base.describe())
     dim, count = features.training.dim, len(features.training)
     schemes = [(ch, scheme) for ch in config.channels for scheme in build_schemes(config, ch, dim, count)]

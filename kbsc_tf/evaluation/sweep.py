@@ -46,11 +46,13 @@ def transmit(scheme: Scheme, receiver: Receiver, sender: FeatureSet, snr_db: flo
         part = scheme.transmit(batch, snr_db, chunk_seed(seed, snr_db, number))
         parts.append(part)
         features.append(receiver.features(part))
+    known = parts[0].noise_var is not None
     stacked = Transmission(
         features=np.concatenate(features)[:count],
         images=None,
         delivered=np.concatenate([part.delivered for part in parts])[:count],
         channel_uses=np.concatenate([part.channel_uses for part in parts])[:count],
+        noise_var=np.concatenate([part.noise_var for part in parts])[:count] if known else None,
     )
     return Outcome(stacked.features, receiver.decide(stacked), stacked)
 

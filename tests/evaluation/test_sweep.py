@@ -201,3 +201,10 @@ def test_latency_is_positive_and_leaves_points_alone(schemes):
     assert all(0 < seconds < 10 for seconds in row.values()) and len(row) == 4
     assert row["network_batch_s_per_image"] < row["network_batch1_s"]
     assert point(scheme, 0.0) == before
+
+
+def test_the_receiver_is_told_the_noise_of_every_image(schemes):
+    """Chunks are joined without losing the side information that a noise-aware receiver needs."""
+    noise_var = transmit(schemes["pca", "awgn"], receiver(), SENDER, 10.0, 0, 20).transmission.noise_var
+    assert noise_var.shape == (len(SENDER),)
+    np.testing.assert_allclose(noise_var, 0.1, rtol=1e-5)
