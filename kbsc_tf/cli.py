@@ -130,6 +130,9 @@ def _start(file: Path, overrides: list[str] | None, out: Path | None) -> tuple:
     from kbsc_tf.evaluation.records import ResultsFolder
 
     ResultsFolder.check(folder, config.model_dump(mode="json"), config.hash())
+    from kbsc_tf.coding.selection import check_plans
+
+    check_plans(config)
     _prepare_tensorflow()
     return config, folder, _progress()
 

@@ -1,4 +1,4 @@
-"""Speed of training, sweep, CLIP and search, as JSON.
+"""Speed of training, sweep, CLIP, search, BPG + LDPC and the coded link, as JSON.
 
     python sims/bench.py [--folder DIR] [--torch PYTHON]
 
@@ -22,6 +22,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
 import typer
+from bench_coded import bench_coded
 from rich.console import Console
 
 from kbsc_tf.config import ChannelConfig, ExperimentConfig
@@ -58,6 +59,7 @@ def main(
             "thirteen_point_test": link["sweep"],
             "clip": bench_clip(),
             "search": bench_search(file),
+            **bench_coded(),
             "original": {
                 "idle_machine": original["speed_two_cores"] if original else None,
                 "retimed_in_this_run": baseline,

@@ -227,6 +227,61 @@ def test_a_folder_of_images_goes_all_the_way_and_bad_ones_are_skipped_and_counte
 # Stopping
 
 
+def test_images_go_over_the_coded_link_all_the_way(kbsc, image_file, tmp_path):
+    """Every kind of coded scheme on a folder of 16x16 images: records, tables, a figure per CBR."""
+    settings = yaml.safe_load(image_file.read_text()) | {
+        "schemes": ["bpg_ldpc", "bpg_capacity", "jpeg_ldpc", "index_ldpc", "label_ldpc", "noise_free"],
+        "k": [1024],
+        "snr_db": [-9, 20],
+        "receiver": {"top_k": 2},
+        "coding": {"mcs": ["qpsk-1/2", "16qam-1/2"]},
+        "codec": {"processes": 1},
+    }
+    image_file.write_text(yaml.safe_dump(settings))
+    status, _, err = kbsc("run", image_file)
+    assert status == 0, err
+    records = read_records(tmp_path / "results" / "trial").set_index(["scheme", "mcs", "snr_db"]).sort_index()
+    assert len(records) == 2 * (3 + 1 + 3 + 1 + 1 + 1)
+    assert records.loc["bpg_ldpc", "qpsk-1/2", 20.0]["delivered"] == 1
+    lost = records.loc["bpg_ldpc", "16qam-1/2", -9.0]
+    assert lost["delivered"] == 0 and lost["top1"] == 0 and lost["stand_ins"] == lost["n"] == 12
+    assert lost["psnr"] < records.loc["bpg_ldpc", "genie", 20.0]["psnr"]
+    assert records.loc["jpeg_ldpc", "qpsk-1/2", 20.0]["feasible"] == 0  # JPEG's tables alone are larger
+    assert (records["channel_uses"] <= 512).all() and (records["channel_uses"] > 0).sum() == 18
+    overhead = records[["header_uses", "crc_uses", "padding_uses"]].loc["bpg_ldpc"]
+    assert (overhead > 0).all(axis=None) and (overhead.sum(axis=1) < 512).all()
+    assert records.loc["label_ldpc", "", 20.0]["delivered"] == 1
+    for stem in ("accuracy", "psnr", "ms_ssim"):
+        assert (tmp_path / "results" / "trial" / f"{stem}_cbr_2_3.png").exists()
+    before = content(tmp_path / "results" / "trial")
+    assert kbsc("run", image_file)[0] == 0
+    assert content(tmp_path / "results" / "trial").keys() == before.keys()
+
+
+def test_missing_programs_are_named_before_anything_is_embedded(refused, image_file, monkeypatch, capfd):
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr("kbsc_tf.evaluation.experiment.load_features", lambda *_: pytest.fail("too late"))
+    capfd.readouterr()  # what TensorFlow says when it is imported
+    refused(
+        "bpgenc", "run", image_file, "--set", "schemes=[bpg_ldpc]", "--set", "k=[1024]", "--set", "codec.bpg_tools=true"
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("coding.mcs=swin", "coding.mcs: MCS set .swin.: expected one of swinjscc"),
+        ("coding.mcs=[qpsk-2]", "coding.mcs: .*code rate 2"),
+        ("coding.mcs=[qpsk]", "coding.mcs: .*as in"),
+        ("coding.mcs=[qpsk-1/100]", "coding.mcs: qpsk-1/100 at k = 1024: 10 information bits in 512 channel uses"),
+        ("coding.block_length=2000000", "coding.mcs: .*block length 2000000: expected"),
+    ],
+)
+def test_impossible_transport_formats_are_refused_at_once(refused, image_file, monkeypatch, change, message):
+    monkeypatch.setattr("kbsc_tf.cli._prepare_tensorflow", lambda: pytest.fail("TensorFlow was not needed for this"))
+    refused(message, "run", image_file, "--set", "schemes=[bpg_ldpc]", "--set", "k=[1024]", "--set", change)
+
+
 def test_ctrl_c_is_status_130_and_one_line(kbsc, file, monkeypatch):
     def interrupted(*arguments):
         raise KeyboardInterrupt
@@ -277,7 +332,7 @@ def test_mistakes_in_the_file(refused, file, text, message):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ("k=[66]", "k: PCA at k = 66 needs features of 66 dimensions"),
+        ("k=[66]", "k: 66 symbols for features of 64 values"),
         ("receiver.top_k=61", "receiver.top_k: 61 candidates asked of a knowledge base of 60"),
         ("receiver.index=Nonsense", "Nonsense"),
         ("features.file=nowhere.npz", "nowhere.npz: cannot read the feature file"),

@@ -74,6 +74,17 @@ def test_values_and_overrides(load):
         ("data:\n  source: folder\n", "line 1: data: source: folder needs path"),
         ("data:\n  ratios: [0.5, 0.6, 0.1]\n", "data: ratios: expected three positive shares"),
         ("features:\n  prompt: a photo\n", "features: prompt: expected one {}"),
+        ("features: {file: a.npz}\nschemes: [bpg_ldpc]\n", "trial.yaml: schemes: bpg_ldpc needs images"),
+        ("features: {file: a.npz}\nschemes: [label_ldpc]\n", "schemes: label_ldpc needs class prompts"),
+        ("codec: {tiled: true}\n", "codec.tiled: expected coding.images_per_block to be a square .* got 1"),
+        ("codec: {tiled: true}\ncoding: {images_per_block: 10}\n", "codec.tiled: .* got 10"),
+        ("codec: {chroma: grey}\nschemes: [jpeg_ldpc]\n", "codec.chroma: grey is for the built-in BPG codec alone"),
+        ("codec: {chroma: grey, bpg_tools: true}\n", "codec.chroma: grey is for the built-in BPG codec alone"),
+        ("codec: {chroma: 411}\n", "line 1: codec.chroma: .*'444'.*411"),
+        ("coding: {mcs: []}\n", "coding.mcs"),
+        ("coding: {check_node: max}\n", "coding.check_node: .*'minsum'"),
+        ("coding: {block_length: 3}\n", "coding.block_length: .*24"),
+        ("codec: {outage: 1}\n", "codec.outage: .*less than 1"),
         ("a: [\n", "trial.yaml line 2: not valid YAML"),
         ("k: !!python/object/apply:os.getcwd []\n", "trial.yaml line 1: not valid YAML"),
         ("- k\n", "trial.yaml: expected a mapping"),
@@ -120,6 +131,7 @@ def test_files_that_cannot_be_read(tmp_path):
 def test_the_hash_follows_the_contents_but_not_the_place_of_the_store(load):
     one = load("k: [64]\n")
     assert one.hash() == load("# the same\nk:\n  - 64\n").hash() == load("k: [64]\n", "features.store=elsewhere").hash()
+    assert one.hash() == load("k: [64]\n", "codec.processes=7").hash()
     others = [load("k: [64]\n", change) for change in ("k=[32]", "training.seed=1", "snr_db=[inf]", "snr_db=[1]")]
     assert len({config.hash() for config in (one, *others)}) == 5
 

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from kbsc_tf.channel.flat import FlatChannel
 from kbsc_tf.channel.power import amplitude
+from kbsc_tf.channel.repetition import Repetition
 from kbsc_tf.channel.units import (
     complex_to_real,
     complex_to_real_across_batch,
@@ -75,15 +76,23 @@ class AnalogueLink:
         return 1.0 if self.restore_amplitude else tf.reduce_mean(amplitude(values, self.power))
 
 
-def build_link(config: ChannelConfig) -> AnalogueLink:
-    """Build the analogue link that a configuration describes.
+def build_channel(config: ChannelConfig) -> FlatChannel:
+    """Build the channel that a configuration describes, without what ``preset: original`` does beside it."""
+    if config.preset == "original":
+        return FlatChannel(config.fading, "fast", "none", "none", config.rician_k_db, real_gain=True)
+    return FlatChannel(config.fading, config.coherence, config.csi, config.equaliser, config.rician_k_db)
+
+
+def build_link(config: ChannelConfig, repeats: int = 1) -> AnalogueLink:
+    """Build the analogue link that a configuration describes, each symbol sent ``repeats`` times and combined.
 
     ``preset: original`` is the channel of the original KBSC code: |h| instead of h, independent per complex symbol,
     no channel knowledge and no equaliser, power averaged over the batch and handed to the receiver, pairing across
     the batch. The preset keeps ``fading`` and replaces the other fields.
     """
+    channel = build_channel(config)
+    if repeats > 1:
+        channel = Repetition(channel, repeats)
     if config.preset == "original":
-        channel = FlatChannel(config.fading, "fast", "none", "none", config.rician_k_db, real_gain=True)
         return AnalogueLink(channel, "per_batch", across_batch=True, restore_amplitude=True)
-    channel = FlatChannel(config.fading, config.coherence, config.csi, config.equaliser, config.rician_k_db)
     return AnalogueLink(channel, config.power)

@@ -2,25 +2,28 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from kbsc_tf.config import ChannelConfig, ExperimentConfig
+from kbsc_tf.config import IMAGE_SCHEMES, ChannelConfig, ExperimentConfig
 from kbsc_tf.errors import UserError
+from kbsc_tf.evaluation.envelope import GENIE
 from kbsc_tf.evaluation.gallery import draw_gallery
+from kbsc_tf.evaluation.image_quality import ImageQuality
 from kbsc_tf.evaluation.latency import measure_latency
 from kbsc_tf.evaluation.plots import draw_figures
 from kbsc_tf.evaluation.progress import Progress
 from kbsc_tf.evaluation.records import ResultsFolder
 from kbsc_tf.evaluation.sweep import measure, transmit
+from kbsc_tf.evaluation.sweep import prepare as prepare_schemes
 from kbsc_tf.evaluation.table import channel_text, scheme_text
-from kbsc_tf.features import FeatureSet, FeatureSplits, load_features
+from kbsc_tf.features import ClipEncoder, FeatureSet, FeatureSplits, load_features
 from kbsc_tf.files import write_atomically
 from kbsc_tf.knowledge import KnowledgeBase
 from kbsc_tf.metrics import top_k_correct, wilson
-from kbsc_tf.schemes import Receiver, Scheme, Validation, build_schemes, hold_out
+from kbsc_tf.schemes import Receiver, Scheme, Validation, build_schemes, check_schemes, hold_out
 
 _GALLERY_ROWS = 6
 _GALLERY_COLUMNS = 4
@@ -61,8 +64,11 @@ def prepare(config: ExperimentConfig, folder: Path, skip_bad: bool, progress: Pr
     it is there; one of another encoder, or of other entries or settings, is refused.
     """
     ResultsFolder.check(folder, config.model_dump(mode="json"), config.hash())
+    check_schemes(config)
     features, report = load_features(config, skip_bad)
     describe_features(features, report, progress)
+    if config.sweep.queries is not None:
+        features = replace(features, sender=features.sender.spread(config.sweep.queries))
     saved = folder / "kb"
     is_saved = saved.exists()
     if is_saved:
@@ -73,8 +79,9 @@ def prepare(config: ExperimentConfig, folder: Path, skip_bad: bool, progress: Pr
     if is_saved:
         _check_entries(saved, receiver.knowledge_base, config, features.receiver)
     progress.say(receiver.knowledge_base.describe())
-    dim, count = features.training.dim, len(features.training)
-    schemes = [(ch, scheme) for ch in config.channels for scheme in build_schemes(config, ch, dim, count)]
+    if {*IMAGE_SCHEMES, "label_ldpc"} & set(config.schemes):
+        receiver.clip = ClipEncoder(config.features.model, config.features.batch_size)
+    schemes = build_schemes(config, features.training, receiver, features.receiver)
     return Study(config, folder, features, receiver, schemes, hold_out(config, features), report)
 
 
@@ -115,13 +122,18 @@ def describe_features(features: FeatureSplits, report: dict, progress: Progress)
 
 def fit(study: Study, progress: Progress) -> None:
     """Fit every scheme; trained ones are loaded from their checkpoints."""
+    said: set[tuple[str, str, int, str]] = set()
     for number, (channel, scheme) in enumerate(study.schemes, 1):
-        label = f"{scheme.name} k={scheme.k} {channel.label}"
+        label = " ".join(part for part in (scheme.name, scheme.mcs, f"k={scheme.k}", channel.label) if part)
         with progress.job(f"training {label} ({number}/{len(study.schemes)})") as report:
-            folder = study.folder / "models" / f"{scheme.name}_{channel.label}_k{scheme.k}"
+            symbols = min(scheme.k, study.features.training.dim)  # beyond, a trained network is used again
+            folder = study.folder / "models" / f"{scheme.name}_{channel.label}_k{symbols}"
             scheme.fit(study.features.training, study.validation, folder, report)
-        if scheme.summary:
+        # A quantiser is the same on all channels: once is enough.
+        summary = (scheme.name, scheme.mcs, scheme.k, scheme.summary)
+        if scheme.summary and summary not in said:
             progress.say(f"{label}: {scheme.summary}")
+            said.add(summary)
 
 
 def sweep(study: Study, results: ResultsFolder, progress: Progress) -> None:
@@ -132,28 +144,38 @@ def sweep(study: Study, results: ResultsFolder, progress: Progress) -> None:
         for channel, scheme in study.schemes
         for seed in config.seeds
         for snr_db in config.snr_db
-        if (scheme.name, channel.label, scheme.k, snr_db, seed) not in done
+        if (scheme.name, scheme.mcs, channel.label, scheme.k, snr_db, seed) not in done
     ]
     if done:
         progress.say(f"{len(done)} points are in {results.records_path} already, {len(points)} are left")
+    images = study.features.training.images
+    quality = None if images is None else ImageQuality(images)
+    sender, knowledge = study.features.sender, study.features.receiver
+    if encoding := dict.fromkeys(scheme for _, scheme, _, _ in points if scheme.needs_images):
+        with progress.job("encoding images", len(sender)) as report:
+            prepare_schemes(encoding, sender, config.sweep.chunk, report)
     with progress.job("sweep", len(points)) as report:
         for number, (channel, scheme, snr_db, seed) in enumerate(points, 1):
-            outcome = transmit(scheme, study.receiver, study.features.sender, snr_db, seed, config.sweep.chunk)
-            row = measure(outcome, study.features.sender, study.features.receiver, study.features.image_shape)
-            key = {"scheme": scheme.name, "channel": channel.label, "k": scheme.k, "snr_db": snr_db, "seed": seed}
-            results.append(key | row)
+            outcome = transmit(scheme, study.receiver, sender, snr_db, seed, config.sweep.chunk, quality)
+            row = measure(outcome, sender, knowledge, study.features.image_shape)
+            results.append(_names(channel, scheme) | {"snr_db": snr_db, "seed": seed} | row)
             report(number, len(points), {"top1": row["top1"]})
 
 
 def latencies(study: Study, results: ResultsFolder, progress: Progress) -> None:
-    """Measure latency once for each scheme, channel and k."""
-    rows = []
-    with progress.job("latency", len(study.schemes)) as report:
-        for number, (channel, scheme) in enumerate(study.schemes, 1):
+    """Measure latency once for each scheme, channel and k; not of genies, which no transmitter can be."""
+    schemes, rows = [(channel, scheme) for channel, scheme in study.schemes if scheme.mcs != GENIE], []
+    with progress.job("latency", len(schemes)) as report:
+        for number, (channel, scheme) in enumerate(schemes, 1):
             figures = measure_latency(scheme, study.receiver, study.features.sender, study.config.sweep.chunk)
-            rows.append({"scheme": scheme.name, "channel": channel.label, "k": scheme.k, **figures})
-            report(number, len(study.schemes), {})
+            rows.append(_names(channel, scheme) | figures)
+            report(number, len(schemes), {})
     results.write_latency(rows)
+
+
+def _names(channel: ChannelConfig, scheme: Scheme) -> dict[str, str | int]:
+    """What tells a scheme on a channel from all others, as columns of records and latencies."""
+    return {"scheme": scheme.name, "mcs": scheme.mcs, "channel": channel.label, "k": scheme.k}
 
 
 def run(config: ExperimentConfig, folder: Path, skip_bad: bool, progress: Progress) -> list[Path]:

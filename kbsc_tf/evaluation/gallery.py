@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from kbsc_tf.evaluation.plots import paper_style, save_figure
+from kbsc_tf.evaluation.style import paper_style, save_figure
 from kbsc_tf.evaluation.table import snr_text
 
 _TILE, _NAME, _GAP, _HEAD = 0.82, 0.13, 0.1, 0.2  # inches

@@ -22,15 +22,19 @@ import kbsc_tf
 from kbsc_tf.errors import UserError
 from kbsc_tf.files import write_atomically
 
-TEXT = ["scheme", "channel"]
+TEXT = ["scheme", "channel", "mcs"]  # mcs: "" for schemes without, "qpsk-1/2" and the like, or "genie"
+KEY = ["scheme", "mcs", "channel", "k", "snr_db", "seed"]  # what tells one point from all others
 COLUMNS = [
     *TEXT, "k", "channel_uses", "cbr", "snr_db", "seed", "n",
     "top1", "top1_low", "top1_high", "top5", "top5_low", "top5_high", "coarse1", "coarse1_low", "coarse1_high",
-    "delivered", "mse_sent_received", "cosine_sent_received", "mse_received_retrieved", "cosine_received_retrieved",
+    "delivered", "feasible", "stand_ins", "psnr", "psnr_low", "psnr_high", "ms_ssim", "ms_ssim_low", "ms_ssim_high",
+    "header_uses", "crc_uses", "padding_uses", "mse_sent_received", "cosine_sent_received",
+    "mse_received_retrieved", "cosine_received_retrieved",
 ]  # fmt: skip
 LATENCY_COLUMNS = [
     *TEXT, "k", "network_batch1_s", "network_batch_s_per_image", "search_batch1_s", "search_batch_s_per_image", "batch"
 ]  # fmt: skip
+_WHOLE = ["k", "seed", "n"]
 _DISTRIBUTIONS = ["tensorflow", "keras", "sionna-no-rt", "sionna", "transformers", "faiss-cpu", "faiss-gpu", "numpy"]
 
 
@@ -127,17 +131,17 @@ class ResultsFolder:
             raise UserError(_cannot("write", self.records_path, error)) from None
         self._write_run(complete=False)  # the wall time so far survives a crash
 
-    def done(self) -> set[tuple[str, str, int, float, int]]:
-        """(scheme, channel, k, snr_db, seed) of every point recorded so far."""
+    def done(self) -> set[tuple[str, str, str, int, float, int]]:
+        """(scheme, mcs, channel, k, snr_db, seed) of every point recorded so far."""
         rows = read_records(self.records_path)
-        return set(zip(*(rows[c].tolist() for c in ("scheme", "channel", "k", "snr_db", "seed")), strict=True))
+        return set(zip(*(rows[c].tolist() for c in KEY), strict=True))
 
     def write_latency(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Write latency.csv (seconds); rows of other (scheme, channel, k) already there are kept."""
+        """Write latency.csv (seconds); rows of other (scheme, channel, mcs, k) already there are kept."""
         lines = [_cells(row, LATENCY_COLUMNS) for row in rows]
         if self.latency_path.exists():
             lines = _read_table(self.latency_path, LATENCY_COLUMNS)[LATENCY_COLUMNS].to_numpy().tolist() + lines
-        merged = {tuple(cells[:3]): cells for cells in lines}
+        merged = {tuple(cells[: len(TEXT) + 1]): cells for cells in lines}
         write_atomically(self.latency_path, "".join(map(_line, [LATENCY_COLUMNS, *merged.values()])))
 
     def finish(self) -> None:
@@ -194,8 +198,8 @@ def read_records(path: Path | str) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``COLUMNS`` (and any others): scheme and channel text, k, seed and n int64, the rest float64; snr_db is inf
-        when noise-free, empty cells are NaN.
+        ``COLUMNS`` (and any others): scheme, channel and mcs text, k, seed and n int64, the rest float64; snr_db is
+        inf when noise-free. Empty cells are NaN (stand_ins too, hence no int), an empty mcs is "".
 
     Raises
     ------
@@ -205,7 +209,7 @@ def read_records(path: Path | str) -> pd.DataFrame:
     path = Path(path) / "records.csv" if Path(path).is_dir() else Path(path)
     table = _read_table(path, COLUMNS)
     for column in [c for c in COLUMNS if c not in TEXT]:
-        whole = column in ("k", "seed", "n")
+        whole = column in _WHOLE
         try:
             numbers = np.array([float(cell or "nan") for cell in table[column]])
             if whole and (numbers % 1 != 0).any():  # NaN too

@@ -1,26 +1,32 @@
-"""Measure points of a sweep: scheme x channel x k x SNR x seed, each independent of the others."""
+"""Measure points of a sweep: scheme x MCS x channel x k x SNR x seed, each independent of the others."""
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, fields
 
 import numpy as np
 
+from kbsc_tf.evaluation.image_quality import ImageQuality
 from kbsc_tf.features import FeatureSet
 from kbsc_tf.knowledge import Decision
 from kbsc_tf.metrics import cosine, mse, top_k_correct, wilson
-from kbsc_tf.schemes import Receiver, Scheme, SourceBatch, Transmission
+from kbsc_tf.metrics.intervals import mean_interval
+from kbsc_tf.schemes import Overhead, Receiver, Scheme, SourceBatch, Transmission
 
 _NOISE_FREE_KEY = 2**31
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """One point in full: what was received and what the receiver made of it."""
+    """One point in full: what was received and what the receiver made of it.
+
+    ``quality`` is what `ImageQuality` says of each image, for schemes that deliver images.
+    """
 
     features: np.ndarray
     decision: Decision
     transmission: Transmission
+    quality: dict[str, np.ndarray] | None = None
 
 
 def chunk_seed(seed: int, snr_db: float, chunk: int) -> int:
@@ -36,25 +42,73 @@ def chunks(count: int, size: int) -> Iterator[np.ndarray]:
         yield np.arange(start, start + size) % count
 
 
-def transmit(scheme: Scheme, receiver: Receiver, sender: FeatureSet, snr_db: float, seed: int, chunk: int) -> Outcome:
-    """Send all of ``sender``'s images once over one noise realisation and search once for all of them."""
-    count = len(sender.labels)
-    parts, features = [], []
-    for number, indices in enumerate(chunks(count, chunk)):
-        images = sender.images.read(indices) if scheme.needs_images else None
-        batch = SourceBatch(np.asarray(sender.x[indices], np.float32), images)
+def batches(sender: FeatureSet, chunk: int, with_images: bool) -> Iterator[SourceBatch]:
+    """What schemes are given of the sender's images, chunk by chunk."""
+    for indices in chunks(len(sender), chunk):
+        images = sender.images.read(indices) if with_images else None
+        yield SourceBatch(np.asarray(sender.x[indices], np.float32), images)
+
+
+def prepare(
+    schemes: Collection[Scheme], sender: FeatureSet, chunk: int, report: Callable[[int, int, dict], None]
+) -> None:
+    """Let schemes that send images do what no noise is needed for; ``report`` is told (done, images, figures)."""
+    done, total = 0, len(sender)
+
+    def advance(count: int) -> None:
+        nonlocal done
+        done = min(total, done + count)
+        report(done, total, {})
+
+    for batch in batches(sender, chunk, with_images=True):
+        for scheme in schemes:
+            scheme.prepare(batch, advance)
+
+
+def transmit(
+    scheme: Scheme,
+    receiver: Receiver,
+    sender: FeatureSet,
+    snr_db: float,
+    seed: int,
+    chunk: int,
+    quality: ImageQuality | None = None,
+) -> Outcome:
+    """Send all of ``sender``'s images once over one noise realisation and search once for all of them.
+
+    ``quality`` judges the images of schemes that deliver images.
+    """
+    count = len(sender)
+    parts, features, judged = [], [], []
+    for number, batch in enumerate(batches(sender, chunk, scheme.needs_images)):
         part = scheme.transmit(batch, snr_db, chunk_seed(seed, snr_db, number))
         parts.append(part)
         features.append(receiver.features(part))
-    known = parts[0].noise_var is not None
+        if quality is not None and part.images is not None:
+            judged.append(quality(batch.images, part.images))
     stacked = Transmission(
         features=np.concatenate(features)[:count],
         images=None,
-        delivered=np.concatenate([part.delivered for part in parts])[:count],
-        channel_uses=np.concatenate([part.channel_uses for part in parts])[:count],
-        noise_var=np.concatenate([part.noise_var for part in parts])[:count] if known else None,
+        delivered=_stack([part.delivered for part in parts], count),
+        channel_uses=_stack([part.channel_uses for part in parts], count),
+        noise_var=_stack([part.noise_var for part in parts], count),
+        entries=_stack([part.entries for part in parts], count),
+        feasible=_stack([part.feasible for part in parts], count),
+        overhead=_stack_overhead([part.overhead for part in parts], count),
     )
-    return Outcome(stacked.features, receiver.decide(stacked), stacked)
+    stacked_quality = {name: _stack([one[name] for one in judged], count) for name in judged[0]} if judged else None
+    return Outcome(stacked.features, receiver.decide(stacked), stacked, stacked_quality)
+
+
+def _stack(parts: list[np.ndarray | None], count: int) -> np.ndarray | None:
+    """The chunks' values of the first ``count`` images; None where the scheme does not have them."""
+    return None if parts[0] is None else np.concatenate(parts)[:count]
+
+
+def _stack_overhead(parts: list[Overhead | None], count: int) -> Overhead | None:
+    if parts[0] is None:
+        return None
+    return Overhead(**{f.name: _stack([getattr(part, f.name) for part in parts], count) for f in fields(Overhead)})
 
 
 def measure(
@@ -79,6 +133,8 @@ def measure(
         "cbr": uses / (3 * image_shape[0] * image_shape[1]),
         "n": count,
         "delivered": float(np.mean(delivered)),
+        **_feasibility(outcome.transmission),
+        **_quality(outcome.quality),
     }
     hits = {
         "top1": top_k_correct(labels, candidates[:, :1], delivered),
@@ -98,4 +154,22 @@ def measure(
     for name, (a, b) in pairs.items():
         row[f"mse_{name}"] = float(mse(a, b).mean()) if len(a) else None
         row[f"cosine_{name}"] = float(cosine(a, b).mean()) if len(a) else None
+    return row
+
+
+def _feasibility(transmission: Transmission) -> dict[str, float | None]:
+    """Share of images for which there is anything to send, and what the channel uses went into beside data."""
+    feasible, overhead = transmission.feasible, transmission.overhead
+    row: dict[str, float | None] = {"feasible": 1.0 if feasible is None else float(np.mean(feasible))}
+    for field in fields(Overhead):
+        row[f"{field.name}_uses"] = None if overhead is None else float(np.mean(getattr(overhead, field.name)))
+    return row
+
+
+def _quality(quality: dict[str, np.ndarray] | None) -> dict[str, float | int | None]:
+    """Mean PSNR and MS-SSIM with intervals, and how many of the images are stand-ins."""
+    row: dict[str, float | int | None] = {"stand_ins": None if quality is None else int(quality["stand_in"].sum())}
+    for name in ("psnr", "ms_ssim"):
+        figures = (None, None, None) if quality is None else mean_interval(quality[name])
+        row |= dict(zip((name, f"{name}_low", f"{name}_high"), figures, strict=True))
     return row

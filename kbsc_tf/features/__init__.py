@@ -8,6 +8,15 @@ from kbsc_tf.features.feature_file import load_feature_file
 from kbsc_tf.features.feature_set import FeatureSet, FeatureSplits
 from kbsc_tf.features.load import load_features
 from kbsc_tf.features.store import extract
-from kbsc_tf.features.zero_shot import zero_shot
+from kbsc_tf.features.zero_shot import class_features, zero_shot
 
-__all__ = ["ClipEncoder", "FeatureSet", "FeatureSplits", "extract", "load_feature_file", "load_features", "zero_shot"]
+__all__ = [
+    "ClipEncoder",
+    "FeatureSet",
+    "FeatureSplits",
+    "class_features",
+    "extract",
+    "load_feature_file",
+    "load_features",
+    "zero_shot",
+]

@@ -1,6 +1,6 @@
 """Labelled semantic features, and the five sets of them an experiment works on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,6 +54,18 @@ class FeatureSet:
     def dim(self) -> int:
         """Length D of a feature."""
         return self.x.shape[1]
+
+    def spread(self, count: int) -> "FeatureSet":
+        """At most ``count`` of them, evenly spread, because a folder's images are ordered by class."""
+        count = min(count, len(self))
+        picks = np.linspace(0, len(self) - 1, count).round().astype(int)
+        return replace(
+            self,
+            x=self.x[picks],
+            labels=self.labels[picks],
+            references=tuple(self.references[i] for i in picks),
+            images=None if self.images is None else self.images.subset(picks, self.name),
+        )
 
     @property
     def coarse_labels(self) -> NDArray[np.int64] | None:

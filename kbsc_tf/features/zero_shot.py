@@ -1,5 +1,6 @@
 """Zero-shot classification: the class whose prompt lies nearest to the image."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -39,8 +40,14 @@ def zero_shot(
     UserError
         The model has no tokenizer.
     """
-    texts = [prompt.replace("{}", name) for name in features.class_names]
-    classes = embed_prompts(encoder, texts, store)
+    classes = class_features(encoder, features.class_names, prompt, store)
     blocks = (features.x[i : i + 8192] for i in range(0, len(features), 8192))
     predictions = np.concatenate([np.argmax(block @ classes.T, axis=1) for block in blocks])
     return int(np.sum(predictions == features.labels)), len(features), predictions
+
+
+def class_features(
+    encoder: Encoder, class_names: Sequence[str], prompt: str = "a photo of a {}", store: Path | None = None
+) -> NDArray[np.float32]:
+    """Features [C, D], float32, of the prompts of C classes; the parameters are those of `zero_shot`."""
+    return embed_prompts(encoder, [prompt.replace("{}", name) for name in class_names], store)

@@ -1,5 +1,6 @@
 """Confidence intervals."""
 
+import math
 from statistics import NormalDist
 
 import numpy as np
@@ -34,12 +35,10 @@ def wilson(
     E. B. Wilson, "Probable inference, the law of succession, and statistical inference", Journal of the American
     Statistical Association 22 (1927), 209-212.
     """
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence: expected a number between 0 and 1, got {confidence}")
+    z2 = _quantile(confidence) ** 2
     successes, n = np.broadcast_arrays(np.asarray(successes, float), np.asarray(n, float))
     if not ((successes >= 0) & (successes <= n)).all():
         raise ValueError("expected 0 <= successes <= n")
-    z2 = NormalDist().inv_cdf((1 + confidence) / 2) ** 2
     share = np.divide(successes, n, out=np.full(n.shape, 0.5), where=n > 0)
     # Both ends times n: no division by n is left, so n = 0 needs no case of its own but for the share above.
     middle = (n * share + z2 / 2) / (n + z2)
@@ -48,3 +47,42 @@ def wilson(
     low = np.where(successes == 0, 0.0, middle - half)
     high = np.where(successes == n, 1.0, middle + half)
     return (float(low), float(high)) if low.ndim == 0 else (low, high)
+
+
+def mean_interval(values: npt.ArrayLike, confidence: float = 0.95) -> tuple[float, float, float]:
+    """Mean of independent values, and the interval of their expected value by the normal approximation.
+
+    Parameters
+    ----------
+    values : [n], float
+        For example the PSNR of every image; dozens, for the approximation to hold.
+    confidence : float
+        Two-sided coverage, between 0 and 1.
+
+    Returns
+    -------
+    mean, low, high : float
+        ``mean`` -+ z s / sqrt(n) with the sample's standard deviation s (n - 1 in its denominator). One value tells
+        nothing about spread: it comes with (-inf, inf). Without any, the mean is nan.
+
+    Raises
+    ------
+    ValueError
+        ``values`` has not one axis, or not 0 < confidence < 1.
+    """
+    z = _quantile(confidence)
+    values = np.asarray(values, float)
+    if values.ndim != 1:
+        raise ValueError(f"expected values [n], got shape {values.shape}")
+    mean = float(values.mean()) if len(values) else math.nan
+    if len(values) < 2:
+        return mean, -math.inf, math.inf
+    half = z * float(values.std(ddof=1)) / math.sqrt(len(values))
+    return mean, mean - half, mean + half
+
+
+def _quantile(confidence: float) -> float:
+    """z, with this two-sided share of a standard normal variable between -z and z."""
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence: expected a number between 0 and 1, got {confidence}")
+    return NormalDist().inv_cdf((1 + confidence) / 2)

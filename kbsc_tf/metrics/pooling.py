@@ -1,4 +1,4 @@
-"""One point per (scheme, channel, k, SNR): records pooled over their seeds."""
+"""One point per (scheme, MCS, channel, k, SNR): records pooled over their seeds."""
 
 import numpy as np
 import pandas as pd
@@ -6,26 +6,30 @@ import pandas as pd
 from kbsc_tf.errors import UserError
 from kbsc_tf.metrics.intervals import wilson
 
-POINT = ["scheme", "channel", "k", "snr_db"]
+POINT = ["scheme", "mcs", "channel", "k", "snr_db"]
+IMAGE_METRICS = ["psnr", "ms_ssim"]  # means over images; all others are shares of images
 
 
 def pool_seeds(records: pd.DataFrame, metric: str = "top1") -> pd.DataFrame:
-    """Average an accuracy over seeds.
+    """Average a metric over seeds.
 
-    With several seeds the interval is Wilson's at the mean accuracy and the number of images of *one* seed: the same
-    images are sent with every seed, so more noise does not tell more about other images.
+    With several seeds the interval stays that of *one* seed: the same images are sent with every seed, so more noise
+    does not tell more about other images. An accuracy gets Wilson's at the mean accuracy and one seed's number of
+    images, PSNR and MS-SSIM the mean of the seeds' intervals.
 
     Parameters
     ----------
     records : DataFrame
         As :func:`kbsc_tf.evaluation.records.read_records` returns it.
-    metric : {"top1", "top5", "coarse1"}
+    metric : {"top1", "top5", "coarse1", "psnr", "ms_ssim"}
 
     Returns
     -------
     DataFrame
-        Columns scheme, channel, k, snr_db, channel_uses, cbr, n, value, low, high (fractions), in order of first
-        appearance of scheme and channel, then k and SNR. Points without the metric are left out.
+        Columns scheme, mcs, channel, k, snr_db, channel_uses, cbr, n, feasible, stand_ins, value, low, high: accuracies
+        as fractions, stand_ins as the number of images (of n) for which the metric saw the mean image. Sorted by scheme
+        and channel in order of first appearance, k, MCS in order of first appearance, and SNR. Points without the
+        metric are left out.
 
     Raises
     ------
@@ -39,14 +43,16 @@ def pool_seeds(records: pd.DataFrame, metric: str = "top1") -> pd.DataFrame:
         raise UserError(f"records: nothing to show for {metric}: {why}; run the sweep first or choose another metric")
     there = records[records[metric].notna()]
     grouped = there.rename(columns=columns).groupby(POINT, sort=False)
-    names = ["channel_uses", "cbr", "n", "value", "low", "high"]
+    names = ["channel_uses", "cbr", "n", "feasible", "stand_ins", "value", "low", "high"]
     points = grouped[names].mean().reset_index()
+    if metric not in IMAGE_METRICS:
+        points["stand_ins"] = 0.0  # an image that is not delivered counts as wrong, whatever is shown for it
     several = grouped.size().to_numpy() > 1
-    if several.any():
+    if several.any() and metric not in IMAGE_METRICS:
         low, high = wilson(points["value"] * points["n"], points["n"])
         points["low"] = np.where(several, low, points["low"])
         points["high"] = np.where(several, high, points["high"])
-    for name in ("scheme", "channel"):
+    for name in ("scheme", "mcs", "channel"):
         points[name] = pd.Categorical(points[name], points[name].unique())
-    points = points.sort_values(POINT, kind="stable").reset_index(drop=True)
-    return points.astype({"scheme": str, "channel": str})
+    points = points.sort_values(["scheme", "channel", "k", "mcs", "snr_db"], kind="stable").reset_index(drop=True)
+    return points.astype({"scheme": str, "mcs": str, "channel": str})

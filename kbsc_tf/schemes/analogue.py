@@ -9,13 +9,35 @@ import tensorflow as tf
 
 from kbsc_tf.channel import seed_noise
 from kbsc_tf.config import ChannelConfig
+from kbsc_tf.errors import UserError
 from kbsc_tf.features import FeatureSet
 from kbsc_tf.schemes.base import Report, Scheme, SourceBatch, Transmission, Validation, silent
 from kbsc_tf.semantic.link import SemanticLink
 
 
+def spread(k: int, dim: int) -> tuple[int, int]:
+    """How k real channel symbols carry a feature of ``dim`` values: (symbols of the codec, times each is sent).
+
+    A linear code has no more than ``dim`` different symbols to send. What is left of the budget repeats them, which
+    the receiver combines: 3 dB for twice the channel uses.
+
+    Raises
+    ------
+    UserError
+        k is above ``dim`` and no multiple of it.
+    """
+    if k <= dim:
+        return k, 1
+    if k % dim:
+        raise UserError(
+            f"k: {k} symbols for features of {dim} values; give at most {dim}, or a multiple of it: symbols beyond are "
+            "repeated"
+        )
+    return dim, k // dim
+
+
 class AnalogueScheme(Scheme):
-    """Send k real values of a semantic codec in k/2 complex symbols.
+    """Send k real values of a semantic codec in k/2 complex symbols; see `spread` for k above the feature's length.
 
     Parameters
     ----------
@@ -41,7 +63,7 @@ class AnalogueScheme(Scheme):
         self._transmit = tf.function(link.transmit)
 
     def transmit(self, batch: SourceBatch, snr_db: float, seed: int) -> Transmission:
-        uses = self.link.air.channel.channel_uses(self.k // 2)
+        uses = self.link.air.channel.channel_uses(self.k // self.link.repeats // 2)
         seed_noise(seed)
         received, noise_var = self._transmit(tf.constant(batch.features), tf.constant(snr_db, tf.float32))
         count = len(batch.features)
@@ -58,8 +80,8 @@ class ClosedFormScheme(AnalogueScheme):
     """An analogue scheme whose codec follows from the training features without training."""
 
     @abstractmethod
-    def codec(self, features: np.ndarray) -> tuple[keras.Model, keras.Model]:
-        """Encoder [B, D] -> [B, k] and its inverse, a `LinearDecoder`, from training features [N, D]."""
+    def codec(self, features: np.ndarray, symbols: int) -> tuple[keras.Model, keras.Model]:
+        """Encoder [B, D] -> [B, symbols] and its inverse, a `LinearDecoder`, from training features [N, D]."""
 
     def fit(
         self,
@@ -69,8 +91,9 @@ class ClosedFormScheme(AnalogueScheme):
         report: Report = silent,
     ) -> None:
         features = np.asarray(training.x, np.float32)
-        encoder, decoder = self.codec(features)
-        link = SemanticLink(encoder, decoder, self.channel)
+        symbols, repeats = spread(self.k, features.shape[1])
+        encoder, decoder = self.codec(features, symbols)
+        link = SemanticLink(encoder, decoder, self.channel, repeats)
         # The decoder knows the amplitude of the average feature, not that of the one it receives.
         decoder.scale(float(link.air.received_amplitude(encoder(features))))
         self.link = link

@@ -27,6 +27,22 @@ class SourceBatch:
 
 
 @dataclass(frozen=True)
+class Overhead:
+    """Part of the channel uses, each [B], float64; what a code adds is shared out in proportion to the bits.
+
+    Attributes
+    ----------
+    header : codec headers and length fields
+    crc : checksums of transport and code blocks
+    padding : zeros that fill a block up
+    """
+
+    header: np.ndarray
+    crc: np.ndarray
+    padding: np.ndarray
+
+
+@dataclass(frozen=True)
 class Transmission:
     """All that the receiver gets, and what it cost.
 
@@ -34,21 +50,31 @@ class Transmission:
     ----------
     features : [B, D], float32, or None
         Received semantic features, or
-    images : list of [H, W, 3] uint8, or None
-        reconstructions, which the receiver embeds with its own CLIP.
+    images : list of B [H, W, 3] uint8 or None, or None
+        reconstructions, which the receiver embeds with its own CLIP; None in place of those not delivered.
     delivered : [B], bool
         False is an outage; it stays in every average and counts as wrong.
     channel_uses : [B], float64
         Complex channel uses, everything counted.
     noise_var : [B], float32, or None
         Mean effective noise power of the symbols at unit signal power, where the receiver knows it.
+    entries : [B], int64, or None
+        Knowledge base entries that the sender named, so that the receiver need not search; ``features`` are theirs.
+    feasible : [B], bool, or None
+        False: nothing that means the image fits the channel uses, whatever the noise; then it is not delivered
+        either. None: always feasible.
+    overhead : Overhead or None
+        Channel uses that carry no data, where the scheme has such.
     """
 
     features: np.ndarray | None
-    images: list[np.ndarray] | None
+    images: list[np.ndarray | None] | None
     delivered: np.ndarray
     channel_uses: np.ndarray
     noise_var: np.ndarray | None = None
+    entries: np.ndarray | None = None
+    feasible: np.ndarray | None = None
+    overhead: Overhead | None = None
 
 
 @dataclass(frozen=True)
@@ -82,7 +108,9 @@ class Scheme(ABC):
     name : str
         As in records and figures.
     k : int
-        Real channel symbols per image.
+        Real channel symbols per image: what may be spent, two to a complex channel use.
+    mcs : str
+        Modulation and code rate of coded schemes that come with several, as in records; empty for others.
     needs_images : bool
         Whether `transmit` reads ``SourceBatch.images``.
     summary : str
@@ -91,18 +119,18 @@ class Scheme(ABC):
 
     name: str
     k: int
+    mcs: str = ""
     needs_images: bool = False
     summary: str = ""
 
-    @abstractmethod
-    def fit(
+    def fit(  # noqa: B027
         self,
         training: FeatureSet,
         validation: Validation | None = None,
         folder: Path | None = None,
         report: Report = silent,
     ) -> None:
-        """Learn from training features. Closed-form schemes need no more.
+        """Learn from training features; a scheme without anything to learn leaves this as it is.
 
         Parameters
         ----------
@@ -118,3 +146,12 @@ class Scheme(ABC):
     @abstractmethod
     def transmit(self, batch: SourceBatch, snr_db: float, seed: int) -> Transmission:
         """Send a batch at Es/N0 ``snr_db`` (dB); the result depends on nothing but the arguments and the fit."""
+
+    def prepare(self, batch: SourceBatch, progress: Callable[[int], None] | None = None) -> None:  # noqa: B027
+        """Do what no noise is needed for, so that `transmit` finds it done: image schemes encode.
+
+        ``progress`` is told the number of images just done.
+        """
+
+    def forget(self) -> None:  # noqa: B027
+        """Drop what is kept of earlier transmissions to save time, so that a clock sees all the work."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from kbsc_tf.config import ChannelConfig, TrainingConfig
 from kbsc_tf.features import FeatureSet
-from kbsc_tf.schemes.analogue import AnalogueScheme
+from kbsc_tf.schemes.analogue import AnalogueScheme, spread
 from kbsc_tf.schemes.base import Report, Validation, silent
 from kbsc_tf.semantic.link import SemanticLink
 from kbsc_tf.semantic.network import SemanticDecoder, SemanticEncoder, count_flops
@@ -17,6 +17,8 @@ from kbsc_tf.semantic.training import train
 
 class KbscScheme(AnalogueScheme):
     """Neural semantic codec, trained end to end through the channel it is used on.
+
+    Beyond the feature's length, k takes the network of that length and repeats its symbols.
 
     Parameters
     ----------
@@ -43,31 +45,32 @@ class KbscScheme(AnalogueScheme):
         # Seeds the initial weights, so that a training is reproducible whatever ran before it.
         keras.utils.set_random_seed(self.training.seed)
         features = np.asarray(training.x, np.float32)
-        encoder = SemanticEncoder(self.k, features.shape[1])
-        decoder = SemanticDecoder(self.k, features.shape[1])
+        symbols, repeats = spread(self.k, features.shape[1])
+        encoder = SemanticEncoder(symbols, features.shape[1])
+        decoder = SemanticDecoder(symbols, features.shape[1])
         encoder.adapt(features)
         decoder.adapt(features)
-        link = SemanticLink(encoder, decoder, self.channel)
-        self.link = train(
-            link,
+        trained = train(
+            SemanticLink(encoder, decoder, self.channel),
             features,
             validation.features,
             validation.score,
             self.training,
             folder,
-            self._identity(features),
+            self._identity(features, symbols),
             report,
         )
-        encoder, decoder = self.link.encoder, self.link.decoder
+        encoder, decoder = trained.encoder, trained.decoder
+        self.link = SemanticLink(encoder, decoder, self.channel, repeats)
         self.summary = (
             f"{encoder.count_params() + decoder.count_params():,} parameters, "
             f"{count_flops(encoder, decoder) / 1e6:.2f} MFLOPs per image"
         )
 
-    def _identity(self, features: np.ndarray) -> str:
+    def _identity(self, features: np.ndarray, symbols: int) -> str:
         """Fingerprint of what determines the trained weights."""
         digest = hashlib.sha256(features.tobytes())
         for part in (self.training, self.channel):
             digest.update(part.model_dump_json().encode())
-        digest.update(str(self.k).encode())
+        digest.update(str(symbols).encode())
         return digest.hexdigest()[:16]

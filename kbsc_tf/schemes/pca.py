@@ -12,5 +12,5 @@ class PcaScheme(ClosedFormScheme):
 
     name = "pca"
 
-    def codec(self, features: np.ndarray) -> tuple[keras.Model, keras.Model]:
-        return fit_pca(features, self.k)
+    def codec(self, features: np.ndarray, symbols: int) -> tuple[keras.Model, keras.Model]:
+        return fit_pca(features, symbols)

@@ -12,5 +12,5 @@ class RawScheme(ClosedFormScheme):
 
     name = "raw"
 
-    def codec(self, features: np.ndarray) -> tuple[keras.Model, keras.Model]:
-        return identity_codec(self.k)
+    def codec(self, features: np.ndarray, symbols: int) -> tuple[keras.Model, keras.Model]:
+        return identity_codec(symbols)

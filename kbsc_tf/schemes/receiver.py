@@ -1,11 +1,16 @@
 """The receiver: knowledge base, decision rule, and the CLIP that embeds reconstructed images."""
 
+from collections import OrderedDict
+
 import numpy as np
 
 from kbsc_tf.config import ReceiverConfig
+from kbsc_tf.data.image_set import fingerprint
 from kbsc_tf.features import ClipEncoder, FeatureSet
 from kbsc_tf.knowledge import Decision, KnowledgeBase
 from kbsc_tf.schemes.base import Transmission
+
+_KEPT = 16_384  # images whose features are kept: 32 MB at 512 dimensions
 
 
 class Receiver:
@@ -19,11 +24,13 @@ class Receiver:
     config : ReceiverConfig
         Decision rule and top_k.
     clip : ClipEncoder or None
-        Needed for schemes that deliver images.
+        Needed for schemes that deliver images. Features of the last images are kept: a file that arrives at several
+        SNRs is embedded once.
     """
 
     def __init__(self, knowledge_base: KnowledgeBase, config: ReceiverConfig, clip: ClipEncoder | None = None) -> None:
         self.knowledge_base, self.config, self.clip = knowledge_base, config, clip
+        self._embedded: OrderedDict[str, np.ndarray] = OrderedDict()
 
     @classmethod
     def around(cls, entries: FeatureSet, config: ReceiverConfig) -> "Receiver":
@@ -42,21 +49,26 @@ class Receiver:
         return cls(knowledge_base, config)
 
     def features(self, transmission: Transmission) -> np.ndarray:
-        """Received features [B, D], float32: as delivered, or embedded from the delivered images."""
+        """Received features [B, D], float32: as delivered, or embedded from the delivered images (zeros without)."""
         if transmission.features is not None:
             return transmission.features
         if self.clip is None:
             raise ValueError("this scheme delivers images: the receiver needs a ClipEncoder to embed them")
-        return self.clip.embed_images(transmission.images)
+        there = [i for i, image in enumerate(transmission.images) if image is not None]
+        features = np.zeros((len(transmission.images), self.knowledge_base.dimension), np.float32)
+        features[there] = self._embed([transmission.images[i] for i in there])
+        return features
 
     def decide(self, transmission: Transmission) -> Decision:
-        """Search the knowledge base; undelivered images get entry -1 and class -1.
+        """Search the knowledge base, or take the entries that the sender named; undelivered images get -1.
 
         Returns
         -------
         decision : Decision
             ids and labels [B, top_k], int64; confidence [B], float32.
         """
+        if transmission.entries is not None:
+            return self._named(transmission.entries, transmission.delivered)
         return self.decide_features(self.features(transmission), transmission.delivered)
 
     def decide_features(self, features: np.ndarray, delivered: np.ndarray | None = None) -> Decision:
@@ -67,3 +79,21 @@ class Receiver:
             lost = ~delivered
             decision.ids[lost], decision.labels[lost], decision.confidence[lost] = -1, -1, 0.0
         return decision
+
+    def _named(self, entries: np.ndarray, delivered: np.ndarray) -> Decision:
+        """A decision that was made at the sender: one candidate per image, without doubt."""
+        ids = np.full((len(entries), self.config.top_k), -1, np.int64)
+        ids[:, 0] = np.where(delivered, entries, -1)
+        labels = np.where(ids >= 0, self.knowledge_base.labels[ids], -1)
+        return Decision(ids, labels, (ids[:, 0] >= 0).astype(np.float32))
+
+    def _embed(self, images: list[np.ndarray]) -> np.ndarray:
+        """Features [M, D] of images, those that are kept and those still to be made."""
+        keys = [fingerprint(image) for image in images]
+        new = {key: image for key, image in zip(keys, images, strict=True) if key not in self._embedded}
+        if new:
+            self._embedded |= zip(new, self.clip.embed_images(list(new.values())), strict=True)
+        found = np.array([self._embedded[key] for key in keys], np.float32).reshape(-1, self.knowledge_base.dimension)
+        while len(self._embedded) > _KEPT:
+            self._embedded.popitem(last=False)
+        return found

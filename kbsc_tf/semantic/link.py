@@ -19,13 +19,17 @@ class SemanticLink(keras.Model):
         [B, D] -> [B, k] and [B, k] -> [B, D].
     channel : ChannelConfig or dict
         The channel between them; Sionna's blocks are stateless here, so the codec holds all weights.
+    repeats : int
+        How often each symbol is sent, to be combined at the receiver.
     """
 
-    def __init__(self, encoder: keras.Model, decoder: keras.Model, channel: ChannelConfig | dict, **kwargs) -> None:
+    def __init__(
+        self, encoder: keras.Model, decoder: keras.Model, channel: ChannelConfig | dict, repeats: int = 1, **kwargs
+    ) -> None:
         super().__init__(**kwargs)
-        self.encoder, self.decoder = encoder, decoder
+        self.encoder, self.decoder, self.repeats = encoder, decoder, repeats
         self.channel_config = ChannelConfig.model_validate(channel)
-        self.air = build_link(self.channel_config)
+        self.air = build_link(self.channel_config, repeats)
         self.built = True  # the link has no weights of its own
 
     def call(self, inputs: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
@@ -43,6 +47,7 @@ class SemanticLink(keras.Model):
             "encoder": keras.saving.serialize_keras_object(self.encoder),
             "decoder": keras.saving.serialize_keras_object(self.decoder),
             "channel": self.channel_config.model_dump(mode="json"),
+            "repeats": self.repeats,
         }
 
     @classmethod

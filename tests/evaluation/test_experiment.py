@@ -148,7 +148,7 @@ def test_a_knowledge_base_of_another_encoder_is_refused(make, tmp_path):
     ("change", "sizes", "message"),
     [
         ({"receiver": {"top_k": 61}}, {}, "receiver.top_k: 61 candidates asked of a knowledge base of 60"),
-        ({"k": [66]}, {}, "k: PCA at k = 66"),
+        ({"k": [66]}, {}, "k: 66 symbols for features of 64 values"),
         ({"receiver": {"index": "IVF50,Flat"}}, {}, "50"),  # the validation receiver has 40 entries
         ({"receiver": {"index": "Nonsense"}}, {}, "Nonsense"),
     ],

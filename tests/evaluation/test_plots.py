@@ -1,33 +1,14 @@
-"""Figures and tables from synthetic records: files, determinism, what is drawn; looks were judged by eye."""
+"""Figures from synthetic records: files, determinism, what is drawn; looks were judged by eye."""
 
 import math
 
 import matplotlib
-import numpy as np
-import pandas as pd
 import pytest
 from PIL import Image
-from rich.console import Console
+from synthetic import analogue, digital
 
 from kbsc_tf.errors import UserError
 from kbsc_tf.evaluation.plots import draw_figures, plot_accuracy, plot_accuracy_vs_cbr
-from kbsc_tf.evaluation.records import COLUMNS
-from kbsc_tf.evaluation.table import accuracy_table, channel_text, markdown_table, snr_text
-from kbsc_tf.metrics import wilson
-from kbsc_tf.metrics.pooling import pool_seeds
-
-
-def synthetic(schemes=("kbsc", "pca"), channels=("awgn",), ks=(16, 64), snrs=(-7.0, 0.0, 10.0, math.inf), seeds=(0,)):
-    rows = []
-    for scheme, channel, k, snr_db, seed in (
-        (s, c, k, x, seed) for s in schemes for c in channels for k in ks for x in snrs for seed in seeds
-    ):
-        share = round(1000 * k / (k + 40) / (1 + math.exp(-min(snr_db, 40) / 4))) / 1000 + seed / 100
-        low, high = wilson(share * 1000, 1000)
-        row = dict.fromkeys(COLUMNS, math.nan) | {"scheme": scheme, "channel": channel, "k": k, "snr_db": snr_db}
-        row |= {"seed": seed, "n": 1000, "channel_uses": k / 2, "cbr": k / 2 / 3072}
-        rows.append(row | {"top1": share, "top1_low": low, "top1_high": high})
-    return pd.DataFrame(rows)
 
 
 @pytest.mark.parametrize(
@@ -42,7 +23,7 @@ def synthetic(schemes=("kbsc", "pca"), channels=("awgn",), ks=(16, 64), snrs=(-7
     ],
 )
 def test_figures_are_written_the_same_every_time(tmp_path, options):
-    records = synthetic(**options)
+    records = analogue(**options)
     files = plot_accuracy(records, tmp_path, "first")
     assert [f.suffix for f in files] == [".png", ".pdf"]
     again = plot_accuracy(records, tmp_path, "again")
@@ -53,7 +34,7 @@ def test_figures_are_written_the_same_every_time(tmp_path, options):
 
 
 def test_users_settings_stay_outside_and_untouched(tmp_path):
-    records = synthetic()
+    records = analogue()
     plain = plot_accuracy(records, tmp_path, "plain")[0].read_bytes()
     with matplotlib.rc_context({"lines.linewidth": 9, "axes.facecolor": "red"}):
         before = dict(matplotlib.rcParams)
@@ -62,77 +43,39 @@ def test_users_settings_stay_outside_and_untouched(tmp_path):
 
 
 def test_versus_cbr(tmp_path):
-    assert len(plot_accuracy_vs_cbr(synthetic(), tmp_path)) == 2
-    assert len(plot_accuracy_vs_cbr(synthetic(), tmp_path, snr_db=[math.inf])) == 2
-    assert plot_accuracy_vs_cbr(synthetic(ks=(64,)), tmp_path, "none") == []
-    assert plot_accuracy_vs_cbr(synthetic(snrs=(math.inf,)), tmp_path, "none") == []
+    assert len(plot_accuracy_vs_cbr(analogue(), tmp_path)) == 2
+    assert len(plot_accuracy_vs_cbr(analogue(), tmp_path, snr_db=[math.inf])) == 2
+    assert plot_accuracy_vs_cbr(analogue(ks=(64,)), tmp_path, "none") == []
+    assert plot_accuracy_vs_cbr(analogue(snrs=(math.inf,)), tmp_path, "none") == []
     assert not (tmp_path / "none.png").exists()
 
 
 def test_all_figures_of_a_folder(tmp_path):
-    synthetic().to_csv(tmp_path / "records.csv", index=False)
+    analogue().to_csv(tmp_path / "records.csv", index=False)
     names = ["accuracy.png", "accuracy.pdf", "accuracy_vs_cbr.png", "accuracy_vs_cbr.pdf"]
     assert [path.name for path in draw_figures(tmp_path)] == names
 
 
 def test_nothing_to_draw_is_said(tmp_path):
-    for records, metric in ((synthetic(), "coarse1"), (synthetic()[:0], "top1"), (synthetic(), "top9")):
+    for records, metric in ((analogue(), "coarse1"), (analogue()[:0], "top1"), (analogue(), "top9")):
         with pytest.raises(UserError, match=metric):
             plot_accuracy(records, tmp_path, metric=metric)
     with pytest.raises(UserError, match="cannot write"):
-        plot_accuracy(synthetic(), tmp_path / "nowhere")
+        plot_accuracy(analogue(), tmp_path / "nowhere")
 
 
-def test_seeds_are_pooled_without_pretending_more_images():
-    records = synthetic(seeds=(0, 2), schemes=("kbsc",), ks=(64,), snrs=(0.0,))
-    point = pool_seeds(records).iloc[0]
-    assert point["value"] == pytest.approx(records["top1"].mean())
-    assert (point["low"], point["high"]) == pytest.approx(wilson(1000 * point["value"], 1000))
-    alone = pool_seeds(records[:1]).iloc[0]
-    assert (alone["low"], alone["high"]) == (records["top1_low"][0], records["top1_high"][0])
+def test_coded_schemes_are_shown_by_their_envelope_and_the_ceiling_as_a_level(tmp_path):
+    records = digital(channels=("awgn",), ks=(16, 256))
+    few = records[records["scheme"].isin(["kbsc", "feature_ldpc_pq", "jpeg_ldpc", "noise_free"])]
+    assert len(plot_accuracy(few, tmp_path)) == 2
+    assert len(plot_accuracy_vs_cbr(few, tmp_path)) == 2
+    alone = few[few["scheme"] == "noise_free"]
+    assert len(plot_accuracy(alone, tmp_path)) == 2 and plot_accuracy_vs_cbr(alone, tmp_path) == []
+    with pytest.raises(UserError, match="no payload fits"):
+        plot_accuracy(few[(few["scheme"] == "jpeg_ldpc") & (few["k"] == 16)], tmp_path)
 
 
-def test_points_keep_the_order_of_schemes_and_channels():
-    points = pool_seeds(synthetic(schemes=("raw", "kbsc"), channels=("rayleigh_fast", "awgn"))[::-1])
-    assert list(points["scheme"].unique()) == ["kbsc", "raw"] and list(points["channel"].unique())[0] == "awgn"
-    assert (np.diff(points["k"][:8]) >= 0).all()
-
-
-@pytest.mark.parametrize(("width", "snrs"), [(200, 13), (70, None)])
-def test_table_fits_the_terminal(width, snrs):
-    records = synthetic(channels=("awgn", "rayleigh_fast"), snrs=(*map(float, range(-7, 5)), math.inf))
-    table = accuracy_table(records, width=width)
-    console = Console(width=width, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
-    console.print(table)
-    text = console.export_text()
-    assert "…" not in text and "KBSC" in text and "Rayleigh, fast" in text
-    assert len(table.rows) == 8
-    if snrs:
-        assert len(table.columns) == 3 + snrs and "61.5 ±3.0" in text
-    else:
-        assert "of 13 SNRs shown" in text and "\N{MINUS SIGN}7" in text
-
-
-def test_markdown_table():
-    lines = markdown_table(synthetic(schemes=("kbsc",), ks=(64,))).splitlines()
-    assert lines[0] == "| Scheme | Channel | k | \N{MINUS SIGN}7 dB | 0 dB | 10 dB | no noise |"
-    assert lines[2].startswith("| KBSC | AWGN | 64 |") and lines[2].endswith("| 61.5 ±3.0 |")
-
-
-@pytest.mark.parametrize(
-    ("label", "text"),
-    [
-        ("awgn", "AWGN"),
-        ("rayleigh_fast", "Rayleigh, fast"),
-        ("rayleigh_block_none_csi_none", "Rayleigh, block, no CSI, no equaliser"),
-        ("rician_fast_perfect_csi_zf", "Rician, fast, perfect CSI, ZF"),
-        ("rayleigh_original", "Rayleigh, original"),
-        ("my_link", "my link"),
-    ],
-)
-def test_channel_names(label, text):
-    assert channel_text(label) == text
-
-
-def test_snr_names():
-    assert [snr_text(x) for x in (-7.0, 2.5, math.inf)] == ["\N{MINUS SIGN}7 dB", "2.5 dB", "no noise"]
+def test_a_folder_with_coded_schemes_gets_a_figure_per_cbr_and_metric(tmp_path):
+    digital(channels=("awgn",), ks=(16, 256)).to_csv(tmp_path / "records.csv", index=False)
+    names = ["accuracy_cbr_1_384", "accuracy_cbr_1_24", "psnr_cbr_1_24", "ms_ssim_cbr_1_24", "accuracy_vs_cbr"]
+    assert [path.name for path in draw_figures(tmp_path)] == [f"{n}.{e}" for n in names for e in ("png", "pdf")]

@@ -6,6 +6,7 @@ import os
 import resource
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,10 +16,12 @@ from kbsc_tf.errors import UserError
 from kbsc_tf.evaluation import records
 from kbsc_tf.evaluation.records import COLUMNS, LATENCY_COLUMNS, ResultsFolder, read_records
 
+RESULTS = Path(__file__).parents[2] / "results"
+
 
 def point(**changes):
     values = dict.fromkeys(COLUMNS, 0.25)
-    values |= {"scheme": "kbsc", "channel": "awgn", "k": 64, "snr_db": -7.0, "seed": 0, "n": 1000}
+    values |= {"scheme": "kbsc", "channel": "awgn", "mcs": "", "k": 64, "snr_db": -7.0, "seed": 0, "n": 1000}
     return {**values, **changes}
 
 
@@ -35,15 +38,29 @@ def test_round_trip(tmp_path):
     folder = open_folder(tmp_path / "a" / "b")
     third = 1 / 3
     folder.append(point(channel='rician, "k=6"', snr_db=math.inf, top1=np.float32(0.1), top5=third, coarse1=None))
-    folder.append(point(k=np.int64(128), snr_db=np.float64(5), top1=math.nan))
+    folder.append(point(k=np.int64(128), snr_db=np.float64(5), top1=math.nan, mcs="qpsk-1/2", stand_ins=np.int64(7)))
     table = read_records(tmp_path / "a" / "b")
     assert list(table.columns) == COLUMNS
     assert table["channel"].tolist() == ['rician, "k=6"', "awgn"] and table["k"].tolist() == [64, 128]
     assert table["snr_db"].tolist() == [math.inf, 5.0] and table["top5"][0] == third
     assert np.float32(table["top1"][0]) == np.float32(0.1)
+    assert table["mcs"].tolist() == ["", "qpsk-1/2"] and table["stand_ins"][1] == 7.0
+    assert ",7," in folder.records_path.read_text()
     assert math.isnan(table["coarse1"][0]) and math.isnan(table["top1"][1])
     assert ",inf," in folder.records_path.read_text()
-    assert folder.done() == {("kbsc", 'rician, "k=6"', 64, math.inf, 0), ("kbsc", "awgn", 128, 5.0, 0)}
+    assert folder.done() == {
+        ("kbsc", "", 'rician, "k=6"', 64, math.inf, 0),
+        ("kbsc", "qpsk-1/2", "awgn", 128, 5.0, 0),
+    }
+
+
+def test_committed_results_can_be_read():
+    folders = [path.parent for path in RESULTS.glob("**/records.csv")]
+    assert folders
+    for folder in folders:
+        assert list(read_records(folder).columns) == COLUMNS
+    for path in RESULTS.glob("**/latency.csv"):
+        assert path.read_text().splitlines()[0] == ",".join(LATENCY_COLUMNS)
 
 
 def test_an_empty_folder_has_no_points(tmp_path):
@@ -118,7 +135,7 @@ def test_another_configuration_is_refused_and_nothing_touched(tmp_path):
         ("run.json", None, "records.csv: records without"),
         ("run.json", "{", "run.json: damaged"),
         ("run.json", "[1]", "run.json: damaged"),
-        ("records.csv", "scheme,channel\n", "records.csv: no column k"),
+        ("records.csv", "scheme,channel\n", "records.csv: no column mcs"),
         ("records.csv", ",".join([*COLUMNS, "extra"]) + "\n", "columns of this version"),
         ("records.csv", ",".join(COLUMNS) + "\nkbsc,awgn\n", "line 2: 2 cells"),
         ("records.csv", ",".join(COLUMNS) + "\n" + ",".join(["x"] * len(COLUMNS)) + "\n", "column k has a cell"),
@@ -176,12 +193,16 @@ def test_records_are_checked_before_they_are_written(tmp_path):
 
 def test_latency_keeps_other_rows(tmp_path):
     folder = open_folder(tmp_path)
-    row = dict.fromkeys(LATENCY_COLUMNS, 0.5) | {"scheme": "kbsc", "channel": "awgn", "k": 64, "batch": 1000}
-    folder.write_latency([row, {**row, "k": 128}])
+    row = dict.fromkeys(LATENCY_COLUMNS, 0.5) | {"scheme": "kbsc", "channel": "awgn", "mcs": "", "k": 64, "batch": 1000}
+    folder.write_latency([row, {**row, "k": 128}, {**row, "mcs": "genie"}])
     folder.write_latency([{**row, "search_batch1_s": 0.75}])
     lines = folder.latency_path.read_text().splitlines()
     assert lines[0] == ",".join(LATENCY_COLUMNS)
-    assert lines[1:] == ["kbsc,awgn,64,0.5,0.5,0.75,0.5,1000", "kbsc,awgn,128,0.5,0.5,0.5,0.5,1000"]
+    assert lines[1:] == [
+        "kbsc,awgn,,64,0.5,0.5,0.75,0.5,1000",
+        "kbsc,awgn,,128,0.5,0.5,0.5,0.5,1000",
+        "kbsc,awgn,genie,64,0.5,0.5,0.5,0.5,1000",
+    ]
 
 
 def test_commit_is_none_outside_git(monkeypatch, tmp_path):
@@ -190,7 +211,7 @@ def test_commit_is_none_outside_git(monkeypatch, tmp_path):
 
 
 def test_no_tensorflow_behind_a_figure():
-    names = ["records", "plots", "gallery", "table"]
+    names = ["records", "plots", "comparison", "style", "envelope", "gallery", "table"]
     code = "import sys; " + "; ".join(f"import kbsc_tf.evaluation.{name}" for name in names)
     code += "; sys.exit(any(n.split('.')[0] in ('tensorflow', 'faiss', 'keras') for n in sys.modules))"
     subprocess.run(

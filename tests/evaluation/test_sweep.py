@@ -37,8 +37,8 @@ def schemes(tmp_path_factory):
     """PCA and raw over AWGN and Rayleigh by (name, channel)."""
     found = {}
     for channel in (ChannelConfig(), ChannelConfig(fading="rayleigh")):
-        config = ExperimentConfig(name="t", schemes=["pca", "raw"], k=[K])
-        for scheme in build_schemes(config, channel, DIM, len(TRAINING)):
+        config = ExperimentConfig(name="t", schemes=["pca", "raw"], k=[K], channels=[channel])
+        for _, scheme in build_schemes(config, TRAINING):
             scheme.fit(TRAINING, Validation(SENDER.x, lambda x: 0.0), tmp_path_factory.mktemp("x"), lambda *_: None)
             found[scheme.name, channel.label] = scheme
     return found
@@ -134,7 +134,7 @@ def test_raw_without_noise_is_retrieval_without_a_channel(schemes, rule):
 
 def test_pca_on_all_axes_without_noise_retrieves_what_raw_does(tmp_path, schemes):
     """Around the knowledge base's own mean the ranking is by angle, which the power constraint keeps."""
-    whole = build_schemes(ExperimentConfig(name="t", schemes=["pca"], k=[DIM]), ChannelConfig(), DIM, 600)[0]
+    [(_, whole)] = build_schemes(ExperimentConfig(name="t", schemes=["pca"], k=[DIM]), TRAINING)
     whole.fit(KNOWLEDGE, Validation(SENDER.x, lambda x: 0.0), tmp_path, lambda *_: None)
     outcome = transmit(whole, receiver(), SENDER, math.inf, 0, 100)
     expected = transmit(schemes["raw", "awgn"], receiver(), SENDER, math.inf, 0, 100)

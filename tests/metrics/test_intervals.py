@@ -1,9 +1,12 @@
-"""Wilson's interval against published values and its defining equation."""
+"""Wilson's interval against published values and its defining equation; the interval of a mean."""
+
+import math
 
 import numpy as np
 import pytest
 
 from kbsc_tf.metrics import wilson
+from kbsc_tf.metrics.intervals import mean_interval
 
 
 @pytest.mark.parametrize(
@@ -48,3 +51,31 @@ def test_coverage():
     rng = np.random.default_rng(0)
     low, high = wilson(rng.binomial(400, 0.3, size=20_000), 400)
     assert np.mean((low <= 0.3) & (high >= 0.3)) == pytest.approx(0.95, abs=0.01)
+
+
+def test_mean_interval():
+    """Mean 3, s = sqrt(2.5), z = 1.9600 for 95 % and 2.5758 for 99 %."""
+    assert mean_interval([1, 2, 3, 4, 5]) == pytest.approx((3, 3 - 1.9599640 * 0.5**0.5, 3 + 1.9599640 * 0.5**0.5))
+    assert mean_interval([1, 2, 3, 4, 5], 0.99)[2] == pytest.approx(3 + 2.5758293 * 0.5**0.5)
+    assert mean_interval(np.full(10, 7.0, np.float32)) == (7.0, 7.0, 7.0)
+    assert all(isinstance(part, float) for part in mean_interval(np.ones(3, int)))
+
+
+def test_mean_interval_of_next_to_nothing():
+    assert mean_interval([4.5]) == (4.5, -math.inf, math.inf)
+    mean, low, high = mean_interval([])
+    assert math.isnan(mean) and (low, high) == (-math.inf, math.inf)
+
+
+def test_mean_interval_refuses():
+    with pytest.raises(ValueError, match="shape"):
+        mean_interval(np.ones((2, 2)))
+    with pytest.raises(ValueError, match="confidence"):
+        mean_interval([1, 2], 0.0)
+
+
+def test_coverage_of_the_mean():
+    """About 95 % of intervals hold the expected value, of a skewed distribution too."""
+    draws = np.random.default_rng(1).exponential(size=(4_000, 200))
+    ends = np.array([mean_interval(row)[1:] for row in draws])
+    assert np.mean((ends[:, 0] <= 1) & (ends[:, 1] >= 1)) == pytest.approx(0.95, abs=0.015)

@@ -52,3 +52,26 @@ def test_a_vote_shows_classes_and_nearest_shows_entries():
     nearest = receiver().decide_features(queries, np.ones(40, bool))
     distance = ((queries[:, None] - ENTRIES) ** 2).sum(axis=2)
     np.testing.assert_array_equal(nearest.ids, np.argsort(distance, axis=1)[:, :5])
+
+
+def test_images_that_did_not_arrive_are_not_embedded_and_those_seen_before_not_again():
+    calls = []
+
+    class Clip:
+        def embed_images(self, images):
+            calls.append(len(images))
+            return ENTRIES[[image[0, 0, 0] for image in images]]
+
+    images = [np.full((2, 2, 3), i, np.uint8) for i in (7, 3)]
+    one = receiver(Clip(), top_k=1)
+    assert one.decide(transmission(None, [None, None], (False, False))).ids.tolist() == [[-1], [-1]]
+    assert one.decide(transmission(None, [images[0], None], (True, False))).ids.tolist() == [[7], [-1]]
+    assert one.decide(transmission(None, images, (True, True))).ids.tolist() == [[7], [3]]
+    assert calls == [1, 1]
+
+
+def test_entries_that_the_sender_named_are_taken_as_they_are():
+    sent = Transmission(ENTRIES[[5, 9]], None, np.array([True, False]), np.full(2, 10.0), entries=np.array([5, 9]))
+    verdict = receiver(top_k=3, decision="vote").decide(sent)
+    assert verdict.ids.tolist() == [[5, -1, -1], [-1, -1, -1]] and verdict.labels[0].tolist() == [5, -1, -1]
+    assert verdict.confidence.tolist() == [1, 0]

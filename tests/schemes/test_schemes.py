@@ -1,6 +1,7 @@
 """What every scheme owes: power, channel uses, determinism; and the closed forms that tie the schemes together."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -34,7 +35,10 @@ def build(channel=None, k=K, dim=DIM, count=600, **settings):
     channel = channel or ChannelConfig()
     training = {"epochs": 1, "batch_size": 100, "validation_snr_db": [5.0], **settings.pop("training", {})}
     config = ExperimentConfig(name="t", channels=[channel], k=[k], training=training, **settings)
-    return build_schemes(config, channel, dim, count)
+    training = (
+        TRAINING if (dim, count) == (DIM, 600) else replace(TRAINING, x=np.ones((count, dim)), labels=range(count))
+    )
+    return [scheme for _, scheme in build_schemes(config, training)]
 
 
 def fitted(folder, *args, **settings):
@@ -51,16 +55,17 @@ def awgn(tmp_path_factory):
 
 def test_schemes_come_in_the_order_of_the_records():
     assert [(s.name, s.k) for s in build()] == [("kbsc", K), ("pca", K), ("raw", DIM)]
-    channel = ChannelConfig()
-    config = ExperimentConfig(name="t", schemes=["raw", "pca"], k=[4, 2])
-    assert [(s.name, s.k) for s in build_schemes(config, channel, DIM, 600)] == [("raw", DIM), ("pca", 4), ("pca", 2)]
+    channels = [ChannelConfig(), ChannelConfig(fading="rayleigh")]
+    config = ExperimentConfig(name="t", schemes=["raw", "pca"], k=[4, 2], channels=channels)
+    built = [(channel, scheme.name, scheme.k) for channel, scheme in build_schemes(config, TRAINING)]
+    assert built == [(c, *point) for c in channels for point in (("raw", DIM), ("pca", 4), ("pca", 2))]
 
 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"k": DIM + 2}, "k: PCA at k = 66 .* there are 64 and 600"),
-        ({"count": K}, "k: PCA at k = 16 .* there are 64 and 16"),
+        ({"k": DIM + 2}, "k: 66 symbols for features of 64 values; give at most 64, or a multiple"),
+        ({"count": K}, "k: PCA on 16 axes needs 17 training samples, there are 16"),
         ({"dim": 63}, "raw needs features of even length, these have 63"),
     ],
 )
@@ -70,7 +75,7 @@ def test_what_cannot_work_is_refused_before_fitting(settings, message):
 
 
 def test_tensorboard_is_refused_where_it_is_not_installed(monkeypatch):
-    monkeypatch.setattr("kbsc_tf.schemes.find_spec", lambda name: None)
+    monkeypatch.setattr("kbsc_tf.schemes.build.find_spec", lambda name: None)
     with pytest.raises(UserError, match="training.tensorboard: needs the package"):
         build(training={"tensorboard": True})
 
@@ -170,3 +175,24 @@ def test_a_model_of_other_settings_is_refused(tmp_path):
     for change in ({"k": 8}, {"training": {"seed": 1}}, {"channel": ChannelConfig(fading="rayleigh")}):
         with pytest.raises(UserError, match="other features or settings"):
             fitted(tmp_path, schemes=["kbsc"], **change)
+
+
+@pytest.mark.parametrize("name", ["kbsc", "pca"])
+def test_symbols_beyond_the_feature_are_repeated(tmp_path, name):
+    """Three times the channel uses over AWGN are 4.8 dB: the same noise power in the feature, exactly."""
+    twice = fitted(tmp_path, k=3 * DIM, schemes=[name])[name]
+    sent = twice.transmit(BATCH, 5.0, 1)
+    assert sent.channel_uses.tolist() == [3 * DIM / 2] * 50
+    np.testing.assert_allclose(sent.noise_var, 10**-0.5 / 3, rtol=1e-5)
+    assert twice.link.encoder(BATCH.features).shape == (50, DIM)
+
+
+def test_repeated_pca_errs_as_much_as_pca_at_a_higher_snr(tmp_path):
+    """Mean squared errors of 50 x 64 noisy values, whose relative standard error is sqrt(2 / 3200) each."""
+    once = fitted(tmp_path, k=DIM, schemes=["pca"])["pca"]
+    often = fitted(tmp_path, k=4 * DIM, schemes=["pca"])["pca"]
+    errors = []
+    for scheme, snr_db in ((once, 10 * math.log10(4)), (often, 0.0)):
+        clean = scheme.transmit(BATCH, math.inf, 0).features
+        errors.append(np.mean((scheme.transmit(BATCH, snr_db, 3).features - clean) ** 2))
+    assert abs(errors[0] / errors[1] - 1) < 4 * math.sqrt(2) * math.sqrt(2 / 3200)

@@ -1,4 +1,4 @@
-"""The experiment schema: YAML in, validated and hashed configuration out. Imports no TensorFlow."""
+"""The experiment schema, validated and hashed. Imports no TensorFlow."""
 
 import hashlib
 import json
@@ -6,7 +6,6 @@ import math
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -16,11 +15,8 @@ from pydantic import (
     Field,
     PlainSerializer,
     Tag,
-    ValidationError,
     model_validator,
 )
-
-from kbsc_tf.errors import UserError
 
 
 def _even(k: int) -> int:
@@ -204,11 +200,55 @@ class TrainingConfig(Strict):
         return self
 
 
+class CodingConfig(Strict):
+    """How the coded schemes put bits on the air: 5G LDPC and QAM.
+
+    ``mcs`` names a set ("swinjscc", "38.214_table1") or lists schemes such as ``qpsk-1/2``. ``genie`` adds link
+    adaptation that knows every outcome. ``images_per_block`` images share one transport block. ``fast`` draws block
+    errors from a measured table instead of coding and decoding every block.
+    """
+
+    mcs: str | Annotated[list[str], Field(min_length=1)] = "swinjscc"
+    genie: bool = True
+    block_length: int = Field(6144, ge=24)
+    iterations: int = Field(20, ge=1)
+    check_node: Literal["boxplus-phi", "boxplus", "minsum", "offset-minsum"] = "boxplus-phi"
+    images_per_block: int = Field(1, ge=1)
+    fast: bool = False
+
+
+class CodecConfig(Strict):
+    """How the image schemes compress.
+
+    ``tiled`` encodes the images of a block as one picture. ``bpg_tools`` calls the programs bpgenc and bpgdec instead
+    of the built-in codec. ``processes``: encoders at work side by side, one per core unless given. ``outage`` is the
+    outage probability of the ideal code over block fading.
+    """
+
+    chroma: Literal["444", "422", "420", "grey"] = "444"
+    tiled: bool = False
+    bpg_tools: bool = False
+    processes: int | None = Field(None, ge=1)
+    outage: float = Field(0.1, gt=0, lt=1)
+
+
 class SweepConfig(Strict):
-    """How each point is simulated."""
+    """How each point is simulated; ``queries`` caps the sent images, evenly spread over the sender's."""
 
     chunk: int = Field(1_000, ge=20)
+    queries: int | None = Field(None, ge=20)
     latency: bool = True
+
+
+SchemeName = Literal[
+    "kbsc", "pca", "raw",
+    "bpg_ldpc", "jpeg_ldpc", "bpg_capacity", "jpeg_capacity",
+    "feature_ldpc_pq", "feature_ldpc_sq", "index_ldpc", "label_ldpc", "noise_free",
+]  # fmt: skip
+
+
+IMAGE_SCHEMES = ("bpg_ldpc", "jpeg_ldpc", "bpg_capacity", "jpeg_capacity")
+"""Schemes that send images, not features."""
 
 
 class ExperimentConfig(Strict):
@@ -219,13 +259,15 @@ class ExperimentConfig(Strict):
     features: FeaturesConfig = FeaturesConfig()
     receiver: ReceiverConfig = ReceiverConfig()
     channels: list[ChannelConfig] = Field([ChannelConfig()], min_length=1)
-    schemes: list[Literal["kbsc", "pca", "raw"]] = Field(["kbsc", "pca", "raw"], min_length=1)
+    schemes: list[SchemeName] = Field(["kbsc", "pca", "raw"], min_length=1)
     k: list[EvenK] = Field([64], min_length=1)
     snr_db: list[SnrDb] = Field(
         [-7.0, -6.0, -5.0, -4.0, -2.0, 0.0, 2.0, 4.0, 5.0, 6.0, 7.0, 10.0, math.inf], min_length=1
     )
     seeds: list[Annotated[int, Field(ge=0)]] = Field([0], min_length=1)
     training: TrainingConfig = TrainingConfig()
+    coding: CodingConfig = CodingConfig()
+    codec: CodecConfig = CodecConfig()
     sweep: SweepConfig = SweepConfig()
 
     @model_validator(mode="after")
@@ -239,91 +281,37 @@ class ExperimentConfig(Strict):
                 raise ValueError(f"{field}: a value stands twice in {values}")
         return self
 
+    @model_validator(mode="after")
+    def _images_are_there(self) -> "ExperimentConfig":
+        for name in self.schemes if self.features.file is not None else ():
+            if name in IMAGE_SCHEMES or name == "label_ldpc":
+                what = "images" if name in IMAGE_SCHEMES else "class prompts and their CLIP"
+                raise ValueError(f"schemes: {name} needs {what}, which features.file does not have; leave it out")
+        return self
+
+    @model_validator(mode="after")
+    def _grey_is_possible(self) -> "ExperimentConfig":
+        others = self.codec.bpg_tools or {"jpeg_ldpc", "jpeg_capacity"} & set(self.schemes)
+        if self.codec.chroma == "grey" and others:
+            raise ValueError('codec.chroma: grey is for the built-in BPG codec alone; choose "444", "422" or "420"')
+        return self
+
+    @model_validator(mode="after")
+    def _tiles_make_a_square(self) -> "ExperimentConfig":
+        side = math.isqrt(self.coding.images_per_block)
+        if self.codec.tiled and (side < 2 or side * side != self.coding.images_per_block):
+            raise ValueError(
+                "codec.tiled: expected coding.images_per_block to be a square number of at least 4 images, "
+                f"got {self.coding.images_per_block}"
+            )
+        return self
+
     def hash(self) -> str:
-        """First 16 hex digits of the SHA-256 of the canonical JSON; where the feature store lies does not count."""
+        """First 16 hex digits of the SHA-256 of the canonical JSON.
+
+        Where the feature store lies and how many processes encode does not count.
+        """
         content = self.model_dump(mode="json")
         content["features"].pop("store")
+        content["codec"].pop("processes")
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def load_config(path: Path, overrides: list[str] | None = None) -> ExperimentConfig:
-    """Read an experiment file and apply ``key.sub=value`` overrides (values are YAML).
-
-    Raises
-    ------
-    UserError
-        The file is missing, is not YAML, or a key or value is not in the schema; names file, key and line.
-    """
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot read the experiment file ({error}); give the path of a YAML file") from None
-    try:
-        content = yaml.safe_load(text)
-        node = yaml.compose(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" line {mark.line + 1}" if mark else ""
-        raise UserError(f"{path}{where}: not valid YAML ({getattr(error, 'problem', error)}); mend that line") from None
-    if not isinstance(content, dict):
-        raise UserError(f"{path}: expected a mapping of keys such as name, data, channels; see sims/quickstart.yaml")
-    content.setdefault("name", Path(path).stem)
-    for override in overrides or []:
-        _override(content, override)
-    try:
-        return ExperimentConfig.model_validate(content)
-    except ValidationError as error:
-        raise UserError(_first_problem(path, node, overrides or [], error)) from None
-
-
-def _override(content: dict, override: str) -> None:
-    key, equals, value = override.partition("=")
-    if not equals or not key:
-        raise UserError(f"--set {override}: expected key=value, for example --set training.epochs=5")
-    *parents, last = key.split(".")
-    for parent in parents:
-        content = content.setdefault(parent, {})
-        if not isinstance(content, dict):
-            raise UserError(f"--set {override}: {parent} holds a value, not further keys; set it as a whole")
-    try:
-        content[last] = yaml.safe_load(value)
-    except yaml.YAMLError:
-        raise UserError(f"--set {override}: the value is not valid YAML; quote it") from None
-
-
-def _first_problem(path: Path, node: yaml.Node, overrides: list[str], error: ValidationError) -> str:
-    problems = error.errors()
-    first = problems[0]
-    names = [str(part) for part in first["loc"]]
-    key = ".".join(names)
-    line = _line_of(node, first["loc"])
-    override = next((o for o in overrides if _is_from(o, key, line)), None)
-    where = f"--set {override}" if override else f"{path} line {line}" if line else str(path)
-    if first["type"] == "extra_forbidden":
-        what = f"unknown key {key}; remove it or mend its spelling"
-    else:
-        got = "" if isinstance(first["input"], dict) else f" (got {first['input']!r:.80})"
-        what = f"{key}: " * bool(key) + first["msg"].removeprefix("Value error, ") + got
-    more = f" ({len(problems) - 1} more problems)" if len(problems) > 1 else ""
-    return f"{where}: {what}{more}"
-
-
-def _is_from(override: str, key: str, line: int | None) -> bool:
-    """Whether ``override`` set ``key``, or made it as a parent that the file does not have."""
-    name = override.partition("=")[0]
-    return f"{key}.".startswith(f"{name}.") or (line is None and name.startswith(f"{key}."))
-
-
-def _line_of(node: yaml.Node | None, location: tuple) -> int | None:
-    """Line of the innermost key of ``location`` that the file itself contains."""
-    line = None
-    for part in location:
-        if isinstance(node, yaml.MappingNode):
-            match = next(((k, v) for k, v in node.value if k.value == str(part)), None)
-            if match is None:
-                return line
-            line, node = match[0].start_mark.line + 1, match[1]
-        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-            node = node.value[part]
-            line = node.start_mark.line + 1
-    return line

@@ -1,0 +1,12 @@
+"""Image codecs: image <-> bytes, and the best file within a budget of bytes. Imports no TensorFlow.
+
+image [H, W, 3], uint8 ─► ImageCodec.encode_to_budget ─► bytes ─► ImageCodec.decode ─► image [H, W, 3], uint8
+"""
+
+from kbsc_tf.codecs.base import CodecError, ImageCodec
+from kbsc_tf.codecs.bpg import BpgCodec
+from kbsc_tf.codecs.bpg_tools import BpgToolsCodec
+from kbsc_tf.codecs.jpeg import JpegCodec
+from kbsc_tf.codecs.pool import CodecPool
+
+__all__ = ["BpgCodec", "BpgToolsCodec", "CodecError", "CodecPool", "ImageCodec", "JpegCodec"]

@@ -1,0 +1,130 @@
+"""What every image codec can do: image <-> bytes, and the best file within a budget of bytes."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kbsc_tf.errors import UserError
+
+MAX_PIXELS = 1 << 26
+
+
+class CodecError(UserError):
+    """A file that cannot be decoded: damaged, cut off, not supported or too large. One sentence says which."""
+
+
+class ImageCodec(ABC):
+    """One way to turn images into files and back.
+
+    image [H, W, 3], uint8 ─► encode(quality) ─► bytes ─► decode ─► image [H, W, 3], uint8
+
+    Objects can be pickled; encoders and decoders that they hold open are left behind and opened again when needed.
+
+    Attributes
+    ----------
+    name : str
+        Short name for records and files.
+    qualities : sequence of int
+        All settings `encode` takes, from the smallest file and worst picture to the best.
+    """
+
+    name: str
+    qualities: Sequence[int]
+
+    @abstractmethod
+    def encode(self, image: NDArray[np.uint8], quality: int) -> bytes:
+        """Encode an image.
+
+        Parameters
+        ----------
+        image : [H, W, 3], uint8
+            RGB.
+        quality : int
+            One of ``qualities``.
+
+        Returns
+        -------
+        bytes
+            A whole file: the same for the same arguments, whatever was encoded before.
+        """
+
+    @abstractmethod
+    def decode(self, data: bytes) -> NDArray[np.uint8]:
+        """Decode a file to RGB, [H, W, 3], uint8.
+
+        Raises
+        ------
+        CodecError
+            It cannot be decoded.
+        """
+
+    def header_bytes(self, data: bytes) -> int:
+        """Bytes of a file that are not coded picture data; 0 unless the codec can tell them apart."""
+        return 0
+
+    def encode_to_budget(self, image: NDArray[np.uint8], budget: int) -> bytes | None:
+        """The best file of at most ``budget`` bytes: see `encode_to_budgets`.
+
+        Returns
+        -------
+        bytes or None
+            None if even the worst quality does not fit.
+        """
+        return self.encode_to_budgets(image, [budget])[0]
+
+    def encode_to_budgets(self, image: NDArray[np.uint8], budgets: Sequence[int]) -> list[bytes | None]:
+        """The best file of one image within each of several budgets, in bytes; no quality is encoded twice.
+
+        Sizes grow with the quality, with small exceptions. Bisection (6 files for BPG's 52 qualities) ends at a
+        quality that fits while the next one does not; the one after that is tried too, as long as that succeeds.
+        So the result always fits, and a quality beyond the first exception may be missed only if two neighbouring
+        ones are too large. It depends on the image and its own budget, not on the other budgets.
+
+        Returns
+        -------
+        list of bytes or None
+            One for each budget; None where even the worst quality does not fit.
+        """
+        files: dict[int, bytes] = {}
+
+        def fits(index: int, budget: int) -> bool:
+            if index not in files:
+                files[index] = self.encode(image, self.qualities[index])
+            return len(files[index]) <= budget
+
+        return [self._search(fits, budget, files) for budget in budgets]
+
+    def _search(self, fits: Callable[[int, int], bool], budget: int, files: dict[int, bytes]) -> bytes | None:
+        fitting, too_large = -1, len(self.qualities)
+        while too_large - fitting > 1:
+            middle = (fitting + too_large) // 2
+            if fits(middle, budget):
+                fitting = middle
+            else:
+                too_large = middle
+        if fitting < 0:
+            return None
+        last = len(self.qualities) - 1
+        while better := [i for i in (fitting + 1, fitting + 2) if i <= last and fits(i, budget)]:
+            fitting = better[-1]
+        return files[fitting]
+
+
+def check_image(image: NDArray[np.uint8], max_pixels: int = MAX_PIXELS, max_side: int = MAX_PIXELS) -> None:
+    """Raise a `UserError` unless ``image`` is [H, W, 3], uint8, of 1 to ``max_pixels`` pixels and no longer side."""
+    if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        what = f"{image.dtype} {list(image.shape)}" if isinstance(image, np.ndarray) else type(image).__name__
+        raise UserError(f"an image to encode must be uint8 [H, W, 3], got {what}")
+    height, width = image.shape[:2]
+    if not 0 < height * width <= max_pixels:
+        raise UserError(f"an image to encode must have 1 to {max_pixels} pixels, got {width}x{height}")
+    if max(height, width) > max_side:
+        raise UserError(f"an image to encode must have sides of at most {max_side} pixels, got {width}x{height}")
+
+
+def check_quality(quality: int, qualities: Sequence[int]) -> None:
+    """Raise a `UserError` unless ``quality`` is one of ``qualities``."""
+    if quality not in qualities:
+        raise UserError(f"quality must be {min(qualities)} to {max(qualities)}, got {quality}")

@@ -1,0 +1,139 @@
+"""Block error rates that are measured once, and a fast link that draws its errors from them."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from kbsc_tf.coding.link import CodedLink
+from kbsc_tf.coding.plan import TransportPlan
+from kbsc_tf.data.cache import REMEDY, cache_root
+from kbsc_tf.files import make_folder, write_atomically
+from kbsc_tf.metrics import wilson
+
+VERSION = 1
+"""Raised when the link changes so that error rates change: old tables are then not found."""
+
+MAX_MEASURED_BITS = 20_000_000
+"""Information bits after which a measurement ends, which is some 20 s; long transport blocks need it."""
+
+
+@dataclass(frozen=True)
+class BlockErrorRate:
+    """Transport blocks sent and lost."""
+
+    count: int
+    errors: int
+
+    @property
+    def rate(self) -> float:
+        return self.errors / self.count
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95 % Wilson interval of the rate."""
+        return wilson(self.errors, self.count)
+
+
+class BlerTable:
+    """Block error rates of a coded link by SNR, measured with it and kept as JSON under ``<cache>/bler``.
+
+    Parameters
+    ----------
+    plan, channel, iterations, cn_update
+        As in `CodedLink`.
+    channel_key : str
+        Names the channel with all its settings: two channels with one key share a table.
+    store : Path, optional
+        Cache folder; see `kbsc_tf.data.cache.cache_root`.
+    errors, blocks : int
+        A measurement ends at so many errors, or so many transport blocks, or `MAX_MEASURED_BITS`.
+    jit : bool
+        As in `CodedLink`.
+    """
+
+    def __init__(
+        self,
+        plan: TransportPlan,
+        channel: Callable,
+        channel_key: str,
+        iterations: int = 20,
+        cn_update: str = "boxplus-phi",
+        store: Path | None = None,
+        errors: int = 100,
+        blocks: int = 10_000,
+        jit: bool = True,
+    ) -> None:
+        self.plan, self.errors = plan, errors
+        self.blocks = min(blocks, max(100, MAX_MEASURED_BITS // (plan.blocks * plan.info_bits)))
+        self.folder = cache_root(store) / "bler"
+        self._settings = {"channel": channel_key, "iterations": iterations, "cn_update": cn_update}
+        self._make_link = lambda: CodedLink(plan, channel, iterations, cn_update, jit=jit)
+        self._link: CodedLink | None = None
+
+    def __call__(self, snr_db: float) -> BlockErrorRate:
+        """Error rate of a transport block at Es/N0 ``snr_db`` in dB, measured now unless it has been before.
+
+        Raises
+        ------
+        UserError
+            The measurement cannot be kept.
+        """
+        file = self.file(snr_db)
+        try:
+            kept = json.loads(file.read_text(encoding="utf-8"))
+            return BlockErrorRate(kept["count"], kept["errors"])
+        except (OSError, ValueError, KeyError, TypeError):
+            pass  # not measured yet, or spoilt: measure
+        measured = self._measure(snr_db, int(file.stem[:8], 16))
+        low, high = measured.interval
+        result = {"count": measured.count, "errors": measured.errors, "bler": measured.rate, "low": low, "high": high}
+        make_folder(self.folder, REMEDY)
+        write_atomically(file, json.dumps({**result, **self._determinants(snr_db)}, indent=1) + "\n", REMEDY)
+        return measured
+
+    def file(self, snr_db: float) -> Path:
+        """Where the error rate at an SNR is kept: named by the hash of all that determines it."""
+        content = json.dumps(self._determinants(snr_db), sort_keys=True)
+        return self.folder / f"{hashlib.sha256(content.encode()).hexdigest()[:32]}.json"
+
+    def _determinants(self, snr_db: float) -> dict:
+        plan = asdict(self.plan)
+        limits = {"max_errors": self.errors, "max_blocks": self.blocks}
+        return {"version": VERSION, "plan": plan, "snr_db": float(snr_db), **self._settings, **limits}
+
+    def _measure(self, snr_db: float, seed: int) -> BlockErrorRate:
+        if self._link is None:
+            self._link = self._make_link()
+        rng, count, errors = np.random.default_rng(seed), 0, 0
+        while count < self.blocks and errors < self.errors:
+            bits = rng.integers(0, 2, (self._link.rows_per_call, self.plan.payload_bits), np.uint8)
+            _, delivered = self._link(bits, snr_db, int(rng.integers(2**31)))
+            count, errors = count + len(bits), errors + int((~delivered).sum())
+        return BlockErrorRate(count, errors)
+
+
+class FastLink:
+    """Stand-in for `CodedLink` that loses blocks at random, at the error rate measured for plan, channel and SNR.
+
+    An approximation, never the default: which blocks are lost has nothing to do with the noise of other schemes, and
+    wrong payloads that pass their CRCs do not occur.
+
+    Parameters
+    ----------
+    As in `BlerTable`.
+    """
+
+    def __init__(self, plan: TransportPlan, channel: Callable, channel_key: str, **settings: object) -> None:
+        self.plan = plan
+        self.table = BlerTable(plan, channel, channel_key, **settings)
+
+    def __call__(self, bits: np.ndarray, snr_db: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        """Send payloads [B, A], uint8, as `CodedLink` does; payloads that are not delivered come back as zeros."""
+        bits = np.asarray(bits, np.uint8)
+        # One draw per block whatever the SNR: a block that arrives also arrives at a higher SNR.
+        delivered = np.random.default_rng(seed).random(len(bits)) >= self.table(snr_db).rate
+        return bits * delivered[:, None], delivered

@@ -1,0 +1,135 @@
+"""Code blocks to symbols and back, compiled once per block format."""
+
+from collections.abc import Callable
+from functools import lru_cache, partial
+
+import numpy as np
+import tensorflow as tf
+from sionna.phy.fec.ldpc import LDPC5GEncoder
+from sionna.phy.mapping import Constellation, Demapper, Mapper
+
+from kbsc_tf.coding.ldpc import LdpcDecoder
+from kbsc_tf.coding.mcs import BITS_PER_SYMBOL
+
+MIN_NOISE = 1e-6
+"""Least noise power that the demapper believes in; a channel without noise has none, and infinities are no LLRs."""
+
+
+class BlockCodec:
+    """LDPC encoder, rate matching and mapper, and their inverses, on a fixed number N of blocks.
+
+    bits [N, K] ─► LDPC (K, n) ─► repeat [N, E] ─► interleave ─► map ─► symbols [N, E/m]
+
+    Parameters
+    ----------
+    info_bits, mother_bits, coded_bits : int
+        K, n and E.
+    modulation : str
+        A key of `kbsc_tf.coding.mcs.BITS_PER_SYMBOL`. The alternate rotation of pi/2-BPSK is not done here, as it goes
+        on from block to block.
+    iterations, cn_update, stop_early
+        As in `LdpcDecoder`.
+    blocks : int
+        N.
+    jit : bool
+        Compile with XLA.
+
+    Notes
+    -----
+    TS 38.212, clauses 5.3.2 (LDPC), 5.4.2.1 (bit selection: the first n bits of the circular buffer, redundancy
+    version 0, again and again) and 5.4.2.2 (interleaving); TS 38.211, clauses 5.1.2 to 5.1.6 (Gray mapped, unit power).
+    """
+
+    def __init__(
+        self,
+        info_bits: int,
+        mother_bits: int,
+        coded_bits: int,
+        modulation: str,
+        iterations: int,
+        cn_update: str,
+        blocks: int,
+        jit: bool,
+        stop_early: bool = True,
+    ) -> None:
+        self.info_bits, self.mother_bits, self.coded_bits, self.blocks = info_bits, mother_bits, coded_bits, blocks
+        constellation = _constellation(modulation)
+        self._bits_per_symbol = constellation.num_bits_per_symbol
+        self.symbols = coded_bits // self._bits_per_symbol
+        self._copies = -(-coded_bits // mother_bits)
+        self._encoder = LDPC5GEncoder(info_bits, mother_bits)
+        self.decode = LdpcDecoder(self._encoder, iterations, cn_update, blocks, jit, stop_early)
+        self._mapper = Mapper(constellation=constellation)
+        self._axis_demapper = Demapper("app", constellation=_axis(modulation))
+        air = [tf.TensorSpec([blocks, self.symbols], dtype) for dtype in (tf.complex64, tf.float32)]
+        compiled = partial(tf.function, jit_compile=jit, autograph=False)
+        self._encode = compiled(self._to_symbols, [tf.TensorSpec([blocks, info_bits], tf.uint8)])
+        self._demap = compiled(self._to_llrs, air)
+
+    def encode(self, bits: np.ndarray) -> np.ndarray:
+        """Bits [*, K], uint8, of any number of blocks, to symbols [*, E/m], complex64."""
+        return self._in_parts(self._encode, bits)
+
+    def demap(self, symbols: np.ndarray, noise: np.ndarray) -> np.ndarray:
+        """Unbiased symbols [*, E/m] and their noise power, linear, per complex dimension, to LLRs [*, n], float32."""
+        return self._in_parts(self._demap, symbols, noise)
+
+    def _in_parts(self, function: Callable, *arrays: np.ndarray) -> np.ndarray:
+        """Call a compiled function on N rows after N rows, the last filled up with zeros."""
+        parts = []
+        for start in range(0, len(arrays[0]), self.blocks):
+            part = [array[start : start + self.blocks] for array in arrays]
+            missing = self.blocks - len(part[0])
+            result = function(*(np.pad(array, [(0, missing), (0, 0)]) for array in part))
+            parts.append(result.numpy()[: len(part[0])])
+        return np.concatenate(parts)
+
+    def _to_symbols(self, bits: tf.Tensor) -> tf.Tensor:
+        """Bits [N, K], tf.uint8, to symbols [N, E/m], tf.complex64."""
+        word = self._encoder(tf.cast(bits, tf.float32))
+        repeated = tf.tile(word, [1, self._copies])[:, : self.coded_bits]
+        # Bit i of all symbols, then bit i + 1 of all symbols, ... becomes symbol after symbol.
+        columns = tf.reshape(repeated, [self.blocks, self._bits_per_symbol, self.symbols])
+        return self._mapper(tf.reshape(tf.transpose(columns, [0, 2, 1]), [self.blocks, self.coded_bits]))
+
+    def _to_llrs(self, symbols: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
+        """As `demap`, for N blocks."""
+        rows = tf.transpose(self._symbol_llrs(symbols, tf.maximum(noise, MIN_NOISE)), [0, 2, 1])
+        llr = tf.reshape(rows, [self.blocks, self.coded_bits])
+        # Copies of a bit are independent observations: their LLRs add up.
+        llr = tf.pad(llr, [[0, 0], [0, self._copies * self.mother_bits - self.coded_bits]])
+        return tf.reduce_sum(tf.reshape(llr, [self.blocks, self._copies, self.mother_bits]), axis=1)
+
+    def _symbol_llrs(self, symbols: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
+        """LLRs log p(1)/p(0), [N, E/m, m], of the a posteriori demapper.
+
+        In QAM the even bits choose the real part and the odd bits the imaginary part. So each is demapped by itself:
+        exactly the same LLRs from 2 sqrt(M) distances instead of M.
+        """
+        if self._bits_per_symbol == 1:
+            # Both points lie on one diagonal, which is turned onto the real axis.
+            axes = [tf.math.real(symbols * tf.constant((1 - 1j) / 2**0.5, tf.complex64))]
+        else:
+            axes = [tf.math.real(symbols), tf.math.imag(symbols)]
+        shape = [self.blocks, self.symbols, self._bits_per_symbol // len(axes)]
+        llrs = [tf.reshape(self._axis_demapper(tf.complex(axis, 0.0), noise), shape) for axis in axes]
+        return tf.reshape(tf.stack(llrs, axis=-1), [self.blocks, self.symbols, self._bits_per_symbol])
+
+
+# Links over other channels, or with more or fewer blocks, share what has been compiled.
+block_codec = lru_cache(maxsize=256)(BlockCodec)
+
+
+def _constellation(modulation: str) -> Constellation:
+    """The points of TS 38.211, clause 5.1."""
+    if BITS_PER_SYMBOL[modulation] == 1:
+        return Constellation("custom", 1, points=tf.constant([1 + 1j, -1 - 1j], tf.complex64) / 2**0.5)
+    return Constellation("qam", BITS_PER_SYMBOL[modulation])
+
+
+def _axis(modulation: str) -> Constellation:
+    """The points' projection on the axis, or on each of the two, that a part of their bits moves them along."""
+    if BITS_PER_SYMBOL[modulation] == 1:
+        return Constellation("pam", 1)
+    half = Constellation("pam", BITS_PER_SYMBOL[modulation] // 2)
+    return Constellation("custom", half.num_bits_per_symbol, points=half.points / 2**0.5)

@@ -1,0 +1,122 @@
+"""5G LDPC decoding with Sionna's belief propagation; blocks that are done leave their place to others."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import tensorflow as tf
+from sionna.phy.fec.ldpc import LDPC5GDecoder, LDPC5GEncoder, LDPCBPDecoder
+
+
+class LdpcDecoder:
+    """Decode a stream of blocks, a fixed number of them side by side.
+
+    llr [n] ─► first free slot ─► two iterations in all slots ─► code word, or iterations used up: bits [K], slot free
+
+    A block is done when all its parity checks hold: going on would not change it. CRCs play no part in it, so that
+    each is looked at once and lets as many errors pass as its length says. The messages are Sionna's and so are the
+    decisions of blocks that never become code words; `LDPCBPDecoder` is used instead of `LDPC5GDecoder` because the
+    latter hides the punctured bits, which are needed to tell a code word.
+
+    Parameters
+    ----------
+    encoder : LDPC5GEncoder
+        Without output interleaver.
+    iterations : int
+        Flooding iterations at most.
+    cn_update : str
+        Check node update of `LDPCBPDecoder`.
+    slots : int
+        N, blocks side by side.
+    jit : bool
+        Compile with XLA.
+    stop_early : bool
+        False: always run all iterations.
+    """
+
+    def __init__(
+        self,
+        encoder: LDPC5GEncoder,
+        iterations: int = 20,
+        cn_update: str = "boxplus-phi",
+        slots: int = 32,
+        jit: bool = True,
+        stop_early: bool = True,
+    ) -> None:
+        self.iterations, self.slots, self.stop_early = iterations, slots, stop_early
+        # Looking at the parity checks costs a good tenth of an iteration.
+        self.step = (1 if iterations % 2 else 2) if stop_early else iterations
+        self._n, self._k, self._skipped = encoder.n, encoder.k, 2 * encoder.z
+        self._fillers = encoder.k_ldpc - encoder.k
+        punctured = encoder.n_ldpc - self._fillers - self._skipped - encoder.n
+        # Sionna prunes the checks that only punctured bits enter, but if there are none, it prunes all.
+        pcm = LDPC5GDecoder(encoder, prune_pcm=punctured > 0).pcm.tocsr()
+        self._punctured = pcm.shape[1] - self._fillers - self._skipped - encoder.n
+        self._decoder = LDPCBPDecoder(pcm, cn_update=cn_update, num_iter=self.step, return_state=True)
+        # Bits of every check, filled up with one more bit that is always zero.
+        degrees = np.diff(pcm.indptr)
+        self._bits_of_check = np.full([pcm.shape[0], degrees.max()], pcm.shape[1], np.int32)
+        checks = np.repeat(np.arange(pcm.shape[0]), degrees)
+        self._bits_of_check[checks, np.arange(pcm.nnz) - pcm.indptr[checks]] = pcm.indices
+        # Sionna keeps its messages, one per edge of the graph, in the order of their bits.
+        self._bit_of_message = np.sort(pcm.indices)
+        self._advance = tf.function(
+            self._iterate,
+            [
+                tf.TensorSpec([slots, encoder.n], tf.float32),
+                tf.TensorSpec([pcm.nnz, slots], tf.float32),
+                tf.TensorSpec([slots], tf.bool),
+            ],
+            jit_compile=jit,
+            autograph=False,
+        )
+
+    def __call__(self, batches: Iterable[np.ndarray], count: int) -> np.ndarray:
+        """Decode.
+
+        Parameters
+        ----------
+        batches : iterable of [*, n], float32
+            LLRs log p(1)/p(0) of blocks, as Sionna's demapper gives them; asked for when slots are free.
+        count : int
+            Blocks in all batches together.
+
+        Returns
+        -------
+        bits : [count, K], uint8
+            Hard decisions, in the order of the blocks.
+        """
+        bits = np.empty([count, self._k], np.uint8)
+        waiting = enumerate(row for batch in batches for row in batch)
+        llr = np.zeros([self.slots, self._n], np.float32)
+        block, age = np.full(self.slots, -1), np.zeros(self.slots, int)  # who is in a slot, -1 for nobody
+        messages = tf.zeros([len(self._bit_of_message), self.slots])
+        while True:
+            fresh = np.zeros(self.slots, bool)
+            for slot, (number, row) in zip(np.flatnonzero(block < 0), waiting, strict=False):
+                llr[slot], block[slot], age[slot], fresh[slot] = row, number, 0, True
+            if (block < 0).all():
+                return bits
+            word, is_code_word, messages = self._advance(llr, messages, fresh)
+            age += self.step
+            done = (block >= 0) & (is_code_word.numpy() | (age >= self.iterations))
+            bits[block[done]] = word.numpy()[done]
+            block[done] = -1
+
+    def _iterate(self, llr: tf.Tensor, messages: tf.Tensor, fresh: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Iterate in every slot: bits [N, K], tf.uint8, whether they are of a code word [N], and the new messages."""
+        most = self._decoder.llr_max
+        # TS 38.212, clauses 5.3.2 and 5.4.2.1: the first 2 Z bits and the last are punctured, fillers are known zeros.
+        llr = tf.clip_by_value(llr, -most, most)
+        split = self._k - self._skipped
+        parts = [tf.zeros([self.slots, self._skipped]), llr[:, :split], tf.fill([self.slots, self._fillers], -most)]
+        llr = tf.concat([*parts, llr[:, split:], tf.zeros([self.slots, self._punctured])], axis=1)
+        messages = tf.where(fresh, tf.gather(tf.transpose(llr), self._bit_of_message), messages)
+        word, messages = self._decoder(llr, msg_v2c=messages)
+        is_code_word = self._is_code_word(word) if self.stop_early else tf.zeros([self.slots], tf.bool)
+        return tf.cast(word[:, : self._k], tf.uint8), is_code_word, messages
+
+    def _is_code_word(self, word: tf.Tensor) -> tf.Tensor:
+        """Whether all parity checks hold: [N, bits], tf.float32 -> [N], tf.bool."""
+        columns = tf.transpose(tf.cast(tf.pad(word, [[0, 0], [0, 1]]), tf.int8))
+        odd = tf.reduce_sum(tf.gather(columns, self._bits_of_check), axis=1) % 2
+        return tf.reduce_all(odd == 0, axis=0)

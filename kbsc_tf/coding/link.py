@@ -1,0 +1,136 @@
+"""The coded link: payload bits over any channel of the project, and whether they arrived."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from kbsc_tf.channel import Received, seed_noise
+from kbsc_tf.coding.bits import bits_to_bytes, join, pack, segment
+from kbsc_tf.coding.block_codec import block_codec
+from kbsc_tf.coding.plan import TransportPlan
+
+
+class CodedLink:
+    """Send transport blocks.
+
+    payload [B, A] ─► CRC, scramble, segment [B, C, K] ─► code, map ─► symbols [B, C E/m] ─► channel
+                   ─► symbols / gain ─► demap with the effective noise ─► decode ─► CRCs ─► payload, delivered
+
+    A transport block is one row for the channel: over block fading all its code blocks see the same h. What comes out
+    depends on the arguments alone.
+
+    Parameters
+    ----------
+    plan : TransportPlan
+    channel : callable
+        ``channel(symbols [B, n], snr_db) -> Received``, stateless, with random numbers from Sionna's generator.
+    iterations : int
+        Of the decoder, at most.
+    cn_update : {"boxplus-phi", "boxplus", "minsum", "offset-minsum"}
+        Check node update. ``boxplus`` is the same sum-product rule as ``boxplus-phi`` in a faster form.
+    blocks_per_call : int, optional
+        Code blocks side by side in the compiled functions; by default 64, or 128 up to 2048 bits.
+    jit : bool
+        Compile coding and decoding with XLA, once per block format and process.
+    """
+
+    def __init__(
+        self,
+        plan: TransportPlan,
+        channel: Callable[[tf.Tensor, tf.Tensor], Received],
+        iterations: int = 20,
+        cn_update: str = "boxplus-phi",
+        blocks_per_call: int | None = None,
+        jit: bool = True,
+    ) -> None:
+        self.plan, self.channel = plan, channel
+        self.blocks_per_call = blocks_per_call or default_blocks_per_call(plan.mother_bits)
+        self._codec = block_codec(
+            plan.info_bits,
+            plan.mother_bits,
+            plan.coded_bits,
+            plan.modulation,
+            iterations,
+            cn_update,
+            self.blocks_per_call,
+            jit,
+        )
+        # Transport blocks per call of the channel: several full calls of the encoder, so that little is padded.
+        self.rows_per_call = max(1, 4 * self.blocks_per_call // plan.blocks)
+        # A graph: compiling it for every plan would take longer than it saves beside the decoder.
+        self._channel = tf.function(channel, autograph=False)
+        # pi/2-BPSK, TS 38.211, clause 5.1.1: every other symbol of the transport block is turned by pi/2.
+        turns = np.arange(plan.channel_uses) % 2 if plan.modulation == "pi2_bpsk" else 0
+        self._rotation = np.asarray(1j**turns, np.complex64)
+
+    def __call__(self, bits: np.ndarray, snr_db: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        """Send payloads, one per transport block.
+
+        Parameters
+        ----------
+        bits : [B, A], uint8
+        snr_db : float
+            Es/N0 in dB; infinite without noise.
+        seed : int
+            Of the channel's random numbers.
+
+        Returns
+        -------
+        received : [B, A], uint8
+            The decoder's decisions, also where they are not delivered.
+        delivered : [B], bool
+            Whether all CRCs are right.
+
+        Raises
+        ------
+        ValueError
+            The payloads are not A bits long.
+        """
+        bits = np.asarray(bits, np.uint8)
+        if bits.ndim != 2 or bits.shape[1] != self.plan.payload_bits:
+            raise ValueError(f"bits: expected shape [B, {self.plan.payload_bits}], got {list(bits.shape)}")
+        seed_noise(seed)
+        blocks = segment(self.plan, bits).reshape(-1, self.plan.info_bits)
+        decoded = self._codec.decode(self._llrs(blocks, snr_db), len(blocks))
+        return join(self.plan, decoded.reshape(-1, self.plan.blocks, self.plan.info_bits))
+
+    def send_bytes(self, payloads: Sequence[bytes], snr_db: float, seed: int) -> tuple[list[bytes], np.ndarray]:
+        """Send byte strings, each at most A // 8 bytes, padded with zeros to A bits.
+
+        Returns
+        -------
+        received : list of bytes
+            A // 8 bytes each: the padding is still there, as its length was not sent.
+        delivered : [B], bool
+
+        Raises
+        ------
+        UserError
+            A payload is too long.
+        """
+        received, delivered = self(pack(payloads, self.plan.payload_bits), snr_db, seed)
+        return [bits_to_bytes(row) for row in received], delivered
+
+    def _llrs(self, blocks: np.ndarray, snr_db: float) -> Iterator[np.ndarray]:
+        """Code blocks [B C, K] to the LLRs of their coded bits [*, n], one call of the channel after another."""
+        plan, codec = self.plan, self._codec
+        rows = self.rows_per_call
+        for start in range(0, len(blocks), rows * plan.blocks):
+            part = blocks[start : start + rows * plan.blocks]
+            # The channel always sees the same shape, so that it is traced once; rows without payload stay silent.
+            symbols = np.zeros([rows, plan.channel_uses], np.complex64)
+            symbols[: len(part) // plan.blocks] = codec.encode(part).reshape(-1, plan.channel_uses)
+            received = self._channel(symbols * self._rotation, tf.constant(snr_db, tf.float32))
+            gain = tf.cast(received.gain, tf.complex64)
+            # In a deep fade the gain may underflow to 0: then nothing is known, and the noise is infinite.
+            unbiased = tf.math.divide_no_nan(received.symbols, gain).numpy() * self._rotation.conj()
+            yield codec.demap(
+                unbiased.reshape(-1, codec.symbols)[: len(part)],
+                received.no_eff.numpy().reshape(-1, codec.symbols)[: len(part)],
+            )
+
+
+def default_blocks_per_call(mother_bits: int) -> int:
+    """Where decoding was fastest on a CPU: more slots pay in caches, fewer in calls and in slots that run empty."""
+    return 64 if mother_bits > 2048 else 128

@@ -1,0 +1,35 @@
+"""The experiment: its schema, and the YAML files it is read from. Imports no TensorFlow."""
+
+from kbsc_tf.config.file import load_config
+from kbsc_tf.config.schema import (
+    IMAGE_SCHEMES,
+    ChannelConfig,
+    CodecConfig,
+    CodingConfig,
+    DataConfig,
+    ExperimentConfig,
+    FeaturesConfig,
+    FolderSplits,
+    LossWeights,
+    ReceiverConfig,
+    SnrRange,
+    SweepConfig,
+    TrainingConfig,
+)
+
+__all__ = [
+    "IMAGE_SCHEMES",
+    "ChannelConfig",
+    "CodecConfig",
+    "CodingConfig",
+    "DataConfig",
+    "ExperimentConfig",
+    "FeaturesConfig",
+    "FolderSplits",
+    "LossWeights",
+    "ReceiverConfig",
+    "SnrRange",
+    "SweepConfig",
+    "TrainingConfig",
+    "load_config",
+]

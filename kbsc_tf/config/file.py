@@ -1,0 +1,92 @@
+"""Experiment files: YAML and overrides in, a configuration or one sentence out. Imports no TensorFlow."""
+
+from pathlib import Path
+
+import yaml
+from pydantic import ValidationError
+
+from kbsc_tf.config.schema import ExperimentConfig
+from kbsc_tf.errors import UserError
+
+
+def load_config(path: Path, overrides: list[str] | None = None) -> ExperimentConfig:
+    """Read an experiment file and apply ``key.sub=value`` overrides (values are YAML).
+
+    Raises
+    ------
+    UserError
+        The file is missing, is not YAML, or a key or value is not in the schema; names file, key and line.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot read the experiment file ({error}); give the path of a YAML file") from None
+    try:
+        content = yaml.safe_load(text)
+        node = yaml.compose(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" line {mark.line + 1}" if mark else ""
+        raise UserError(f"{path}{where}: not valid YAML ({getattr(error, 'problem', error)}); mend that line") from None
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: expected a mapping of keys such as name, data, channels; see sims/quickstart.yaml")
+    content.setdefault("name", Path(path).stem)
+    for override in overrides or []:
+        _override(content, override)
+    try:
+        return ExperimentConfig.model_validate(content)
+    except ValidationError as error:
+        raise UserError(_first_problem(path, node, overrides or [], error)) from None
+
+
+def _override(content: dict, override: str) -> None:
+    key, equals, value = override.partition("=")
+    if not equals or not key:
+        raise UserError(f"--set {override}: expected key=value, for example --set training.epochs=5")
+    *parents, last = key.split(".")
+    for parent in parents:
+        content = content.setdefault(parent, {})
+        if not isinstance(content, dict):
+            raise UserError(f"--set {override}: {parent} holds a value, not further keys; set it as a whole")
+    try:
+        content[last] = yaml.safe_load(value)
+    except yaml.YAMLError:
+        raise UserError(f"--set {override}: the value is not valid YAML; quote it") from None
+
+
+def _first_problem(path: Path, node: yaml.Node, overrides: list[str], error: ValidationError) -> str:
+    problems = error.errors()
+    first = problems[0]
+    names = [str(part) for part in first["loc"]]
+    key = ".".join(names)
+    line = _line_of(node, first["loc"])
+    override = next((o for o in overrides if _is_from(o, key, line)), None)
+    where = f"--set {override}" if override else f"{path} line {line}" if line else str(path)
+    if first["type"] == "extra_forbidden":
+        what = f"unknown key {key}; remove it or mend its spelling"
+    else:
+        got = "" if isinstance(first["input"], dict) else f" (got {first['input']!r:.80})"
+        what = f"{key}: " * bool(key) + first["msg"].removeprefix("Value error, ") + got
+    more = f" ({len(problems) - 1} more problems)" if len(problems) > 1 else ""
+    return f"{where}: {what}{more}"
+
+
+def _is_from(override: str, key: str, line: int | None) -> bool:
+    """Whether ``override`` set ``key``, or made it as a parent that the file does not have."""
+    name = override.partition("=")[0]
+    return f"{key}.".startswith(f"{name}.") or (line is None and name.startswith(f"{key}."))
+
+
+def _line_of(node: yaml.Node | None, location: tuple) -> int | None:
+    """Line of the innermost key of ``location`` that the file itself contains."""
+    line = None
+    for part in location:
+        if isinstance(node, yaml.MappingNode):
+            match = next(((k, v) for k, v in node.value if k.value == str(part)), None)
+            if match is None:
+                return line
+            line, node = match[0].start_mark.line + 1, match[1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            line = node.start_mark.line + 1
+    return line

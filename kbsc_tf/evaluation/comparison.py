@@ -1,0 +1,319 @@
+"""Figures that compare many schemes at equal channel uses, coded and analogue. Imports no TensorFlow."""
+
+import textwrap
+from collections.abc import Collection, Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from kbsc_tf.errors import UserError
+from kbsc_tf.evaluation.envelope import ENVELOPE, GENIE, condense, envelope, is_fixed
+from kbsc_tf.evaluation.style import (
+    CEILING,
+    DOTTED,
+    HOLLOW,
+    LEGEND_ROW,
+    PANEL_WIDTH,
+    Look,
+    add_legend,
+    break_marks,
+    columns_that_fit,
+    draw_ceiling,
+    draw_curve,
+    draw_noise_free,
+    in_house_order,
+    is_hollow,
+    looks_of,
+    panel_grid,
+    panel_title,
+    paper_style,
+    save_figure,
+    scale_uses,
+    scale_values,
+    scheme_handle,
+    shade,
+    split_ceiling,
+    three_snrs,
+)
+from kbsc_tf.evaluation.table import metric_of, scheme_text, snr_text
+from kbsc_tf.metrics.pooling import pool_seeds
+
+_STEMS = {"top1": "accuracy"}
+_TITLE, _NOTE = 0.2, 0.13  # inches: the title over the legend, a line of notes under a panel
+_NOTE_CHARACTERS = 78
+_PALE, _THIN, _ADAPTED = 0.45, {"linewidth": 0.5}, {"linestyle": DOTTED, "linewidth": 0.8}
+_SMALL_PANEL = (2.33, 2.0)  # inches: three beside each other
+
+
+def plot_by_cbr(
+    records: pd.DataFrame,
+    out_dir: Path | str,
+    metric: str = "top1",
+    show_mcs: Collection[str] = ("bpg_ldpc",),
+    show_genie: bool = True,
+) -> list[Path]:
+    """Draw a metric versus SNR, a figure for each number of channel uses (so for each CBR), a panel per channel.
+
+    A coded scheme is shown by its envelope, the best fixed MCS at each SNR, with its 95 % interval; in the same colour
+    by its genie (dotted) and by its fixed MCSs (thin and pale), whose cliffs the envelope hides. Where no image's
+    payload fits the channel uses, the curve has no point and a note under the panel says so. Noise-free points stand
+    behind an axis break. Markers are hollow where the training set's mean image stands in for more than half of the
+    images.
+
+    Parameters
+    ----------
+    records : DataFrame
+        As :func:`kbsc_tf.evaluation.records.read_records` returns it; several seeds are pooled.
+    out_dir : Path
+        Folder for ``accuracy_cbr_1_24.png`` (300 dpi) and ``.pdf``, the stem being the metric and the CBR.
+    metric : {"top1", "top5", "coarse1", "psnr", "ms_ssim"}
+    show_mcs : collection of str
+        Schemes whose fixed MCSs are drawn too.
+    show_genie : bool
+
+    Returns
+    -------
+    list of Path
+        A PNG and a PDF for each k at which something fits; if there are coded schemes, for each of their k.
+
+    Raises
+    ------
+    UserError
+        No record has the metric or a number of channel uses, or a file cannot be written.
+    """
+    everything = pd.concat([records, envelope(records, metric)])
+    points, ceiling = split_ceiling(pool_seeds(everything, metric))
+    cbr_per_k = _cbr_per_k(records)
+    coded = points[points["mcs"] != ""]
+    files = []
+    for k in sorted((coded if len(coded) else points)["k"].unique()):
+        part = points[points["k"] == k]
+        if part["feasible"].ne(0).any():
+            cbr = k * cbr_per_k
+            stem = f"{_STEMS.get(metric, metric)}_cbr_{cbr.numerator}_{cbr.denominator}"
+            with paper_style():
+                figure = _figure_of_one_cbr(part, ceiling, metric, cbr, show_mcs, show_genie)
+                files += save_figure(figure, Path(out_dir), stem)
+    return files
+
+
+def plot_cbr_overview(
+    records: pd.DataFrame,
+    out_dir: Path | str,
+    stem: str = "accuracy_vs_cbr",
+    metric: str = "top1",
+    snr_db: Sequence[float] | None = None,
+) -> list[Path]:
+    """Draw a metric versus the channel uses allowed and the CBR: a row of panels per channel, a column per SNR.
+
+    Coded schemes are shown by their envelope. Points where no image's payload fits the channel uses are left out.
+
+    Parameters
+    ----------
+    records, out_dir, metric
+        As in :func:`plot_by_cbr`.
+    stem : str
+    snr_db : sequence of float, optional
+        SNRs to show; the lowest, middle and highest finite one unless given.
+
+    Returns
+    -------
+    list of Path
+        The PNG and the PDF; empty, and nothing drawn, if there are no two numbers of channel uses to compare.
+    """
+    points, ceiling = split_ceiling(pool_seeds(condense(records, metric), metric))
+    infeasible, points = points["feasible"].eq(0).any(), points[points["feasible"].ne(0)]
+    wanted = [snr for snr in (three_snrs(points) if snr_db is None else snr_db) if snr in set(points["snr_db"])]
+    points = points[points["snr_db"].isin(wanted)].assign(n_allowed=lambda p: p["k"] / 2)
+    if points["k"].nunique() < 2:
+        return []
+    looks, channels = looks_of(in_house_order(points["scheme"])), list(points["channel"].unique())
+    scale = metric_of(metric).scale
+    cbr = pd.Series({k / 2: float(k * _cbr_per_k(records)) for k in sorted(points["k"].unique())})
+    with paper_style():
+        handles = _scheme_handles(looks, ceiling)
+        if infeasible:
+            handles.append(Line2D([], [], linestyle="none", label="no point: nothing fits"))
+        columns = len(wanted)
+        width, shown = columns * _SMALL_PANEL[0], 5 if columns > 2 else 2 * columns
+        across = columns_that_fit(handles, width, shown)
+        head = 0.08 + LEGEND_ROW * -(-len(handles) // across)
+        figure, boxes = panel_grid(len(channels) * columns, columns, head, title=0.14, size=_SMALL_PANEL)
+        add_legend(figure, handles, 0.04, across)
+        for number, box in enumerate(boxes):
+            channel, snr = channels[number // columns], wanted[number % columns]
+            axes = figure.add_axes(box)
+            part = points[(points["channel"] == channel) & (points["snr_db"] == snr)]
+            _draw_main_curves(axes, part, "n_allowed", looks, scale)
+            draw_ceiling(axes, ceiling, channel, scale)
+            scale_values(axes, points["low"].min(), _top(points, ceiling), metric)
+            if number % columns:
+                axes.set_ylabel("")
+            panel_title(axes, channel, number, f", {snr_text(snr)}", pad=14)
+            axes.set_xlabel("Complex channel uses $n$ per image")
+            scale_uses(axes, cbr, gap=12)
+        return save_figure(figure, Path(out_dir), stem)
+
+
+def _cbr_per_k(records: pd.DataFrame) -> Fraction:
+    """CBR of k = 1, which is half a channel use: 1 / (2 x 3HW), exactly."""
+    spent = records[(records["channel_uses"] > 0) & (records["cbr"] > 0)]
+    if spent.empty:
+        raise UserError("records: no point has channel uses, so there is no CBR to draw; run a scheme that sends")
+    return Fraction(1, 2 * round(spent["channel_uses"].iloc[0] / spent["cbr"].iloc[0]))
+
+
+def _figure_of_one_cbr(
+    points: pd.DataFrame,
+    ceiling: pd.DataFrame,
+    metric: str,
+    cbr: Fraction,
+    show_mcs: Collection[str],
+    show_genie: bool,
+) -> Figure:
+    main = _main_curves(points)
+    fits = main[main["feasible"].ne(0)]
+    looks, channels = looks_of(in_house_order(fits["scheme"])), list(points["channel"].unique())
+    others = points[points["feasible"].ne(0) & points["scheme"].isin(looks) & np.isfinite(points["snr_db"])]
+    fixed = others[is_fixed(others["mcs"]) & others["scheme"].isin(show_mcs)]
+    genie = others[others["mcs"].eq(GENIE) & others["scheme"].isin(main["scheme"][main["mcs"] == ENVELOPE])]
+    genie = genie if show_genie else genie[:0]
+    shown = pd.concat([fits, genie, fixed])
+    places = in_house_order(fits["scheme"][np.isinf(fits["snr_db"])])
+    notes = {channel: _notes(main[main["channel"] == channel]) for channel in channels}
+
+    handles = _scheme_handles(looks, ceiling)
+    explained = _explain(fits, genie, fixed)
+    width = PANEL_WIDTH * min(2, len(channels))
+    across = columns_that_fit(handles, width, 5 if len(channels) > 1 else 3)
+    across_explained = columns_that_fit(explained, width, len(explained)) if explained else 1
+    rows, rows_explained = -(-len(handles) // across), -(-len(explained) // across_explained)
+    head = _TITLE + 0.12 + LEGEND_ROW * (rows + rows_explained)
+    foot = _NOTE * max(map(len, notes.values()))
+    figure, boxes = panel_grid(len(channels), 2, head, foot=foot)
+    title = f"CBR {cbr.numerator}/{cbr.denominator} ($n$ = {points['k'].iloc[0] / 2:g})"
+    figure.text(0.5, 1 - 0.04 / figure.get_figheight(), title, ha="center", va="top", fontsize=9)
+    add_legend(figure, handles, _TITLE + 0.04, across)
+    if explained:
+        add_legend(figure, explained, _TITLE + 0.06 + LEGEND_ROW * rows, across_explained)
+
+    for number, (channel, box) in enumerate(zip(channels, boxes, strict=True)):
+        layers = [part[part["channel"] == channel] for part in (fits, genie, fixed)]
+        axes = _draw_panel(figure, box, *layers, ceiling, looks, places, metric)
+        if np.isfinite(layers[0]["snr_db"]).any():
+            _scale_snr(axes, points["snr_db"])
+        scale_values(axes, shown["low"].min(), _top(shown, ceiling), metric)
+        panel_title(axes, channel, number if len(channels) > 1 else None)
+        left, bottom = box[0], box[1] * figure.get_figheight() - 0.36
+        for i, line in enumerate(notes[channel]):
+            y = (bottom - _NOTE * i) / figure.get_figheight()
+            figure.text(left, y, line, va="top", fontsize=6.5, color="#404040")
+    return figure
+
+
+def _scale_snr(axes: Axes, snr_db: pd.Series) -> None:
+    """The same SNRs in every panel, also where a curve has few points."""
+    finite = snr_db[np.isfinite(snr_db)]
+    margin = 0.05 * (finite.max() - finite.min())
+    if margin:
+        axes.set_xlim(finite.min() - margin, finite.max() + margin)
+
+
+def _main_curves(points: pd.DataFrame) -> pd.DataFrame:
+    """Uncoded schemes, envelopes, and the genie of a scheme that has nothing else."""
+    enveloped = points["scheme"][points["mcs"] == ENVELOPE]
+    genie_alone = points["mcs"].eq(GENIE) & ~points["scheme"].isin(enveloped)
+    return points[points["mcs"].isin(["", ENVELOPE]) | genie_alone]
+
+
+def _draw_panel(
+    figure: Figure,
+    box: tuple[float, float, float, float],
+    main: pd.DataFrame,
+    genie: pd.DataFrame,
+    fixed: pd.DataFrame,
+    ceiling: pd.DataFrame,
+    looks: dict[str, Look],
+    places: list[str],
+    metric: str,
+) -> Axes:
+    """One channel: curves over the SNR and, behind an axis break, the points without noise in the order of places."""
+    left, bottom, width, height = box
+    scale, channel, k = metric_of(metric).scale, *(main[["channel", "k"]].iloc[0] if len(main) else ("", 0))
+    finite, free = main[np.isfinite(main["snr_db"])], main[np.isinf(main["snr_db"])]
+    split = max(0.1, 0.05 + 0.014 * len(places)) if len(free) and len(finite) else 0.0
+    gap = 0.025 if split else 0.0
+    axes = figure.add_axes((left, bottom, width * (1 - split - gap), height))
+    for part, pale, style in ((fixed, _PALE, _THIN), (genie, 0.0, _ADAPTED)):
+        for (scheme, _), curve in part.groupby(["scheme", "mcs"], sort=False):
+            colour = shade(looks[scheme].colour, pale)
+            axes.plot(curve["snr_db"], scale * curve["value"], color=colour, zorder=1.8, **style)
+    _draw_main_curves(axes, finite, "snr_db", looks, scale)
+    if len(finite):
+        axes.xaxis.set_major_locator(MaxNLocator(9, steps=[1, 2, 5, 10], integer=True))
+        axes.set_xlabel(r"SNR $E_s/N_0$ (dB)")
+    draw_ceiling(axes, ceiling, channel, scale, k)
+    if len(free):
+        box = (left + width * (1 - split), bottom, width * split, height)
+        beside = figure.add_axes(box, sharey=axes) if split else axes
+        marks = [(places.index(p.scheme), p, *looks[p.scheme][:2]) for p in free.itertuples()]
+        draw_noise_free(beside, marks, len(places), split, scale)
+        if split:
+            draw_ceiling(beside, ceiling, channel, scale, k)
+            axes.spines["right"].set_visible(False)
+            break_marks(axes, 1.0)
+    return axes
+
+
+def _draw_main_curves(axes: Axes, points: pd.DataFrame, x: str, looks: dict[str, Look], scale: float) -> None:
+    # Bounds first: what the figure is about ends up on top, and single points, which a curve would hide.
+    curves = {scheme: points[points["scheme"] == scheme] for scheme in reversed(looks)}
+    for scheme, curve in sorted(curves.items(), key=lambda item: len(item[1]) == 1):
+        if len(curve):
+            draw_curve(axes, curve, x, looks[scheme], looks[scheme].line, scale)
+
+
+def _scheme_handles(looks: dict[str, Look], ceiling: pd.DataFrame) -> list[Line2D]:
+    shown = {**looks, **(looks_of([CEILING]) if len(ceiling) else {})}
+    return [scheme_handle(look, scheme_text(scheme), look.line) for scheme, look in shown.items()]
+
+
+def _explain(main: pd.DataFrame, genie: pd.DataFrame, fixed: pd.DataFrame) -> list[Line2D]:
+    """Legend entries for what is not a scheme."""
+    handles = []
+    if main["mcs"].eq(ENVELOPE).any():
+        handles.append(Line2D([], [], color="black", label="LDPC: best fixed MCS"))
+    if len(genie):
+        handles.append(Line2D([], [], color="black", label="LDPC: genie adaptation", **_ADAPTED))
+    for scheme, look in looks_of(fixed["scheme"]).items():
+        text = f"each fixed MCS of {scheme_text(scheme)}"
+        handles.append(Line2D([], [], color=shade(look.colour, _PALE), label=text, **_THIN))
+    if is_hollow(main).any():
+        text = "mean image stands in for over 50 %"
+        handles.append(Line2D([], [], color="black", marker="o", **HOLLOW, label=text))
+    return handles
+
+
+def _notes(main: pd.DataFrame) -> list[str]:
+    """Lines that say which schemes have no points, or none below some SNR, for nothing fits there."""
+    never, later = [], []
+    for scheme in in_house_order(main["scheme"]):
+        curve = main[main["scheme"] == scheme]
+        fits = curve["snr_db"][curve["feasible"].ne(0)]
+        if fits.empty:
+            never.append(scheme_text(scheme))
+        elif len(fits) < len(curve):
+            later.append(f"{scheme_text(scheme)} below {snr_text(fits.min())}")
+    if not never + later:
+        return []
+    return textwrap.wrap("Nothing fits: " + "; ".join(never + later) + ".", _NOTE_CHARACTERS)
+
+
+def _top(points: pd.DataFrame, ceiling: pd.DataFrame) -> float:
+    return max([points["high"].max(), *ceiling["value"]])

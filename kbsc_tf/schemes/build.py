@@ -1,0 +1,153 @@
+"""From an experiment to its schemes."""
+
+from collections.abc import Iterator
+from importlib.util import find_spec
+
+import numpy as np
+
+from kbsc_tf.codecs import BpgCodec, BpgToolsCodec, ImageCodec, JpegCodec
+from kbsc_tf.coding.selection import CODED_SCHEMES, chosen_mcs, transport_plan
+from kbsc_tf.config import IMAGE_SCHEMES, ChannelConfig, ExperimentConfig
+from kbsc_tf.errors import UserError
+from kbsc_tf.features import FeatureSet, class_features
+from kbsc_tf.schemes.analogue import spread
+from kbsc_tf.schemes.base import Scheme
+from kbsc_tf.schemes.feature_ldpc import FeatureLdpcScheme
+from kbsc_tf.schemes.genie import GenieScheme
+from kbsc_tf.schemes.image_capacity import ImageCapacityScheme
+from kbsc_tf.schemes.image_files import ImageFiles
+from kbsc_tf.schemes.image_ldpc import ImageLdpcScheme
+from kbsc_tf.schemes.index_ldpc import IndexLdpcScheme
+from kbsc_tf.schemes.kbsc import KbscScheme
+from kbsc_tf.schemes.label_ldpc import LabelLdpcScheme
+from kbsc_tf.schemes.noise_free import NoiseFreeScheme
+from kbsc_tf.schemes.pca import PcaScheme
+from kbsc_tf.schemes.raw import RawScheme
+from kbsc_tf.schemes.receiver import Receiver
+
+
+def check_schemes(config: ExperimentConfig) -> dict[str, ImageCodec]:
+    """Find the programs and packages that schemes need, before any long work; returns the codecs by their names.
+
+    Raises
+    ------
+    UserError
+        One is missing: says how to get it.
+    """
+    if config.training.tensorboard and find_spec("tensorboard") is None:
+        raise UserError("training.tensorboard: needs the package tensorboard; pip install it or set this to false")
+    codec, codecs = config.codec, {}
+    if {"bpg_ldpc", "bpg_capacity"} & set(config.schemes):
+        codecs["bpg"] = BpgToolsCodec(codec.chroma) if codec.bpg_tools else BpgCodec(codec.chroma)
+        if codec.bpg_tools:
+            codecs["bpg"].check()
+    if {"jpeg_ldpc", "jpeg_capacity"} & set(config.schemes):
+        codecs["jpeg"] = JpegCodec(codec.chroma)
+    return codecs
+
+
+def build_schemes(
+    config: ExperimentConfig,
+    training: FeatureSet,
+    receiver: Receiver | None = None,
+    knowledge: FeatureSet | None = None,
+) -> list[tuple[ChannelConfig, Scheme]]:
+    """All schemes of an experiment with their channels, in the order of the records; nothing is fitted yet.
+
+    Parameters
+    ----------
+    config : ExperimentConfig
+    training : FeatureSet
+        Its length and dimension decide what is possible.
+    receiver : Receiver, optional
+        For schemes whose sender knows the knowledge base, and for the CLIP of those that need prompts.
+    knowledge : FeatureSet, optional
+        The entries of the receiver's knowledge base, for the same schemes.
+
+    Raises
+    ------
+    UserError
+        A scheme cannot work with these features, k or packages, before any long work.
+    """
+    builder = _Builder(config, training, receiver, knowledge)
+    return [
+        (channel, scheme)
+        for channel in config.channels
+        for name in config.schemes
+        for scheme in builder.schemes(name, channel)
+    ]
+
+
+class _Builder:
+    """What schemes of one run share: files of images, class prompts."""
+
+    def __init__(
+        self,
+        config: ExperimentConfig,
+        training: FeatureSet,
+        receiver: Receiver | None,
+        knowledge: FeatureSet | None,
+    ) -> None:
+        self.config, self.training = config, training
+        self.receiver, self.knowledge = receiver, knowledge
+        self._files = {name: ImageFiles(codec, config.codec.processes) for name, codec in check_schemes(config).items()}
+
+    def schemes(self, name: str, channel: ChannelConfig) -> Iterator[Scheme]:
+        dim = self.training.dim
+        if name == "noise_free":
+            yield NoiseFreeScheme(dim)
+        elif name == "raw":
+            if dim % 2:
+                raise UserError(f"schemes: raw needs features of even length, these have {dim}; leave raw out")
+            yield RawScheme(dim, channel)
+        elif name in CODED_SCHEMES:
+            yield from self._coded(name, channel)
+        else:
+            for k in self.config.k:
+                yield self._one(name, k, channel)
+
+    def _coded(self, name: str, channel: ChannelConfig) -> Iterator[Scheme]:
+        """Per k: a scheme for each modulation and code rate, then the genie that chooses among them."""
+        coding = self.config.coding
+        for k in self.config.k:
+            fixed = []
+            for mcs in chosen_mcs(self.config, channel):
+                if name in IMAGE_SCHEMES:
+                    plan, files = transport_plan(self.config, mcs, k), self._files[name.split("_")[0]]
+                    scheme = ImageLdpcScheme(name, k, channel, coding, plan, mcs.name, files, self.config.codec)
+                else:
+                    scheme = FeatureLdpcScheme(name, k, channel, coding, mcs, name.rsplit("_", 1)[1])
+                    scheme.check(self.training)
+                fixed.append(scheme)
+            yield from fixed
+            if coding.genie and len(fixed) > 1:
+                yield GenieScheme(fixed)
+
+    def _one(self, name: str, k: int, channel: ChannelConfig) -> Scheme:
+        """A scheme that comes once per k."""
+        config = self.config
+        if name in ("pca", "kbsc"):
+            symbols, _ = spread(k, self.training.dim)
+            if name == "kbsc":
+                return KbscScheme(k, channel, config.training)
+            if symbols >= len(self.training):
+                raise UserError(
+                    f"k: PCA on {symbols} axes needs {symbols + 1} training samples, there are {len(self.training)}; "
+                    "lower k or leave pca out of schemes"
+                )
+            return PcaScheme(k, channel)
+        if name in ("bpg_capacity", "jpeg_capacity"):
+            per_file = config.coding.images_per_block if config.codec.tiled else 1
+            files = self._files[name.split("_")[0]]
+            return ImageCapacityScheme(name, k, channel, files, config.codec, per_file, config.snr_db)
+        if self.receiver is None or self.knowledge is None:
+            raise ValueError(f"{name}: its sender knows the knowledge base; give receiver and knowledge")
+        if name == "index_ldpc":
+            return IndexLdpcScheme(k, channel, config.coding, self.knowledge, self.receiver)
+        return LabelLdpcScheme(k, channel, config.coding, self.knowledge, self._prompts())
+
+    def _prompts(self) -> np.ndarray:
+        settings, clip = self.config.features, self.receiver.clip
+        if clip is None or not clip.has_tokenizer:
+            raise UserError("schemes: label_ldpc needs a CLIP with a tokenizer for the class prompts; leave it out")
+        return class_features(clip, self.knowledge.class_names, settings.prompt, settings.store)

@@ -1,0 +1,87 @@
+"""Source images as files that fit the channel: encoded once, for all budgets that the schemes of a run have."""
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from kbsc_tf.codecs import CodecPool, ImageCodec
+from kbsc_tf.data.image_set import fingerprint
+from kbsc_tf.errors import UserError
+
+
+class ImageFiles:
+    """Files of images, each of the best quality within a budget of bytes; kept in memory.
+
+    Shared by the schemes of a codec, on all channels: the same picture at the same budget is the same file.
+
+    Parameters
+    ----------
+    codec : ImageCodec
+    processes : int, optional
+        Encoders side by side; one per core unless given. They stay for the next images and end with this process.
+    """
+
+    def __init__(self, codec: ImageCodec, processes: int | None = None) -> None:
+        self.codec, self._pool = codec, CodecPool(codec, processes)
+        self._budgets: set[int] = set()
+        self._files: dict[str, dict[int, bytes | None]] = {}
+
+    def expect(self, budget: int) -> None:
+        """Announce a budget, so that pictures are encoded for all budgets at once."""
+        self._budgets.add(budget)
+
+    def fit(
+        self, pictures: Sequence[np.ndarray], budget: int, progress: Callable[[int], None] | None = None
+    ) -> list[bytes | None]:
+        """Files of at most ``budget`` bytes, None where even the worst quality is larger.
+
+        Parameters
+        ----------
+        pictures : sequence of [H, W, 3], uint8
+        budget : int
+        progress : callable, optional
+            Told the number of pictures just encoded.
+        """
+        self._budgets.add(budget)
+        keys = [fingerprint(picture) for picture in pictures]
+        missing = {key: i for i, key in enumerate(keys) if budget not in self._files.get(key, {})}
+        if missing:
+            budgets = sorted(self._budgets)
+            files = self._pool.encode_to_budgets([pictures[i] for i in missing.values()], budgets, progress)
+            for key, found in zip(missing, files, strict=True):
+                self._files[key] = dict(zip(budgets, found, strict=True))
+        return [self._files[key][budget] for key in keys]
+
+    def forget(self) -> None:
+        """Drop all files, and the budgets that were announced: the next images are encoded for one alone."""
+        self._files.clear()
+        self._budgets.clear()
+
+
+def pictures(images: Sequence[np.ndarray], per_block: int, per_file: int) -> list[np.ndarray]:
+    """What becomes a file each: the images, or tiles of ``per_file``; whole blocks, filled up from the first images."""
+    blocks = -(-len(images) // per_block)
+    filled = [images[i % len(images)] for i in range(blocks * per_block)]
+    return [tile(filled[i : i + per_file]) for i in range(0, len(filled), per_file)]
+
+
+def tile(images: Sequence[np.ndarray]) -> np.ndarray:
+    """Lay S*S images of one size out as one picture, row by row: S*S x [H, W, 3] -> [S*H, S*W, 3]; one is itself.
+
+    Raises
+    ------
+    UserError
+        The images differ in size.
+    """
+    if len({image.shape for image in images}) > 1:
+        raise UserError("codec.tiled: the images of a block differ in size, so they cannot be tiled; set it to false")
+    side = math.isqrt(len(images))
+    return np.concatenate([np.concatenate(images[row * side : (row + 1) * side], axis=1) for row in range(side)])
+
+
+def untile(picture: np.ndarray, count: int) -> list[np.ndarray]:
+    """Inverse of `tile`."""
+    side = math.isqrt(count)
+    rows = np.split(picture, side)
+    return [np.ascontiguousarray(image) for row in rows for image in np.split(row, side, axis=1)]

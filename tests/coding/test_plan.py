@@ -1,0 +1,161 @@
+"""What fits into how many channel uses: every bit accounted for, nothing free, nothing wasted."""
+
+import contextlib
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from sionna.phy.fec.ldpc import LDPC5GDecoder, LDPC5GEncoder
+
+from kbsc_tf.coding import Mcs, TransportPlan, mcs_set
+from kbsc_tf.coding.mcs import BITS_PER_SYMBOL
+from kbsc_tf.errors import UserError
+
+RNG = np.random.default_rng(7)
+SCHEMES = [
+    *mcs_set("38.214_table1", "none"),
+    *map(Mcs.parse, ["pi2_bpsk-1/3", "bpsk-1/2", "256qam-0.95", "qpsk-1/4", "qpsk-0.26", "16qam-1/5", "qpsk-0.07"]),
+]
+
+
+def draws(count):
+    """(MCS, channel uses, block length), seeded; uses spread over five decades."""
+    for _ in range(count):
+        mcs = SCHEMES[RNG.integers(len(SCHEMES))]
+        uses, length = int(10 ** RNG.uniform(0.5, 5)), int(RNG.choice([500, 1024, 6144, 8448, 25344, 60000]))
+        yield mcs, uses, length
+
+
+GRID = list(draws(400))
+
+
+def check_accounts(plan, block_length):
+    assert plan.coded_bits <= block_length and plan.coded_bits % plan.bits_per_symbol == 0
+    assert plan.channel_uses * plan.bits_per_symbol == plan.blocks * plan.coded_bits
+    assert plan.payload_bits >= 0
+    assert plan.payload_bits + plan.crc_bits == plan.blocks * plan.info_bits
+    assert plan.crc_bits == plan.transport_crc + plan.blocks * plan.block_crc
+    assert plan.transport_crc == (24 if plan.payload_bits > 3824 else 16)
+    assert plan.block_crc == (24 if plan.blocks > 1 else 0)
+    assert plan.mother_bits <= min(plan.coded_bits, 5 * plan.info_bits)
+    assert plan.mother_bits == plan.coded_bits or plan.rate < 1 / 3
+    assert plan.rate == plan.info_bits / plan.coded_bits <= 0.95
+    assert 12 <= plan.info_bits <= (3840 if plan.rate <= 0.25 else 8448)
+
+
+def test_payload_and_crcs_fit_the_budget_at_the_nominal_rate():
+    refused = 0
+    for mcs, uses, length in GRID:
+        try:
+            plan = TransportPlan.for_uses(mcs, uses, length)
+        except UserError:
+            assert mcs.efficiency * uses < 17
+            refused += 1
+            continue
+        check_accounts(plan, length)
+        assert plan.channel_uses <= uses
+        assert plan.blocks * plan.info_bits <= mcs.rate * plan.blocks * plan.coded_bits
+        # What is lost to whole symbols and bits, equal blocks, one more block's CRC and the CRC's step is bounded.
+        lost = mcs.efficiency * uses - plan.payload_bits - plan.crc_bits
+        assert lost < mcs.efficiency * plan.blocks + plan.blocks + 24 * (plan.blocks + 1) + 8
+    assert 0 < refused < 100
+
+
+def test_a_larger_budget_never_carries_less():
+    for text in ("qpsk-1/2", "64qam-948/1024", "qpsk-120/1024"):
+        mcs = Mcs.parse(text)
+        for start in (40, 2000, 3050, 6120):
+            payloads = [TransportPlan.for_uses(mcs, uses).payload_bits for uses in range(start + 100, start + 400)]
+            assert (np.diff(payloads) >= 0).all()
+
+
+def test_blocks_are_the_fewest():
+    for mcs, uses, length in GRID:
+        if mcs.efficiency * uses < 17:
+            continue
+        plan = TransportPlan.for_uses(mcs, uses, length)
+        if plan.blocks > 1:
+            # One block fewer could not take as many symbols.
+            coded_bits = plan.channel_uses * plan.bits_per_symbol / (plan.blocks - 1)
+            limit = 3840 if mcs.rate <= Fraction(1, 4) else 8448
+            assert coded_bits > length - plan.bits_per_symbol or coded_bits * mcs.rate > limit
+
+
+def test_a_payload_takes_the_fewest_channel_uses():
+    for mcs, uses, length in GRID[:150]:
+        payload = int(uses * mcs.efficiency * RNG.uniform(0, 1))
+        plan = TransportPlan.for_payload(mcs, payload, length)
+        check_accounts(plan, length)
+        assert plan.payload_bits >= payload
+        with contextlib.suppress(UserError):  # where one less is too few for any payload
+            assert TransportPlan.for_uses(mcs, plan.channel_uses - 1, length).payload_bits < payload
+
+
+def test_exact_fills_the_channel_uses_and_holds_the_payload():
+    for mcs, uses, length in GRID:
+        payload = int(max(0, uses * mcs.bits_per_symbol * RNG.uniform(0, 0.85) - 100))
+        try:
+            plan = TransportPlan.exact(mcs.modulation, payload, uses, length)
+        except UserError:
+            assert uses * mcs.bits_per_symbol < 60 or length < 1024 or payload > 0.8 * uses * mcs.bits_per_symbol
+            continue
+        check_accounts(plan, length)
+        assert uses - plan.blocks < plan.channel_uses <= uses
+        assert payload <= plan.payload_bits < payload + plan.blocks + 8
+
+
+def test_exact_repeats_bits_at_low_rates():
+    plan = TransportPlan.exact("qpsk", 10, 512)
+    assert (plan.blocks, plan.info_bits, plan.coded_bits, plan.mother_bits) == (1, 26, 1024, 130)
+
+
+def test_every_plan_is_a_code_of_sionna():
+    corners = [
+        TransportPlan("qpsk", 1, 12 + 4, 80),
+        TransportPlan("qpsk", 1, 720, 3600),  # nothing punctured at the end
+        TransportPlan("qpsk", 1, 8448, 25344),
+        TransportPlan("qpsk", 1, 8448, 33000),  # base graph 1, repeated
+        TransportPlan("qpsk", 2, 3840, 19200),
+        TransportPlan("qpsk", 1, 3830, 12000),  # base graph 1 although base graph 2 has the room
+        TransportPlan("bpsk", 1, 19, 20),
+        TransportPlan("qpsk", 1, 292, 308),
+        TransportPlan("qpsk", 1, 293, 310),
+    ]
+    plans = [TransportPlan.for_uses(*drawn) for drawn in GRID[:60] if drawn[0].efficiency * drawn[1] > 20]
+    for plan in [*corners, *plans[:16]]:
+        encoder = LDPC5GEncoder(plan.info_bits, plan.mother_bits)
+        assert encoder.k_ldpc - encoder.k == plan.filler_bits
+        assert encoder.k_ldpc // encoder.z == (10 if plan.base_graph == 2 else 22)
+        punctured = encoder.n_ldpc - plan.filler_bits - 2 * encoder.z - plan.mother_bits
+        LDPC5GDecoder(encoder, prune_pcm=punctured > 0)
+
+
+@pytest.mark.parametrize(
+    "make, said",
+    [
+        (
+            lambda: TransportPlan.for_uses(Mcs.parse("qpsk-1/2"), 8),
+            "8 information bits in 8 channel uses: the code needs 12",
+        ),
+        (lambda: TransportPlan.for_uses(Mcs.parse("qpsk-1/2"), 0), "0 information bits in 0 channel uses"),
+        (lambda: TransportPlan.for_uses(Mcs.parse("qpsk-1/2"), 14), "the CRC alone takes 16"),
+        (lambda: TransportPlan.for_uses(Mcs.parse("qpsk-1/2"), 100, 8), "block length 8: expected 16 to"),
+        (lambda: TransportPlan.for_payload(Mcs.parse("qpsk-1/2"), 100, 1 << 21), "block length 2097152"),
+        (lambda: TransportPlan.for_payload(Mcs.parse("qpsk-1/2"), -1), "payload of -1 bits"),
+        (lambda: TransportPlan.for_payload(Mcs.parse("qpsk-0.03"), 100, 500), "give a greater block length"),
+        (lambda: TransportPlan.exact("8psk", 10, 100), 'modulation "8psk": expected one of bpsk'),
+        (lambda: TransportPlan.exact("qpsk", 190, 100), "190 payload bits do not fit into 100 channel uses of qpsk"),
+        (lambda: TransportPlan.exact("qpsk", 0, 0), "do not fit into 0 channel uses"),
+        (lambda: TransportPlan("qpsk", 1, 96, 100), "code rate 96/100 = 0.960 is above 0.95"),
+        (lambda: TransportPlan("qpsk", 1, 8449, 20000), "give a smaller block length"),
+        (lambda: TransportPlan("qpsk", 1, 3841, 20000), "give a smaller block length"),
+    ],
+)
+def test_each_limit_is_named(make, said):
+    with pytest.raises(UserError) as caught:
+        make()
+    assert said in str(caught.value)
+
+
+def test_modulations_have_the_bits_of_their_names():
+    assert BITS_PER_SYMBOL == {"bpsk": 1, "pi2_bpsk": 1, "qpsk": 2, "16qam": 4, "64qam": 6, "256qam": 8}

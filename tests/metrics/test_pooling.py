@@ -1,0 +1,70 @@
+"""Records pooled over seeds: one point each, without pretending more images."""
+
+import math
+
+import pandas as pd
+import pytest
+
+from kbsc_tf.errors import UserError
+from kbsc_tf.metrics import wilson
+from kbsc_tf.metrics.pooling import POINT, pool_seeds
+
+
+def row(top1=0.5, **changes):
+    low, high = wilson(1000 * top1, 1000)
+    values = {"scheme": "kbsc", "mcs": "", "channel": "awgn", "k": 64, "snr_db": 0.0, "seed": 0, "n": 1000}
+    values |= {"channel_uses": 32.0, "cbr": 1 / 96, "feasible": 1.0, "stand_ins": math.nan}
+    values |= {"top1": top1, "top1_low": low, "top1_high": high}
+    values |= {"psnr": math.nan, "psnr_low": math.nan, "psnr_high": math.nan}
+    return {**values, **changes}
+
+
+def test_an_accuracy_keeps_the_interval_of_one_seed():
+    records = pd.DataFrame([row(0.5), row(0.54, seed=1)])
+    point = pool_seeds(records).iloc[0]
+    assert point["value"] == pytest.approx(0.52)
+    assert (point["low"], point["high"]) == pytest.approx(wilson(520, 1000))
+    alone = pool_seeds(records[:1]).iloc[0]
+    assert (alone["low"], alone["high"]) == (records["top1_low"][0], records["top1_high"][0])
+
+
+def test_an_image_metric_keeps_it_too():
+    one = row(psnr=20.0, psnr_low=19.5, psnr_high=20.5, stand_ins=100)
+    records = pd.DataFrame(
+        [one, {**one, "seed": 1, "psnr": 21.0, "psnr_low": 20.7, "psnr_high": 21.3, "stand_ins": 300}]
+    )
+    point = pool_seeds(records, "psnr").iloc[0]
+    assert (point["value"], point["low"], point["high"]) == pytest.approx((20.5, 20.1, 20.9))
+    assert point["stand_ins"] == 200
+    assert pool_seeds(records, "top1").iloc[0]["stand_ins"] == 0
+
+
+def test_each_mcs_is_a_point_of_its_own():
+    records = pd.DataFrame([row(mcs=mcs, seed=seed) for mcs in ("qpsk-1/2", "genie") for seed in (0, 1)])
+    points = pool_seeds(records)
+    assert points["mcs"].tolist() == ["qpsk-1/2", "genie"]
+    assert not points.duplicated(POINT).any()
+
+
+def test_points_come_in_the_order_of_schemes_channels_k_mcs_and_snr():
+    names = [("raw", "rayleigh"), ("kbsc", "awgn")]
+    rows = [
+        row(scheme=scheme, channel=channel, k=k, mcs=mcs, snr_db=snr)
+        for scheme, channel in names
+        for snr in (5.0, -5.0)
+        for mcs in ("qpsk-1/2", "genie")
+        for k in (128, 64)
+    ]
+    points = pool_seeds(pd.DataFrame(rows))
+    assert list(points["scheme"].unique()) == ["raw", "kbsc"]
+    assert points["k"].tolist() == [*[64] * 4, *[128] * 4] * 2
+    assert points["mcs"].tolist() == ["qpsk-1/2", "qpsk-1/2", "genie", "genie"] * 4
+    assert points["snr_db"].tolist() == [-5.0, 5.0] * 8
+
+
+@pytest.mark.parametrize(("metric", "why"), [("psnr", "it is empty"), ("top9", "no column top9")])
+def test_a_metric_that_is_not_there_is_said(metric, why):
+    with pytest.raises(UserError, match=why):
+        pool_seeds(pd.DataFrame([row()]), metric)
+    with pytest.raises(UserError, match="there are no records"):
+        pool_seeds(pd.DataFrame([row()])[:0])
