@@ -1,7 +1,9 @@
 """The `kbsc` command. Heavy imports wait until a command needs them: help and bad arguments answer at once."""
 
 import os
+import signal
 import sys
+import threading
 from pathlib import Path
 from typing import Annotated
 
@@ -110,15 +112,31 @@ def info() -> None:
 
 def main() -> None:
     """Entry point: a user's mistake is one sentence and exit status 2, Ctrl-C is 130."""
+    interrupted = _note_ctrl_c()
     try:
         app()
-    except UserError as error:
-        print(f"kbsc: {error}", file=sys.stderr)
-        sys.exit(2)
-    except SystemExit as end:
-        if end.code == 130:  # what typer makes of Ctrl-C
+    except (Exception, SystemExit) as end:
+        # TensorFlow turns a KeyboardInterrupt into a TypeError while it looks up a traced function.
+        if interrupted.is_set():
             print("kbsc: stopped; the same command goes on from here", file=sys.stderr)
+            sys.exit(130)
+        if isinstance(end, UserError):
+            print(f"kbsc: {end}", file=sys.stderr)
+            sys.exit(2)
         raise
+
+
+def _note_ctrl_c() -> threading.Event:
+    """An event that is set at the first Ctrl-C, whatever becomes of the exception; ignored interrupts stay ignored."""
+    interrupted = threading.Event()
+
+    def interrupt(number, frame):
+        interrupted.set()
+        signal.default_int_handler(number, frame)
+
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, interrupt)
+    return interrupted
 
 
 def _start(file: Path, overrides: list[str] | None, out: Path | None) -> tuple:

@@ -25,7 +25,7 @@ import typer
 from bench_coded import bench_coded
 from rich.console import Console
 
-from kbsc_tf.config import ChannelConfig, ExperimentConfig
+from kbsc_tf.config import FlatConfig, ExperimentConfig
 from kbsc_tf.data.load import procedural_set
 from kbsc_tf.evaluation import experiment
 from kbsc_tf.evaluation.progress import Progress
@@ -106,7 +106,7 @@ def bench_link(features: Path, folder: Path, original: dict | None) -> dict[str,
             "name": "bench",
             "features": {"file": features},
             "receiver": {"metric": "l2", "centre": False},
-            "channels": [ChannelConfig(preset="original")],
+            "channels": [FlatConfig(preset="original")],
             "schemes": ["kbsc"],
             "k": [256],
             "snr_db": SNR_DB,

@@ -21,7 +21,7 @@ FLOORS = [
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 ONLY_IMPORTER = {"transformers": "features", "faiss": "knowledge"}
-NO_TENSORFLOW = ["records", "plots", "style", "comparison", "envelope", "table", "gallery"]
+NO_TENSORFLOW = ["records", "plots", "style", "comparison", "envelope", "table", "names", "gallery"]
 HEAVY = ["tensorflow", "keras", "sionna", "transformers", "faiss"]
 FILES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 MAX_LINES = 350

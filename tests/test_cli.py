@@ -291,6 +291,22 @@ def test_ctrl_c_is_status_130_and_one_line(kbsc, file, monkeypatch):
     assert (status, err) == (130, "kbsc: stopped; the same command goes on from here\n")
 
 
+def test_ctrl_c_that_a_library_turns_into_an_error_is_status_130(kbsc, file, monkeypatch):
+    def swallow(*arguments):
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            raise TypeError("as TensorFlow does while it traces") from None
+
+    monkeypatch.setattr("kbsc_tf.evaluation.experiment.fit", swallow)
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        status, _, err = kbsc("run", file)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert (status, err) == (130, "kbsc: stopped; the same command goes on from here\n")
+
+
 def test_a_run_stopped_by_ctrl_c_goes_on_to_the_same_records(kbsc, file, tmp_path):
     options = ["--set", "seeds=" + str(list(range(150))), "--set", "schemes=[pca]"]
     command = [sys.executable, "-c", CODE, "run", str(file), *options, "--out", "parts"]

@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from kbsc_tf.config import ChannelConfig, ExperimentConfig, SnrRange, load_config
+from kbsc_tf.config import FlatConfig, ExperimentConfig, SnrRange, load_config
 from kbsc_tf.errors import UserError
 
 
@@ -144,7 +144,7 @@ def test_a_dump_is_json_and_reads_back_as_the_same(load):
 
 def test_labels_tell_channels_apart():
     labels = {
-        ChannelConfig(**settings).label
+        FlatConfig(**settings).label
         for settings in (
             {},
             {"preset": "original"},

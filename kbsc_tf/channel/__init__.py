@@ -1,9 +1,23 @@
 """Units, the power constraint and the air interfaces, on Sionna.
 
-values [B, k] ─► power ─► pair ─► s [B, n] ─► FlatChannel ─► ŝ [B, n], no_eff ─► unpair ─► [B, k]
+values [B, k] ─► power ─► pair ─► s [B, n] ─► FlatChannel or OFDMLink ─► ŝ [B, n], no_eff ─► unpair ─► [B, k]
 """
 
-from kbsc_tf.channel.analogue import AnalogueLink, build_channel, build_link
-from kbsc_tf.channel.flat import FlatChannel, Received, seed_noise
+from kbsc_tf.channel.analogue import AnalogueLink, ReceivedValues, build_channel, build_link
+from kbsc_tf.channel.flat import FlatChannel, seed_noise
+from kbsc_tf.channel.ofdm.link import OFDMLink
+from kbsc_tf.channel.received import AirOverhead, Channel, Received, worth_compiling
 
-__all__ = ["AnalogueLink", "FlatChannel", "Received", "build_channel", "build_link", "seed_noise"]
+__all__ = [
+    "AirOverhead",
+    "AnalogueLink",
+    "Channel",
+    "FlatChannel",
+    "OFDMLink",
+    "Received",
+    "ReceivedValues",
+    "build_channel",
+    "build_link",
+    "seed_noise",
+    "worth_compiling",
+]

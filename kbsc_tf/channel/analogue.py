@@ -1,11 +1,13 @@
 """Analogue transmission: real values in, noisy real values out, through any channel of the project."""
 
-from collections.abc import Callable
+from typing import NamedTuple
 
 import tensorflow as tf
 
 from kbsc_tf.channel.flat import FlatChannel
+from kbsc_tf.channel.ofdm.link import OFDMLink
 from kbsc_tf.channel.power import amplitude
+from kbsc_tf.channel.received import Channel
 from kbsc_tf.channel.repetition import Repetition
 from kbsc_tf.channel.units import (
     complex_to_real,
@@ -13,18 +15,35 @@ from kbsc_tf.channel.units import (
     real_to_complex,
     real_to_complex_across_batch,
 )
-from kbsc_tf.config import ChannelConfig
+from kbsc_tf.config import ChannelConfig, OfdmConfig
+
+
+class ReceivedValues(NamedTuple):
+    """Real values behind the channel, and what the receiver knows about them.
+
+    Attributes
+    ----------
+    values : [B, k], tf.float32
+    noise_var : [B, k], tf.float32
+        Effective noise power of the complex symbol that carried the value, per complex dimension at unit transmit
+        power, linear.
+    papr_db : [B], tf.float32, or None
+        See `kbsc_tf.channel.Received`.
+    """
+
+    values: tf.Tensor
+    noise_var: tf.Tensor
+    papr_db: tf.Tensor | None
 
 
 class AnalogueLink:
     """Power constraint, pairing into complex symbols, channel, and back to reals.
 
-    z [B, k] ─► / amplitude ─► [B, k/2] complex ─► channel ─► [B, k] reals, noise variance [B]
+    z [B, k] ─► / amplitude ─► [B, k/2] complex ─► channel ─► [B, k] reals, their noise variance [B, k]
 
     Parameters
     ----------
-    channel : callable
-        ``channel(symbols [B, n], snr_db) -> Received``.
+    channel : Channel
     power : {"per_feature", "per_batch"}
     across_batch : bool
         Pair values of different features (the original's pairing) instead of neighbours within one.
@@ -35,7 +54,7 @@ class AnalogueLink:
 
     def __init__(
         self,
-        channel: Callable,
+        channel: Channel,
         power: str = "per_feature",
         across_batch: bool = False,
         restore_amplitude: bool = False,
@@ -45,7 +64,7 @@ class AnalogueLink:
         self._pair = real_to_complex_across_batch if across_batch else real_to_complex
         self._unpair = complex_to_real_across_batch if across_batch else complex_to_real
 
-    def __call__(self, values: tf.Tensor, snr_db: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def __call__(self, values: tf.Tensor, snr_db: tf.Tensor) -> ReceivedValues:
         """Transmit real values.
 
         Parameters
@@ -57,15 +76,14 @@ class AnalogueLink:
 
         Returns
         -------
-        received : [B, k], tf.float32
-        noise_var : [B], tf.float32
-            Mean effective noise power per complex dimension at unit transmit power, linear.
+        ReceivedValues
         """
         received = self.channel(self.symbols(values), snr_db)
         output = self._unpair(received.symbols)
         if self.restore_amplitude:
             output *= amplitude(values, self.power)
-        return output, tf.reduce_mean(received.no_eff, axis=1)
+        noise_var = self._unpair(tf.complex(received.no_eff, received.no_eff))
+        return ReceivedValues(output, noise_var, received.papr_db)
 
     def symbols(self, values: tf.Tensor) -> tf.Tensor:
         """What goes on the air for real values [B, k]: complex64 [B, k/2] of average power 1."""
@@ -76,8 +94,10 @@ class AnalogueLink:
         return 1.0 if self.restore_amplitude else tf.reduce_mean(amplitude(values, self.power))
 
 
-def build_channel(config: ChannelConfig) -> FlatChannel:
+def build_channel(config: ChannelConfig) -> Channel:
     """Build the channel that a configuration describes, without what ``preset: original`` does beside it."""
+    if isinstance(config, OfdmConfig):
+        return OFDMLink(config)
     if config.preset == "original":
         return FlatChannel(config.fading, "fast", "none", "none", config.rician_k_db, real_gain=True)
     return FlatChannel(config.fading, config.coherence, config.csi, config.equaliser, config.rician_k_db)
@@ -93,6 +113,6 @@ def build_link(config: ChannelConfig, repeats: int = 1) -> AnalogueLink:
     channel = build_channel(config)
     if repeats > 1:
         channel = Repetition(channel, repeats)
-    if config.preset == "original":
+    if not isinstance(config, OfdmConfig) and config.preset == "original":
         return AnalogueLink(channel, "per_batch", across_batch=True, restore_amplitude=True)
     return AnalogueLink(channel, config.power)

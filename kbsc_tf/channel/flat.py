@@ -1,30 +1,11 @@
 """AWGN and flat fading on Sionna's channels, with perfect or no channel knowledge."""
 
-from typing import NamedTuple
-
 import tensorflow as tf
 from sionna.phy import config as sionna_config
 from sionna.phy.channel import AWGN, FlatFadingChannel, GenerateFlatFadingChannel
 
+from kbsc_tf.channel.received import AirOverhead, Received
 from kbsc_tf.channel.units import snr_db_to_no
-
-
-class Received(NamedTuple):
-    """What the receiver has after equalisation: E[symbols | s, h] = gain * s.
-
-    Attributes
-    ----------
-    symbols : [B, n], tf.complex64
-        Equalised symbols. Divide by ``gain`` before demapping to bits.
-    no_eff : [B, n], tf.float32
-        Noise power, linear, per complex dimension, of ``symbols / gain``: N0/|h|^2 with channel knowledge, N0 without.
-    gain : [B, n], tf.float32
-        Bias of the equaliser: 1 for ``zf``, |h|^2 / (|h|^2 + N0) for ``mmse``; 1 where nothing is known or equalised.
-    """
-
-    symbols: tf.Tensor
-    no_eff: tf.Tensor
-    gain: tf.Tensor
 
 
 class FlatChannel:
@@ -56,6 +37,8 @@ class FlatChannel:
     -----
     D. Tse and P. Viswanath, Fundamentals of Wireless Communication, 2005, sections 2.4 and 3.1.
     """
+
+    xla, heavy = True, False
 
     def __init__(
         self,
@@ -100,6 +83,14 @@ class FlatChannel:
     def channel_uses(self, n: int) -> int:
         """Complex channel uses that n symbols take, everything counted: n, as there are no pilots."""
         return n
+
+    def overhead(self, n: int) -> AirOverhead:
+        """None."""
+        return AirOverhead()
+
+    def rows_per_realisation(self, n: int) -> int:
+        """Every row sees its own fading and noise."""
+        return 1
 
     def _fade(self, symbols: tf.Tensor, no: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """y = h ⊙ s + w and h, both [B, n]."""

@@ -1,10 +1,8 @@
 """Sending the same symbols several times and combining what arrives."""
 
-from collections.abc import Callable
-
 import tensorflow as tf
 
-from kbsc_tf.channel.flat import Received
+from kbsc_tf.channel.received import AirOverhead, Channel, Received
 
 
 class Repetition:
@@ -18,8 +16,8 @@ class Repetition:
 
     Parameters
     ----------
-    channel : callable
-        ``channel(symbols [B, n], snr_db) -> Received`` with ``channel_uses(n)``, for example `FlatChannel`.
+    channel : Channel
+        For example `FlatChannel`.
     times : int
         Number of copies, at least 1; 1 is ``channel`` itself.
 
@@ -35,10 +33,11 @@ class Repetition:
     Communication, 2005, sections 3.2.1 and 3.3.1.
     """
 
-    def __init__(self, channel: Callable, times: int) -> None:
+    def __init__(self, channel: Channel, times: int) -> None:
         if times < 1:
             raise ValueError(f"times: expected at least 1, got {times}")
         self.channel, self.times = channel, times
+        self.xla, self.heavy = getattr(channel, "xla", False), getattr(channel, "heavy", False)
 
     def __call__(self, symbols: tf.Tensor, snr_db: tf.Tensor) -> Received:
         """Transmit ``symbols`` ([B, n], tf.complex64) at Es/N0 ``snr_db`` ([] or [B], tf.float32, dB) per copy.
@@ -54,7 +53,7 @@ class Repetition:
         # One call: block fading has one h for all the copies.
         received = self.channel(tf.tile(symbols, [1, self.times]), snr_db)
         copies = tf.concat([[tf.shape(symbols)[0], self.times], tf.shape(symbols)[1:]], axis=0)
-        y, no, gain = (tf.reshape(part, copies) for part in received)
+        y, no, gain = (tf.reshape(part, copies) for part in received[:3])
         # Weights relative to the best copy stay within 0 and 1; without noise they are the same for all copies.
         best = tf.reduce_min(no, axis=1, keepdims=True)
         quiet = no <= 0.0
@@ -66,8 +65,16 @@ class Repetition:
         no_eff = best[:, 0] / total
         # Biased copies have a gain of 1 only where noise is below float32's resolution; there the new bias is 1 too.
         bias = tf.where(tf.reduce_min(gain, axis=1) < 1.0, 1.0 / (1.0 + no_eff), 1.0)
-        return Received(combined * tf.cast(bias, y.dtype), no_eff, bias)
+        return Received(combined * tf.cast(bias, y.dtype), no_eff, bias, received.papr_db)
 
-    def channel_uses(self, n: int) -> int:
+    def channel_uses(self, n: int) -> float:
         """Complex channel uses that n symbols take: those of ``times`` n symbols over the channel."""
         return self.channel.channel_uses(self.times * n)
+
+    def overhead(self, n: int) -> AirOverhead:
+        """As the channel's for ``times`` n symbols: copies are no overhead."""
+        return self.channel.overhead(self.times * n)
+
+    def rows_per_realisation(self, n: int) -> int:
+        """As the channel's for ``times`` n symbols."""
+        return self.channel.rows_per_realisation(self.times * n)

@@ -64,7 +64,9 @@ class BlockCodec:
         air = [tf.TensorSpec([blocks, self.symbols], dtype) for dtype in (tf.complex64, tf.float32)]
         compiled = partial(tf.function, jit_compile=jit, autograph=False)
         self._encode = compiled(self._to_symbols, [tf.TensorSpec([blocks, info_bits], tf.uint8)])
-        self._demap = compiled(self._to_llrs, air)
+        self._demap = compiled(self._demapped, air)
+        bits = tf.TensorSpec([blocks, self.symbols, self._bits_per_symbol], tf.float32)
+        self._collect = compiled(self._to_llrs, [bits])
 
     def encode(self, bits: np.ndarray) -> np.ndarray:
         """Bits [*, K], uint8, of any number of blocks, to symbols [*, E/m], complex64."""
@@ -74,13 +76,17 @@ class BlockCodec:
         """Unbiased symbols [*, E/m] and their noise power, linear, per complex dimension, to LLRs [*, n], float32."""
         return self._in_parts(self._demap, symbols, noise)
 
+    def collect(self, llrs: np.ndarray) -> np.ndarray:
+        """LLRs of detected symbols [*, E/m, m] to LLRs [*, n], float32."""
+        return self._in_parts(self._collect, llrs)
+
     def _in_parts(self, function: Callable, *arrays: np.ndarray) -> np.ndarray:
         """Call a compiled function on N rows after N rows, the last filled up with zeros."""
         parts = []
         for start in range(0, len(arrays[0]), self.blocks):
             part = [array[start : start + self.blocks] for array in arrays]
             missing = self.blocks - len(part[0])
-            result = function(*(np.pad(array, [(0, missing), (0, 0)]) for array in part))
+            result = function(*(np.pad(array, [(0, missing)] + [(0, 0)] * (array.ndim - 1)) for array in part))
             parts.append(result.numpy()[: len(part[0])])
         return np.concatenate(parts)
 
@@ -92,9 +98,13 @@ class BlockCodec:
         columns = tf.reshape(repeated, [self.blocks, self._bits_per_symbol, self.symbols])
         return self._mapper(tf.reshape(tf.transpose(columns, [0, 2, 1]), [self.blocks, self.coded_bits]))
 
-    def _to_llrs(self, symbols: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
+    def _demapped(self, symbols: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
         """As `demap`, for N blocks."""
-        rows = tf.transpose(self._symbol_llrs(symbols, tf.maximum(noise, MIN_NOISE)), [0, 2, 1])
+        return self._to_llrs(self._symbol_llrs(symbols, tf.maximum(noise, MIN_NOISE)))
+
+    def _to_llrs(self, symbol_llrs: tf.Tensor) -> tf.Tensor:
+        """As `collect`, for N blocks."""
+        rows = tf.transpose(symbol_llrs, [0, 2, 1])
         llr = tf.reshape(rows, [self.blocks, self.coded_bits])
         # Copies of a bit are independent observations: their LLRs add up.
         llr = tf.pad(llr, [[0, 0], [0, self._copies * self.mother_bits - self.coded_bits]])

@@ -1,13 +1,15 @@
 """The coded link: payload bits over any channel of the project, and whether they arrived."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 
 import numpy as np
 import tensorflow as tf
 
-from kbsc_tf.channel import Received, seed_noise
+from kbsc_tf.channel import Channel, seed_noise, worth_compiling
 from kbsc_tf.coding.bits import bits_to_bytes, join, pack, segment
 from kbsc_tf.coding.block_codec import block_codec
+from kbsc_tf.coding.mcs import BITS_PER_SYMBOL
 from kbsc_tf.coding.plan import TransportPlan
 
 
@@ -23,8 +25,8 @@ class CodedLink:
     Parameters
     ----------
     plan : TransportPlan
-    channel : callable
-        ``channel(symbols [B, n], snr_db) -> Received``, stateless, with random numbers from Sionna's generator.
+    channel : Channel
+        One that detects streams jointly (`OFDMLink.detect`) is asked for LLRs instead of symbols, but for BPSK.
     iterations : int
         Of the decoder, at most.
     cn_update : {"boxplus-phi", "boxplus", "minsum", "offset-minsum"}
@@ -33,18 +35,24 @@ class CodedLink:
         Code blocks side by side in the compiled functions; by default 64, or 128 up to 2048 bits.
     jit : bool
         Compile coding and decoding with XLA, once per block format and process.
+
+    Attributes
+    ----------
+    papr_db : [B], float32, or None
+        Of the transport blocks of the last call, where the channel tells it (`kbsc_tf.channel.Received`).
     """
 
     def __init__(
         self,
         plan: TransportPlan,
-        channel: Callable[[tf.Tensor, tf.Tensor], Received],
+        channel: Channel,
         iterations: int = 20,
         cn_update: str = "boxplus-phi",
         blocks_per_call: int | None = None,
         jit: bool = True,
     ) -> None:
         self.plan, self.channel = plan, channel
+        self.papr_db: np.ndarray | None = None
         self.blocks_per_call = blocks_per_call or default_blocks_per_call(plan.mother_bits)
         self._codec = block_codec(
             plan.info_bits,
@@ -58,8 +66,14 @@ class CodedLink:
         )
         # Transport blocks per call of the channel: several full calls of the encoder, so that little is padded.
         self.rows_per_call = max(1, 4 * self.blocks_per_call // plan.blocks)
-        # A graph: compiling it for every plan would take longer than it saves beside the decoder.
-        self._channel = tf.function(channel, autograph=False)
+        # Else a graph: compiling it for every plan would take longer than it saves beside the decoder.
+        compiled = {"autograph": False, "jit_compile": worth_compiling(channel)}
+        self._channel = tf.function(channel, **compiled)
+        self._detect = None
+        if getattr(channel, "detects_jointly", False) and BITS_PER_SYMBOL[plan.modulation] > 1:
+            self._detect = tf.function(
+                partial(channel.detect, bits_per_symbol=BITS_PER_SYMBOL[plan.modulation]), **compiled
+            )
         # pi/2-BPSK, TS 38.211, clause 5.1.1: every other symbol of the transport block is turned by pi/2.
         turns = np.arange(plan.channel_uses) % 2 if plan.modulation == "pi2_bpsk" else 0
         self._rotation = np.asarray(1j**turns, np.complex64)
@@ -91,8 +105,9 @@ class CodedLink:
         if bits.ndim != 2 or bits.shape[1] != self.plan.payload_bits:
             raise ValueError(f"bits: expected shape [B, {self.plan.payload_bits}], got {list(bits.shape)}")
         seed_noise(seed)
-        blocks = segment(self.plan, bits).reshape(-1, self.plan.info_bits)
-        decoded = self._codec.decode(self._llrs(blocks, snr_db), len(blocks))
+        blocks, paprs = segment(self.plan, bits).reshape(-1, self.plan.info_bits), []
+        decoded = self._codec.decode(self._llrs(blocks, snr_db, paprs), len(blocks))
+        self.papr_db = np.concatenate(paprs) if paprs else None
         return join(self.plan, decoded.reshape(-1, self.plan.blocks, self.plan.info_bits))
 
     def send_bytes(self, payloads: Sequence[bytes], snr_db: float, seed: int) -> tuple[list[bytes], np.ndarray]:
@@ -112,8 +127,11 @@ class CodedLink:
         received, delivered = self(pack(payloads, self.plan.payload_bits), snr_db, seed)
         return [bits_to_bytes(row) for row in received], delivered
 
-    def _llrs(self, blocks: np.ndarray, snr_db: float) -> Iterator[np.ndarray]:
-        """Code blocks [B C, K] to the LLRs of their coded bits [*, n], one call of the channel after another."""
+    def _llrs(self, blocks: np.ndarray, snr_db: float, paprs: list[np.ndarray]) -> Iterator[np.ndarray]:
+        """Code blocks [B C, K] to the LLRs of their coded bits [*, n], one call of the channel after another.
+
+        ``paprs`` receives what the channel says of its transport blocks.
+        """
         plan, codec = self.plan, self._codec
         rows = self.rows_per_call
         for start in range(0, len(blocks), rows * plan.blocks):
@@ -121,7 +139,14 @@ class CodedLink:
             # The channel always sees the same shape, so that it is traced once; rows without payload stay silent.
             symbols = np.zeros([rows, plan.channel_uses], np.complex64)
             symbols[: len(part) // plan.blocks] = codec.encode(part).reshape(-1, plan.channel_uses)
-            received = self._channel(symbols * self._rotation, tf.constant(snr_db, tf.float32))
+            snr = tf.constant(snr_db, tf.float32)
+            if self._detect is not None:
+                llrs = self._detect(symbols, snr).numpy()
+                yield codec.collect(llrs.reshape(-1, codec.symbols, llrs.shape[-1])[: len(part)])
+                continue
+            received = self._channel(symbols * self._rotation, snr)
+            if received.papr_db is not None:
+                paprs.append(received.papr_db.numpy()[: len(part) // plan.blocks])
             gain = tf.cast(received.gain, tf.complex64)
             # In a deep fade the gain may underflow to 0: then nothing is known, and the noise is infinite.
             unbiased = tf.math.divide_no_nan(received.symbols, gain).numpy() * self._rotation.conj()

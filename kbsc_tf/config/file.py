@@ -54,12 +54,15 @@ def _override(content: dict, override: str) -> None:
         raise UserError(f"--set {override}: the value is not valid YAML; quote it") from None
 
 
+_TAGS = {"flat", "ofdm", "list", "range"}  # of the schema's alternatives: pydantic names them where the file does not
+
+
 def _first_problem(path: Path, node: yaml.Node, overrides: list[str], error: ValidationError) -> str:
     problems = error.errors()
     first = problems[0]
-    names = [str(part) for part in first["loc"]]
-    key = ".".join(names)
-    line = _line_of(node, first["loc"])
+    location = tuple(part for part in first["loc"] if part not in _TAGS)
+    key = ".".join(map(str, location))
+    line = _line_of(node, location)
     override = next((o for o in overrides if _is_from(o, key, line)), None)
     where = f"--set {override}" if override else f"{path} line {line}" if line else str(path)
     if first["type"] == "extra_forbidden":

@@ -8,15 +8,17 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Discriminator,
     Field,
     PlainSerializer,
     Tag,
     model_validator,
 )
+
+from kbsc_tf.config.channel import ChannelConfig, FlatConfig
+from kbsc_tf.config.ofdm import OfdmConfig
+from kbsc_tf.config.strict import Strict
 
 
 def _even(k: int) -> int:
@@ -41,12 +43,6 @@ SnrDb = Annotated[
     BeforeValidator(_snr),
     PlainSerializer(lambda v: "inf" if math.isinf(v) else v, when_used="json"),
 ]
-
-
-class Strict(BaseModel):
-    """Unknown keys are refused, defaults are checked, numbers are finite, instances are read-only."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
 
 
 class FolderSplits(Strict):
@@ -116,37 +112,6 @@ class ReceiverConfig(Strict):
     gpu: bool | None = None
 
 
-class ChannelConfig(Strict):
-    """One flat channel. ``preset: original`` is the channel of the original KBSC code (see docs of FlatChannel)."""
-
-    name: str | None = Field(None, pattern=r"^[^/\\\r\n]+$")
-    preset: Literal["original"] | None = None
-    fading: Literal["none", "rayleigh", "rician"] = "none"
-    coherence: Literal["fast", "block"] = "fast"
-    csi: Literal["perfect", "none"] = "perfect"
-    equaliser: Literal["none", "zf", "mmse"] = "mmse"
-    rician_k_db: float = 6.0
-    power: Literal["per_feature", "per_batch"] = "per_feature"
-
-    @model_validator(mode="after")
-    def _possible(self) -> "ChannelConfig":
-        if self.csi == "none" and self.equaliser != "none" and self.fading != "none" and self.preset is None:
-            raise ValueError(f"equaliser: {self.equaliser} needs csi: perfect; use equaliser: none with csi: none")
-        return self
-
-    @property
-    def label(self) -> str:
-        """Name used in records and figures, made from the fields unless ``name`` is given."""
-        if self.name:
-            return self.name
-        if self.preset:
-            return ("awgn" if self.fading == "none" else self.fading) + f"_{self.preset}"
-        if self.fading == "none":
-            return "awgn"
-        detail = "" if self.csi == "perfect" and self.equaliser == "mmse" else f"_{self.csi}_csi_{self.equaliser}"
-        return f"{self.fading}_{self.coherence}{detail}"
-
-
 class SnrRange(Strict):
     """Uniform SNR in dB between two ends, drawn anew for each training sample."""
 
@@ -177,7 +142,11 @@ class LossWeights(Strict):
 
 
 class TrainingConfig(Strict):
-    """How the KBSC encoder and decoder are trained."""
+    """How the KBSC encoder and decoder are trained.
+
+    ``channel``: one channel to train through, for all channels of the experiment; each its own unless given.
+    ``noise_aware``: the decoder also reads the effective noise of every symbol.
+    """
 
     epochs: int = Field(30, ge=1)
     batch_size: int = Field(512, ge=2)
@@ -191,6 +160,8 @@ class TrainingConfig(Strict):
     validation_queries: int = Field(1_000, ge=20)
     patience: int = Field(10, ge=1)
     seed: int = Field(0, ge=0)
+    channel: ChannelConfig | None = None
+    noise_aware: bool = False
     tensorboard: bool = False
 
     @model_validator(mode="after")
@@ -241,7 +212,7 @@ class SweepConfig(Strict):
 
 
 SchemeName = Literal[
-    "kbsc", "pca", "raw",
+    "kbsc", "kbsc_awgn", "pca", "raw",
     "bpg_ldpc", "jpeg_ldpc", "bpg_capacity", "jpeg_capacity",
     "feature_ldpc_pq", "feature_ldpc_sq", "index_ldpc", "label_ldpc", "noise_free",
 ]  # fmt: skip
@@ -258,7 +229,7 @@ class ExperimentConfig(Strict):
     data: DataConfig = DataConfig()
     features: FeaturesConfig = FeaturesConfig()
     receiver: ReceiverConfig = ReceiverConfig()
-    channels: list[ChannelConfig] = Field([ChannelConfig()], min_length=1)
+    channels: list[ChannelConfig] = Field([FlatConfig()], min_length=1)
     schemes: list[SchemeName] = Field(["kbsc", "pca", "raw"], min_length=1)
     k: list[EvenK] = Field([64], min_length=1)
     snr_db: list[SnrDb] = Field(
@@ -287,6 +258,33 @@ class ExperimentConfig(Strict):
             if name in IMAGE_SCHEMES or name == "label_ldpc":
                 what = "images" if name in IMAGE_SCHEMES else "class prompts and their CLIP"
                 raise ValueError(f"schemes: {name} needs {what}, which features.file does not have; leave it out")
+        return self
+
+    @model_validator(mode="after")
+    def _grids_hold_a_row(self) -> "ExperimentConfig":
+        shared = self.coding.images_per_block if any("_ldpc" in name for name in self.schemes) else 1
+        need = max(self.k) // 2 * shared
+        for channel in (*self.channels, self.training.channel):
+            if isinstance(channel, OfdmConfig) and not channel.per_grid(need):
+                times = f"{channel.features_per_grid} x " if channel.features_per_grid else ""
+                raise ValueError(
+                    f"channels: {channel.label}: a grid of {channel.slots} data symbols does not hold the {times}{need} of "
+                    f"k = {max(self.k)}"
+                    + f" x {shared} images"
+                    * (shared > 1)
+                    + "; raise fft_size, num_ofdm_symbols or "
+                    "streams, or lower k"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _capacity_is_known(self) -> "ExperimentConfig":
+        bounds = [name for name in self.schemes if name.endswith("_capacity")]
+        ofdm = [channel.label for channel in self.channels if isinstance(channel, OfdmConfig)]
+        if bounds and ofdm:
+            raise ValueError(
+                f"schemes: {bounds[0]} knows the capacity of flat channels alone, and {ofdm[0]} is OFDM; leave it out"
+            )
         return self
 
     @model_validator(mode="after")

@@ -14,6 +14,7 @@ from matplotlib.ticker import MaxNLocator
 
 from kbsc_tf.errors import UserError
 from kbsc_tf.evaluation.envelope import ENVELOPE, GENIE, condense, envelope, is_fixed
+from kbsc_tf.evaluation.names import metric_of, scheme_text, snr_text
 from kbsc_tf.evaluation.style import (
     CEILING,
     DOTTED,
@@ -41,7 +42,6 @@ from kbsc_tf.evaluation.style import (
     split_ceiling,
     three_snrs,
 )
-from kbsc_tf.evaluation.table import metric_of, scheme_text, snr_text
 from kbsc_tf.metrics.pooling import pool_seeds
 
 _STEMS = {"top1": "accuracy"}

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from kbsc_tf.config import IMAGE_SCHEMES, ChannelConfig, ExperimentConfig
+from kbsc_tf.channel.ofdm import warnings
+from kbsc_tf.config import IMAGE_SCHEMES, ChannelConfig, ExperimentConfig, OfdmConfig
 from kbsc_tf.errors import UserError
 from kbsc_tf.evaluation.envelope import GENIE
 from kbsc_tf.evaluation.gallery import draw_gallery
@@ -79,6 +80,9 @@ def prepare(config: ExperimentConfig, folder: Path, skip_bad: bool, progress: Pr
     if is_saved:
         _check_entries(saved, receiver.knowledge_base, config, features.receiver)
     progress.say(receiver.knowledge_base.describe())
+    for channel in config.channels:
+        for warning in warnings(channel) if isinstance(channel, OfdmConfig) else ():
+            progress.say(f"warning: channel {channel.label}: {warning}")
     if {*IMAGE_SCHEMES, "label_ldpc"} & set(config.schemes):
         receiver.clip = ClipEncoder(config.features.model, config.features.batch_size)
     schemes = build_schemes(config, features.training, receiver, features.receiver)
@@ -127,7 +131,8 @@ def fit(study: Study, progress: Progress) -> None:
         label = " ".join(part for part in (scheme.name, scheme.mcs, f"k={scheme.k}", channel.label) if part)
         with progress.job(f"training {label} ({number}/{len(study.schemes)})") as report:
             symbols = min(scheme.k, study.features.training.dim)  # beyond, a trained network is used again
-            folder = study.folder / "models" / f"{scheme.name}_{channel.label}_k{symbols}"
+            trained_on = getattr(scheme, "trained_on", channel).label
+            folder = study.folder / "models" / f"{scheme.name}_{trained_on}_k{symbols}"
             scheme.fit(study.features.training, study.validation, folder, report)
         # A quantiser is the same on all channels: once is enough.
         summary = (scheme.name, scheme.mcs, scheme.k, scheme.summary)

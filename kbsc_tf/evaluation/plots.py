@@ -12,6 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from kbsc_tf.errors import UserError
 from kbsc_tf.evaluation.comparison import plot_by_cbr, plot_cbr_overview
 from kbsc_tf.evaluation.envelope import condense
+from kbsc_tf.evaluation.names import metric_of, scheme_text, snr_text
 from kbsc_tf.evaluation.records import read_records
 from kbsc_tf.evaluation.style import (
     CEILING,
@@ -36,7 +37,6 @@ from kbsc_tf.evaluation.style import (
     split_ceiling,
     three_snrs,
 )
-from kbsc_tf.evaluation.table import metric_of, scheme_text, snr_text
 from kbsc_tf.metrics.pooling import pool_seeds
 
 

@@ -28,8 +28,8 @@ COLUMNS = [
     *TEXT, "k", "channel_uses", "cbr", "snr_db", "seed", "n",
     "top1", "top1_low", "top1_high", "top5", "top5_low", "top5_high", "coarse1", "coarse1_low", "coarse1_high",
     "delivered", "feasible", "stand_ins", "psnr", "psnr_low", "psnr_high", "ms_ssim", "ms_ssim_low", "ms_ssim_high",
-    "header_uses", "crc_uses", "padding_uses", "mse_sent_received", "cosine_sent_received",
-    "mse_received_retrieved", "cosine_received_retrieved",
+    "header_uses", "crc_uses", "padding_uses", "pilot_uses", "guard_uses", "prefix_uses", "unused_uses", "papr_db",
+    "mse_sent_received", "cosine_sent_received", "mse_received_retrieved", "cosine_received_retrieved",
 ]  # fmt: skip
 LATENCY_COLUMNS = [
     *TEXT, "k", "network_batch1_s", "network_batch_s_per_image", "search_batch1_s", "search_batch_s_per_image", "batch"

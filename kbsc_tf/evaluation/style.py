@@ -17,7 +17,7 @@ from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullFormatter, NullLocator
 
-from kbsc_tf.evaluation.table import channel_text, metric_of
+from kbsc_tf.evaluation.names import channel_text, metric_of
 from kbsc_tf.files import write_atomically
 
 
@@ -34,6 +34,7 @@ CEILING = "noise_free"  # retrieval from perfect features: no channel uses, one 
 # Okabe and Ito's colours, told apart by the colour-blind; bounds are grey.
 _LOOKS = {
     "kbsc": Look("#D55E00", "o"),
+    "kbsc_awgn": Look("#882255", ">"),  # Tol's wine: far darker than any neighbour
     "pca": Look("#0072B2", "s"),
     "raw": Look("#000000", "^"),
     "bpg_ldpc": Look("#009E73", "D"),

@@ -9,8 +9,8 @@ import numpy as np
 from kbsc_tf.evaluation.image_quality import ImageQuality
 from kbsc_tf.features import FeatureSet
 from kbsc_tf.knowledge import Decision
-from kbsc_tf.metrics import cosine, mse, top_k_correct, wilson
-from kbsc_tf.metrics.intervals import mean_interval
+from kbsc_tf.metrics import clustered_wilson, cosine, mse, top_k_correct
+from kbsc_tf.metrics.intervals import clustered_mean_interval
 from kbsc_tf.schemes import Overhead, Receiver, Scheme, SourceBatch, Transmission
 
 _NOISE_FREE_KEY = 2**31
@@ -95,6 +95,8 @@ def transmit(
         entries=_stack([part.entries for part in parts], count),
         feasible=_stack([part.feasible for part in parts], count),
         overhead=_stack_overhead([part.overhead for part in parts], count),
+        papr_db=_stack([part.papr_db for part in parts], count),
+        groups=_stack_groups([part.groups for part in parts], count),
     )
     stacked_quality = {name: _stack([one[name] for one in judged], count) for name in judged[0]} if judged else None
     return Outcome(stacked.features, receiver.decide(stacked), stacked, stacked_quality)
@@ -109,6 +111,18 @@ def _stack_overhead(parts: list[Overhead | None], count: int) -> Overhead | None
     if parts[0] is None:
         return None
     return Overhead(**{f.name: _stack([getattr(part, f.name) for part in parts], count) for f in fields(Overhead)})
+
+
+def _stack_groups(parts: list[np.ndarray | None], count: int) -> np.ndarray | None:
+    """Groups of the first ``count`` images, numbered anew: chunks number theirs alike, but share no channel."""
+    if parts[0] is None:
+        return None
+    numbered, first = [], 0
+    for part in parts:
+        numbers, places = np.unique(part, return_inverse=True)
+        numbered.append(first + places)
+        first += len(numbers)
+    return np.concatenate(numbered)[:count].astype(np.int64)
 
 
 def measure(
@@ -128,13 +142,15 @@ def measure(
     delivered, ids = outcome.transmission.delivered, outcome.decision.ids
     candidates = outcome.decision.labels
     count, uses = len(labels), float(np.mean(outcome.transmission.channel_uses))
+    groups = outcome.transmission.groups
+    groups = np.arange(count) if groups is None else groups
     row: dict[str, float | int | None] = {
         "channel_uses": uses,
         "cbr": uses / (3 * image_shape[0] * image_shape[1]),
         "n": count,
         "delivered": float(np.mean(delivered)),
         **_feasibility(outcome.transmission),
-        **_quality(outcome.quality),
+        **_quality(outcome.quality, groups),
     }
     hits = {
         "top1": top_k_correct(labels, candidates[:, :1], delivered),
@@ -143,7 +159,7 @@ def measure(
     }
     for name, correct in hits.items():
         known = correct is not None
-        low, high = wilson(int(correct.sum()), count) if known else (None, None)
+        low, high = clustered_wilson(correct, groups) if known else (None, None)
         row |= {name: float(correct.mean()) if known else None, f"{name}_low": low, f"{name}_high": high}
     there = delivered & (ids[:, 0] >= 0)
     received = outcome.features[there]
@@ -158,18 +174,21 @@ def measure(
 
 
 def _feasibility(transmission: Transmission) -> dict[str, float | None]:
-    """Share of images for which there is anything to send, and what the channel uses went into beside data."""
+    """Share of images for which there is anything to send, what the channel uses went into beside data, and PAPR."""
     feasible, overhead = transmission.feasible, transmission.overhead
     row: dict[str, float | None] = {"feasible": 1.0 if feasible is None else float(np.mean(feasible))}
     for field in fields(Overhead):
-        row[f"{field.name}_uses"] = None if overhead is None else float(np.mean(getattr(overhead, field.name)))
-    return row
+        part = None if overhead is None else getattr(overhead, field.name)
+        # pilots become pilot_uses
+        row[f"{field.name.removesuffix('s')}_uses"] = None if part is None else float(np.mean(part))
+    papr_db = transmission.papr_db
+    return row | {"papr_db": None if papr_db is None else float(np.mean(papr_db, dtype=np.float64))}
 
 
-def _quality(quality: dict[str, np.ndarray] | None) -> dict[str, float | int | None]:
+def _quality(quality: dict[str, np.ndarray] | None, groups: np.ndarray) -> dict[str, float | int | None]:
     """Mean PSNR and MS-SSIM with intervals, and how many of the images are stand-ins."""
     row: dict[str, float | int | None] = {"stand_ins": None if quality is None else int(quality["stand_in"].sum())}
     for name in ("psnr", "ms_ssim"):
-        figures = (None, None, None) if quality is None else mean_interval(quality[name])
+        figures = (None, None, None) if quality is None else clustered_mean_interval(quality[name], groups)
         row |= dict(zip((name, f"{name}_low", f"{name}_high"), figures, strict=True))
     return row

@@ -1,55 +1,24 @@
-"""Tables of a run for the terminal and for a README, and the names that tables and figures give to points."""
+"""Tables of a run for the terminal and for a README."""
 
 import math
 import shutil
+from collections.abc import Callable
 from typing import NamedTuple
 
 import pandas as pd
+from pandas.api.typing import DataFrameGroupBy
 from rich import box
 from rich.table import Table
 
 from kbsc_tf.evaluation.envelope import condense
+from kbsc_tf.evaluation.names import Metric, channel_text, mcs_text, metric_of, scheme_text, snr_text
 from kbsc_tf.metrics.pooling import pool_seeds
 
-
-class Metric(NamedTuple):
-    """How a metric is shown: its name, its unit ("" for none), factor and decimals of the shown number."""
-
-    name: str
-    unit: str
-    scale: float
-    decimals: int
-
-    @property
-    def label(self) -> str:
-        """Name with its unit, for an axis or a heading."""
-        return f"{self.name} ({self.unit})" if self.unit else self.name
-
-
-_SCHEMES = {
-    "kbsc": "KBSC",
-    "pca": "PCA",
-    "raw": "raw feature",
-    "bpg_ldpc": "BPG + LDPC",
-    "jpeg_ldpc": "JPEG + LDPC",
-    "bpg_capacity": "BPG, capacity",
-    "jpeg_capacity": "JPEG, capacity",
-    "feature_ldpc_pq": "feature + LDPC (PQ)",
-    "feature_ldpc_sq": "feature + LDPC (SQ)",
-    "index_ldpc": "KB index + LDPC (bound)",
-    "label_ldpc": "zero-shot label + LDPC (bound)",
-    "noise_free": "no noise (ceiling)",
-}
-_CHANNELS = {"awgn": "AWGN", "rayleigh": "Rayleigh", "rician": "Rician", "ofdm": "OFDM"}
-_WORDS = {**_CHANNELS, "zf": "ZF", "mmse": "MMSE", "none": "no equaliser"}
-_METRICS = {
-    "top1": Metric("Semantic accuracy", "%", 100, 1),
-    "top5": Metric("Top-5 semantic accuracy", "%", 100, 1),
-    "coarse1": Metric("Superclass accuracy", "%", 100, 1),
-    "psnr": Metric("PSNR", "dB", 1, 2),
-    "ms_ssim": Metric("MS-SSIM", "", 1, 3),
-}
 _NO_FIT = "no fit"
+_NAMES = {"scheme": ("Scheme", scheme_text), "mcs": ("MCS", mcs_text)}
+_CHANNEL = {"channel": ("Channel", channel_text)}
+_CODE = {"header_uses": "Header", "crc_uses": "CRC", "padding_uses": "Padding"}
+_AIR = {"pilot_uses": "Pilots", "guard_uses": "Guards", "prefix_uses": "Prefix", "unused_uses": "Unused"}
 
 
 def accuracy_table(
@@ -107,9 +76,10 @@ def channel_uses_table(records: pd.DataFrame) -> str:
     """What the channel uses of an image go into, as a Markdown table: a row per scheme, MCS and k.
 
     Payload is what is left of the channel uses, the code's parity included. Shares are of the row's channel uses, which
-    are the mean over channels, SNRs and seeds: only adaptive schemes (genie, capacity) and a channel's pilots make them
-    differ. Points where nothing fits are left out; "no fit" stands where that is all of them. A scheme that sends no
-    bits has no header, CRC and padding.
+    are the mean over channels, SNRs and seeds: only adaptive schemes (genie, capacity) make them differ. Points where
+    nothing fits are left out; "no fit" stands where that is all of them. A scheme that sends no bits has no header, CRC
+    and padding. Where an air interface has pilots, guard carriers (with DC), cyclic prefix or unused elements, they get
+    columns, and every channel a row.
 
     Parameters
     ----------
@@ -120,53 +90,54 @@ def channel_uses_table(records: pd.DataFrame) -> str:
     -------
     str
     """
-    parts = ["header_uses", "crc_uses", "padding_uses"]
-    rows = records.reset_index(drop=True)
-    for name in ("scheme", "mcs"):
-        rows[name] = pd.Categorical(rows[name], rows[name].unique())
+    air = {column: name for column, name in _AIR.items() if column in records and records[column].notna().any()}
+    parts = {**_CODE, **air}
+    names = {**_NAMES, **(_CHANNEL if air else {})}
     lines = []
-    for (scheme, mcs, k), group in rows.groupby(["scheme", "mcs", "k"], observed=True):
+    for key, group in _in_order(records, [*names, "k"]):
         fits = group[~group["feasible"].eq(0)]
         uses = fits["channel_uses"].mean()
-        spent = fits[parts].mean()
+        spent = fits[list(parts)].mean()
         cells = [f"{uses:.1f}"]
         for part in [uses - spent.sum(), *spent]:
             share = f" ({100 * part / uses:.0f} %)" if uses else ""
             cells.append("" if math.isnan(part) else f"{part:.1f}{share}")
-        lines.append([scheme_text(scheme), mcs_text(mcs), str(k), *(cells if len(fits) else [_NO_FIT] + [""] * 4)])
-    return _markdown(["Scheme", "MCS", "k", "Channel uses", "Payload", "Header", "CRC", "Padding"], lines, left=2)
+        nothing = [_NO_FIT] + [""] * (len(cells) - 1)
+        lines.append([*_texts(names, key), str(key[-1]), *(cells if len(fits) else nothing)])
+    heads = [*(head for head, _ in names.values()), "k", "Channel uses", "Payload", *parts.values()]
+    return _markdown(heads, lines, left=len(names))
 
 
-def metric_of(metric: str) -> Metric:
-    """How a column of the records is shown; one that is not known here is taken for a share of images."""
-    return _METRICS.get(metric, Metric(metric, "%", 100, 1))
+def papr_table(records: pd.DataFrame) -> str:
+    """Peak-to-average power ratio of the time signal as a Markdown table: a row per scheme, MCS and channel.
+
+    Parameters
+    ----------
+    records : DataFrame
+        As :func:`kbsc_tf.evaluation.records.read_records` returns it.
+
+    Returns
+    -------
+    str
+        Means in dB over grids, k, SNRs and seeds; without a row where no channel has a time signal.
+    """
+    there = records[records["papr_db"].notna()]
+    names = {**_NAMES, **_CHANNEL}
+    lines = [[*_texts(names, key), f"{group['papr_db'].mean():.2f}"] for key, group in _in_order(there, [*names])]
+    return _markdown([*(head for head, _ in names.values()), "Mean PAPR (dB)"], lines, left=len(names))
 
 
-def scheme_text(scheme: str) -> str:
-    """Name of a scheme for readers."""
-    return _SCHEMES.get(scheme, scheme.replace("_", " "))
+def _in_order(records: pd.DataFrame, by: list[str]) -> DataFrameGroupBy:
+    """Groups of rows; text in order of first appearance, numbers ascending."""
+    rows = records.reset_index(drop=True)
+    for name in (name for name in by if name != "k"):
+        rows[name] = pd.Categorical(rows[name], rows[name].unique())
+    return rows.groupby(by, observed=True)
 
 
-def mcs_text(mcs: str) -> str:
-    """Name of an MCS for readers: ``16qam-2/3`` becomes "16-QAM 2/3"."""
-    modulation, _, rate = mcs.partition("-")
-    if not rate or not modulation.lower().endswith(("qam", "psk")):
-        return mcs
-    order = modulation[:-3]
-    return f"{order}{'-' if order.isdigit() else ''}{modulation[-3:]} {rate}".upper()
-
-
-def channel_text(channel: str) -> str:
-    """Name of a channel for readers: ``rayleigh_fast`` becomes "Rayleigh, fast"; names users gave stay theirs."""
-    if channel.split("_")[0] not in _CHANNELS:
-        return channel.replace("_", " ")
-    words = channel.replace("none_csi", "no CSI").replace("perfect_csi", "perfect CSI").split("_")
-    return ", ".join(_WORDS.get(word, word) for word in words)
-
-
-def snr_text(snr_db: float) -> str:
-    """ "-7 dB" with a true minus sign, or "no noise"."""
-    return "no noise" if math.isinf(snr_db) else f"{snr_db:g} dB".replace("-", "\N{MINUS SIGN}")
+def _texts(names: dict[str, tuple[str, Callable[[str], str]]], key: tuple) -> list[str]:
+    """The names at the start of a row; ``key`` may hold more."""
+    return [text(value) for (_, text), value in zip(names.values(), key, strict=False)]
 
 
 def _rows(

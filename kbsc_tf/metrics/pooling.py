@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from kbsc_tf.errors import UserError
-from kbsc_tf.metrics.intervals import wilson
+from kbsc_tf.metrics.intervals import trials_behind, wilson
 
 POINT = ["scheme", "mcs", "channel", "k", "snr_db"]
 IMAGE_METRICS = ["psnr", "ms_ssim"]  # means over images; all others are shares of images
@@ -14,8 +14,9 @@ def pool_seeds(records: pd.DataFrame, metric: str = "top1") -> pd.DataFrame:
     """Average a metric over seeds.
 
     With several seeds the interval stays that of *one* seed: the same images are sent with every seed, so more noise
-    does not tell more about other images. An accuracy gets Wilson's at the mean accuracy and one seed's number of
-    images, PSNR and MS-SSIM the mean of the seeds' intervals.
+    does not tell more about other images. An accuracy gets Wilson's at the mean accuracy and one seed's effective
+    number of images (fewer than there are where images shared a channel or a code block), PSNR and MS-SSIM the mean of
+    the seeds' intervals.
 
     Parameters
     ----------
@@ -49,10 +50,18 @@ def pool_seeds(records: pd.DataFrame, metric: str = "top1") -> pd.DataFrame:
         points["stand_ins"] = 0.0  # an image that is not delivered counts as wrong, whatever is shown for it
     several = grouped.size().to_numpy() > 1
     if several.any() and metric not in IMAGE_METRICS:
-        low, high = wilson(points["value"] * points["n"], points["n"])
+        effects = _design_effects(there, metric).groupby([there[c] for c in POINT], sort=False).mean()
+        trials = points["n"] / effects.to_numpy()  # both in the order of first appearance
+        low, high = wilson(points["value"] * trials, trials)
         points["low"] = np.where(several, low, points["low"])
         points["high"] = np.where(several, high, points["high"])
     for name in ("scheme", "mcs", "channel"):
         points[name] = pd.Categorical(points[name], points[name].unique())
     points = points.sort_values(["scheme", "channel", "k", "mcs", "snr_db"], kind="stable").reset_index(drop=True)
     return points.astype({"scheme": str, "mcs": str, "channel": str})
+
+
+def _design_effects(records: pd.DataFrame, metric: str) -> pd.Series:
+    """Images over the effective number of images that each record's interval speaks of; 1 where it has no interval."""
+    trials = trials_behind(records[metric], records[f"{metric}_low"], records[f"{metric}_high"])
+    return (records["n"] / trials).clip(lower=1.0).fillna(1.0)

@@ -7,11 +7,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kbsc_tf.channel import seed_noise
+from kbsc_tf.channel import seed_noise, worth_compiling
 from kbsc_tf.config import ChannelConfig
 from kbsc_tf.errors import UserError
 from kbsc_tf.features import FeatureSet
-from kbsc_tf.schemes.base import Report, Scheme, SourceBatch, Transmission, Validation, silent
+from kbsc_tf.schemes.air import air_overhead, sharing
+from kbsc_tf.schemes.base import Overhead, Report, Scheme, SourceBatch, Transmission, Validation, silent
 from kbsc_tf.semantic.link import SemanticLink
 
 
@@ -60,19 +61,23 @@ class AnalogueScheme(Scheme):
     @link.setter
     def link(self, link: SemanticLink) -> None:
         self._link = link
-        self._transmit = tf.function(link.transmit)
+        self._transmit = tf.function(link.transmit, jit_compile=worth_compiling(link.air.channel))
 
     def transmit(self, batch: SourceBatch, snr_db: float, seed: int) -> Transmission:
-        uses = self.link.air.channel.channel_uses(self.k // self.link.repeats // 2)
+        channel, n = self.link.air.channel, self.k // self.link.repeats // 2
         seed_noise(seed)
-        received, noise_var = self._transmit(tf.constant(batch.features), tf.constant(snr_db, tf.float32))
+        received = self._transmit(tf.constant(batch.features), tf.constant(snr_db, tf.float32))
         count = len(batch.features)
+        overhead = air_overhead(channel.overhead(n), count)
         return Transmission(
-            features=received.numpy(),
+            features=received.features.numpy(),
             images=None,
             delivered=np.ones(count, bool),
-            channel_uses=np.full(count, float(uses)),
-            noise_var=noise_var.numpy(),
+            channel_uses=np.full(count, float(channel.channel_uses(n))),
+            noise_var=received.noise_var.numpy(),
+            overhead=Overhead(**overhead) if overhead else None,
+            papr_db=None if received.papr_db is None else received.papr_db.numpy(),
+            groups=sharing(channel.rows_per_realisation(n), count),
         )
 
 

@@ -28,18 +28,28 @@ class SourceBatch:
 
 @dataclass(frozen=True)
 class Overhead:
-    """Part of the channel uses, each [B], float64; what a code adds is shared out in proportion to the bits.
+    """Parts of the channel uses that carry no data, each [B], float64, in complex channel uses; no part counts twice.
+
+    None: the scheme or its channel has no such part. What a code adds is shared out in proportion to the bits.
 
     Attributes
     ----------
     header : codec headers and length fields
     crc : checksums of transport and code blocks
     padding : zeros that fill a block up
+    pilots : the air interface's pilots
+    guards : guard carriers and DC
+    prefix : cyclic prefix
+    unused : resource elements without a symbol
     """
 
-    header: np.ndarray
-    crc: np.ndarray
-    padding: np.ndarray
+    header: np.ndarray | None = None
+    crc: np.ndarray | None = None
+    padding: np.ndarray | None = None
+    pilots: np.ndarray | None = None
+    guards: np.ndarray | None = None
+    prefix: np.ndarray | None = None
+    unused: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -65,6 +75,11 @@ class Transmission:
         either. None: always feasible.
     overhead : Overhead or None
         Channel uses that carry no data, where the scheme has such.
+    papr_db : [B], float32, or None
+        Peak-to-average power ratio, in dB, of the time signal of the image's resource grid, where the channel has one.
+    groups : [B], int64, or None
+        Images with one number share a channel realisation or a code block, so that their outcomes are not
+        independent. None: all are independent.
     """
 
     features: np.ndarray | None
@@ -75,6 +90,8 @@ class Transmission:
     entries: np.ndarray | None = None
     feasible: np.ndarray | None = None
     overhead: Overhead | None = None
+    papr_db: np.ndarray | None = None
+    groups: np.ndarray | None = None
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import numpy as np
 
 from kbsc_tf.codecs import BpgCodec, BpgToolsCodec, ImageCodec, JpegCodec
 from kbsc_tf.coding.selection import CODED_SCHEMES, chosen_mcs, transport_plan
-from kbsc_tf.config import IMAGE_SCHEMES, ChannelConfig, ExperimentConfig
+from kbsc_tf.config import IMAGE_SCHEMES, ChannelConfig, ExperimentConfig, FlatConfig, OfdmConfig
 from kbsc_tf.errors import UserError
 from kbsc_tf.features import FeatureSet, class_features
 from kbsc_tf.schemes.analogue import spread
@@ -99,6 +99,11 @@ class _Builder:
         elif name == "raw":
             if dim % 2:
                 raise UserError(f"schemes: raw needs features of even length, these have {dim}; leave raw out")
+            if isinstance(channel, OfdmConfig) and not channel.per_grid(dim // 2):
+                raise UserError(
+                    f"channels: {channel.label}: a grid of {channel.slots} data symbols does not hold the {dim // 2} of raw; "
+                    "raise fft_size, num_ofdm_symbols or streams, or leave raw out of schemes"
+                )
             yield RawScheme(dim, channel)
         elif name in CODED_SCHEMES:
             yield from self._coded(name, channel)
@@ -126,10 +131,11 @@ class _Builder:
     def _one(self, name: str, k: int, channel: ChannelConfig) -> Scheme:
         """A scheme that comes once per k."""
         config = self.config
-        if name in ("pca", "kbsc"):
+        if name in ("pca", "kbsc", "kbsc_awgn"):
             symbols, _ = spread(k, self.training.dim)
-            if name == "kbsc":
-                return KbscScheme(k, channel, config.training)
+            if name != "pca":
+                trained_on = config.training.channel if name == "kbsc" else FlatConfig()
+                return KbscScheme(k, channel, config.training, trained_on, name)
             if symbols >= len(self.training):
                 raise UserError(
                     f"k: PCA on {symbols} axes needs {symbols + 1} training samples, there are {len(self.training)}; "

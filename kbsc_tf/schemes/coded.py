@@ -11,6 +11,7 @@ from kbsc_tf.coding.bler import FastLink
 from kbsc_tf.coding.link import CodedLink
 from kbsc_tf.config import ChannelConfig, CodingConfig
 from kbsc_tf.data.image_set import fingerprint
+from kbsc_tf.schemes.air import air_overhead, sharing
 from kbsc_tf.schemes.base import Overhead, Scheme, SourceBatch, Transmission
 
 
@@ -63,7 +64,7 @@ class CodedScheme(Scheme):
     ) -> None:
         self.name, self.k, self.mcs = name, k, mcs
         self.channel, self.coding, self.per_block = channel, coding, coding.images_per_block
-        self._outcomes: dict[tuple, tuple[np.ndarray, dict[int, np.ndarray]]] = {}
+        self._outcomes: dict[tuple, tuple[np.ndarray, dict[int, np.ndarray], np.ndarray | None]] = {}
         if plan is not None:
             self.plan = plan
 
@@ -83,6 +84,8 @@ class CodedScheme(Scheme):
         else:
             self._link = CodedLink(plan, air, **settings)
         self._uses = air.channel_uses(plan.channel_uses) / self.per_block
+        self._air_overhead = air.overhead(plan.channel_uses)
+        self._images_per_realisation = air.rows_per_realisation(plan.channel_uses) * self.per_block
 
     @abstractmethod
     def pack(self, batch: SourceBatch) -> Packed:
@@ -100,21 +103,23 @@ class CodedScheme(Scheme):
 
     @abstractmethod
     def transmission(
-        self, content: np.ndarray | list | None, delivered: np.ndarray, **cost: np.ndarray | Overhead
+        self, content: np.ndarray | list | None, delivered: np.ndarray, **cost: np.ndarray | Overhead | None
     ) -> Transmission:
         """Hand over what `unpack` made."""
 
     def transmit(self, batch: SourceBatch, snr_db: float, seed: int) -> Transmission:
         packed, count = self.pack(batch), len(batch.features)
-        bits, passed = self._send(packed.bits, snr_db, seed)
+        bits, passed, papr_db = self._send(packed.bits, snr_db, seed)
         arrived = np.repeat(passed, self.per_block)[:count] & packed.feasible
         content, delivered = self.unpack(bits, arrived, batch)
-        # All bits of a block, its checksums and padding included, share the block's channel uses.
-        uses_per_bit = self._uses * self.per_block / (self.plan.blocks * self.plan.info_bits)
+        # All bits of a block, its checksums and padding included, share the channel uses of the block's symbols.
+        on_symbols = self._uses * self.per_block - sum(self._air_overhead)
+        uses_per_bit = on_symbols / (self.plan.blocks * self.plan.info_bits)
         overhead = Overhead(
             header=packed.header_bits * uses_per_bit,
             crc=np.full(count, self.plan.crc_bits / self.per_block * uses_per_bit),
             padding=packed.padding_bits * uses_per_bit,
+            **air_overhead(self._air_overhead, count, self.per_block),
         )
         return self.transmission(
             content,
@@ -122,13 +127,15 @@ class CodedScheme(Scheme):
             channel_uses=np.full(count, self._uses),
             feasible=packed.feasible,
             overhead=overhead,
+            papr_db=None if papr_db is None else np.repeat(papr_db, self.per_block)[:count],
+            groups=sharing(self._images_per_realisation, count),
         )
 
     def forget(self) -> None:
         self._outcomes.clear()
 
-    def _send(self, bits: np.ndarray, snr_db: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-        """Received payloads [T, A] and whether each passed its checks [T].
+    def _send(self, bits: np.ndarray, snr_db: float, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+        """Received payloads [T, A], whether each passed its checks [T], and the PAPR of its signal [T], if known.
 
         Link adaptation asks for transmissions that fixed schemes have made: which blocks arrived is kept, and the few
         that passed their checks with wrong bits.
@@ -137,9 +144,10 @@ class CodedScheme(Scheme):
         if key not in self._outcomes:
             received, passed = self._link(bits, snr_db, seed)
             wrong = np.flatnonzero(passed & (received != bits).any(axis=1))
-            self._outcomes[key] = passed, {int(row): received[row] for row in wrong}
-        passed, wrong = self._outcomes[key]
+            papr_db = getattr(self._link, "papr_db", None)
+            self._outcomes[key] = passed, {int(row): received[row] for row in wrong}, papr_db
+        passed, wrong, papr_db = self._outcomes[key]
         received = bits.copy()
         for row, content in wrong.items():
             received[row] = content
-        return received, passed
+        return received, passed, papr_db

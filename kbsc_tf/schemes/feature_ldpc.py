@@ -67,7 +67,9 @@ class FeatureLdpcScheme(FixedLengthScheme):
         words = self.received_words(bits, len(arrived), self.quantiser.bits)
         return self.quantiser.decode(words), np.ones(len(arrived), bool)
 
-    def transmission(self, content: np.ndarray, delivered: np.ndarray, **cost: np.ndarray | Overhead) -> Transmission:
+    def transmission(
+        self, content: np.ndarray, delivered: np.ndarray, **cost: np.ndarray | Overhead | None
+    ) -> Transmission:
         return Transmission(content, None, delivered, **cost)
 
 

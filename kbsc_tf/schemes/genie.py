@@ -1,6 +1,6 @@
 """Genie link adaptation: the best of several modulation and coding schemes, chosen with the outcome known."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 
@@ -34,10 +34,10 @@ class GenieScheme(Scheme):
         choice = np.where(delivered.any(axis=0), delivered.argmax(axis=0), len(sent) - 1)
         images = np.arange(len(choice))
 
-        def chosen(values: list[np.ndarray]) -> np.ndarray:
-            return np.stack(values)[choice, images]
+        def chosen(values: list[np.ndarray | None]) -> np.ndarray | None:
+            return None if any(value is None for value in values) else np.stack(values)[choice, images]
 
-        overheads = {name: chosen([getattr(one.overhead, name) for one in sent]) for name in Overhead.__annotations__}
+        overheads = {f.name: chosen([getattr(one.overhead, f.name) for one in sent]) for f in fields(Overhead)}
         has_images = sent[0].images is not None
         return replace(
             sent[0],
@@ -47,8 +47,15 @@ class GenieScheme(Scheme):
             channel_uses=chosen([one.channel_uses for one in sent]),
             feasible=np.any([one.feasible for one in sent], axis=0),
             overhead=Overhead(**overheads),
+            papr_db=chosen([one.papr_db for one in sent]),
+            groups=_coarsest([one.groups for one in sent]),
         )
 
     def forget(self) -> None:
         for scheme in self._schemes:
             scheme.forget()
+
+
+def _coarsest(groups: list[np.ndarray | None]) -> np.ndarray | None:
+    """Of the groupings [B] the one with the fewest groups: an image's outcome here depends on all of its grids."""
+    return min((one for one in groups if one is not None), key=lambda one: len(np.unique(one)), default=None)

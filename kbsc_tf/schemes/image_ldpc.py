@@ -91,7 +91,7 @@ class ImageLdpcScheme(CodedScheme):
         return [image if there else None for image, there in zip(images, delivered, strict=False)], delivered
 
     def transmission(
-        self, content: list[np.ndarray | None], delivered: np.ndarray, **cost: np.ndarray | Overhead
+        self, content: list[np.ndarray | None], delivered: np.ndarray, **cost: np.ndarray | Overhead | None
     ) -> Transmission:
         return Transmission(None, content, delivered, **cost)
 

@@ -16,7 +16,7 @@ from kbsc_tf.semantic.training import train
 
 
 class KbscScheme(AnalogueScheme):
-    """Neural semantic codec, trained end to end through the channel it is used on.
+    """Neural semantic codec, trained end to end through a channel.
 
     Beyond the feature's length, k takes the network of that length and repeats its symbols.
 
@@ -24,14 +24,23 @@ class KbscScheme(AnalogueScheme):
     ----------
     k : int
     channel : ChannelConfig
+        That it is used on.
     training : TrainingConfig
+    trained_on : ChannelConfig, optional
+        That it is trained through; ``channel`` unless given.
+    name : {"kbsc", "kbsc_awgn"}
     """
 
-    name = "kbsc"
-
-    def __init__(self, k: int, channel: ChannelConfig, training: TrainingConfig) -> None:
+    def __init__(
+        self,
+        k: int,
+        channel: ChannelConfig,
+        training: TrainingConfig,
+        trained_on: ChannelConfig | None = None,
+        name: str = "kbsc",
+    ) -> None:
         super().__init__(k, channel)
-        self.training = training
+        self.training, self.trained_on, self.name = training, trained_on or channel, name
 
     def fit(
         self,
@@ -47,11 +56,11 @@ class KbscScheme(AnalogueScheme):
         features = np.asarray(training.x, np.float32)
         symbols, repeats = spread(self.k, features.shape[1])
         encoder = SemanticEncoder(symbols, features.shape[1])
-        decoder = SemanticDecoder(symbols, features.shape[1])
+        decoder = SemanticDecoder(symbols, features.shape[1], noise_aware=self.training.noise_aware)
         encoder.adapt(features)
         decoder.adapt(features)
         trained = train(
-            SemanticLink(encoder, decoder, self.channel),
+            SemanticLink(encoder, decoder, self.trained_on),
             features,
             validation.features,
             validation.score,
@@ -70,7 +79,7 @@ class KbscScheme(AnalogueScheme):
     def _identity(self, features: np.ndarray, symbols: int) -> str:
         """Fingerprint of what determines the trained weights."""
         digest = hashlib.sha256(features.tobytes())
-        for part in (self.training, self.channel):
+        for part in (self.training, self.trained_on):
             digest.update(part.model_dump_json().encode())
         digest.update(str(symbols).encode())
         return digest.hexdigest()[:16]

@@ -82,6 +82,8 @@ class NamingScheme(FixedLengthScheme):
         known = numbers < self.numbers
         return self.entry(np.where(known, numbers, 0)), known
 
-    def transmission(self, content: np.ndarray, delivered: np.ndarray, **cost: np.ndarray | Overhead) -> Transmission:
+    def transmission(
+        self, content: np.ndarray, delivered: np.ndarray, **cost: np.ndarray | Overhead | None
+    ) -> Transmission:
         features = np.asarray(self.knowledge.x[content], np.float32)
         return Transmission(features, None, delivered, entries=content, **cost)

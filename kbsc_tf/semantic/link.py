@@ -1,10 +1,29 @@
 """Encoder, channel and decoder as one trainable Keras model."""
 
+from typing import NamedTuple
+
 import keras
 import tensorflow as tf
 
 from kbsc_tf.channel import build_link
-from kbsc_tf.config import ChannelConfig
+from kbsc_tf.config import ChannelConfig, parse_channel
+
+
+class ReceivedFeatures(NamedTuple):
+    """What comes out of a semantic link.
+
+    Attributes
+    ----------
+    features : [B, D], tf.float32
+    noise_var : [B], tf.float32
+        Mean effective noise power of the feature's symbols, at unit signal power.
+    papr_db : [B], tf.float32, or None
+        See `kbsc_tf.channel.Received`.
+    """
+
+    features: tf.Tensor
+    noise_var: tf.Tensor
+    papr_db: tf.Tensor | None
 
 
 @keras.saving.register_keras_serializable("kbsc_tf")
@@ -16,7 +35,7 @@ class SemanticLink(keras.Model):
     Parameters
     ----------
     encoder, decoder : keras.Model
-        [B, D] -> [B, k] and [B, k] -> [B, D].
+        [B, D] -> [B, k] and [B, k] -> [B, D]. A decoder with a true ``noise_aware`` is also given ``noise_var`` [B, k].
     channel : ChannelConfig or dict
         The channel between them; Sionna's blocks are stateless here, so the codec holds all weights.
     repeats : int
@@ -28,18 +47,24 @@ class SemanticLink(keras.Model):
     ) -> None:
         super().__init__(**kwargs)
         self.encoder, self.decoder, self.repeats = encoder, decoder, repeats
-        self.channel_config = ChannelConfig.model_validate(channel)
+        self.channel_config = parse_channel(channel)
         self.air = build_link(self.channel_config, repeats)
         self.built = True  # the link has no weights of its own
 
     def call(self, inputs: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
         return self.transmit(inputs["feature"], inputs["snr_db"], training=training)[0]
 
-    def transmit(self, features: tf.Tensor, snr_db: tf.Tensor, training: bool = False) -> tuple[tf.Tensor, tf.Tensor]:
-        """Received features [B, D] and the mean effective noise power [B] of their symbols (unit signal power)."""
-        values = self.encoder(features, training=training)
-        received, noise_var = self.air(values, snr_db)
-        return self.decoder(received, training=training), noise_var
+    def transmit(self, features: tf.Tensor, snr_db: tf.Tensor, training: bool = False) -> ReceivedFeatures:
+        """Send features [B, D] at Es/N0 ``snr_db`` ([] or [B], dB)."""
+        received = self.air(self.encoder(features, training=training), snr_db)
+        knowledge = {"noise_var": received.noise_var} if getattr(self.decoder, "noise_aware", False) else {}
+        features = self.decoder(received.values, training=training, **knowledge)
+        return ReceivedFeatures(features, tf.reduce_mean(received.noise_var, axis=1), received.papr_db)
+
+    @property
+    def features_per_realisation(self) -> int:
+        """How many neighbouring features share the channel's random numbers, and so must share an SNR."""
+        return self.air.channel.rows_per_realisation(self.encoder.k // 2)
 
     def get_config(self) -> dict:
         return {

@@ -61,16 +61,20 @@ class SemanticDecoder(keras.Model):
     ----------
     k, feature_dim, hidden : int
         As in `SemanticEncoder`.
+    noise_aware : bool
+        Also read how reliable every value is: 1 / (1 + its noise power), which stays within 0 and 1.
     """
 
-    def __init__(self, k: int, feature_dim: int = 512, hidden: int = 384, **kwargs) -> None:
+    def __init__(self, k: int, feature_dim: int = 512, hidden: int = 384, noise_aware: bool = False, **kwargs) -> None:
         super().__init__(**kwargs)
-        self.k, self.feature_dim, self.hidden = k, feature_dim, hidden
+        self.k, self.feature_dim, self.hidden, self.noise_aware = k, feature_dim, hidden, noise_aware
         self.expand = layers.Dense(hidden, activation="relu", name="expand")
         self.project = layers.Dense(feature_dim, name="project")
         self.norm = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="norm")
 
-    def call(self, received: tf.Tensor, training: bool = False) -> tf.Tensor:
+    def call(self, received: tf.Tensor, noise_var: tf.Tensor | None = None, training: bool = False) -> tf.Tensor:
+        if self.noise_aware:
+            received = ops.concatenate([received, 1.0 / (1.0 + noise_var)], axis=1)
         return self.norm(self.project(self.expand(received)), training=training)
 
     def adapt(self, features: np.ndarray) -> None:
@@ -83,13 +87,14 @@ class SemanticDecoder(keras.Model):
         self.norm.set_weights([features.std(axis=0), features.mean(axis=0), moving_mean, moving_variance])
 
     def build(self, input_shape: tuple | None) -> None:
-        self.expand.build((None, self.k))
+        self.expand.build((None, 2 * self.k if self.noise_aware else self.k))
         self.project.build((None, self.hidden))
         self.norm.build((None, self.feature_dim))
         self.built = True
 
     def get_config(self) -> dict:
-        return {**super().get_config(), "k": self.k, "feature_dim": self.feature_dim, "hidden": self.hidden}
+        own = {"k": self.k, "feature_dim": self.feature_dim, "hidden": self.hidden, "noise_aware": self.noise_aware}
+        return {**super().get_config(), **own}
 
 
 def count_flops(*models: keras.Model) -> int:

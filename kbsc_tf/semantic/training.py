@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from kbsc_tf.channel import seed_noise
+from kbsc_tf.channel import seed_noise, worth_compiling
 from kbsc_tf.config import SnrRange, TrainingConfig
 from kbsc_tf.errors import UserError
 from kbsc_tf.files import write_atomically
@@ -21,10 +21,12 @@ from kbsc_tf.semantic.losses import SemanticLoss
 Score = Callable[[np.ndarray], float]
 
 
-def training_batches(features: np.ndarray, config: TrainingConfig, epoch: tf.Variable) -> tf.data.Dataset:
+def training_batches(
+    features: np.ndarray, config: TrainingConfig, epoch: tf.Variable, per_snr: int = 1
+) -> tf.data.Dataset:
     """Shuffled batches ({feature [B, D], snr_db [B]}, feature), the SNR drawn anew for each sample.
 
-    Order and SNRs follow from the seed and ``epoch`` alone, so that resumed training sees what uninterrupted would.
+    ``per_snr`` neighbours in a batch share an SNR, because they share a resource grid. Order and SNRs follow from the seed and ``epoch`` alone, so that resumed training sees what uninterrupted would.
     """
     count, batch = len(features), min(config.batch_size, len(features))
     steps = count // batch
@@ -40,7 +42,9 @@ def training_batches(features: np.ndarray, config: TrainingConfig, epoch: tf.Var
         seed = tf.stack([tf.constant(config.seed, tf.int64), epoch])
         order = tf.random.experimental.stateless_shuffle(tf.range(count), seed)
         draws = (order, draw_snr(seed))
-        return tf.data.Dataset.from_tensor_slices(tuple(tf.reshape(d[: steps * batch], [steps, batch]) for d in draws))
+        orders, snrs = (tf.reshape(d[: steps * batch], [steps, batch]) for d in draws)
+        snrs = tf.repeat(snrs[:, ::per_snr], per_snr, axis=1)[:, :batch]
+        return tf.data.Dataset.from_tensor_slices((orders, snrs))
 
     def look_up(indices: tf.Tensor, snr_db: tf.Tensor) -> tuple[dict, tf.Tensor]:
         feature = tf.gather(table, indices)
@@ -97,7 +101,7 @@ class SemanticValidation(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         if self._transmit is None:
-            self._transmit = tf.function(self.model.transmit)
+            self._transmit = tf.function(self.model.transmit, jit_compile=worth_compiling(self.model.air.channel))
         seed_noise(self.seed)
         received = [self._transmit(self.features, tf.constant(snr, tf.float32))[0].numpy() for snr in self.snr_db]
         if not np.isfinite(logs["loss"]) or not np.all(np.isfinite(received)):
@@ -180,13 +184,13 @@ def train(
         logged = _logged(history) if resume.exists() else []
         with tf.device("CPU:0"):  # where tf.data reads it
             epoch = tf.Variable(0, dtype=tf.int64)
-        batches = training_batches(features, config, epoch)
+        batches = training_batches(features, config, epoch, link.features_per_realisation)
         steps = len(batches)
         schedule = keras.optimizers.schedules.CosineDecay(config.learning_rate, steps * config.epochs)
         link.compile(
             optimizer=keras.optimizers.Adam(schedule),
             loss=SemanticLoss(config.loss, np.mean(features, axis=0)),
-            jit_compile=True,
+            jit_compile=link.air.channel.xla,
             steps_per_execution=min(steps, 20),
         )
         # Built now, because its state is part of what is restored.

@@ -135,7 +135,7 @@ def test_eager_graph_and_xla(fading):
     for run in (channel, tf.function(channel)):
         seed_noise(10)
         outputs.append(run(unit_symbols(11), tf.constant(2.0)))
-    for eager, graph in zip(*outputs, strict=True):
+    for eager, graph in zip(*(output[:3] for output in outputs), strict=True):
         np.testing.assert_allclose(eager, graph, atol=1e-4)
     expected = awgn_ber(2.0 + 10 * math.log10(2)) if fading == "none" else mrc_ber(2.0, 2)
     assert_mean_is(error_rates(tf.function(channel, jit_compile=True), 2.0), expected)

@@ -1,5 +1,6 @@
 """Records made up to look like real ones, for figures and tables."""
 
+import itertools
 import math
 
 import numpy as np
@@ -101,3 +102,18 @@ def analogue(schemes=("kbsc", "pca"), channels=("awgn",), ks=(16, 64), snrs=(-7.
         row |= {"snr_db": snr_db, "seed": seed, "n": 1000, "feasible": 1.0, "channel_uses": k / 2, "cbr": k / 2 / 3072}
         rows.append(row | {"top1": share, "top1_low": low, "top1_high": high})
     return pd.DataFrame(rows)
+
+
+def ofdm(channels=("awgn", "ofdm_tdl-a_3kmh_1x2_ls_linear"), ks=(64,)):
+    """PCA, and JPEG at one MCS, over flat and OFDM channels; a third of an OFDM channel's uses is overhead."""
+    rows, schemes = [], [("pca", ""), ("jpeg_ldpc", "qpsk-1/2")]
+    for (scheme, mcs), channel, k in itertools.product(schemes, channels, ks):
+        is_ofdm = channel.startswith("ofdm")
+        row = _row(scheme, channel, mcs, k, 5.0, 0, 0.5, k / 2 * (1.5 if is_ofdm else 1))
+        if mcs:
+            row |= {"header_uses": k / 8, "crc_uses": k / 16, "padding_uses": 0.0}
+        if is_ofdm:
+            row |= {"pilot_uses": k / 8, "guard_uses": k / 16, "prefix_uses": k / 32, "unused_uses": k / 32}
+            row |= {"papr_db": 7.0 + k / 64 + (0.5 if mcs else 0.0)}
+        rows.append(row)
+    return pd.DataFrame(rows).astype({"k": np.int64, "n": np.int64, "seed": np.int64})

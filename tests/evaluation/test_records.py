@@ -37,8 +37,10 @@ def content(path):
 def test_round_trip(tmp_path):
     folder = open_folder(tmp_path / "a" / "b")
     third = 1 / 3
-    folder.append(point(channel='rician, "k=6"', snr_db=math.inf, top1=np.float32(0.1), top5=third, coarse1=None))
-    folder.append(point(k=np.int64(128), snr_db=np.float64(5), top1=math.nan, mcs="qpsk-1/2", stand_ins=np.int64(7)))
+    first = {"top1": np.float32(0.1), "top5": third, "coarse1": None, "pilot_uses": None}
+    second = {"top1": math.nan, "mcs": "qpsk-1/2", "stand_ins": np.int64(7), "papr_db": np.float32(8.5)}
+    folder.append(point(channel='rician, "k=6"', snr_db=math.inf, **first))
+    folder.append(point(k=np.int64(128), snr_db=np.float64(5), **second))
     table = read_records(tmp_path / "a" / "b")
     assert list(table.columns) == COLUMNS
     assert table["channel"].tolist() == ['rician, "k=6"', "awgn"] and table["k"].tolist() == [64, 128]
@@ -46,6 +48,7 @@ def test_round_trip(tmp_path):
     assert np.float32(table["top1"][0]) == np.float32(0.1)
     assert table["mcs"].tolist() == ["", "qpsk-1/2"] and table["stand_ins"][1] == 7.0
     assert ",7," in folder.records_path.read_text()
+    assert table["papr_db"].tolist()[1] == 8.5 and table["pilot_uses"].isna().tolist() == [True, False]
     assert math.isnan(table["coarse1"][0]) and math.isnan(table["top1"][1])
     assert ",inf," in folder.records_path.read_text()
     assert folder.done() == {
@@ -136,6 +139,7 @@ def test_another_configuration_is_refused_and_nothing_touched(tmp_path):
         ("run.json", "{", "run.json: damaged"),
         ("run.json", "[1]", "run.json: damaged"),
         ("records.csv", "scheme,channel\n", "records.csv: no column mcs"),
+        ("records.csv", ",".join(c for c in COLUMNS if c != "papr_db") + "\n", "records.csv: no column papr_db"),
         ("records.csv", ",".join([*COLUMNS, "extra"]) + "\n", "columns of this version"),
         ("records.csv", ",".join(COLUMNS) + "\nkbsc,awgn\n", "line 2: 2 cells"),
         ("records.csv", ",".join(COLUMNS) + "\n" + ",".join(["x"] * len(COLUMNS)) + "\n", "column k has a cell"),
@@ -211,7 +215,7 @@ def test_commit_is_none_outside_git(monkeypatch, tmp_path):
 
 
 def test_no_tensorflow_behind_a_figure():
-    names = ["records", "plots", "comparison", "style", "envelope", "gallery", "table"]
+    names = ["records", "plots", "comparison", "style", "envelope", "gallery", "table", "names"]
     code = "import sys; " + "; ".join(f"import kbsc_tf.evaluation.{name}" for name in names)
     code += "; sys.exit(any(n.split('.')[0] in ('tensorflow', 'faiss', 'keras') for n in sys.modules))"
     subprocess.run(

@@ -1,16 +1,19 @@
 """Points of a sweep: deterministic one by one, paired across schemes, honest about what did not arrive."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from kbsc_tf.config import ChannelConfig, ExperimentConfig, ReceiverConfig
+from kbsc_tf.config import ExperimentConfig, FlatConfig, ReceiverConfig
 from kbsc_tf.evaluation.latency import measure_latency
+from kbsc_tf.evaluation.records import COLUMNS
 from kbsc_tf.evaluation.sweep import chunk_seed, chunks, measure, transmit
 from kbsc_tf.features import FeatureSet
-from kbsc_tf.metrics import wilson
-from kbsc_tf.schemes import Scheme, Transmission, Validation, build_schemes
+from kbsc_tf.metrics import clustered_wilson, wilson
+from kbsc_tf.metrics.intervals import clustered_mean_interval
+from kbsc_tf.schemes import Overhead, Scheme, Transmission, Validation, build_schemes
 from kbsc_tf.schemes.receiver import Receiver
 
 K, DIM, CLASSES, SHAPE = 16, 64, 20, (32, 32)
@@ -36,7 +39,7 @@ def receiver(**rule):
 def schemes(tmp_path_factory):
     """PCA and raw over AWGN and Rayleigh by (name, channel)."""
     found = {}
-    for channel in (ChannelConfig(), ChannelConfig(fading="rayleigh")):
+    for channel in (FlatConfig(), FlatConfig(fading="rayleigh")):
         config = ExperimentConfig(name="t", schemes=["pca", "raw"], k=[K], channels=[channel])
         for _, scheme in build_schemes(config, TRAINING):
             scheme.fit(TRAINING, Validation(SENDER.x, lambda x: 0.0), tmp_path_factory.mktemp("x"), lambda *_: None)
@@ -208,3 +211,60 @@ def test_the_receiver_is_told_the_noise_of_every_image(schemes):
     noise_var = transmit(schemes["pca", "awgn"], receiver(), SENDER, 10.0, 0, 20).transmission.noise_var
     assert noise_var.shape == (len(SENDER),)
     np.testing.assert_allclose(noise_var, 0.1, rtol=1e-5)
+
+
+class Gridded(Scheme):
+    """Five images share a grid, which arrives or not; every chunk numbers its grids backwards to 3."""
+
+    name, k = "gridded", 2
+
+    def transmit(self, batch, snr_db, seed):
+        count = len(batch.features)
+        groups = np.int64(3) + (count - 1 - np.arange(count)) // 5
+        arrived = np.random.default_rng(seed).random(count) < 0.5
+        uses, places = np.full(count, 100.0), np.arange(count, dtype=float)
+        overhead = Overhead(pilots=0.1 * uses, guards=0.05 * uses, prefix=places, unused=0 * uses)
+        papr_db = np.linspace(6, 8, count).astype(np.float32)
+        arrived = arrived[groups - 3]
+        return Transmission(
+            batch.features, None, arrived, uses, overhead=overhead, papr_db=papr_db, groups=groups if snr_db else None
+        )
+
+
+def test_images_of_one_grid_are_not_counted_as_independent():
+    outcome = transmit(Gridded(), receiver(), SENDER, 1.0, 0, 100)
+    groups, row = outcome.transmission.groups, measure(outcome, SENDER, KNOWLEDGE, SHAPE)
+    assert groups.shape == (250,) and groups.dtype == np.int64
+    # Of the third chunk of 100 only half is there; no grid goes over the end of a chunk.
+    assert len(np.unique(groups)) == 50 and all(len(np.unique(groups[i : i + 5])) == 1 for i in range(0, 250, 5))
+    correct = (outcome.decision.labels[:, 0] == SENDER.labels) & outcome.transmission.delivered
+    assert (row["top1_low"], row["top1_high"]) == clustered_wilson(correct, groups)
+    independent = point(Gridded(), 0.0)
+    assert (independent["top1_low"], independent["top1_high"]) == wilson(250 * independent["top1"], 250)
+    for name in ("top1", "top5", "coarse1"):
+        width, alone = (one[f"{name}_high"] - one[f"{name}_low"] for one in (row, independent))
+        assert width > 1.4 * alone  # five in a grid: up to sqrt(5), less where retrieval fails by itself
+
+
+def test_quality_has_clustered_intervals():
+    outcome = transmit(Gridded(), receiver(), SENDER, 1.0, 0, 100)
+    delivered = outcome.transmission.delivered
+    quality = {"psnr": np.where(delivered, 30.0, 12.0), "ms_ssim": np.where(delivered, 0.9, 0.2)}
+    outcome = replace(outcome, quality={**quality, "stand_in": ~delivered})
+    row = measure(outcome, SENDER, KNOWLEDGE, SHAPE)
+    for name, values in quality.items():
+        expected = clustered_mean_interval(values, outcome.transmission.groups)
+        assert (row[name], row[f"{name}_low"], row[f"{name}_high"]) == expected
+
+
+def test_what_the_air_interface_costs_has_its_columns(schemes):
+    row = point(Gridded(), 1.0)
+    assert (row["pilot_uses"], row["guard_uses"], row["unused_uses"]) == (10.0, 5.0, 0.0)
+    prefix = [*range(100), *range(100), *range(50)]
+    assert row["prefix_uses"] == np.mean(prefix)
+    assert row["papr_db"] == pytest.approx(np.mean(6 + 2 * np.array(prefix) / 99), abs=1e-6)
+    assert row["header_uses"] is row["crc_uses"] is row["padding_uses"] is None
+    names = ["scheme", "channel", "mcs", "k", "snr_db", "seed"]
+    for other in (row, point(schemes["pca", "awgn"], 1.0)):
+        assert sorted([*other, *names]) == sorted(COLUMNS)
+    assert other["pilot_uses"] is other["guard_uses"] is other["papr_db"] is None

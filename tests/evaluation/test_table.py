@@ -1,20 +1,12 @@
-"""Tables for the terminal and for a README, and the names that readers see."""
+"""Tables for the terminal and for a README."""
 
 import math
 
 import pytest
 from rich.console import Console
-from synthetic import analogue, digital
+from synthetic import analogue, digital, ofdm
 
-from kbsc_tf.evaluation.table import (
-    accuracy_table,
-    channel_text,
-    channel_uses_table,
-    markdown_table,
-    mcs_text,
-    scheme_text,
-    snr_text,
-)
+from kbsc_tf.evaluation.table import accuracy_table, channel_uses_table, markdown_table, papr_table
 
 
 def cells(table):
@@ -42,25 +34,6 @@ def test_markdown_table():
     lines = markdown_table(analogue(schemes=("kbsc",), ks=(64,))).splitlines()
     assert lines[0] == "| Scheme | Channel | k | \N{MINUS SIGN}7 dB | 0 dB | 10 dB | no noise |"
     assert lines[2].startswith("| KBSC | AWGN | 64 |") and lines[2].endswith("| 61.5 ±3.0 |")
-
-
-@pytest.mark.parametrize(
-    ("label", "text"),
-    [
-        ("awgn", "AWGN"),
-        ("rayleigh_fast", "Rayleigh, fast"),
-        ("rayleigh_block_none_csi_none", "Rayleigh, block, no CSI, no equaliser"),
-        ("rician_fast_perfect_csi_zf", "Rician, fast, perfect CSI, ZF"),
-        ("rayleigh_original", "Rayleigh, original"),
-        ("my_link", "my link"),
-    ],
-)
-def test_channel_names(label, text):
-    assert channel_text(label) == text
-
-
-def test_snr_names():
-    assert [snr_text(x) for x in (-7.0, 2.5, math.inf)] == ["\N{MINUS SIGN}7 dB", "2.5 dB", "no noise"]
 
 
 def test_coded_schemes_show_envelope_and_genie_or_every_mcs():
@@ -105,15 +78,26 @@ def test_channel_uses_are_split_into_payload_and_overhead():
     assert rows["no noise (ceiling)", "", "64"] == ["0.0", "0.0", "", "", ""]
 
 
-@pytest.mark.parametrize(
-    ("mcs", "text"),
-    [("qpsk-1/2", "QPSK 1/2"), ("16qam-2/3", "16-QAM 2/3"), ("genie", "genie"), ("", ""), ("my-code", "my-code")],
-)
-def test_mcs_names(mcs, text):
-    assert mcs_text(mcs) == text
-
-
-def test_scheme_names():
-    assert [scheme_text(s) for s in ("bpg_ldpc", "label_ldpc", "my_scheme")] == [
-        "BPG + LDPC", "zero-shot label + LDPC (bound)", "my scheme",
+def test_an_air_interface_has_its_own_parts_and_a_row_per_channel():
+    rows = {tuple(row[:4]): row[4:] for row in cells(channel_uses_table(ofdm()))}
+    heads = ["Channel uses", "Payload", "Header", "CRC", "Padding", "Pilots", "Guards", "Prefix", "Unused"]
+    assert rows["Scheme", "MCS", "Channel", "k"] == heads
+    name = "TDL-A, 3 km/h, 1\N{MULTIPLICATION SIGN}2, LS (linear)"
+    assert rows["PCA", "", "AWGN", "64"] == ["32.0", "32.0 (100 %)", *[""] * 7]
+    assert rows["PCA", "", name, "64"] == [
+        "48.0", "32.0 (67 %)", "", "", "", "8.0 (17 %)", "4.0 (8 %)", "2.0 (4 %)", "2.0 (4 %)",
     ]  # fmt: skip
+    assert rows["JPEG + LDPC", "QPSK 1/2", name, "64"][1:5] == [
+        "20.0 (42 %)", "8.0 (17 %)", "4.0 (8 %)", "0.0 (0 %)",
+    ]  # fmt: skip
+    assert cells(channel_uses_table(ofdm(channels=("awgn",))))[0][:4] == ["Scheme", "MCS", "k", "Channel uses"]
+    without_guards = ofdm().assign(guard_uses=math.nan)
+    assert "Guards" not in cells(channel_uses_table(without_guards))[0]
+
+
+def test_papr():
+    rows = cells(papr_table(ofdm(ks=(64, 128))))
+    name = "TDL-A, 3 km/h, 1\N{MULTIPLICATION SIGN}2, LS (linear)"
+    assert rows[0] == ["Scheme", "MCS", "Channel", "Mean PAPR (dB)"]
+    assert rows[1:] == [["PCA", "", name, "8.50"], ["JPEG + LDPC", "QPSK 1/2", name, "9.00"]]
+    assert len(cells(papr_table(ofdm(channels=("awgn",))))) == 1

@@ -39,6 +39,18 @@ def test_an_image_metric_keeps_it_too():
     assert pool_seeds(records, "top1").iloc[0]["stand_ins"] == 0
 
 
+def test_correlated_images_stay_fewer_than_they_are():
+    """1,000 images in groups: one seed's interval is that of 100 independent ones, the other's that of 50."""
+    rows = []
+    for seed, (share, trials) in enumerate([(0.5, 100), (0.54, 50)]):
+        low, high = wilson(share * trials, trials)
+        rows += [row(share, seed=seed, top1_low=low, top1_high=high), row(share, seed=seed, snr_db=5.0)]
+    grouped, plain = (point for _, point in pool_seeds(pd.DataFrame(rows)).iterrows())
+    trials = 1000 / ((1000 / 100 + 1000 / 50) / 2)
+    assert (grouped["low"], grouped["high"]) == pytest.approx(wilson(0.52 * trials, trials))
+    assert (plain["low"], plain["high"]) == pytest.approx(wilson(520, 1000))
+
+
 def test_each_mcs_is_a_point_of_its_own():
     records = pd.DataFrame([row(mcs=mcs, seed=seed) for mcs in ("qpsk-1/2", "genie") for seed in (0, 1)])
     points = pool_seeds(records)

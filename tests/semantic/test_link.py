@@ -8,18 +8,22 @@ import pytest
 import tensorflow as tf
 
 from kbsc_tf.channel import seed_noise
-from kbsc_tf.config import ChannelConfig, LossWeights
+from kbsc_tf.config import FlatConfig, LossWeights, OfdmConfig
 from kbsc_tf.semantic.closed_form import fit_pca, identity_codec
 from kbsc_tf.semantic.link import SemanticLink
 from kbsc_tf.semantic.losses import SemanticLoss
 from kbsc_tf.semantic.network import SemanticDecoder, SemanticEncoder, count_flops
 
 K, DIM, BATCH = 16, 64, 32
+SMALL_GRID = {"type": "ofdm", "fft_size": 32, "guard_carriers": (2, 1), "csi": "ls"}
+TWO_BY_TWO = {"tx_antennas": 2, "rx_antennas": 2, "streams": 2}
 CHANNELS = [
-    ChannelConfig(),
-    ChannelConfig(fading="rayleigh"),
-    ChannelConfig(fading="rayleigh", preset="original"),
-    ChannelConfig(fading="rician", coherence="block", equaliser="zf"),
+    FlatConfig(),
+    FlatConfig(fading="rayleigh"),
+    FlatConfig(fading="rayleigh", preset="original"),
+    FlatConfig(fading="rician", coherence="block", equaliser="zf"),
+    OfdmConfig(**SMALL_GRID, model="tdl-a"),
+    OfdmConfig(**SMALL_GRID, **TWO_BY_TWO, model="cdl-c", pilots="block", equaliser="zf"),
 ]
 
 
@@ -30,31 +34,31 @@ def features(count=200, seed=0):
     return (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float32)
 
 
-def network_link(channel):
+def network_link(channel, noise_aware=False):
     keras.utils.set_random_seed(0)
-    encoder, decoder = SemanticEncoder(K, DIM, 48), SemanticDecoder(K, DIM, 48)
+    encoder, decoder = SemanticEncoder(K, DIM, 48), SemanticDecoder(K, DIM, 48, noise_aware)
     encoder.adapt(features())
     decoder.adapt(features())
     return SemanticLink(encoder, decoder, channel)
 
 
 def make_link(kind, channel):
-    if kind == "network":
-        return network_link(channel)
+    if kind in ("network", "noise_aware"):
+        return network_link(channel, kind == "noise_aware")
     codec = fit_pca(features(), K) if kind == "pca" else identity_codec(DIM)
     return SemanticLink(*codec, channel)
 
 
 @pytest.mark.parametrize("channel", CHANNELS, ids=lambda c: c.label)
-@pytest.mark.parametrize("kind", ["network", "pca", "identity"])
+@pytest.mark.parametrize("kind", ["network", "noise_aware", "pca", "identity"])
 def test_shapes_dtype_and_saving(kind, channel, tmp_path):
     link, x = make_link(kind, channel), tf.constant(features(BATCH))
     seed_noise(1)
-    received, noise_var = link.transmit(x, tf.constant(5.0))
+    received, noise_var, _ = link.transmit(x, tf.constant(5.0)).features
     assert received.shape == (BATCH, DIM) and received.dtype == tf.float32 and noise_var.shape == (BATCH,)
     link.save(tmp_path / "link.keras")
     seed_noise(1)
-    again, _ = keras.saving.load_model(tmp_path / "link.keras").transmit(x, tf.constant(5.0))
+    again = keras.saving.load_model(tmp_path / "link.keras").transmit(x, tf.constant(5.0)).features
     np.testing.assert_array_equal(received, again)
 
 
@@ -73,7 +77,7 @@ def test_eager_graph_and_xla_agree(kind):
 @pytest.mark.parametrize("mode", ["eager", "graph", "xla"])
 @pytest.mark.parametrize("channel", CHANNELS, ids=lambda c: c.label)
 def test_every_weight_gets_a_finite_non_zero_gradient(channel, mode):
-    link, x = network_link(channel), tf.constant(features(BATCH))
+    link, x = network_link(channel, noise_aware=channel.type == "ofdm"), tf.constant(features(BATCH))
     loss = SemanticLoss(LossWeights(mse=1, cosine=1, contrastive=1, kl=1), features().mean(axis=0))
 
     def gradients():

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 
-from kbsc_tf.config import ChannelConfig, TrainingConfig
+from kbsc_tf.config import FlatConfig, TrainingConfig
 from kbsc_tf.errors import UserError
 from kbsc_tf.semantic.link import SemanticLink
 from kbsc_tf.semantic.network import SemanticDecoder, SemanticEncoder
@@ -46,7 +46,7 @@ def run(folder, score=nearest_centre, report=lambda epoch, epochs, logs: None, i
     encoder, decoder = SemanticEncoder(K, DIM, 16), SemanticDecoder(K, DIM, 16)
     encoder.adapt(FEATURES)
     decoder.adapt(FEATURES)
-    link = SemanticLink(encoder, decoder, ChannelConfig(fading="rayleigh"))
+    link = SemanticLink(encoder, decoder, FlatConfig(fading="rayleigh"))
     return train(link, FEATURES, VALIDATION, score, TrainingConfig(**settings), folder, identity, report)
 
 

@@ -1,0 +1,10 @@
+"""OFDM over 3GPP channel models, on Sionna.
+
+rows [B, n] ─► grid.py ─► air.py (models.py, topology.py, recorded.py; impairments.py) ─► estimation.py ─► link.py: equalise
+"""
+
+from kbsc_tf.channel.ofdm.link import OFDMLink
+from kbsc_tf.channel.ofdm.models import warnings
+from kbsc_tf.channel.ofdm.recorded import save_recording
+
+__all__ = ["OFDMLink", "save_recording", "warnings"]

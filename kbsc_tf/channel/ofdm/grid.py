@@ -1,0 +1,84 @@
+"""The resource grid, its pilots, and where the data symbols of rows lie in it."""
+
+import numpy as np
+import tensorflow as tf
+from sionna.phy.ofdm import PilotPattern, ResourceGrid
+
+from kbsc_tf.config import OfdmConfig
+
+_SEED = 0  # of pilots and interleaver, which sender and receiver both know
+
+
+def build_grid(config: OfdmConfig) -> ResourceGrid:
+    """The resource grid of one transmitter with ``config.streams`` streams."""
+    grid = ResourceGrid(
+        config.num_ofdm_symbols,
+        config.fft_size,
+        config.subcarrier_spacing_khz * 1e3,
+        num_streams_per_tx=config.streams,
+        cyclic_prefix_length=config.cyclic_prefix,
+        num_guard_carriers=config.guard_carriers,
+        dc_null=config.dc_null,
+        pilot_pattern="kronecker" if config.pilots == "kronecker" else "empty",
+        pilot_ofdm_symbol_indices=sorted(config.pilot_symbols),
+    )
+    if config.pilots == "block":
+        grid.pilot_pattern = _block_pilots(config)
+    return grid
+
+
+def _block_pilots(config: OfdmConfig) -> PilotPattern:
+    """Streams take turns: a whole OFDM symbol of random QPSK pilots for one stream, then one for the next."""
+    streams, symbols = config.streams, sorted(config.pilot_symbols)
+    mask = np.zeros([1, streams, config.num_ofdm_symbols, config.subcarriers], bool)
+    mask[:, :, symbols] = True
+    quarter = np.random.default_rng(_SEED).integers(4, size=[streams, len(symbols), config.subcarriers])
+    pilots = np.exp(1j * np.pi * (quarter / 2 + 1 / 4)).astype(np.complex64)
+    for stream in range(streams):
+        pilots[stream, np.arange(len(symbols)) % streams != stream] = 0
+    return PilotPattern(mask, pilots.reshape(1, streams, -1), normalize=True)
+
+
+class SlotMap:
+    """Where the symbols of rows lie in resource grids.
+
+    rows [B, n] ─► grids [G, 1, S, D]: ``per_grid`` rows one after another, in the order of the slots
+
+    The slots of a grid are its data resource elements on all S streams; without interleaving subcarrier after
+    subcarrier, OFDM symbol after OFDM symbol, with the streams taking turns. Interleaving permutes them at random, the
+    same way in every grid, so that a row sees the fading of the whole grid. Slots that no row needs stay silent.
+
+    Parameters
+    ----------
+    config : OfdmConfig
+    """
+
+    def __init__(self, config: OfdmConfig) -> None:
+        self.config = config
+        order = np.arange(config.slots)
+        if config.interleave:
+            order = np.random.default_rng(_SEED).permutation(config.slots)
+        self._slot_of_symbol, self._symbol_of_slot = order, np.argsort(order)
+
+    def to_grids(self, rows: tf.Tensor) -> tf.Tensor:
+        """Rows [B, n] to the data symbols [G, 1, S, D] of G = ceil(B / per_grid) grids, padded with zeros."""
+        n, slots, streams = rows.shape[1], self.config.slots, self.config.streams
+        per_grid = self.config.per_grid(n)
+        grids = self.grids(tf.shape(rows)[0] if rows.shape[0] is None else rows.shape[0], n)
+        rows = tf.pad(rows, [[0, grids * per_grid - tf.shape(rows)[0]], [0, 0]])
+        filled = tf.pad(tf.reshape(rows, [grids, per_grid * n]), [[0, 0], [0, slots - per_grid * n]])
+        slots_of_grid = tf.reshape(tf.gather(filled, self._symbol_of_slot, axis=1), [grids, slots // streams, streams])
+        return tf.transpose(slots_of_grid, [0, 2, 1])[:, None]
+
+    def to_rows(self, grids: tf.Tensor, count: int | tf.Tensor, n: int) -> tf.Tensor:
+        """What `to_grids` placed: [G, 1, S, D, ...] to the first ``count`` rows [count, n, ...]."""
+        per_grid, slots = self.config.per_grid(n), self.config.slots
+        rest = list(grids.shape[4:])
+        axes = [0, 2, 1, *range(3, 3 + len(rest))]
+        in_slots = tf.reshape(tf.transpose(grids[:, 0], axes), [-1, slots, *rest])
+        rows = tf.gather(in_slots, self._slot_of_symbol[: per_grid * n], axis=1)
+        return tf.reshape(rows, [-1, n, *rest])[:count]
+
+    def grids(self, count: int | tf.Tensor, n: int) -> int | tf.Tensor:
+        """Grids that ``count`` rows of n symbols take."""
+        return -(-count // self.config.per_grid(n))

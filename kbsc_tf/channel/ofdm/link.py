@@ -1,0 +1,216 @@
+"""The OFDM link: rows of symbols in, equalised symbols with their noise out, through a resource grid and its channel."""
+
+import math
+from collections.abc import Callable
+from functools import cached_property
+
+import numpy as np
+import tensorflow as tf
+from sionna.phy.mimo import StreamManagement
+from sionna.phy.ofdm import EPDetector, KBestDetector, LMMSEEqualizer, OFDMEqualizer, ResourceGridMapper, ZFEqualizer
+
+from kbsc_tf.channel.ofdm.air import FrequencyDomainAir, TimeDomainAir
+from kbsc_tf.channel.ofdm.estimation import PerfectKnowledge, PilotKnowledge
+from kbsc_tf.channel.ofdm.grid import SlotMap, build_grid
+from kbsc_tf.channel.ofdm.impairments import bussgang, papr_db, receiver_no
+from kbsc_tf.channel.ofdm.models import build_model
+from kbsc_tf.channel.received import AirOverhead, Received
+from kbsc_tf.channel.units import snr_db_to_no
+from kbsc_tf.config import OfdmConfig
+
+_LEAST_NO = 1e-6  # that the receiver believes in: 60 dB; matrices of a channel without noise are singular
+
+
+class OFDMLink:
+    """Send symbols over OFDM resource grids.
+
+    s [B, n] ─► slots ─► pilots, streams ─► grids [G, 1, S, T, F] ─► channel, noise ─► y [G, 1, rx_ant, T, F]
+             ─► channel knowledge ─► equalise ─► data elements ─► ŝ [B, n], no_eff [B, n], gain [B, n]
+
+    SNR is Es/N0 per receive antenna and resource element: all streams together have power 1 on every element, pilots
+    too, and E|h|^2 = 1 between any two antennas. So S streams have 1/S each; this is simulated as unit-power streams in
+    S N0 of noise. Fewer streams than transmit antennas go out in the first columns of a DFT matrix, which needs no
+    channel knowledge at the sender.
+
+    ``per_grid`` neighbouring rows share a grid (see `OfdmConfig`). Stateless and differentiable with respect to the
+    symbols; runs in eager and graph mode, and in XLA where `xla` says so.
+
+    Parameters
+    ----------
+    config : OfdmConfig
+    model : callable, optional
+        Any Sionna channel model of one transmitter and one receiver in place of ``config.model``, for example a
+        `CIRDataset`; E|h|^2 = 1, or the SNR is not what it says.
+
+    Notes
+    -----
+    The receiver's noise power includes the mean estimation error and what an amplifier's clipping adds, but not
+    interference between carriers or symbols.
+    """
+
+    heavy = True
+
+    def __init__(self, config: OfdmConfig, model: Callable | None = None) -> None:
+        self.config = config
+        self.grid = build_grid(config)
+        self.model = build_model(config) if model is None else model
+        self._slots = SlotMap(config)
+        self._map = ResourceGridMapper(self.grid)
+        self._streams = StreamManagement(np.ones([1, 1], int), config.streams)
+        self._precoder = _precoder(config)
+        air = FrequencyDomainAir if config.domain == "frequency" else TimeDomainAir
+        self._air = air(config, self.grid, self.model)
+        self._know = (
+            PerfectKnowledge(self.grid) if config.csi == "perfect" else PilotKnowledge(config, self.grid, self.model)
+        )
+        self._detectors: dict[int, Callable] = {}
+        # Sionna's LMMSE interpolator does not compile.
+        lmmse_interpolation = config.csi == "ls" and config.interpolation == "lmmse"
+        self.detects_jointly = config.detector != "linear"
+        self.xla = getattr(self.model, "xla", False) and not lmmse_interpolation
+
+    def __call__(self, symbols: tf.Tensor, snr_db: tf.Tensor) -> Received:
+        """Transmit rows of symbols.
+
+        Parameters
+        ----------
+        symbols : [B, n], tf.complex64
+            Of average power 1.
+        snr_db : [] or [B], tf.float32
+            Es/N0 in dB. Rows of one grid have the SNR of its first row.
+
+        Returns
+        -------
+        Received
+
+        Raises
+        ------
+        ValueError
+            A grid does not hold n symbols.
+        """
+        count, n = tf.shape(symbols)[0], symbols.shape[1]
+        y, h_hat, error, no, papr = self._transmit(symbols, snr_db)
+        unbiased, no_eff = self._equalise(y, h_hat, error, no)
+        unbiased = self._slots.to_rows(unbiased, count, n)
+        no_eff = self._slots.to_rows(no_eff, count, n)
+        papr = tf.repeat(papr, self.config.per_grid(n))[:count]
+        if self.config.equaliser == "zf":
+            return Received(unbiased, no_eff, tf.ones_like(no_eff), papr)
+        gain = 1.0 / (1.0 + no_eff)
+        return Received(unbiased * tf.cast(gain, unbiased.dtype), no_eff, gain, papr)
+
+    def detect(self, symbols: tf.Tensor, snr_db: tf.Tensor, bits_per_symbol: int) -> tf.Tensor:
+        """Transmit rows of QAM symbols and detect the streams jointly, as ``config.detector`` says.
+
+        Parameters
+        ----------
+        symbols, snr_db
+            As above.
+        bits_per_symbol : int
+            m, of Gray-mapped QAM: even.
+
+        Returns
+        -------
+        llrs : [B, n, m], tf.float32
+            log p(1)/p(0) of every bit.
+        """
+        if bits_per_symbol not in self._detectors:
+            self._detectors[bits_per_symbol] = self._detector(bits_per_symbol)
+        y, h_hat, error, no, _ = self._transmit(symbols, snr_db)
+        llrs = self._detectors[bits_per_symbol](y, h_hat, error, no)
+        llrs = tf.reshape(llrs, [-1, 1, self.config.streams, self.config.slots // self.config.streams, bits_per_symbol])
+        return self._slots.to_rows(llrs, tf.shape(symbols)[0], symbols.shape[1])
+
+    def channel_uses(self, n: int) -> float:
+        """A row's share of its grid's time samples; without overhead, the resource elements of its n symbols."""
+        if not self.config.count_overhead:
+            return n / self.config.streams
+        return self.config.samples / self._per_grid(n)
+
+    def overhead(self, n: int) -> AirOverhead:
+        """What of `channel_uses` carries no symbol of the row."""
+        if not self.config.count_overhead:
+            return AirOverhead()
+        config, rows = self.config, self._per_grid(n)
+        return AirOverhead(
+            pilots=config.pilot_elements / rows,
+            guards=config.num_ofdm_symbols * (config.fft_size - config.subcarriers) / rows,
+            prefix=config.num_ofdm_symbols * config.cyclic_prefix / rows,
+            unused=(config.slots - rows * n) / config.streams / rows,
+        )
+
+    def rows_per_realisation(self, n: int) -> int:
+        """Rows that share a grid."""
+        return self._per_grid(n)
+
+    def _per_grid(self, n: int) -> int:
+        rows = self.config.per_grid(n)
+        if rows < 1:
+            raise ValueError(
+                f"{self.config.features_per_grid or 1} x {n} symbols do not fit the {self.config.slots} of a grid"
+            )
+        return rows
+
+    def _transmit(self, symbols: tf.Tensor, snr_db: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        """Received grids, what the receiver knows of channel and noise, and the PAPR of the sent signal [G].
+
+        All noise powers are of streams of unit power.
+        """
+        config, rows = self.config, self._per_grid(symbols.shape[1])
+        grids = self._map(self._slots.to_grids(symbols))
+        sent = grids if self._precoder is None else tf.einsum("as,bistf->biatf", self._precoder, grids)
+        no = snr_db_to_no(snr_db)
+        no = no[::rows] if no.shape.rank == 1 else tf.fill([tf.shape(grids)[0]], no)
+        y, h = self._air(sent, no * config.streams)
+        if self._precoder is not None:
+            h = tf.einsum("briajtf,js->briastf", h, self._precoder)
+        no = tf.maximum(receiver_no(no, config.snr_error_db), _LEAST_NO) * config.streams
+        h_hat, error = self._know(y, h, no)
+        if config.clipping_db is not None:
+            h_hat, error = self._clipped(h_hat, error)
+        return y, h_hat, error, no, papr_db(sent)
+
+    def _clipped(self, h_hat: tf.Tensor, error: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """The gain of a clipping amplifier, which pilots show anyway, and its distortion as noise over the channel."""
+        gain, distortion = bussgang(self.config.clipping_db)
+        if self.config.csi == "perfect":
+            h_hat *= gain
+        # Distortion spreads over guards and DC too.
+        share = distortion * self.config.subcarriers / self.config.fft_size
+        return h_hat, error + share / gain**2 * tf.square(tf.abs(h_hat))
+
+    @cached_property
+    def _equalise(self) -> Callable:
+        """y, h_hat, error, no -> unbiased symbols and their noise, [G, 1, S, D]."""
+        if self.config.streams == 1:
+            return OFDMEqualizer(_combine, self.grid, self._streams)
+        kind = ZFEqualizer if self.config.equaliser == "zf" else LMMSEEqualizer
+        return kind(self.grid, self._streams)
+
+    def _detector(self, bits_per_symbol: int) -> Callable:
+        streams = self.config.streams
+        if self.config.detector == "ep":
+            return EPDetector("bit", self.grid, self._streams, bits_per_symbol)
+        paths = min(self.config.k_best, 2 ** (bits_per_symbol * streams))
+        return KBestDetector("bit", streams, paths, self.grid, self._streams, "qam", bits_per_symbol)
+
+
+def _combine(y: tf.Tensor, h: tf.Tensor, s: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Maximum ratio combining of one stream: what unbiased ZF and LMMSE equalisers both come to, without matrices.
+
+    y [..., M], h [..., M, 1], s [..., M, M] diagonal -> x_hat [..., 1], no_eff [..., 1]. Like Sionna's equalisers.
+    """
+    h = h[..., 0]
+    noise = tf.math.real(tf.linalg.diag_part(s))
+    power = tf.reduce_sum(tf.square(tf.abs(h)) / noise, axis=-1, keepdims=True)
+    matched = tf.reduce_sum(tf.math.conj(h) * y / tf.cast(noise, y.dtype), axis=-1, keepdims=True)
+    return matched / tf.cast(power, y.dtype), 1.0 / power
+
+
+def _precoder(config: OfdmConfig) -> tf.Tensor | None:
+    """[tx_ant, S] with orthonormal columns; None where every antenna has its own stream."""
+    antennas = config.tx_antennas
+    if antennas == config.streams:
+        return None
+    product = np.outer(np.arange(antennas), np.arange(config.streams))
+    return tf.constant(np.exp(-2j * math.pi * product / antennas) / math.sqrt(antennas), tf.complex64)

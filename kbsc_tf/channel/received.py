@@ -1,0 +1,75 @@
+"""What every channel gives its caller."""
+
+from typing import NamedTuple, Protocol
+
+import tensorflow as tf
+
+
+class Received(NamedTuple):
+    """What the receiver has after equalisation: E[symbols | s, h] = gain * s.
+
+    Attributes
+    ----------
+    symbols : [B, n], tf.complex64
+        Equalised symbols. Divide by ``gain`` before demapping to bits.
+    no_eff : [B, n], tf.float32
+        Noise power, linear, per complex dimension, of ``symbols / gain``: N0/|h|^2 with channel knowledge, N0 without.
+    gain : [B, n], tf.float32
+        Bias of the equaliser: 1 for ``zf``, 1 / (1 + no_eff) for the MMSE ones; 1 where nothing is known or equalised.
+    papr_db : [B], tf.float32, or None
+        Peak-to-average power ratio in dB of the time signal that carried the row; None where there is no such signal.
+    """
+
+    symbols: tf.Tensor
+    no_eff: tf.Tensor
+    gain: tf.Tensor
+    papr_db: tf.Tensor | None = None
+
+
+class AirOverhead(NamedTuple):
+    """Complex channel uses per row that carry no symbol of it.
+
+    Attributes
+    ----------
+    pilots, guards, prefix : float
+        Pilots; guard carriers and DC; cyclic prefix.
+    unused : float
+        Resource elements without a symbol.
+    """
+
+    pilots: float = 0.0
+    guards: float = 0.0
+    prefix: float = 0.0
+    unused: float = 0.0
+
+
+class Channel(Protocol):
+    """An air interface: stateless, differentiable with respect to the symbols, random numbers from Sionna's generator.
+
+    Attributes
+    ----------
+    xla : bool
+        Whether XLA compiles the channel.
+    heavy : bool
+        Whether that pays in a sweep, which calls one function some hundred times.
+    """
+
+    xla: bool
+    heavy: bool
+
+    def __call__(self, symbols: tf.Tensor, snr_db: tf.Tensor) -> Received:
+        """Transmit ``symbols`` ([B, n], tf.complex64) at Es/N0 ``snr_db`` ([] or [B], tf.float32, dB)."""
+
+    def channel_uses(self, n: int) -> float:
+        """Complex channel uses of a row of n symbols, everything counted."""
+
+    def overhead(self, n: int) -> AirOverhead:
+        """The part of them that carries no symbol of the row."""
+
+    def rows_per_realisation(self, n: int) -> int:
+        """How many neighbouring rows of n symbols share the channel's random numbers: their outcomes are correlated."""
+
+
+def worth_compiling(channel: Channel) -> bool:
+    """Whether a sweep should compile a channel with XLA; a plain callable says nothing and stays a graph."""
+    return getattr(channel, "xla", False) and getattr(channel, "heavy", False)
