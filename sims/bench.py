@@ -25,7 +25,7 @@ import typer
 from bench_coded import bench_coded
 from rich.console import Console
 
-from kbsc_tf.config import FlatConfig, ExperimentConfig
+from kbsc_tf.config import ExperimentConfig, FlatConfig
 from kbsc_tf.data.load import procedural_set
 from kbsc_tf.evaluation import experiment
 from kbsc_tf.evaluation.progress import Progress

@@ -13,7 +13,7 @@ from kbsc_tf.channel import FlatChannel
 from kbsc_tf.codecs import BpgCodec, BpgToolsCodec
 from kbsc_tf.coding import Mcs, TransportPlan
 from kbsc_tf.coding.link import CodedLink
-from kbsc_tf.config import FlatConfig, CodecConfig, CodingConfig
+from kbsc_tf.config import CodecConfig, CodingConfig, FlatConfig
 from kbsc_tf.data.load import procedural_set
 from kbsc_tf.schemes import SourceBatch
 from kbsc_tf.schemes.image_files import ImageFiles

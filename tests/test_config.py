@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from kbsc_tf.config import FlatConfig, ExperimentConfig, SnrRange, load_config
+from kbsc_tf.config import ExperimentConfig, FlatConfig, SnrRange, load_config
 from kbsc_tf.errors import UserError
 
 

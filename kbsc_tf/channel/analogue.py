@@ -1,5 +1,6 @@
 """Analogue transmission: real values in, noisy real values out, through any channel of the project."""
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -94,8 +95,12 @@ class AnalogueLink:
         return 1.0 if self.restore_amplitude else tf.reduce_mean(amplitude(values, self.power))
 
 
+@lru_cache(maxsize=32)
 def build_channel(config: ChannelConfig) -> Channel:
-    """Build the channel that a configuration describes, without what ``preset: original`` does beside it."""
+    """The channel that a configuration describes, without what ``preset: original`` does beside it.
+
+    Schemes on one channel share it, and so what has been compiled for it.
+    """
     if isinstance(config, OfdmConfig):
         return OFDMLink(config)
     if config.preset == "original":

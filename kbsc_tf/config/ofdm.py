@@ -25,8 +25,10 @@ class OfdmConfig(Strict):
     ``delay_spread_ns`` (RMS) is for TDL and CDL; ``speed_kmh`` is the terminal's. The cyclic prefix is in samples, of which
     an OFDM symbol has ``fft_size``. ``pilot_symbols`` are the OFDM symbols that hold pilots, counted from 0.
 
-    ``features_per_grid`` rows (features, transport blocks) share a grid; as many as fit unless given. ``interleave``
-    scatters each over time, frequency and streams. ``count_overhead``: pilots, guard carriers, cyclic prefix and unused
+    ``features_per_grid`` rows (features, transport blocks) share a grid; as many as fit unless given. What happens to
+    them is correlated, which widens intervals; with ``realisation: per_row`` each is read from a transmission of the
+    grid of its own, for more work and at the same channel uses. ``interleave`` scatters rows over time, frequency and
+    streams. ``count_overhead``: pilots, guard carriers, cyclic prefix and unused
     elements count as channel uses.
 
     Impairments: carrier frequency offset, oscillator linewidth (Wiener phase noise at the receiver), amplifier clipping
@@ -48,7 +50,7 @@ class OfdmConfig(Strict):
     guard_carriers: tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)]] = (5, 4)
     dc_null: bool = True
     pilots: Literal["kronecker", "block", "none"] = "kronecker"
-    pilot_symbols: list[Annotated[int, Field(ge=0)]] = [2, 11]
+    pilot_symbols: tuple[Annotated[int, Field(ge=0)], ...] = (2, 11)
     domain: Literal["frequency", "time"] = "frequency"
     tx_antennas: int = Field(1, ge=1, le=64)
     rx_antennas: int = Field(1, ge=1, le=64)
@@ -60,6 +62,7 @@ class OfdmConfig(Strict):
     k_best: int = Field(64, ge=1)
     interleave: bool = True
     features_per_grid: int | None = Field(None, ge=1)
+    realisation: Literal["per_grid", "per_row"] = "per_grid"
     count_overhead: bool = True
     cfo_hz: float = 0.0
     linewidth_hz: float = Field(0.0, ge=0)
@@ -165,7 +168,7 @@ class OfdmConfig(Strict):
             return self
         if not self.pilot_symbols or len(set(self.pilot_symbols)) < len(self.pilot_symbols):
             raise ValueError(
-                f"pilot_symbols: expected different OFDM symbols, got {self.pilot_symbols}; or pilots none"
+                f"pilot_symbols: expected different OFDM symbols, got {list(self.pilot_symbols)}; or pilots none"
             )
         if max(self.pilot_symbols) >= self.num_ofdm_symbols:
             raise ValueError(

@@ -3,7 +3,7 @@
 import pytest
 
 from kbsc_tf.coding.selection import check_plans, chosen_mcs, transport_plan
-from kbsc_tf.config import FlatConfig, ExperimentConfig
+from kbsc_tf.config import ExperimentConfig, FlatConfig
 from kbsc_tf.errors import UserError
 
 

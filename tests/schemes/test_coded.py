@@ -9,7 +9,7 @@ from PIL import Image
 
 from kbsc_tf.codecs.bits import write_ue7
 from kbsc_tf.coding import Mcs, TransportPlan
-from kbsc_tf.config import FlatConfig, CodecConfig, CodingConfig, ExperimentConfig, ReceiverConfig
+from kbsc_tf.config import CodecConfig, CodingConfig, ExperimentConfig, FlatConfig, ReceiverConfig
 from kbsc_tf.data.load import procedural_set
 from kbsc_tf.errors import UserError
 from kbsc_tf.evaluation.sweep import transmit

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from kbsc_tf.channel import seed_noise
 from kbsc_tf.channel.power import amplitude
-from kbsc_tf.config import FlatConfig, ExperimentConfig
+from kbsc_tf.config import ExperimentConfig, FlatConfig
 from kbsc_tf.errors import UserError
 from kbsc_tf.features import FeatureSet
 from kbsc_tf.schemes import SourceBatch, Validation, build_schemes

@@ -44,6 +44,8 @@ class SlotMap:
 
     rows [B, n] ─► grids [G, 1, S, D]: ``per_grid`` rows one after another, in the order of the slots
 
+    With ``realisation: per_row`` each grid goes out as often as it has rows, and every row is read from another one.
+
     The slots of a grid are its data resource elements on all S streams; without interleaving subcarrier after
     subcarrier, OFDM symbol after OFDM symbol, with the streams taking turns. Interleaving permutes them at random, the
     same way in every grid, so that a row sees the fading of the whole grid. Slots that no row needs stay silent.
@@ -61,24 +63,38 @@ class SlotMap:
         self._slot_of_symbol, self._symbol_of_slot = order, np.argsort(order)
 
     def to_grids(self, rows: tf.Tensor) -> tf.Tensor:
-        """Rows [B, n] to the data symbols [G, 1, S, D] of G = ceil(B / per_grid) grids, padded with zeros."""
+        """Rows [B, n] to the data symbols [G, 1, S, D] of their grids, the last filled up with zeros."""
         n, slots, streams = rows.shape[1], self.config.slots, self.config.streams
         per_grid = self.config.per_grid(n)
-        grids = self.grids(tf.shape(rows)[0] if rows.shape[0] is None else rows.shape[0], n)
-        rows = tf.pad(rows, [[0, grids * per_grid - tf.shape(rows)[0]], [0, 0]])
+        grids = -(-_length(rows) // per_grid)
+        rows = tf.pad(rows, [[0, grids * per_grid - _length(rows)], [0, 0]])
         filled = tf.pad(tf.reshape(rows, [grids, per_grid * n]), [[0, 0], [0, slots - per_grid * n]])
-        slots_of_grid = tf.reshape(tf.gather(filled, self._symbol_of_slot, axis=1), [grids, slots // streams, streams])
-        return tf.transpose(slots_of_grid, [0, 2, 1])[:, None]
+        if self.config.realisation == "per_row":
+            filled = tf.repeat(filled, per_grid, axis=0)
+        in_slots = tf.gather(filled, self._symbol_of_slot, axis=1)
+        return tf.transpose(tf.reshape(in_slots, [-1, slots // streams, streams]), [0, 2, 1])[:, None]
 
     def to_rows(self, grids: tf.Tensor, count: int | tf.Tensor, n: int) -> tf.Tensor:
         """What `to_grids` placed: [G, 1, S, D, ...] to the first ``count`` rows [count, n, ...]."""
         per_grid, slots = self.config.per_grid(n), self.config.slots
         rest = list(grids.shape[4:])
-        axes = [0, 2, 1, *range(3, 3 + len(rest))]
-        in_slots = tf.reshape(tf.transpose(grids[:, 0], axes), [-1, slots, *rest])
-        rows = tf.gather(in_slots, self._slot_of_symbol[: per_grid * n], axis=1)
+        in_slots = tf.reshape(tf.transpose(grids[:, 0], [0, 2, 1, *range(3, 3 + len(rest))]), [-1, slots, *rest])
+        places = self._slot_of_symbol[: per_grid * n]
+        if self.config.realisation == "per_row":
+            # Row i of a grid is read from the i-th of its transmissions.
+            by_row = tf.reshape(in_slots, [-1, per_grid, slots, *rest])
+            rows = tf.gather(
+                by_row, tf.tile(places.reshape(1, per_grid, n), [_length(by_row), 1, 1]), axis=2, batch_dims=2
+            )
+        else:
+            rows = tf.gather(in_slots, places, axis=1)
         return tf.reshape(rows, [-1, n, *rest])[:count]
 
-    def grids(self, count: int | tf.Tensor, n: int) -> int | tf.Tensor:
-        """Grids that ``count`` rows of n symbols take."""
-        return -(-count // self.config.per_grid(n))
+    def rows_per_realisation(self, n: int) -> int:
+        """Rows of n symbols that see one realisation of channel and noise."""
+        return 1 if self.config.realisation == "per_row" else self.config.per_grid(n)
+
+
+def _length(rows: tf.Tensor) -> int | tf.Tensor:
+    """Rows, as a number where the graph knows it."""
+    return tf.shape(rows)[0] if rows.shape[0] is None else rows.shape[0]

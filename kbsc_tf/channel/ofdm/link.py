@@ -1,15 +1,15 @@
-"""The OFDM link: rows of symbols in, equalised symbols with their noise out, through a resource grid and its channel."""
+"""The OFDM link: rows of symbols in, equalised symbols with their noise out, through resource grids."""
 
 import math
 from collections.abc import Callable
-from functools import cached_property
 
 import numpy as np
 import tensorflow as tf
 from sionna.phy.mimo import StreamManagement
-from sionna.phy.ofdm import EPDetector, KBestDetector, LMMSEEqualizer, OFDMEqualizer, ResourceGridMapper, ZFEqualizer
+from sionna.phy.ofdm import EPDetector, KBestDetector, ResourceGridMapper
 
 from kbsc_tf.channel.ofdm.air import FrequencyDomainAir, TimeDomainAir
+from kbsc_tf.channel.ofdm.equalise import as_complex, build_equaliser
 from kbsc_tf.channel.ofdm.estimation import PerfectKnowledge, PilotKnowledge
 from kbsc_tf.channel.ofdm.grid import SlotMap, build_grid
 from kbsc_tf.channel.ofdm.impairments import bussgang, papr_db, receiver_no
@@ -63,6 +63,7 @@ class OFDMLink:
         self._know = (
             PerfectKnowledge(self.grid) if config.csi == "perfect" else PilotKnowledge(config, self.grid, self.model)
         )
+        self._equalise = build_equaliser(config.equaliser, config.streams, self.grid)
         self._detectors: dict[int, Callable] = {}
         # Sionna's LMMSE interpolator does not compile.
         lmmse_interpolation = config.csi == "ls" and config.interpolation == "lmmse"
@@ -93,11 +94,11 @@ class OFDMLink:
         unbiased, no_eff = self._equalise(y, h_hat, error, no)
         unbiased = self._slots.to_rows(unbiased, count, n)
         no_eff = self._slots.to_rows(no_eff, count, n)
-        papr = tf.repeat(papr, self.config.per_grid(n))[:count]
+        papr = tf.repeat(papr, self._slots.rows_per_realisation(n))[:count]
         if self.config.equaliser == "zf":
             return Received(unbiased, no_eff, tf.ones_like(no_eff), papr)
         gain = 1.0 / (1.0 + no_eff)
-        return Received(unbiased * tf.cast(gain, unbiased.dtype), no_eff, gain, papr)
+        return Received(unbiased * as_complex(gain), no_eff, gain, papr)
 
     def detect(self, symbols: tf.Tensor, snr_db: tf.Tensor, bits_per_symbol: int) -> tf.Tensor:
         """Transmit rows of QAM symbols and detect the streams jointly, as ``config.detector`` says.
@@ -115,7 +116,8 @@ class OFDMLink:
             log p(1)/p(0) of every bit.
         """
         if bits_per_symbol not in self._detectors:
-            self._detectors[bits_per_symbol] = self._detector(bits_per_symbol)
+            with tf.init_scope():  # out of the function that is being traced: its tensors are used by others too
+                self._detectors[bits_per_symbol] = self._detector(bits_per_symbol)
         y, h_hat, error, no, _ = self._transmit(symbols, snr_db)
         llrs = self._detectors[bits_per_symbol](y, h_hat, error, no)
         llrs = tf.reshape(llrs, [-1, 1, self.config.streams, self.config.slots // self.config.streams, bits_per_symbol])
@@ -140,8 +142,8 @@ class OFDMLink:
         )
 
     def rows_per_realisation(self, n: int) -> int:
-        """Rows that share a grid."""
-        return self._per_grid(n)
+        """Rows that share a transmission of a grid."""
+        return self._slots.rows_per_realisation(n)
 
     def _per_grid(self, n: int) -> int:
         rows = self.config.per_grid(n)
@@ -156,11 +158,12 @@ class OFDMLink:
 
         All noise powers are of streams of unit power.
         """
-        config, rows = self.config, self._per_grid(symbols.shape[1])
+        config, n = self.config, symbols.shape[1]
+        self._per_grid(n)  # refuses what does not fit
         grids = self._map(self._slots.to_grids(symbols))
         sent = grids if self._precoder is None else tf.einsum("as,bistf->biatf", self._precoder, grids)
         no = snr_db_to_no(snr_db)
-        no = no[::rows] if no.shape.rank == 1 else tf.fill([tf.shape(grids)[0]], no)
+        no = no[:: self._slots.rows_per_realisation(n)] if no.shape.rank == 1 else tf.fill([tf.shape(grids)[0]], no)
         y, h = self._air(sent, no * config.streams)
         if self._precoder is not None:
             h = tf.einsum("briajtf,js->briastf", h, self._precoder)
@@ -179,32 +182,12 @@ class OFDMLink:
         share = distortion * self.config.subcarriers / self.config.fft_size
         return h_hat, error + share / gain**2 * tf.square(tf.abs(h_hat))
 
-    @cached_property
-    def _equalise(self) -> Callable:
-        """y, h_hat, error, no -> unbiased symbols and their noise, [G, 1, S, D]."""
-        if self.config.streams == 1:
-            return OFDMEqualizer(_combine, self.grid, self._streams)
-        kind = ZFEqualizer if self.config.equaliser == "zf" else LMMSEEqualizer
-        return kind(self.grid, self._streams)
-
     def _detector(self, bits_per_symbol: int) -> Callable:
         streams = self.config.streams
         if self.config.detector == "ep":
             return EPDetector("bit", self.grid, self._streams, bits_per_symbol)
         paths = min(self.config.k_best, 2 ** (bits_per_symbol * streams))
         return KBestDetector("bit", streams, paths, self.grid, self._streams, "qam", bits_per_symbol)
-
-
-def _combine(y: tf.Tensor, h: tf.Tensor, s: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Maximum ratio combining of one stream: what unbiased ZF and LMMSE equalisers both come to, without matrices.
-
-    y [..., M], h [..., M, 1], s [..., M, M] diagonal -> x_hat [..., 1], no_eff [..., 1]. Like Sionna's equalisers.
-    """
-    h = h[..., 0]
-    noise = tf.math.real(tf.linalg.diag_part(s))
-    power = tf.reduce_sum(tf.square(tf.abs(h)) / noise, axis=-1, keepdims=True)
-    matched = tf.reduce_sum(tf.math.conj(h) * y / tf.cast(noise, y.dtype), axis=-1, keepdims=True)
-    return matched / tf.cast(power, y.dtype), 1.0 / power
 
 
 def _precoder(config: OfdmConfig) -> tf.Tensor | None:
