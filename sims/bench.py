@@ -1,4 +1,4 @@
-"""Speed of training, sweep, CLIP, search, BPG + LDPC and the coded link, as JSON.
+"""Speed of training, sweep, CLIP, search, BPG + LDPC, the coded link and OFDM, as JSON.
 
     python sims/bench.py [--folder DIR] [--torch PYTHON]
 
@@ -23,6 +23,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import numpy as np
 import typer
 from bench_coded import bench_coded
+from bench_ofdm import bench_ofdm
 from rich.console import Console
 
 from kbsc_tf.config import ExperimentConfig, FlatConfig
@@ -60,6 +61,7 @@ def main(
             "clip": bench_clip(),
             "search": bench_search(file),
             **bench_coded(),
+            **bench_ofdm(),
             "original": {
                 "idle_machine": original["speed_two_cores"] if original else None,
                 "retimed_in_this_run": baseline,

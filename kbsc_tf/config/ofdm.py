@@ -20,10 +20,10 @@ SPEED_OF_LIGHT = 299_792_458.0
 class OfdmConfig(Strict):
     """A link over OFDM resource grids and a 3GPP channel model.
 
-    The model: ``awgn`` (h = 1), ``rayleigh`` (one h per antenna pair and grid), TDL-A..E and CDL-A..E, the scenarios UMi,
-    UMa and RMa with a fresh drop of the terminal for every grid, or impulse responses recorded in ``path``.
-    ``delay_spread_ns`` (RMS) is for TDL and CDL; ``speed_kmh`` is the terminal's. The cyclic prefix is in samples, of which
-    an OFDM symbol has ``fft_size``. ``pilot_symbols`` are the OFDM symbols that hold pilots, counted from 0.
+    The model: ``awgn`` (h = 1), ``rayleigh`` (one h per antenna pair and grid), TDL-A..E and CDL-A..E, the scenarios
+    UMi, UMa and RMa with a fresh drop of the terminal for every grid, or impulse responses recorded in ``path``.
+    ``delay_spread_ns`` (RMS) is for TDL and CDL; ``speed_kmh`` is the terminal's. The cyclic prefix is in samples, of
+    which an OFDM symbol has ``fft_size``. ``pilot_symbols`` are the OFDM symbols that hold pilots, counted from 0.
 
     ``features_per_grid`` rows (features, transport blocks) share a grid; as many as fit unless given. What happens to
     them is correlated, which widens intervals; with ``realisation: per_row`` each is read from a transmission of the
@@ -87,7 +87,7 @@ class OfdmConfig(Strict):
 
     @property
     def samples(self) -> int:
-        """Complex channel uses of a grid: its time samples at the rate fft_size x subcarrier spacing, prefix included."""
+        """Complex channel uses of a grid: its time samples at the rate `bandwidth_hz`, prefix included."""
         return self.num_ofdm_symbols * (self.fft_size + self.cyclic_prefix)
 
     @property
@@ -142,7 +142,7 @@ class OfdmConfig(Strict):
             )
         if self.cyclic_prefix > self.fft_size:
             raise ValueError(
-                f"cyclic_prefix: {self.cyclic_prefix} samples, more than the {self.fft_size} of an OFDM symbol; lower it"
+                f"cyclic_prefix: {self.cyclic_prefix} samples, but an OFDM symbol has {self.fft_size}; lower it"
             )
         if self.slots < 1:
             raise ValueError("pilot_symbols: pilots in every OFDM symbol leave nothing for data; remove some")
@@ -153,8 +153,8 @@ class OfdmConfig(Strict):
         most = min(self.tx_antennas, self.rx_antennas)
         if self.streams > most:
             raise ValueError(
-                f"streams: {self.streams} need as many antennas at both ends, there are {self.tx_antennas} at the sender "
-                f"and {self.rx_antennas} at the receiver; give at most {most}"
+                f"streams: {self.streams} need as many antennas at both ends, there are {self.tx_antennas} at the "
+                f"sender and {self.rx_antennas} at the receiver; give at most {most}"
             )
         return self
 
@@ -172,12 +172,14 @@ class OfdmConfig(Strict):
             )
         if max(self.pilot_symbols) >= self.num_ofdm_symbols:
             raise ValueError(
-                f"pilot_symbols: {max(self.pilot_symbols)} is outside the grid; expected 0 to {self.num_ofdm_symbols - 1}"
+                f"pilot_symbols: {max(self.pilot_symbols)} is outside the grid; expected 0 to "
+                f"{self.num_ofdm_symbols - 1}"
             )
         if self.pilots == "kronecker" and self.subcarriers % self.streams:
             raise ValueError(
-                f"pilots: kronecker pilots of {self.streams} streams share {self.subcarriers} subcarriers unevenly, some "
-                "streams are not covered; change guard_carriers or fft_size to make it a multiple, or use pilots block"
+                f"pilots: kronecker pilots of {self.streams} streams share {self.subcarriers} subcarriers "
+                "unevenly, which does not cover all streams; change guard_carriers or fft_size to make it a "
+                "multiple, or use pilots block"
             )
         if self.pilots == "block" and len(self.pilot_symbols) % self.streams:
             raise ValueError(
@@ -192,7 +194,7 @@ class OfdmConfig(Strict):
         top = 30.0 if self.model == "rma" else 100.0
         if not 0.5 <= self.carrier_ghz <= top:
             raise ValueError(
-                f"carrier_ghz: {self.carrier_ghz:g} is outside the range of {self.model}, 0.5 to {top:g} GHz (TR 38.901)"
+                f"carrier_ghz: {self.carrier_ghz:g} is outside the range of {self.model}, 0.5 to {top:g} GHz"
             )
         if not 0 <= self.speed_kmh <= 500:
             raise ValueError(f"speed_kmh: {self.speed_kmh:g} is outside the range of TR 38.901, 0 to 500 km/h")

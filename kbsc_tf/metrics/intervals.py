@@ -81,8 +81,9 @@ def clustered_wilson(correct: npt.ArrayLike, groups: npt.ArrayLike, confidence: 
     ----------
     L. Kish, Survey Sampling, Wiley (1965): ratio of cluster totals, design effect. E. L. Korn, B. I. Graubard,
     "Confidence intervals for proportions with small expected number of positive counts estimated from survey data",
-    Survey Methodology 24 (1998), 193-201: degrees of freedom. N. Dean, M. Pagano, "Evaluating confidence interval methods for binomial proportions in clustered surveys",
-    Journal of Survey Statistics and Methodology 3 (2015), 484-503: Wilson's with the effective sample size.
+    Survey Methodology 24 (1998), 193-201: degrees of freedom. N. Dean, M. Pagano, "Evaluating confidence interval
+    methods for binomial proportions in clustered surveys", Journal of Survey Statistics and Methodology 3 (2015),
+    484-503: Wilson's with the effective sample size.
     """
     correct, members = _grouped(np.asarray(correct, bool), groups)
     n, count = len(correct), len(members)

@@ -101,8 +101,8 @@ class _Builder:
                 raise UserError(f"schemes: raw needs features of even length, these have {dim}; leave raw out")
             if isinstance(channel, OfdmConfig) and not channel.per_grid(dim // 2):
                 raise UserError(
-                    f"channels: {channel.label}: a grid of {channel.slots} data symbols does not hold the {dim // 2} of raw; "
-                    "raise fft_size, num_ofdm_symbols or streams, or leave raw out of schemes"
+                    f"channels: {channel.label}: a grid of {channel.slots} data symbols does not hold the "
+                    f"{dim // 2} of raw; raise fft_size, num_ofdm_symbols or streams, or leave raw out of schemes"
                 )
             yield RawScheme(dim, channel)
         elif name in CODED_SCHEMES:

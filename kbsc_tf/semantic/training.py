@@ -26,7 +26,8 @@ def training_batches(
 ) -> tf.data.Dataset:
     """Shuffled batches ({feature [B, D], snr_db [B]}, feature), the SNR drawn anew for each sample.
 
-    ``per_snr`` neighbours in a batch share an SNR, because they share a resource grid. Order and SNRs follow from the seed and ``epoch`` alone, so that resumed training sees what uninterrupted would.
+    ``per_snr`` neighbours in a batch share an SNR, because they share a resource grid. Order and SNRs follow from the
+    seed and ``epoch`` alone, so that resumed training sees what uninterrupted would.
     """
     count, batch = len(features), min(config.batch_size, len(features))
     steps = count // batch

@@ -75,8 +75,8 @@ class TimeDomainAir:
         taps, self._first = last - first + 1, first
         if taps > config.fft_size:
             raise UserError(
-                f"channels: {config.label}: an impulse response of {taps} samples is longer than the {config.fft_size} of "
-                "an OFDM symbol; raise fft_size or lower subcarrier_spacing_khz"
+                f"channels: {config.label}: an impulse response of {taps} samples is longer than an OFDM symbol, "
+                f"{config.fft_size}; raise fft_size or lower subcarrier_spacing_khz"
             )
         samples = grid.num_time_samples
         self._modulate = OFDMModulator(config.cyclic_prefix)

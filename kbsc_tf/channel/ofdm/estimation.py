@@ -69,7 +69,7 @@ class PilotKnowledge:
 
 
 def covariances(grid: ResourceGrid, model: Callable) -> tuple[tf.Tensor, tf.Tensor]:
-    """Covariance of the channel over OFDM symbols [T, T] and used subcarriers [F, F], tf.complex64, averaged over draws.
+    """Covariance over OFDM symbols [T, T] and over used subcarriers [F, F], tf.complex64, averaged over draws.
 
     The same for every model, closed form or not. Fixed delays span a fixed space, so only powers carry a sampling
     error, 2 % of each here. Sionna's generator is left as it was.

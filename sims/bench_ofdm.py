@@ -1,0 +1,55 @@
+"""Speed of training and sweeping through an OFDM channel, XLA against eager and graph mode; called by bench.py."""
+
+import time
+from collections.abc import Callable
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kbsc_tf.config import LossWeights, OfdmConfig
+from kbsc_tf.semantic.link import SemanticLink
+from kbsc_tf.semantic.losses import SemanticLoss
+from kbsc_tf.semantic.network import SemanticDecoder, SemanticEncoder
+
+K, DIM, BATCH, CALLS = 128, 512, 512, 10
+CHANNEL = OfdmConfig(type="ofdm", model="tdl-a", csi="ls")
+SWEPT = CHANNEL.model_copy(update={"realisation": "per_row"})
+MODES = {"eager": {"run_eagerly": True}, "graph": {"jit_compile": False}, "xla": {"jit_compile": True}}
+
+
+def bench_ofdm() -> dict[str, dict]:
+    """Seconds of a training step and of a sweep's batch over TDL-A with estimated channel; compiling not included.
+
+    In training, features share grids; in the sweep each is read from one of its own.
+    """
+    features = np.random.default_rng(0).standard_normal((BATCH, DIM)).astype(np.float32)
+    inputs = {"feature": features, "snr_db": np.full(BATCH, 5.0, np.float32)}
+    training, sweep = {}, {}
+    for mode, settings in MODES.items():
+        keras.utils.set_random_seed(0)
+        link = SemanticLink(SemanticEncoder(K, DIM), SemanticDecoder(K, DIM), CHANNEL)
+        link.compile(optimizer="adam", loss=SemanticLoss(LossWeights(), features.mean(axis=0)), **settings)
+        training[mode] = _seconds(lambda link=link: link.train_on_batch(inputs, features))
+        link = SemanticLink(link.encoder, link.decoder, SWEPT)
+        transmit = link.transmit if mode == "eager" else tf.function(link.transmit, jit_compile=mode == "xla")
+        x, snr_db = tf.constant(features), tf.constant(5.0)
+        sweep[mode] = _seconds(lambda transmit=transmit, x=x, snr_db=snr_db: transmit(x, snr_db).features.numpy())
+    return {"ofdm_training_step": _compared(training), "ofdm_sweep_batch": _compared(sweep)}
+
+
+def _seconds(call: Callable) -> float:
+    """Median of some calls, after one that compiles."""
+    call()
+    times = []
+    for _ in range(CALLS):
+        start = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - start)
+    return float(np.median(times))
+
+
+def _compared(seconds: dict[str, float]) -> dict[str, float | int | str]:
+    named = {f"{mode}_s": value for mode, value in seconds.items()}
+    ratios = {f"xla_over_{mode}": seconds[mode] / seconds["xla"] for mode in ("eager", "graph")}
+    return {"channel": CHANNEL.label, "batch": BATCH, "k": K, **named, **ratios}
