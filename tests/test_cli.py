@@ -224,6 +224,141 @@ def test_a_folder_of_images_goes_all_the_way_and_bad_ones_are_skipped_and_counte
     assert status == 0 and "nothing to embed" in out
 
 
+# OFDM channels
+
+GRID = {"type": "ofdm", "csi": "ls", "fft_size": 32, "guard_carriers": [2, 1], "cyclic_prefix": 2}
+"""28 subcarriers, 336 data symbols, 476 samples; a prefix of 2083 ns."""
+
+
+def test_a_run_over_ofdm_trains_once_for_two_channels_counts_everything_and_goes_on(kbsc, file, tmp_path):
+    channels = [GRID | {"features_per_grid": 5}, GRID | {"features_per_grid": 5, "rx_antennas": 2}]
+    settings = yaml.safe_load(file.read_text()) | {
+        "channels": channels,
+        "schemes": ["kbsc", "kbsc_awgn", "pca", "feature_ldpc_pq"],
+        "k": [64],
+        "snr_db": [20],
+        "training": {"epochs": 1, "batch_size": 100, "validation_snr_db": [20], "channel": GRID},
+        "coding": {"mcs": ["qpsk-1/2"]},
+    }
+    file.write_text(yaml.safe_dump(settings))
+    status, out, err = kbsc("run", file)
+    assert (status, err) == (0, "") and "warning" not in out
+    folder = tmp_path / "results" / "trial"
+    assert sorted(path.name for path in (folder / "models").iterdir()) == [
+        "kbsc_awgn_awgn_k64",
+        "kbsc_ofdm_tdl-a_3kmh_1x1_ls_linear_k64",
+    ]
+    assert out.count("training kbsc k=64") == 1  # the second channel's is that of the first
+    assert (folder / "accuracy_k_64.png").exists()
+    records = read_records(folder)
+    assert len(records) == 2 * 4 and records["papr_db"].gt(0).all()
+    assert (records["channel_uses"] == 476 / 5).all() and (records["cbr"] == 476 / 5 / 3072).all()
+    air = records[["pilot_uses", "guard_uses", "prefix_uses", "unused_uses"]].drop_duplicates().to_numpy()
+    assert air * 5 == pytest.approx(np.array([[2 * 28, 14 * 4, 14 * 2, 336 - 5 * 32]]))
+    assert records.set_index("scheme")["top1"]["pca"].min() > 0.8
+
+    before = content(folder)
+    status, out, err = kbsc("run", file)
+    assert (status, err) == (0, "") and "8 points are in results/trial/records.csv already, 0 are left" in out
+    assert {path: data for path, data in content(folder).items() if path.name != "run.json"} == {
+        path: data for path, data in before.items() if path.name != "run.json"
+    }
+
+
+def test_a_prefix_shorter_than_the_channel_is_said_once_with_by_how_much(kbsc, file):
+    channels = [GRID, GRID | {"delay_spread_ns": 300, "name": "long"}]  # 966 and 2898 ns
+    options = ["--set", f"channels={channels}", "--set", "schemes=[pca]", "--set", "snr_db=[0]"]
+    status, out, err = kbsc("run", file, *options)
+    assert (status, err) == (0, "")
+    warnings = re.findall("warning: .*", out.replace("\n", " "))
+    assert len(warnings) == 1 and out.count("warning") == 1
+    said = "warning: channel long: cyclic_prefix: 2083 ns are 814 ns .* shorter than the longest delay of model tdl-a"
+    assert re.match(said + ".*raise cyclic_prefix to at least 3 samples", warnings[0])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"fft_size": 16}, "channels: .* does not hold the 128 of k = 256"),
+        ({"features_per_grid": 9}, "channels: .* does not hold the 9 x 128 of k = 256"),
+        ({"streams": 4, "tx_antennas": 4, "rx_antennas": 4}, "channels.0: pilots: .*unevenly"),
+        ({"streams": 3, "tx_antennas": 3, "rx_antennas": 3, "pilots": "block"}, "channels.0: pilot_symbols: block"),
+        ({"pilot_symbols": [14]}, "channels.0: pilot_symbols: 14 is outside the grid"),
+        ({"pilots": "none", "csi": "ls"}, "channels.0: csi: ls estimates"),
+        ({"num_ofdm_symbols": 1, "pilot_symbols": [0]}, "channels.0: pilot_symbols: pilots in every OFDM symbol"),
+        ({"guard_carriers": [96, 0]}, "channels.0: guard_carriers: 96 of 96"),
+        ({"cyclic_prefix": 97}, "channels.0: cyclic_prefix: 97"),
+        ({"streams": 2}, "channels.0: streams: 2 need"),
+        ({"model": "rma", "carrier_ghz": 40}, "channels.0: carrier_ghz: 40 .* 0.5 to 30 GHz"),
+        ({"speed_kmh": 1000}, "channels.0: speed_kmh: 1000"),
+        ({"model": "recorded"}, "channels.0: path: model recorded needs"),
+        ({"path": "a.npz"}, "channels.0: path: model tdl-a reads no file"),
+        ({"cfo_hz": 20000}, "channels.0: cfo_hz: 20000"),
+        ({"detector": "ep"}, "channels.0: detector: ep"),
+        ({"speed": 3}, "unknown key channels.0.speed"),
+    ],
+)
+def test_impossible_ofdm_channels_are_refused_without_tensorflow(refused, file, tmp_path, monkeypatch, change, message):
+    monkeypatch.setattr("kbsc_tf.cli._prepare_tensorflow", lambda: pytest.fail("loads TensorFlow"))
+    channel = {"type": "ofdm"} | change
+    settings = yaml.safe_load(file.read_text()) | {"k": [256], "channels": [channel]}
+    file.write_text(yaml.safe_dump(settings))
+    refused(rf"trial.yaml( line \d+)?: {message}", "run", file)
+    refused(message, "run", file, "--set", f"channels=[{channel}]")
+    assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("channels=[{type: ofdm}]", "schemes: bpg_capacity knows the capacity of flat channels alone"),
+        ("training.channel={type: ofdm, fft_size: 16}", "training.channel: a grid of 72 data symbols"),
+        ("channels=[{type: ofdn}]", "channels.0: expected a channel of type flat or ofdm"),
+    ],
+)
+def test_experiments_that_do_not_suit_their_grids(refused, image_file, tmp_path, change, message):
+    options = ["--set", "schemes=[bpg_capacity]", "--set", "k=[256]"]
+    refused(message, "run", image_file, *options, "--set", change)
+    assert not (tmp_path / "results").exists()
+
+
+def test_raw_features_on_a_grid_too_small(refused, file, tmp_path):
+    small = "channels=[{type: ofdm, pilots: none, fft_size: 8, num_ofdm_symbols: 6, guard_carriers: [1, 1]}]"
+    refused(
+        "channels: .* a grid of 30 data symbols does not hold the 32 of raw; .*leave raw out",
+        "run",
+        file,
+        "--set",
+        small,
+    )
+    assert not (tmp_path / "results").exists()
+
+
+def test_recordings_that_cannot_be_used(kbsc, refused, file, tmp_path):
+    """Refused before the schemes are fitted, with the recording's own name."""
+    a, tau = np.ones((3, 1, 1, 2, 14), np.complex64), np.zeros((3, 2))
+    np.savez(tmp_path / "good.npz", a=a, tau=tau)
+    np.savez(tmp_path / "antennas.npz", a=np.ones((3, 2, 1, 2, 14), np.complex64), tau=tau)
+    np.savez(tmp_path / "short.npz", a=a[..., :13], tau=tau)
+    np.savez(tmp_path / "axes.npz", a=a[0], tau=tau[:, :1])
+    np.savez(tmp_path / "delays.npz", a=a, tau=tau[:2])
+    np.savez(tmp_path / "no_tau.npz", a=a)
+    for name, message in {
+        "nowhere": "cannot read .*; give path an .npz of a and tau",
+        "antennas": "a is for 2 receive and 1 transmit antennas, the configuration has 1 and 1",
+        "short": "a has 13 time steps, 14 are needed; record longer",
+        "axes": r"tau has shape \[3, 1\]",
+        "delays": r"tau has shape \[2, 2\] .* expected real \[N, paths\], \[3, 2\]",
+        "no_tau": "expected the arrays a and tau, tau is missing",
+    }.items():
+        channel = f"[{{type: ofdm, model: recorded, path: {name}.npz}}]"
+        refused(f"{name}.npz: {message}", "run", file, "--set", f"channels={channel}")
+    assert not (tmp_path / "results").exists()
+    channel = "[{type: ofdm, model: recorded, path: good.npz}]"
+    status, _, err = kbsc("run", file, "--set", f"channels={channel}", "--set", "schemes=[pca]", "--set", "snr_db=[0]")
+    assert (status, err) == (0, "")
+
+
 # Stopping
 
 

@@ -65,13 +65,13 @@ def test_values_and_overrides(load):
         ("channels: [{fading: none}, {fading: none}]\n", "channels: two channels are called the same"),
         ("channels: [{fading: rayleigh, csi: none}]\n", "channels.0: equaliser: mmse needs csi: perfect"),
         ("channels: [{rician_k_db: .nan}]\n", "channels.0.rician_k_db: .*finite"),
-        ("training:\n  snr_db: [1, .nan]\n", "line 2: training.snr_db.list.1: expected an SNR"),
+        ("training:\n  snr_db: [1, .nan]\n", "line 2: training.snr_db.1: expected an SNR"),
         ("training:\n  snr_db: []\n", "snr_db: expected at least one"),
-        ("training:\n  snr_db: {low: 2, high: 1}\n", "line 2: training.snr_db.range: expected low < high"),
-        ("training:\n  snr_db: {low: 2, hi: 1}\n", "training.snr_db.range.high: Field required"),
+        ("training:\n  snr_db: {low: 2, high: 1}\n", "line 2: training.snr_db: expected low < high"),
+        ("training:\n  snr_db: {low: 2, hi: 1}\n", "training.snr_db.high: Field required"),
         ("training:\n  learning_rate: .inf\n", "training.learning_rate: .*finite"),
         ("training:\n  loss: {contrastive: 0}\n", "training.loss: expected at least one loss weight"),
-        ("data:\n  source: folder\n", "line 1: data: source: folder needs path"),
+        ("data:\n  source: folder\n", "line 2: data: source: folder needs path"),
         ("data:\n  ratios: [0.5, 0.6, 0.1]\n", "data: ratios: expected three positive shares"),
         ("features:\n  prompt: a photo\n", "features: prompt: expected one {}"),
         ("features: {file: a.npz}\nschemes: [bpg_ldpc]\n", "trial.yaml: schemes: bpg_ldpc needs images"),
@@ -95,6 +95,108 @@ def test_mistakes_in_the_file(load, text, message):
     with pytest.raises(UserError, match=message) as caught:
         load(text)
     assert "\n" not in str(caught.value) and len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (
+            "fft_size: 16",
+            "trial.yaml: channels: ofdm_tdl-a_3kmh_1x1_perfect: .* 72 data symbols .* the 128 of k = 256;",
+        ),
+        (
+            "features_per_grid: 9",
+            "channels: .* a grid of 1032 data symbols does not hold the 9 x 128 of k = 256; .*lower",
+        ),
+        (
+            "tx_antennas: 4, rx_antennas: 4, streams: 4",
+            "pilots: .* 4 streams share 86 subcarriers unevenly.* pilots block",
+        ),
+        (
+            "pilots: block, tx_antennas: 3, rx_antennas: 3, streams: 3",
+            "pilot_symbols: .* 3 streams take turns in 2 OFDM",
+        ),
+        ("pilot_symbols: [2, 14]", "pilot_symbols: 14 is outside the grid; expected 0 to 13"),
+        ("num_ofdm_symbols: 1", "pilot_symbols: 11 is outside the grid; expected 0 to 0"),
+        ("pilot_symbols: [2, 2]", r"pilot_symbols: expected different OFDM symbols, got \[2, 2\]; or pilots none"),
+        ("pilot_symbols: []", r"pilot_symbols: expected different OFDM symbols, got \[\]; or pilots none"),
+        ("pilot_symbols: [2, two]", "channels.1.pilot_symbols.1: .*integer.*'two'"),
+        ("pilots: none, csi: ls", "csi: ls estimates the channel from pilots; use pilots kronecker or block, or csi"),
+        ("num_ofdm_symbols: 2, pilot_symbols: [1, 0]", "pilot_symbols: pilots in every OFDM symbol .*; remove some"),
+        ("guard_carriers: [50, 45]", "guard_carriers: 95 of 96 subcarriers leave none for data; lower them or raise"),
+        ("guard_carriers: [50]", "channels.1.guard_carriers.1: Field required"),
+        ("cyclic_prefix: 97", "cyclic_prefix: 97 samples, but an OFDM symbol has 96; lower it"),
+        ("tx_antennas: 2, streams: 2", "streams: 2 need .* 2 at the sender and 1 at the receiver; give at most 1"),
+        ("model: rma, carrier_ghz: 31", "carrier_ghz: 31 is outside the range of rma, 0.5 to 30 GHz"),
+        ("model: umi, carrier_ghz: 101", "carrier_ghz: 101 is outside the range of umi, 0.5 to 100 GHz"),
+        ("carrier_ghz: 0.4", "carrier_ghz: 0.4 is outside the range of tdl-a, 0.5 to 100 GHz"),
+        ("speed_kmh: 501", "speed_kmh: 501 is outside the range of TR 38.901, 0 to 500 km/h"),
+        ("speed_kmh: -1", "speed_kmh: -1 is outside the range"),
+        ("model: recorded", "path: model recorded needs the .npz of its impulse responses; give its path"),
+        ("path: a.npz", "path: model tdl-a reads no file; remove it or use model recorded"),
+        ("cfo_hz: -15001", "cfo_hz: -15001 is more than half the subcarrier spacing, 15000 Hz; lower it"),
+        ("cfo_hz: .nan", "channels.1.cfo_hz: .*finite"),
+        ("detector: k_best", "detector: k_best separates streams, there is one; use linear"),
+        ("model: tdl-f", "channels.1.model: .*'recorded' .*tdl-f"),
+        ("csi: genie", "channels.1.csi: .*'perfect' or 'ls'.*genie"),
+        ("name: a/b", "channels.1.name: "),
+        ("speed: 3", "unknown key channels.1.speed; remove it or mend its spelling"),
+        ("fading: rayleigh", "unknown key channels.1.fading; remove it or mend its spelling"),
+    ],
+)
+def test_mistakes_in_an_ofdm_channel(load, settings, message):
+    """One sentence that names the key as the file has it and, but for grids that are too small, the line."""
+    with pytest.raises(UserError, match=message) as caught:
+        load(f"k: [256]\nchannels:\n  - fading: none\n  - {{type: ofdm, {settings}}}\n")
+    said = str(caught.value)
+    assert "\n" not in said and len(said) < 400 and "ofdm." not in said
+    assert said.partition(":")[0].endswith("trial.yaml" if "k = 256" in said else "trial.yaml line 4")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "k: [64]\nchannels: [{type: odfm}]\n",
+            "trial.yaml line 2: channels.0: expected a channel of type flat or ofdm",
+        ),
+        ("k: [64]\nchannels: [ofdm]\n", "trial.yaml line 2: channels.0: expected a channel of type .*'ofdm'"),
+        (
+            "channels: [{model: tdl-a}]\n",
+            "line 1: unknown key channels.0.model; remove it, or set type: ofdm beside it",
+        ),
+        ("channels: [{type: ofdm}, {type: ofdm, delay_spread_ns: 30}]\n", "called the same .*; give each a name"),
+        (
+            "channels: [{type: ofdm}]\nschemes: [feature_ldpc_pq]\ncoding: {images_per_block: 36}\n",
+            "channels: .*does not hold the 1152 of k = 64 and 36 images; .*or images_per_block",
+        ),
+        (
+            "channels: [{}, {type: ofdm}]\nschemes: [jpeg_capacity]\n",
+            "schemes: jpeg_capacity knows .* flat channels alone",
+        ),
+        ("training:\n  channel: tdl-a\n", "line 2: training.channel: expected a channel of type flat or ofdm"),
+        (
+            "training:\n  channel: {type: ofdm}\nk: [4096]\n",
+            "trial.yaml: training.channel: a grid of 1032 data symbols",
+        ),
+        ("channels:\n  - type: ofdm\n    cyclic_prefix: 97\n", "line 3: channels.0: cyclic_prefix: 97 samples"),
+        ("channels:\n  - type: ofdm\n    num_ofdm_symbols: 1\n", "line 2: channels.0: pilot_symbols: 11 is outside"),
+        ("training:\n  channel:\n    type: ofdm\n    fft: 3\n", "line 4: unknown key training.channel.fft; remove"),
+        (
+            "training:\n  channel:\n    type: ofdm\n    cyclic_prefix: 97\n",
+            "line 4: training.channel: cyclic_prefix: 97",
+        ),
+    ],
+)
+def test_mistakes_in_channels_and_what_they_are_used_for(load, text, message):
+    with pytest.raises(UserError, match=message) as caught:
+        load(text)
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 400
+
+
+def test_a_network_is_trained_on_rows_of_one_image_however_many_share_a_block(load):
+    shared = "schemes: [kbsc, feature_ldpc_pq]\ncoding: {images_per_block: 16}\ntraining:\n  channel: {type: ofdm}\n"
+    assert load(shared + "k: [256]\n").training.channel.per_grid(128) == 8
 
 
 @pytest.mark.parametrize(

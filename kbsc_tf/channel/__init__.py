@@ -4,9 +4,10 @@ values [B, k] ─► power ─► pair ─► s [B, n] ─► FlatChannel or OFD
 """
 
 from kbsc_tf.channel.analogue import AnalogueLink, ReceivedValues, build_channel, build_link
+from kbsc_tf.channel.compiled import traced, worth_compiling
 from kbsc_tf.channel.flat import FlatChannel, seed_noise
 from kbsc_tf.channel.ofdm.link import OFDMLink
-from kbsc_tf.channel.received import AirOverhead, Channel, Received, worth_compiling
+from kbsc_tf.channel.received import AirOverhead, Channel, Received
 
 __all__ = [
     "AirOverhead",
@@ -19,5 +20,6 @@ __all__ = [
     "build_channel",
     "build_link",
     "seed_noise",
+    "traced",
     "worth_compiling",
 ]

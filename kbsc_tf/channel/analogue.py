@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from kbsc_tf.channel.compiled import TracedChannel
 from kbsc_tf.channel.flat import FlatChannel
 from kbsc_tf.channel.ofdm.link import OFDMLink
 from kbsc_tf.channel.power import amplitude
@@ -108,14 +109,17 @@ def build_channel(config: ChannelConfig) -> Channel:
     return FlatChannel(config.fading, config.coherence, config.csi, config.equaliser, config.rician_k_db)
 
 
-def build_link(config: ChannelConfig, repeats: int = 1) -> AnalogueLink:
+def build_link(config: ChannelConfig, repeats: int = 1, share_traces: bool = False) -> AnalogueLink:
     """Build the analogue link that a configuration describes, each symbol sent ``repeats`` times and combined.
+
+    ``share_traces``: links on one channel share what is traced and compiled for it, as sweeps want; training compiles
+    the whole link.
 
     ``preset: original`` is the channel of the original KBSC code: |h| instead of h, independent per complex symbol,
     no channel knowledge and no equaliser, power averaged over the batch and handed to the receiver, pairing across
     the batch. The preset keeps ``fading`` and replaces the other fields.
     """
-    channel = build_channel(config)
+    channel = TracedChannel(build_channel(config)) if share_traces else build_channel(config)
     if repeats > 1:
         channel = Repetition(channel, repeats)
     if not isinstance(config, OfdmConfig) and config.preset == "original":

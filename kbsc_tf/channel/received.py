@@ -68,8 +68,3 @@ class Channel(Protocol):
 
     def rows_per_realisation(self, n: int) -> int:
         """How many neighbouring rows of n symbols share the channel's random numbers: their outcomes are correlated."""
-
-
-def worth_compiling(channel: Channel) -> bool:
-    """Whether a sweep should compile a channel with XLA; a plain callable says nothing and stays a graph."""
-    return getattr(channel, "xla", False) and getattr(channel, "heavy", False)

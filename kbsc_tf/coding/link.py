@@ -1,12 +1,11 @@
 """The coded link: payload bits over any channel of the project, and whether they arrived."""
 
-from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache, partial
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
 
-from kbsc_tf.channel import Channel, seed_noise, worth_compiling
+from kbsc_tf.channel import Channel, seed_noise, traced
 from kbsc_tf.coding.bits import bits_to_bytes, join, pack, segment
 from kbsc_tf.coding.block_codec import block_codec
 from kbsc_tf.coding.mcs import BITS_PER_SYMBOL
@@ -67,10 +66,10 @@ class CodedLink:
         # Transport blocks per call of the channel: several full calls of the encoder, so that little is padded.
         self.rows_per_call = max(1, 4 * self.blocks_per_call // plan.blocks)
         bits_per_symbol = BITS_PER_SYMBOL[plan.modulation]
-        self._channel = _traced(channel)
+        self._channel = traced(channel)
         self._detect = None
         if getattr(channel, "detects_jointly", False) and bits_per_symbol > 1:
-            self._detect = _traced(channel, bits_per_symbol)
+            self._detect = traced(channel, bits_per_symbol)
         # pi/2-BPSK, TS 38.211, clause 5.1.1: every other symbol of the transport block is turned by pi/2.
         turns = np.arange(plan.channel_uses) % 2 if plan.modulation == "pi2_bpsk" else 0
         self._rotation = np.asarray(1j**turns, np.complex64)
@@ -156,13 +155,3 @@ class CodedLink:
 def default_blocks_per_call(mother_bits: int) -> int:
     """Where decoding was fastest on a CPU: more slots pay in caches, fewer in calls and in slots that run empty."""
     return 64 if mother_bits > 2048 else 128
-
-
-@lru_cache(maxsize=32)
-def _traced(channel: Channel, bits_per_symbol: int | None = None) -> Callable:
-    """The channel, or its joint detection, as a function that links share, so that each shape is traced once.
-
-    A graph, unless compiling saves more beside the decoder than it takes.
-    """
-    call = channel if bits_per_symbol is None else partial(channel.detect, bits_per_symbol=bits_per_symbol)
-    return tf.function(call, autograph=False, jit_compile=worth_compiling(channel))

@@ -41,11 +41,16 @@ class FlatConfig(Strict):
 
 
 def _type_of(value: Any) -> str:
-    return value.get("type", "flat") if isinstance(value, dict) else getattr(value, "type", "flat")
+    return value.get("type", "flat") if isinstance(value, dict) else getattr(value, "type", None)
 
 
 ChannelConfig = Annotated[
-    Annotated[FlatConfig, Tag("flat")] | Annotated[OfdmConfig, Tag("ofdm")], Discriminator(_type_of)
+    Annotated[FlatConfig, Tag("flat")] | Annotated[OfdmConfig, Tag("ofdm")],
+    Discriminator(
+        _type_of,
+        custom_error_type="channel_type",
+        custom_error_message="expected a channel of type flat or ofdm, such as {type: ofdm, model: tdl-a}",
+    ),
 ]
 """Any channel; ``type: flat`` is the default."""
 

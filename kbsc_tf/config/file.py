@@ -5,6 +5,7 @@ from pathlib import Path
 import yaml
 from pydantic import ValidationError
 
+from kbsc_tf.config.ofdm import OfdmConfig
 from kbsc_tf.config.schema import ExperimentConfig
 from kbsc_tf.errors import UserError
 
@@ -62,14 +63,18 @@ def _first_problem(path: Path, node: yaml.Node, overrides: list[str], error: Val
     first = problems[0]
     location = tuple(part for part in first["loc"] if part not in _TAGS)
     key = ".".join(map(str, location))
-    line = _line_of(node, location)
+    message = first["msg"].removeprefix("Value error, ")
+    # What is wrong about several keys of a mapping names the one to change.
+    line = _line_of(node, (*location, message.partition(":")[0]) if location else ())
     override = next((o for o in overrides if _is_from(o, key, line)), None)
     where = f"--set {override}" if override else f"{path} line {line}" if line else str(path)
     if first["type"] == "extra_forbidden":
         what = f"unknown key {key}; remove it or mend its spelling"
+        if "flat" in first["loc"] and location[-1] in OfdmConfig.model_fields:
+            what = f"unknown key {key}; remove it, or set type: ofdm beside it"
     else:
         got = "" if isinstance(first["input"], dict) else f" (got {first['input']!r:.80})"
-        what = f"{key}: " * bool(key) + first["msg"].removeprefix("Value error, ") + got
+        what = f"{key}: " * bool(key) + message + got
     more = f" ({len(problems) - 1} more problems)" if len(problems) > 1 else ""
     return f"{where}: {what}{more}"
 

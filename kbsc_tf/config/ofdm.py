@@ -144,8 +144,6 @@ class OfdmConfig(Strict):
             raise ValueError(
                 f"cyclic_prefix: {self.cyclic_prefix} samples, but an OFDM symbol has {self.fft_size}; lower it"
             )
-        if self.slots < 1:
-            raise ValueError("pilot_symbols: pilots in every OFDM symbol leave nothing for data; remove some")
         return self
 
     @model_validator(mode="after")
@@ -175,6 +173,8 @@ class OfdmConfig(Strict):
                 f"pilot_symbols: {max(self.pilot_symbols)} is outside the grid; expected 0 to "
                 f"{self.num_ofdm_symbols - 1}"
             )
+        if self.slots < 1:
+            raise ValueError("pilot_symbols: pilots in every OFDM symbol leave nothing for data; remove some")
         if self.pilots == "kronecker" and self.subcarriers % self.streams:
             raise ValueError(
                 f"pilots: kronecker pilots of {self.streams} streams share {self.subcarriers} subcarriers "
@@ -198,10 +198,10 @@ class OfdmConfig(Strict):
             )
         if not 0 <= self.speed_kmh <= 500:
             raise ValueError(f"speed_kmh: {self.speed_kmh:g} is outside the range of TR 38.901, 0 to 500 km/h")
-        if (self.path is None) == (self.model == "recorded"):
-            raise ValueError(
-                "path: model recorded needs the .npz of its impulse responses, and no other model takes one"
-            )
+        if self.model == "recorded" and self.path is None:
+            raise ValueError("path: model recorded needs the .npz of its impulse responses; give its path")
+        if self.model != "recorded" and self.path is not None:
+            raise ValueError(f"path: model {self.model} reads no file; remove it or use model recorded")
         return self
 
     @model_validator(mode="after")
@@ -209,7 +209,7 @@ class OfdmConfig(Strict):
         if not math.isfinite(self.cfo_hz) or abs(self.cfo_hz) > 500 * self.subcarrier_spacing_khz:
             raise ValueError(
                 f"cfo_hz: {self.cfo_hz:g} is more than half the subcarrier spacing, "
-                f"{500 * self.subcarrier_spacing_khz:g} Hz; the remainder after coarse synchronisation is less"
+                f"{500 * self.subcarrier_spacing_khz:g} Hz; lower it to what coarse synchronisation leaves"
             )
         if self.detector != "linear" and self.streams < 2:
             raise ValueError(f"detector: {self.detector} separates streams, there is one; use linear")

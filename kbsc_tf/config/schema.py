@@ -263,15 +263,16 @@ class ExperimentConfig(Strict):
     @model_validator(mode="after")
     def _grids_hold_a_row(self) -> "ExperimentConfig":
         shared = self.coding.images_per_block if any("_ldpc" in name for name in self.schemes) else 1
-        need = max(self.k) // 2 * shared
-        images = f" and {shared} images" if shared > 1 else ""
-        for channel in (*self.channels, self.training.channel):
+        uses = [(f"channels: {channel.label}", channel, shared) for channel in self.channels]
+        for where, channel, images in (*uses, ("training.channel", self.training.channel, 1)):
+            need = max(self.k) // 2 * images
             if isinstance(channel, OfdmConfig) and not channel.per_grid(need):
                 times = f"{channel.features_per_grid} x " if channel.features_per_grid else ""
                 raise ValueError(
-                    f"channels: {channel.label}: a grid of {channel.slots} data symbols does not hold the "
-                    f"{times}{need} of k = {max(self.k)}{images}; raise fft_size, num_ofdm_symbols "
-                    "or streams, or lower k"
+                    f"{where}: a grid of {channel.slots} data symbols does not hold the {times}{need} of "
+                    f"k = {max(self.k)}{f' and {images} images' if images > 1 else ''}; raise fft_size, "
+                    "num_ofdm_symbols or streams, or lower k"
+                    f"{' or features_per_grid' if times else ''}{' or images_per_block' if images > 1 else ''}"
                 )
         return self
 

@@ -2,7 +2,6 @@
 
 import textwrap
 from collections.abc import Collection, Sequence
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,6 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from kbsc_tf.errors import UserError
 from kbsc_tf.evaluation.envelope import ENVELOPE, GENIE, condense, envelope, is_fixed
 from kbsc_tf.evaluation.names import metric_of, scheme_text, snr_text
 from kbsc_tf.evaluation.style import (
@@ -20,7 +18,9 @@ from kbsc_tf.evaluation.style import (
     DOTTED,
     HOLLOW,
     LEGEND_ROW,
-    PANEL_WIDTH,
+    MANY,
+    SMALL_PANEL,
+    TITLE_LINE,
     Look,
     add_legend,
     break_marks,
@@ -32,6 +32,7 @@ from kbsc_tf.evaluation.style import (
     is_hollow,
     looks_of,
     panel_grid,
+    panel_layout,
     panel_title,
     paper_style,
     save_figure,
@@ -41,14 +42,14 @@ from kbsc_tf.evaluation.style import (
     shade,
     split_ceiling,
     three_snrs,
+    title_lines,
 )
+from kbsc_tf.evaluation.uses import allowed_uses, cbr_per_use, differ_from_symbols, grid_channels, uses_text
 from kbsc_tf.metrics.pooling import pool_seeds
 
 _STEMS = {"top1": "accuracy"}
-_TITLE, _NOTE = 0.2, 0.13  # inches: the title over the legend, a line of notes under a panel
-_NOTE_CHARACTERS = 78
+_TITLE, _NOTE = 0.2, 0.13  # inches: the title over the legend, a line of notes at a panel
 _PALE, _THIN, _ADAPTED = 0.45, {"linewidth": 0.5}, {"linestyle": DOTTED, "linewidth": 0.8}
-_SMALL_PANEL = (2.33, 2.0)  # inches: three beside each other
 
 
 def plot_by_cbr(
@@ -59,6 +60,9 @@ def plot_by_cbr(
     show_genie: bool = True,
 ) -> list[Path]:
     """Draw a metric versus SNR, a figure for each number of channel uses (so for each CBR), a panel per channel.
+
+    Where channel uses are not the k/2 data symbols (resource grids with their overhead, several streams), a figure is
+    of one k, and every panel's title says its own channel uses and CBR.
 
     A coded scheme is shown by its envelope, the best fixed MCS at each SNR, with its 95 % interval; in the same colour
     by its genie (dotted) and by its fixed MCSs (thin and pale), whose cliffs the envelope hides. Where no image's
@@ -71,7 +75,8 @@ def plot_by_cbr(
     records : DataFrame
         As :func:`kbsc_tf.evaluation.records.read_records` returns it; several seeds are pooled.
     out_dir : Path
-        Folder for ``accuracy_cbr_1_24.png`` (300 dpi) and ``.pdf``, the stem being the metric and the CBR.
+        Folder for ``accuracy_cbr_1_24.png`` (300 dpi) and ``.pdf``, the stem being the metric and the CBR, or the
+        metric and k (``accuracy_k_256``) where the CBR depends on the channel.
     metric : {"top1", "top5", "coarse1", "psnr", "ms_ssim"}
     show_mcs : collection of str
         Schemes whose fixed MCSs are drawn too.
@@ -89,17 +94,22 @@ def plot_by_cbr(
     """
     everything = pd.concat([records, envelope(records, metric)])
     points, ceiling = split_ceiling(pool_seeds(everything, metric))
-    cbr_per_k = _cbr_per_k(records)
+    per_use, grids = cbr_per_use(records), grid_channels(records)
+    by_k = differ_from_symbols(records)
     coded = points[points["mcs"] != ""]
     files = []
     for k in sorted((coded if len(coded) else points)["k"].unique()):
         part = points[points["k"] == k]
         if part["feasible"].ne(0).any():
-            cbr = k * cbr_per_k
-            stem = f"{_STEMS.get(metric, metric)}_cbr_{cbr.numerator}_{cbr.denominator}"
+            cbr, uses = per_use * int(k) / 2, {}
+            stem, title = f"cbr_{cbr.numerator}_{cbr.denominator}", f"CBR {cbr} ($n$ = {k / 2:g})"
+            if by_k:
+                stem, title = f"k_{k}", f"$n$ = {k / 2:g} data symbols ($k$ = {k})"
+                of_channel = part.groupby("channel", sort=False)
+                uses = {channel: uses_text(rows, grids, per_use) for channel, rows in of_channel}
             with paper_style():
-                figure = _figure_of_one_cbr(part, ceiling, metric, cbr, show_mcs, show_genie)
-                files += save_figure(figure, Path(out_dir), stem)
+                figure = _figure_of_one_k(part, ceiling, metric, title, uses, show_mcs, show_genie)
+                files += save_figure(figure, Path(out_dir), f"{_STEMS.get(metric, metric)}_{stem}")
     return files
 
 
@@ -112,7 +122,8 @@ def plot_cbr_overview(
 ) -> list[Path]:
     """Draw a metric versus the channel uses allowed and the CBR: a row of panels per channel, a column per SNR.
 
-    Coded schemes are shown by their envelope. Points where no image's payload fits the channel uses are left out.
+    Channel uses are those on the air, overhead included. Coded schemes are shown by their envelope. Points where no
+    image's payload fits the channel uses are left out.
 
     Parameters
     ----------
@@ -120,7 +131,8 @@ def plot_cbr_overview(
         As in :func:`plot_by_cbr`.
     stem : str
     snr_db : sequence of float, optional
-        SNRs to show; the lowest, middle and highest finite one unless given.
+        SNRs to show; the lowest, middle and highest finite one unless given (of more than four channels the middle
+        one).
 
     Returns
     -------
@@ -129,25 +141,33 @@ def plot_cbr_overview(
     """
     points, ceiling = split_ceiling(pool_seeds(condense(records, metric), metric))
     infeasible, points = points["feasible"].eq(0).any(), points[points["feasible"].ne(0)]
-    wanted = [snr for snr in (three_snrs(points) if snr_db is None else snr_db) if snr in set(points["snr_db"])]
-    points = points[points["snr_db"].isin(wanted)].assign(n_allowed=lambda p: p["k"] / 2)
+    channels, grids = list(points["channel"].unique()), grid_channels(records)
+    shown = three_snrs(points)
+    one_each = snr_db is None and len(channels) > MANY  # panels of channels beside each other, not SNRs
+    wanted = shown[len(shown) // 2 :][:1] if one_each else shown if snr_db is None else snr_db
+    wanted = [snr for snr in wanted if snr in set(points["snr_db"])]
+    points = points[points["snr_db"].isin(wanted)].assign(n_allowed=lambda p: allowed_uses(p, grids))
     if points["k"].nunique() < 2:
         return []
-    looks, channels = looks_of(in_house_order(points["scheme"])), list(points["channel"].unique())
-    scale = metric_of(metric).scale
-    cbr = pd.Series({k / 2: float(k * _cbr_per_k(records)) for k in sorted(points["k"].unique())})
+    looks, scale = looks_of(in_house_order(points["scheme"])), metric_of(metric).scale
+    limits, per_use = (points["n_allowed"].min(), points["n_allowed"].max()), float(cbr_per_use(records))
     with paper_style():
         handles = _scheme_handles(looks, ceiling)
         if infeasible:
             handles.append(Line2D([], [], linestyle="none", label="no point: nothing fits"))
-        columns = len(wanted)
-        width, shown = columns * _SMALL_PANEL[0], 5 if columns > 2 else 2 * columns
-        across = columns_that_fit(handles, width, shown)
-        head = 0.08 + LEGEND_ROW * -(-len(handles) // across)
-        figure, boxes = panel_grid(len(channels) * columns, columns, head, title=0.14, size=_SMALL_PANEL)
-        add_legend(figure, handles, 0.04, across)
-        for number, box in enumerate(boxes):
-            channel, snr = channels[number // columns], wanted[number % columns]
+        columns = 3 if one_each else len(wanted)
+        across = columns_that_fit(handles, columns * SMALL_PANEL[0], 5 if columns > 2 else 2 * columns)
+        top = _TITLE * one_each
+        head = top + 0.08 + LEGEND_ROW * -(-len(handles) // across)
+        panels = [(channel, snr) for channel in channels for snr in wanted]
+        more = [f", {snr_text(snr)}" * (not one_each) for _, snr in panels]
+        titles = [title_lines(panels[i][0], i, SMALL_PANEL[0], more[i]) for i in range(len(panels))]
+        above = 0.14 + TITLE_LINE * (max(map(len, titles)) - 1)
+        figure, boxes = panel_grid(len(panels), columns, head, title=above, size=SMALL_PANEL)
+        if one_each:
+            _figure_title(figure, f"$E_s/N_0$ = {snr_text(wanted[0])}")
+        add_legend(figure, handles, top + 0.04, across)
+        for number, ((channel, snr), box) in enumerate(zip(panels, boxes, strict=True)):
             axes = figure.add_axes(box)
             part = points[(points["channel"] == channel) & (points["snr_db"] == snr)]
             _draw_main_curves(axes, part, "n_allowed", looks, scale)
@@ -155,25 +175,19 @@ def plot_cbr_overview(
             scale_values(axes, points["low"].min(), _top(points, ceiling), metric)
             if number % columns:
                 axes.set_ylabel("")
-            panel_title(axes, channel, number, f", {snr_text(snr)}", pad=14)
+            panel_title(axes, titles[number], pad=14)
             axes.set_xlabel("Complex channel uses $n$ per image")
-            scale_uses(axes, cbr, gap=12)
+            of_channel = sorted(points["n_allowed"][points["channel"] == channel].unique())
+            scale_uses(axes, pd.Series({n: n * per_use for n in of_channel}), gap=12, limits=limits)
         return save_figure(figure, Path(out_dir), stem)
 
 
-def _cbr_per_k(records: pd.DataFrame) -> Fraction:
-    """CBR of k = 1, which is half a channel use: 1 / (2 x 3HW), exactly."""
-    spent = records[(records["channel_uses"] > 0) & (records["cbr"] > 0)]
-    if spent.empty:
-        raise UserError("records: no point has channel uses, so there is no CBR to draw; run a scheme that sends")
-    return Fraction(1, 2 * round(spent["channel_uses"].iloc[0] / spent["cbr"].iloc[0]))
-
-
-def _figure_of_one_cbr(
+def _figure_of_one_k(
     points: pd.DataFrame,
     ceiling: pd.DataFrame,
     metric: str,
-    cbr: Fraction,
+    title: str,
+    uses: dict[str, str],
     show_mcs: Collection[str],
     show_genie: bool,
 ) -> Figure:
@@ -186,19 +200,22 @@ def _figure_of_one_cbr(
     genie = genie if show_genie else genie[:0]
     shown = pd.concat([fits, genie, fixed])
     places = in_house_order(fits["scheme"][np.isinf(fits["snr_db"])])
-    notes = {channel: _notes(main[main["channel"] == channel]) for channel in channels}
+    columns, size = panel_layout(len(channels))
+    notes = {channel: _notes(main[main["channel"] == channel], round(22.3 * size[0])) for channel in channels}
+    numbers = range(len(channels)) if len(channels) > 1 else [None]
+    titles = [title_lines(channel, i, size[0]) for channel, i in zip(channels, numbers, strict=True)]
 
     handles = _scheme_handles(looks, ceiling)
     explained = _explain(fits, genie, fixed)
-    width = PANEL_WIDTH * min(2, len(channels))
+    width = size[0] * min(columns, len(channels))
     across = columns_that_fit(handles, width, 5 if len(channels) > 1 else 3)
     across_explained = columns_that_fit(explained, width, len(explained)) if explained else 1
     rows, rows_explained = -(-len(handles) // across), -(-len(explained) // across_explained)
     head = _TITLE + 0.12 + LEGEND_ROW * (rows + rows_explained)
     foot = _NOTE * max(map(len, notes.values()))
-    figure, boxes = panel_grid(len(channels), 2, head, foot=foot)
-    title = f"CBR {cbr.numerator}/{cbr.denominator} ($n$ = {points['k'].iloc[0] / 2:g})"
-    figure.text(0.5, 1 - 0.04 / figure.get_figheight(), title, ha="center", va="top", fontsize=9)
+    above = TITLE_LINE * (max(map(len, titles)) - 1) + _NOTE * bool(uses)
+    figure, boxes = panel_grid(len(channels), columns, head, above, foot, size)
+    _figure_title(figure, title)
     add_legend(figure, handles, _TITLE + 0.04, across)
     if explained:
         add_legend(figure, explained, _TITLE + 0.06 + LEGEND_ROW * rows, across_explained)
@@ -209,12 +226,18 @@ def _figure_of_one_cbr(
         if np.isfinite(layers[0]["snr_db"]).any():
             _scale_snr(axes, points["snr_db"])
         scale_values(axes, shown["low"].min(), _top(shown, ceiling), metric)
-        panel_title(axes, channel, number if len(channels) > 1 else None)
+        if columns > 2 and number % columns:
+            axes.set_ylabel("")
+        panel_title(axes, titles[number], note=uses.get(channel, ""))
         left, bottom = box[0], box[1] * figure.get_figheight() - 0.36
         for i, line in enumerate(notes[channel]):
             y = (bottom - _NOTE * i) / figure.get_figheight()
             figure.text(left, y, line, va="top", fontsize=6.5, color="#404040")
     return figure
+
+
+def _figure_title(figure: Figure, title: str) -> None:
+    figure.text(0.5, 1 - 0.04 / figure.get_figheight(), title, ha="center", va="top", fontsize=9)
 
 
 def _scale_snr(axes: Axes, snr_db: pd.Series) -> None:
@@ -300,7 +323,7 @@ def _explain(main: pd.DataFrame, genie: pd.DataFrame, fixed: pd.DataFrame) -> li
     return handles
 
 
-def _notes(main: pd.DataFrame) -> list[str]:
+def _notes(main: pd.DataFrame, characters: int) -> list[str]:
     """Lines that say which schemes have no points, or none below some SNR, for nothing fits there."""
     never, later = [], []
     for scheme in in_house_order(main["scheme"]):
@@ -312,7 +335,7 @@ def _notes(main: pd.DataFrame) -> list[str]:
             later.append(f"{scheme_text(scheme)} below {snr_text(fits.min())}")
     if not never + later:
         return []
-    return textwrap.wrap("Nothing fits: " + "; ".join(never + later) + ".", _NOTE_CHARACTERS)
+    return textwrap.wrap("Nothing fits: " + "; ".join(never + later) + ".", characters)
 
 
 def _top(points: pd.DataFrame, ceiling: pd.DataFrame) -> float:

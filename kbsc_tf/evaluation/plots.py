@@ -20,6 +20,7 @@ from kbsc_tf.evaluation.style import (
     LEGEND_ROW,
     LINES,
     PANEL_WIDTH,
+    TITLE_LINE,
     break_marks,
     columns_that_fit,
     draw_ceiling,
@@ -27,6 +28,7 @@ from kbsc_tf.evaluation.style import (
     draw_noise_free,
     looks_of,
     panel_grid,
+    panel_layout,
     panel_title,
     paper_style,
     save_figure,
@@ -36,6 +38,7 @@ from kbsc_tf.evaluation.style import (
     shade,
     split_ceiling,
     three_snrs,
+    title_lines,
 )
 from kbsc_tf.metrics.pooling import pool_seeds
 
@@ -83,7 +86,7 @@ def plot_accuracy(
     points, ceiling = _points(records, metric)
     with paper_style():
         legend = _legend(points, "k", [f"$k$ = {k}" for k in _several(points)], _lines_of_k(points), ceiling)
-        figure, panels = _panels(points, legend)
+        figure, panels, titles = _panels(points, legend)
         for channel, (left, bottom, width, height) in panels:
             part = points[points["channel"] == channel]
             finite, free = part[np.isfinite(part["snr_db"])], part[np.isinf(part["snr_db"])]
@@ -94,7 +97,7 @@ def plot_accuracy(
                 axes.xaxis.set_major_locator(MaxNLocator(9, steps=[1, 2, 5, 10], integer=True))
                 axes.set_xlabel(r"SNR $E_s/N_0$ (dB)")
             draw_ceiling(axes, ceiling, channel, metric_of(metric).scale)
-            _finish(axes, points, metric, channel)
+            _finish(axes, points, metric, channel, titles)
             if len(free):
                 beside = (left + width * (1 - split), bottom, width * split, height)
                 free_axes = figure.add_axes(beside, sharey=axes) if split else axes
@@ -127,17 +130,17 @@ def plot_accuracy_vs_cbr(
     Returns
     -------
     list of Path
-        The PNG and the PDF; empty, and nothing drawn, if all points have the same number of channel uses.
+        The PNG and the PDF; empty, and nothing drawn, if no channel has points at two numbers of channel uses.
     """
     points, ceiling = _points(records, metric)
     wanted = list(snr_db) if snr_db is not None else three_snrs(points)
     points = points[points["snr_db"].isin(wanted)]
-    if points["channel_uses"].nunique() < 2:
+    if not points.groupby("channel")["channel_uses"].nunique().gt(1).any():
         return []
     lines = {snr: LINES[i % len(LINES)] for i, snr in enumerate(sorted(wanted, reverse=True))}
     with paper_style():
         legend = _legend(points, "snr_db", [snr_text(snr) for snr in lines], list(lines.values()), ceiling)
-        figure, panels = _panels(points, legend, title=0.14)
+        figure, panels, titles = _panels(points, legend, title=0.14)
         looks, scale = looks_of(points["scheme"]), metric_of(metric).scale
         for channel, box in panels:
             axes = figure.add_axes(box)
@@ -145,7 +148,7 @@ def plot_accuracy_vs_cbr(
             for (scheme, snr), curve in part.groupby(["scheme", "snr_db"], sort=False):
                 draw_curve(axes, curve, "channel_uses", looks[scheme], lines[snr], scale)
             draw_ceiling(axes, ceiling, channel, scale)
-            _finish(axes, points, metric, channel, pad=14)
+            _finish(axes, points, metric, channel, titles, pad=14)
             axes.set_xlabel("Complex channel uses $n$ per image")
             scale_uses(axes, part.groupby("channel_uses")["cbr"].first())
         return save_figure(figure, Path(out_dir), stem)
@@ -187,11 +190,11 @@ def _draw_curves(axes: Axes, points: pd.DataFrame, part: pd.DataFrame, metric: s
         draw_curve(axes, curve, "snr_db", _look(points, scheme, k), line, metric_of(metric).scale)
 
 
-def _finish(axes: Axes, points: pd.DataFrame, metric: str, channel: str, pad: float = 3) -> None:
-    channels, ks = list(points["channel"].unique()), points["k"].unique()
+def _finish(
+    axes: Axes, points: pd.DataFrame, metric: str, channel: str, titles: dict[str, list[str]], pad: float = 3
+) -> None:
     scale_values(axes, points["low"].min(), points["high"].max(), metric)
-    number = channels.index(channel) if len(channels) > 1 else None
-    panel_title(axes, channel, number, f", $k$ = {ks[0]}" if len(ks) == 1 else "", pad)
+    panel_title(axes, titles[channel], pad)
 
 
 def _legend(points: pd.DataFrame, by: str, names: list[str], lines: list, ceiling: pd.DataFrame) -> list[list[Line2D]]:
@@ -213,10 +216,15 @@ def _legend(points: pd.DataFrame, by: str, names: list[str], lines: list, ceilin
 
 
 def _panels(points: pd.DataFrame, legend: list[list[Line2D]], title: float = 0.0) -> tuple:
-    """An empty figure under its legend, and (channel, box of its axes)."""
-    channels = list(points["channel"].unique())
-    figure, boxes = panel_grid(len(channels), 2, 0.04 + LEGEND_ROW * len(legend), title)
+    """An empty figure under its legend, (channel, box of its axes), and the lines of every channel's title."""
+    channels, ks = list(points["channel"].unique()), points["k"].unique()
+    columns, size = panel_layout(len(channels))
+    more = f", $k$ = {ks[0]}" if len(ks) == 1 else ""
+    numbers = range(len(channels)) if len(channels) > 1 else [None]
+    titles = {name: title_lines(name, i, size[0], more) for name, i in zip(channels, numbers, strict=True)}
+    title += TITLE_LINE * (max(map(len, titles.values())) - 1)
+    figure, boxes = panel_grid(len(channels), columns, 0.04 + LEGEND_ROW * len(legend), title, size=size)
     for i, row in enumerate(legend):
         y = 1 - (0.04 + LEGEND_ROW * (i + 0.5)) / figure.get_figheight()
         figure.legend(handles=row, loc="center", bbox_to_anchor=(0.5, y), ncols=len(row), **LEGEND)
-    return figure, list(zip(channels, boxes, strict=True))
+    return figure, list(zip(channels, boxes, strict=True)), titles

@@ -2,6 +2,7 @@
 
 import io
 import math
+import textwrap
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +19,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullFormatter, NullLocator
 
 from kbsc_tf.evaluation.names import channel_text, metric_of
+from kbsc_tf.evaluation.uses import cbr_text
 from kbsc_tf.files import write_atomically
 
 
@@ -54,6 +56,9 @@ _SPARE_LOOKS = [
 HOLLOW = {"linestyle": "none", "markerfacecolor": "white", "markeredgewidth": 0.6}
 LINES = ["-", DASHED, (0, (4, 1.2, 1, 1.2)), DOTTED, (0, (7, 1.2, 1, 1.2, 1, 1.2))]
 PANEL_WIDTH, PANEL_HEIGHT = 3.5, 2.35  # inches: one column of a two-column paper
+SMALL_PANEL = (2.33, 2.0)  # inches: three beside each other
+MANY = 4  # panels: more of them are small
+TITLE_LINE = 0.145  # inches: each further line of a panel's title
 LEGEND_ROW = 0.16  # inches
 _LEFT, _RIGHT, _BOTTOM, _TITLE = 0.46, 0.08, 0.42, 0.2  # inches around the axes
 LEGEND = {"frameon": False, "handlelength": 2.6, "columnspacing": 1.4, "borderpad": 0, "handletextpad": 0.5}
@@ -281,13 +286,29 @@ def scale_values(axes: Axes, low: float, high: float, metric: str) -> None:
     axes.set_ylabel(shown.label)
 
 
-def panel_title(axes: Axes, channel: str, number: int | None, more: str = "", pad: float = 3) -> None:
-    """ "(b) Rayleigh, fast" and ``more``; no letter without a number."""
-    letter = "" if number is None else f"({chr(ord('a') + number)}) "
-    axes.set_title(letter + channel_text(channel) + more, pad=pad)
+def panel_layout(count: int) -> tuple[int, tuple[float, float]]:
+    """Columns and size of ``count`` panels, so that a page holds them: two wide ones a row, or three of many."""
+    return (2, (PANEL_WIDTH, PANEL_HEIGHT)) if count <= MANY else (3, SMALL_PANEL)
 
 
-def scale_uses(axes: Axes, cbr: pd.Series, gap: float = 6) -> None:
+def title_lines(channel: str, number: int | None, width: float, more: str = "") -> list[str]:
+    """ "(b) Rayleigh, fast" and ``more`` in lines that ``width`` inches hold; no letter without a number."""
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    letter = "" if number is None else f"({letters[number // 26 - 1] if number > 25 else ''}{letters[number % 26]}) "
+    return textwrap.wrap(letter + channel_text(channel) + more, round(16 * width), break_on_hyphens=False) or [""]
+
+
+def panel_title(axes: Axes, lines: Sequence[str], pad: float = 3, note: str = "") -> None:
+    """A title's lines ``pad`` points above the axes, under it a small note."""
+    if note:
+        axes.annotate(note, (0.5, 1), (0, pad), "axes fraction", textcoords="offset points", ha="center", fontsize=7)
+        pad += 9
+    # With y given, matplotlib does not move it out of the way of an axis on top, which pad has made room for.
+    several = {"y": 1.0, "linespacing": 1.0} if len(lines) > 1 else {}
+    axes.set_title("\n".join(lines), pad=pad, **several)
+
+
+def scale_uses(axes: Axes, cbr: pd.Series, gap: float = 6, limits: tuple[float, float] | None = None) -> None:
     """Channel uses on a logarithmic scale, ticks where there are points and room, CBR along the top.
 
     Parameters
@@ -297,20 +318,20 @@ def scale_uses(axes: Axes, cbr: pd.Series, gap: float = 6) -> None:
         CBR of each number of channel uses (the index).
     gap : float
         Points between the word CBR and the axes.
+    limits : (float, float), optional
+        Least and most channel uses of all panels; this panel's unless given.
     """
     axes.set_xscale("log", base=2)
-    axes.set_xlim(cbr.index.min() / 1.15, cbr.index.max() * 1.15)
+    least, most = limits or (cbr.index.min(), cbr.index.max())
+    axes.set_xlim(least / 1.15, most * 1.15)
     cbr = cbr[np.diff(np.floor(np.log(cbr.index) / np.log(1.4)), prepend=-1) > 0]
     above = axes.secondary_xaxis("top")
-    for axis, texts in ((axes.xaxis, [f"{n:g}" for n in cbr.index]), (above.xaxis, [cbr_text(c) for c in cbr])):
+    for axis, texts in (
+        (axes.xaxis, [f"{n:.1f}".removesuffix(".0") for n in cbr.index]),
+        (above.xaxis, [cbr_text(c) for c in cbr]),
+    ):
         axis.set_major_locator(FixedLocator(list(cbr.index)))
         axis.set_ticklabels(texts)
         axis.set_minor_locator(NullLocator())
         axis.set_minor_formatter(NullFormatter())
     axes.annotate("CBR", (0, 1), (-gap, 6), "axes fraction", textcoords="offset points", ha="right", fontsize=7.5)
-
-
-def cbr_text(cbr: float) -> str:
-    """ "1/24", or a decimal where it is no such fraction."""
-    inverse = 1 / cbr if cbr else math.inf
-    return f"1/{inverse:.0f}" if abs(inverse - round(inverse)) < 1e-3 * inverse and inverse < 1e4 else f"{cbr:.2g}"

@@ -1,13 +1,14 @@
 """What the analogue schemes share: a semantic link whose symbols go over the air uncoded."""
 
 from abc import abstractmethod
+from functools import partial
 from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from kbsc_tf.channel import seed_noise, worth_compiling
+from kbsc_tf.channel import build_link, seed_noise
 from kbsc_tf.config import ChannelConfig
 from kbsc_tf.errors import UserError
 from kbsc_tf.features import FeatureSet
@@ -61,7 +62,8 @@ class AnalogueScheme(Scheme):
     @link.setter
     def link(self, link: SemanticLink) -> None:
         self._link = link
-        self._transmit = tf.function(link.transmit, jit_compile=worth_compiling(link.air.channel))
+        air = build_link(link.channel_config, link.repeats, share_traces=True)
+        self._transmit = tf.function(partial(link.transmit, air=air))
 
     def transmit(self, batch: SourceBatch, snr_db: float, seed: int) -> Transmission:
         channel, n = self.link.air.channel, self.k // self.link.repeats // 2

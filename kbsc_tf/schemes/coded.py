@@ -109,7 +109,10 @@ class CodedScheme(Scheme):
 
     def transmit(self, batch: SourceBatch, snr_db: float, seed: int) -> Transmission:
         packed, count = self.pack(batch), len(batch.features)
-        bits, passed, papr_db = self._send(packed.bits, snr_db, seed)
+        if packed.feasible.any():
+            bits, passed, papr_db = self._send(packed.bits, snr_db, seed)
+        else:
+            bits, passed, papr_db = packed.bits, np.zeros(len(packed.bits), bool), None
         arrived = np.repeat(passed, self.per_block)[:count] & packed.feasible
         content, delivered = self.unpack(bits, arrived, batch)
         # All bits of a block, its checksums and padding included, share the channel uses of the block's symbols.

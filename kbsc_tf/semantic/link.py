@@ -5,7 +5,7 @@ from typing import NamedTuple
 import keras
 import tensorflow as tf
 
-from kbsc_tf.channel import build_link
+from kbsc_tf.channel import AnalogueLink, build_link
 from kbsc_tf.config import ChannelConfig, parse_channel
 
 
@@ -54,9 +54,11 @@ class SemanticLink(keras.Model):
     def call(self, inputs: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
         return self.transmit(inputs["feature"], inputs["snr_db"], training=training)[0]
 
-    def transmit(self, features: tf.Tensor, snr_db: tf.Tensor, training: bool = False) -> ReceivedFeatures:
-        """Send features [B, D] at Es/N0 ``snr_db`` ([] or [B], dB)."""
-        received = self.air(self.encoder(features, training=training), snr_db)
+    def transmit(
+        self, features: tf.Tensor, snr_db: tf.Tensor, training: bool = False, air: AnalogueLink | None = None
+    ) -> ReceivedFeatures:
+        """Send features [B, D] at Es/N0 ``snr_db`` ([] or [B], dB), over the link's own channel or over ``air``."""
+        received = (air or self.air)(self.encoder(features, training=training), snr_db)
         knowledge = {"noise_var": received.noise_var} if getattr(self.decoder, "noise_aware", False) else {}
         features = self.decoder(received.values, training=training, **knowledge)
         return ReceivedFeatures(features, tf.reduce_mean(received.noise_var, axis=1), received.papr_db)

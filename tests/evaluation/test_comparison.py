@@ -5,7 +5,7 @@ import math
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
-from synthetic import digital
+from synthetic import digital, ofdm
 
 from kbsc_tf.errors import UserError
 from kbsc_tf.evaluation import comparison
@@ -150,6 +150,65 @@ def test_overview_has_a_panel_per_channel_and_snr(figures, tmp_path):
     assert len(main_axes(figures(plot_cbr_overview, records, snr_db=[12.0])["accuracy_vs_cbr"])) == 2
     assert plot_cbr_overview(records[records["k"] == 64], tmp_path) == []
     assert plot_cbr_overview(records, tmp_path, snr_db=[99.0]) == []
+
+
+TWELVE = tuple(
+    f"ofdm_tdl-a_{speed}kmh_{antennas}_{csi}"
+    for speed in (3, 60)
+    for csi in ("perfect", "ls_linear")
+    for antennas in ("1x1", "1x2", "2x2")
+)
+
+
+def notes_of(figure):
+    return [text.get_text() for axes in main_axes(figure) for text in axes.texts]
+
+
+def test_figures_over_grids_say_data_symbols_and_every_panel_its_own_channel_uses(figures):
+    records = ofdm(ks=(64, 128))
+    drawn = figures(plot_by_cbr, records)
+    assert list(drawn) == ["accuracy_k_64", "accuracy_k_128"]
+    assert "$n$ = 64 data symbols ($k$ = 128)" in texts(drawn["accuracy_k_128"])
+    assert notes_of(drawn["accuracy_k_128"]) == ["64 channel uses, CBR 1/48", "96 channel uses, CBR 1/32"]
+    records.loc[records["scheme"].eq("pca") & records["papr_db"].notna(), "channel_uses"] *= 0.9
+    notes = notes_of(figures(plot_by_cbr, records)["accuracy_k_128"])
+    assert notes[1] == "86.4 to 96 channel uses, CBR 1/36 to 1/32"
+    # Without overhead and with one stream the channel uses are the symbols.
+    records["channel_uses"] = records["k"] / 2
+    records["cbr"] = records["channel_uses"] / 3072
+    assert list(figures(plot_by_cbr, records)) == ["accuracy_cbr_1_96", "accuracy_cbr_1_48"]
+
+
+def test_the_overview_over_grids_has_the_channel_uses_on_the_air(figures):
+    (figure,) = figures(plot_cbr_overview, ofdm(ks=(64, 128))).values()
+    ticks = [[text.get_text() for text in axes.get_xticklabels()] for axes in main_axes(figure)]
+    assert ticks == [["32", "64"], ["48", "96"]]
+    for axes in main_axes(figure):
+        xs = {x for line in axes.lines if len(line.get_xdata()) == 2 for x in line.get_xdata()}
+        assert {f"{x:g}" for x in xs} == {text.get_text() for text in axes.get_xticklabels()}
+
+
+@pytest.mark.parametrize("name", [None, "a name that a user thought up, longer than any title ought to be"])
+def test_many_channels_stand_three_in_a_row_on_one_page(figures, name):
+    records = ofdm(TWELVE, (64, 128))
+    if name:
+        records["channel"] = records["channel"].replace(TWELVE[4], name)
+    drawn = {**figures(plot_by_cbr, records), **figures(plot_cbr_overview, records)}
+    assert list(drawn) == ["accuracy_k_64", "accuracy_k_128", "accuracy_vs_cbr"]
+    assert "$E_s/N_0$ = 5 dB" in texts(drawn["accuracy_vs_cbr"])
+    for figure in drawn.values():
+        width, height = figure.get_size_inches()
+        assert width <= 7 and height <= 9.8  # a page
+        titles = [axes.get_title().replace("\n", " ") for axes in main_axes(figure)]
+        assert len(titles) == 12 and titles[0] == "(a) TDL-A, 3 km/h, 1\N{MULTIPLICATION SIGN}1, perfect CSI"
+        assert titles[4].startswith("(e) " + (name or "TDL-A, 3 km/h")) and titles[-1].startswith("(l) TDL-A, 60 km/h")
+        renderer = FigureCanvasAgg(figure).get_renderer()
+        blocks = [legend.get_window_extent(renderer) for legend in figure.legends]
+        blocks += [text.get_window_extent(renderer) for text in figure.texts]
+        blocks += [axes.get_tightbbox(renderer) for axes in main_axes(figure)]
+        for i, block in enumerate(blocks):
+            assert block.x0 >= 0 and block.x1 <= figure.bbox.x1 and block.y0 >= 0 and block.y1 <= figure.bbox.y1
+            assert not any(block.overlaps(other) for other in blocks[i + 1 :])
 
 
 def test_mistakes_are_said(tmp_path):

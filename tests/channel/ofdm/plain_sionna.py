@@ -65,6 +65,7 @@ def make_link(
     n=None,
     speed_m_s=3 / 3.6,
     delay_spread_s=100e-9,
+    interleave=False,
     jit_compile=True,
 ):
     """A compiled function of ``no``, tf.float32: bit errors of `BATCH` grids, [BATCH], and information bits of a grid.
@@ -85,6 +86,8 @@ def make_link(
         One code word per grid, by default of rate 1/2; n must fill the grid.
     speed_m_s, delay_spread_s : float
         Of the TDL model; the delay spread is RMS.
+    interleave : bool
+        Scatter the code word's symbols over time, frequency and streams, the same way in every grid.
 
     Notes
     -----
@@ -99,6 +102,9 @@ def make_link(
         raise ValueError(f"n = {n}, but a grid holds {capacity} coded bits")
     management = StreamManagement(np.array([[1]]), streams)
 
+    order = (
+        np.random.default_rng(7).permutation(n // BITS_PER_SYMBOL) if interleave else np.arange(n // BITS_PER_SYMBOL)
+    )
     source = BinarySource()
     mapper = Mapper("qam", BITS_PER_SYMBOL)
     grid_mapper = ResourceGridMapper(grid)
@@ -135,10 +141,12 @@ def make_link(
         no = streams * no
         bits = source([BATCH, k])
         word = encoder(bits) if coded else bits
-        x = grid_mapper(tf.reshape(mapper(word), [BATCH, 1, streams, -1]))
+        symbols = tf.gather(mapper(word), order, axis=1)
+        x = grid_mapper(tf.reshape(symbols, [BATCH, 1, streams, -1]))
         y, h = channel(x, no)
         h_hat, err_var = estimator(y, no) if estimator else (remove_nulled(h), 0.0)
-        llr = tf.reshape(detect(y, h_hat, err_var, no), [BATCH, n])
+        llr = tf.reshape(detect(y, h_hat, err_var, no), [BATCH, -1, BITS_PER_SYMBOL])
+        llr = tf.reshape(tf.gather(llr, np.argsort(order), axis=1), [BATCH, n])
         decided = decoder(llr) if coded else tf.cast(llr > 0, tf.float32)
         return tf.math.count_nonzero(decided != bits, axis=-1, dtype=tf.int32)
 
