@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kbsc_tf.channel import build_channel
 from kbsc_tf.channel.ofdm import warnings
 from kbsc_tf.config import IMAGE_SCHEMES, ChannelConfig, ExperimentConfig, OfdmConfig
 from kbsc_tf.errors import UserError
@@ -66,6 +67,7 @@ def prepare(config: ExperimentConfig, folder: Path, skip_bad: bool, progress: Pr
     """
     ResultsFolder.check(folder, config.model_dump(mode="json"), config.hash())
     check_schemes(config)
+    _check_channels(config, progress)
     features, report = load_features(config, skip_bad)
     describe_features(features, report, progress)
     if config.sweep.queries is not None:
@@ -80,13 +82,19 @@ def prepare(config: ExperimentConfig, folder: Path, skip_bad: bool, progress: Pr
     if is_saved:
         _check_entries(saved, receiver.knowledge_base, config, features.receiver)
     progress.say(receiver.knowledge_base.describe())
-    for channel in config.channels:
-        for warning in warnings(channel) if isinstance(channel, OfdmConfig) else ():
-            progress.say(f"warning: channel {channel.label}: {warning}")
     if {*IMAGE_SCHEMES, "label_ldpc"} & set(config.schemes):
         receiver.clip = ClipEncoder(config.features.model, config.features.batch_size)
     schemes = build_schemes(config, features.training, receiver, features.receiver)
     return Study(config, folder, features, receiver, schemes, hold_out(config, features), report)
+
+
+def _check_channels(config: ExperimentConfig, progress: Progress) -> None:
+    """Build the OFDM channels, so that what is not possible is said before any work, and say what they suffer from."""
+    for channel in dict.fromkeys((*config.channels, config.training.channel)):
+        if isinstance(channel, OfdmConfig):
+            build_channel(channel)
+            for warning in warnings(channel):
+                progress.say(f"warning: channel {channel.label}: {warning}")
 
 
 def save_knowledge_base(config: ExperimentConfig, folder: Path, skip_bad: bool, progress: Progress) -> Path:

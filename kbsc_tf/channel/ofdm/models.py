@@ -137,7 +137,7 @@ def warnings(config: OfdmConfig) -> list[str]:
         of = f" of {DROPS} drops" if config.model in ("umi", "uma", "rma") else ""
         text = (
             f"cyclic_prefix: {config.prefix_ns:.0f} ns are {longest * 1e9 - config.prefix_ns:.0f} ns "
-            f"({needed - config.cyclic_prefix} samples) shorter than the longest delay{of} of model {config.model}, "
+            f"({_samples(needed - config.cyclic_prefix)}) shorter than the longest delay{of} of model {config.model}, "
             f"{longest * 1e9:.0f} ns; "
         )
         if needed <= config.fft_size:
@@ -155,6 +155,10 @@ def warnings(config: OfdmConfig) -> list[str]:
             "domain frequency leaves out the interference between carriers it causes; domain time has it"
         )
     return found
+
+
+def _samples(count: int) -> str:
+    return f"{count} sample" + "s" * (count != 1)
 
 
 def _sampling_frequency(config: OfdmConfig) -> float:
