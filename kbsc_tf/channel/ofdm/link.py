@@ -29,8 +29,8 @@ class OFDMLink:
 
     SNR is Es/N0 per receive antenna and resource element: all streams together have power 1 on every element, pilots
     too, and E|h|^2 = 1 between any two antennas. So S streams have 1/S each; this is simulated as unit-power streams in
-    S N0 of noise. Fewer streams than transmit antennas go out in the first columns of a DFT matrix, which needs no
-    channel knowledge at the sender.
+    S N0 of noise. Fewer streams than transmit antennas go out in the first columns of a chirped DFT matrix, which needs
+    no channel knowledge at the sender and, chirped, forms no beam: none is stronger towards broadside than elsewhere.
 
     ``per_grid`` neighbouring rows share a grid (see `OfdmConfig`). Stateless and differentiable with respect to the
     symbols; runs in eager and graph mode, and in XLA where `xla` says so.
@@ -163,24 +163,25 @@ class OFDMLink:
         grids = self._map(self._slots.to_grids(symbols))
         sent = grids if self._precoder is None else tf.einsum("as,bistf->biatf", self._precoder, grids)
         no = snr_db_to_no(snr_db)
-        no = no[:: self._slots.rows_per_realisation(n)] if no.shape.rank == 1 else tf.fill([tf.shape(grids)[0]], no)
+        count = tf.shape(grids)[0]
+        if no.shape.rank == 1:
+            no = no[:: self._slots.rows_per_realisation(n)]
+            no = tf.pad(no, [[0, count - tf.shape(no)[0]]], constant_values=1.0)  # grids without a row of their own
+        else:
+            no = tf.fill([count], no)
         y, h = self._air(sent, no * config.streams)
         if self._precoder is not None:
             h = tf.einsum("briajtf,js->briastf", h, self._precoder)
         no = tf.maximum(receiver_no(no, config.snr_error_db), _LEAST_NO) * config.streams
-        h_hat, error = self._know(y, h, no)
-        if config.clipping_db is not None:
-            h_hat, error = self._clipped(h_hat, error)
-        return y, h_hat, error, no, papr_db(sent)
-
-    def _clipped(self, h_hat: tf.Tensor, error: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """The gain of a clipping amplifier, which pilots show anyway, and its distortion as noise over the channel."""
-        gain, distortion = bussgang(self.config.clipping_db)
-        if self.config.csi == "perfect":
-            h_hat *= gain
-        # Distortion spreads over guards and DC too.
-        share = distortion * self.config.subcarriers / self.config.fft_size
-        return h_hat, error + share / gain**2 * tf.square(tf.abs(h_hat))
+        if config.clipping_db is None:
+            return y, *self._know(y, h, no), no, papr_db(sent)
+        gain, distortion = bussgang(config.clipping_db)
+        # Distortion spreads over guards and DC too, and hits pilots like noise: with power 1 a stream on average.
+        share = distortion * config.subcarriers / config.fft_size
+        h_hat, error = self._know(y, h, no + share * config.streams)
+        if config.csi == "perfect":
+            h_hat *= gain  # which pilots show anyway
+        return y, h_hat, error + share / gain**2 * tf.square(tf.abs(h_hat)), no, papr_db(sent)
 
     def _detector(self, bits_per_symbol: int) -> Callable:
         streams = self.config.streams
@@ -191,9 +192,13 @@ class OFDMLink:
 
 
 def _precoder(config: OfdmConfig) -> tf.Tensor | None:
-    """[tx_ant, S] with orthonormal columns; None where every antenna has its own stream."""
+    """[tx_ant, S] with orthonormal columns; None where every antenna has its own stream.
+
+    The chirp is a Zadoff-Chu sequence, whose DFT has constant modulus (D. Chu, IEEE Trans. Inf. Theory 18(4), 1972).
+    """
     antennas = config.tx_antennas
     if antennas == config.streams:
         return None
-    product = np.outer(np.arange(antennas), np.arange(config.streams))
-    return tf.constant(np.exp(-2j * math.pi * product / antennas) / math.sqrt(antennas), tf.complex64)
+    antenna, stream = np.arange(antennas)[:, None], np.arange(config.streams)
+    turns = (antenna * (antenna + antennas % 2) / 2 - antenna * stream) / antennas
+    return tf.constant(np.exp(2j * math.pi * turns) / math.sqrt(antennas), tf.complex64)
