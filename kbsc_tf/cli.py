@@ -116,8 +116,8 @@ def main() -> None:
     try:
         app()
     except (Exception, SystemExit) as end:
-        # TensorFlow turns a KeyboardInterrupt into a TypeError while it looks up a traced function.
-        if interrupted.is_set():
+        # Typer makes 130 of a KeyboardInterrupt, but TensorFlow a TypeError, while it looks up a traced function.
+        if interrupted.is_set() or getattr(end, "code", None) == 130:
             print("kbsc: stopped; the same command goes on from here", file=sys.stderr)
             sys.exit(130)
         if isinstance(end, UserError):

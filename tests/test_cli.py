@@ -423,7 +423,8 @@ def test_ctrl_c_is_status_130_and_one_line(kbsc, file, monkeypatch):
 
     monkeypatch.setattr("kbsc_tf.evaluation.experiment.fit", interrupted)
     status, _, err = kbsc("run", file)
-    assert (status, err) == (130, "kbsc: stopped; the same command goes on from here\n")
+    # Before it stands what TensorFlow says when it is imported, where this test is the first to do so.
+    assert status == 130 and err.endswith("kbsc: stopped; the same command goes on from here\n")
 
 
 def test_ctrl_c_that_a_library_turns_into_an_error_is_status_130(kbsc, file, monkeypatch):
@@ -434,12 +435,13 @@ def test_ctrl_c_that_a_library_turns_into_an_error_is_status_130(kbsc, file, mon
             raise TypeError("as TensorFlow does while it traces") from None
 
     monkeypatch.setattr("kbsc_tf.evaluation.experiment.fit", swallow)
-    before = signal.getsignal(signal.SIGINT)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # it is ignored where CI runs in the background
     try:
         status, _, err = kbsc("run", file)
     finally:
         signal.signal(signal.SIGINT, before)
-    assert (status, err) == (130, "kbsc: stopped; the same command goes on from here\n")
+    # Before it stands what TensorFlow says when it is imported, where this test is the first to do so.
+    assert status == 130 and err.endswith("kbsc: stopped; the same command goes on from here\n")
 
 
 def test_a_run_stopped_by_ctrl_c_goes_on_to_the_same_records(kbsc, file, tmp_path):
