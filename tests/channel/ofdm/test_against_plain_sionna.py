@@ -52,7 +52,15 @@ def assert_same_error_rates(ours, plain, bits_per_block, rare=0.01):
     assert abs(np.mean(wrong) - np.mean(plain_wrong)) < 4.4 * spread
 
 
-@pytest.mark.parametrize(("csi", "snr_db"), [("perfect", 3.2), ("perfect", 7.2), ("ls", 6.5), ("ls", 10.5)])
+@pytest.mark.parametrize(
+    ("csi", "snr_db"),
+    [
+        ("perfect", 3.2),
+        pytest.param("perfect", 7.2, marks=pytest.mark.slow),
+        ("ls", 6.5),
+        pytest.param("ls", 10.5, marks=pytest.mark.slow),
+    ],
+)
 def test_coded_qpsk_over_tdl_a(csi, snr_db):
     blocks = 2048
     ours = send_coded(configure(csi=csi), snr_db, blocks)
