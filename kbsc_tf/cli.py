@@ -26,6 +26,7 @@ Overrides = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key, for example training.epochs=5.")
 ]
 Out = Annotated[Path | None, typer.Option("--out", help="Results folder; default results/NAME.")]
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Results folder, for example results/quickstart.")]
 SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave out unreadable images and count them.")]
 
 
@@ -81,12 +82,20 @@ def sweep(file: ExperimentFile, set_: Overrides = None, out: Out = None, skip_ba
     results = experiment.open_results(study, progress)
     experiment.fit(study, progress)
     experiment.sweep(study, results, progress)
-    results.finish()
     _show_table(folder, progress)
 
 
 @app.command()
-def plot(folder: Annotated[Path, typer.Argument(help="Results folder with records.csv.")]) -> None:
+def status(folder: Folder) -> None:
+    """How far a sweep is: points done, running and left, and the time that may take."""
+    from kbsc_tf.evaluation.status import show_status
+    from kbsc_tf.evaluation.status import status as look
+
+    _progress().console.print(show_status(look(folder)), highlight=False)
+
+
+@app.command()
+def plot(folder: Folder) -> None:
     """Draw the figures again from the records, without TensorFlow."""
     from kbsc_tf.evaluation.plots import draw_figures
 
@@ -99,7 +108,7 @@ def plot(folder: Annotated[Path, typer.Argument(help="Results folder with record
 @app.command()
 def info() -> None:
     """Versions and devices."""
-    from kbsc_tf.evaluation.records import code_state, versions
+    from kbsc_tf.evaluation.provenance import code_state, versions
 
     progress = _progress()
     for name, version in {**versions(), **code_state()}.items():
@@ -145,7 +154,7 @@ def _start(file: Path, overrides: list[str] | None, out: Path | None) -> tuple:
 
     config = load_config(file, overrides)
     folder = out or Path("results") / config.name
-    from kbsc_tf.evaluation.records import ResultsFolder
+    from kbsc_tf.evaluation.results import ResultsFolder
 
     ResultsFolder.check(folder, config.model_dump(mode="json"), config.hash())
     from kbsc_tf.coding.selection import check_plans

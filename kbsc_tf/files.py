@@ -11,7 +11,9 @@ from kbsc_tf.errors import UserError
 REMEDY = "free space or give another --out"
 
 
-def write_atomically(path: Path, content: str | bytes | Callable[[BinaryIO], object], remedy: str = REMEDY) -> None:
+def write_atomically(
+    path: Path, content: str | bytes | Callable[[BinaryIO], object], remedy: str = REMEDY, durable: bool = True
+) -> None:
     """Put a file in place of ``path``: a reader, or a crash, finds the old content or the new one, never a part.
 
     Parameters
@@ -22,6 +24,8 @@ def write_atomically(path: Path, content: str | bytes | Callable[[BinaryIO], obj
         A callable is given the open file to write to.
     remedy : str
         What the user can do if it fails.
+    durable : bool
+        Wait until the content would survive a loss of power.
 
     Raises
     ------
@@ -37,11 +41,12 @@ def write_atomically(path: Path, content: str | bytes | Callable[[BinaryIO], obj
             else:
                 file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         temporary.chmod(0o666 & ~_umask())
         os.replace(temporary, path)
     except OSError as error:
-        raise cannot_write(path, error, remedy) from None
+        raise cannot("write", path, error, remedy) from None
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
@@ -52,12 +57,12 @@ def make_folder(folder: Path, remedy: str = REMEDY) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise cannot_write(folder, error, remedy) from None
+        raise cannot("write", folder, error, remedy) from None
 
 
-def cannot_write(path: Path, error: OSError, remedy: str = REMEDY) -> UserError:
-    """Put a failed write into one sentence that names ``path``."""
-    return UserError(f"{path}: cannot write ({error.strerror or error}); {remedy}")
+def cannot(verb: str, path: Path, error: Exception, remedy: str = REMEDY) -> UserError:
+    """Put a failed operation on a file into one sentence that names ``path``."""
+    return UserError(f"{path}: cannot {verb} ({getattr(error, 'strerror', None) or error}); {remedy}")
 
 
 def _umask() -> int:

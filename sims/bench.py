@@ -30,7 +30,8 @@ from kbsc_tf.config import ExperimentConfig, FlatConfig
 from kbsc_tf.data.load import procedural_set
 from kbsc_tf.evaluation import experiment
 from kbsc_tf.evaluation.progress import Progress
-from kbsc_tf.evaluation.records import read_records, versions
+from kbsc_tf.evaluation.provenance import versions
+from kbsc_tf.evaluation.records import read_records
 from kbsc_tf.features import ClipEncoder
 from kbsc_tf.knowledge import KnowledgeBase
 

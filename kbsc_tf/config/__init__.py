@@ -1,7 +1,8 @@
 """The experiment: its schema, and the YAML files it is read from. Imports no TensorFlow."""
 
 from kbsc_tf.config.channel import ChannelConfig, FlatConfig, parse_channel
-from kbsc_tf.config.file import load_config
+from kbsc_tf.config.file import load_config, load_kb_scaling
+from kbsc_tf.config.kb_scaling import IndexConfig, KbScalingConfig
 from kbsc_tf.config.ofdm import OfdmConfig
 from kbsc_tf.config.schema import (
     IMAGE_SCHEMES,
@@ -14,9 +15,9 @@ from kbsc_tf.config.schema import (
     LossWeights,
     ReceiverConfig,
     SnrRange,
-    SweepConfig,
     TrainingConfig,
 )
+from kbsc_tf.config.sweep import ExecutorConfig, SweepConfig
 
 __all__ = [
     "IMAGE_SCHEMES",
@@ -24,10 +25,13 @@ __all__ = [
     "CodecConfig",
     "CodingConfig",
     "DataConfig",
+    "ExecutorConfig",
     "ExperimentConfig",
     "FeaturesConfig",
     "FlatConfig",
     "FolderSplits",
+    "IndexConfig",
+    "KbScalingConfig",
     "LossWeights",
     "OfdmConfig",
     "ReceiverConfig",
@@ -35,5 +39,6 @@ __all__ = [
     "SweepConfig",
     "TrainingConfig",
     "load_config",
+    "load_kb_scaling",
     "parse_channel",
 ]

@@ -19,6 +19,7 @@ from pydantic import (
 from kbsc_tf.config.channel import ChannelConfig, FlatConfig
 from kbsc_tf.config.ofdm import OfdmConfig
 from kbsc_tf.config.strict import Strict
+from kbsc_tf.config.sweep import ExecutorConfig, SweepConfig
 
 
 def _even(k: int) -> int:
@@ -203,14 +204,6 @@ class CodecConfig(Strict):
     outage: float = Field(0.1, gt=0, lt=1)
 
 
-class SweepConfig(Strict):
-    """How each point is simulated; ``queries`` caps the sent images, evenly spread over the sender's."""
-
-    chunk: int = Field(1_000, ge=20)
-    queries: int | None = Field(None, ge=20)
-    latency: bool = True
-
-
 SchemeName = Literal[
     "kbsc", "kbsc_awgn", "pca", "raw",
     "bpg_ldpc", "jpeg_ldpc", "bpg_capacity", "jpeg_capacity",
@@ -240,6 +233,7 @@ class ExperimentConfig(Strict):
     coding: CodingConfig = CodingConfig()
     codec: CodecConfig = CodecConfig()
     sweep: SweepConfig = SweepConfig()
+    executor: ExecutorConfig = ExecutorConfig()
 
     @model_validator(mode="after")
     def _names_differ(self) -> "ExperimentConfig":
@@ -265,15 +259,11 @@ class ExperimentConfig(Strict):
         shared = self.coding.images_per_block if any("_ldpc" in name for name in self.schemes) else 1
         uses = [(f"channels: {channel.label}", channel, shared) for channel in self.channels]
         for where, channel, images in (*uses, ("training.channel", self.training.channel, 1)):
-            need = max(self.k) // 2 * images
-            if isinstance(channel, OfdmConfig) and not channel.per_grid(need):
-                times = f"{channel.features_per_grid} x " if channel.features_per_grid else ""
-                raise ValueError(
-                    f"{where}: a grid of {channel.slots} data symbols does not hold the {times}{need} of "
-                    f"k = {max(self.k)}{f' and {images} images' if images > 1 else ''}; raise fft_size, "
-                    "num_ofdm_symbols or streams, or lower k"
-                    f"{' or features_per_grid' if times else ''}{' or images_per_block' if images > 1 else ''}"
-                )
+            if not isinstance(channel, OfdmConfig):
+                continue
+            owner = f"k = {max(self.k)}{f' and {images} images' if images > 1 else ''}"
+            if shortfall := channel.shortfall(max(self.k) // 2 * images, owner):
+                raise ValueError(f"{where}: {shortfall}, or lower k{' or images_per_block' if images > 1 else ''}")
         return self
 
     @model_validator(mode="after")
@@ -306,9 +296,10 @@ class ExperimentConfig(Strict):
     def hash(self) -> str:
         """First 16 hex digits of the SHA-256 of the canonical JSON.
 
-        Where the feature store lies and how many processes encode does not count.
+        Where the feature store lies and who computes does not count.
         """
         content = self.model_dump(mode="json")
         content["features"].pop("store")
         content["codec"].pop("processes")
+        content.pop("executor")
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]

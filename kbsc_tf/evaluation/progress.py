@@ -8,6 +8,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
+from kbsc_tf.evaluation.sweep_view import SweepView
+
 _LINE_EVERY_S = 10.0
 
 
@@ -25,6 +27,10 @@ class Progress:
     def say(self, text: str) -> None:
         """Print one line."""
         self.console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+    def sweep(self, total: int, done: int, workers: int) -> SweepView:
+        """The view of a sweep of ``total`` points, ``done`` of them before."""
+        return SweepView(self.console, total, done, workers)
 
     @contextmanager
     def job(self, name: str, steps: int | None = None) -> Iterator[Callable[[int, int, dict[str, float]], None]]:

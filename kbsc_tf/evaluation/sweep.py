@@ -1,4 +1,4 @@
-"""Measure points of a sweep: scheme x MCS x channel x k x SNR x seed, each independent of the others."""
+"""Send all of the sender's images once: the trial that points of a sweep are made of."""
 
 import math
 from collections.abc import Callable, Collection, Iterator
@@ -9,8 +9,6 @@ import numpy as np
 from kbsc_tf.evaluation.image_quality import ImageQuality
 from kbsc_tf.features import FeatureSet
 from kbsc_tf.knowledge import Decision
-from kbsc_tf.metrics import clustered_wilson, cosine, mse, top_k_correct
-from kbsc_tf.metrics.intervals import clustered_mean_interval
 from kbsc_tf.schemes import Overhead, Receiver, Scheme, SourceBatch, Transmission
 
 _NOISE_FREE_KEY = 2**31
@@ -18,7 +16,7 @@ _NOISE_FREE_KEY = 2**31
 
 @dataclass(frozen=True)
 class Outcome:
-    """One point in full: what was received and what the receiver made of it.
+    """One trial in full: what was received and what the receiver made of it.
 
     ``quality`` is what `ImageQuality` says of each image, for schemes that deliver images.
     """
@@ -29,10 +27,10 @@ class Outcome:
     quality: dict[str, np.ndarray] | None = None
 
 
-def chunk_seed(seed: int, snr_db: float, chunk: int) -> int:
+def chunk_seed(seed: int, snr_db: float, chunk: int, trial: int = 0) -> int:
     """Noise seed of a chunk: the same for every scheme and channel, so that schemes can be compared pairwise."""
     key = _NOISE_FREE_KEY if math.isinf(snr_db) else round(snr_db * 1000) % _NOISE_FREE_KEY
-    return int(np.random.SeedSequence([seed, key, chunk]).generate_state(1)[0])
+    return int(np.random.SeedSequence([seed, key, chunk, trial]).generate_state(1)[0])
 
 
 def chunks(count: int, size: int) -> Iterator[np.ndarray]:
@@ -73,15 +71,16 @@ def transmit(
     seed: int,
     chunk: int,
     quality: ImageQuality | None = None,
+    trial: int = 0,
 ) -> Outcome:
     """Send all of ``sender``'s images once over one noise realisation and search once for all of them.
 
-    ``quality`` judges the images of schemes that deliver images.
+    ``quality`` judges the images of schemes that deliver images. Each ``trial`` has noise of its own.
     """
     count = len(sender)
     parts, features, judged = [], [], []
     for number, batch in enumerate(batches(sender, chunk, scheme.needs_images)):
-        part = scheme.transmit(batch, snr_db, chunk_seed(seed, snr_db, number))
+        part = scheme.transmit(batch, snr_db, chunk_seed(seed, snr_db, number, trial))
         parts.append(part)
         features.append(receiver.features(part))
         if quality is not None and part.images is not None:
@@ -123,72 +122,3 @@ def _stack_groups(parts: list[np.ndarray | None], count: int) -> np.ndarray | No
         numbered.append(first + places)
         first += len(numbers)
     return np.concatenate(numbered)[:count].astype(np.int64)
-
-
-def measure(
-    outcome: Outcome, sender: FeatureSet, knowledge: FeatureSet, image_shape: tuple[int, int]
-) -> dict[str, float | int | None]:
-    """Metrics of a point, as the columns of records.csv.
-
-    Parameters
-    ----------
-    outcome : Outcome
-    sender, knowledge : FeatureSet
-        What was sent, and the entries of the knowledge base in its order.
-    image_shape : (H, W)
-        Of the source images, for the channel bandwidth ratio n / (3 H W).
-    """
-    labels, coarse = sender.labels, sender.coarse_of_class
-    delivered, ids = outcome.transmission.delivered, outcome.decision.ids
-    candidates = outcome.decision.labels
-    count, uses = len(labels), float(np.mean(outcome.transmission.channel_uses))
-    groups = outcome.transmission.groups
-    groups = np.arange(count) if groups is None else groups
-    row: dict[str, float | int | None] = {
-        "channel_uses": uses,
-        "cbr": uses / (3 * image_shape[0] * image_shape[1]),
-        "n": count,
-        "delivered": float(np.mean(delivered)),
-        **_feasibility(outcome.transmission),
-        **_quality(outcome.quality, groups),
-    }
-    hits = {
-        "top1": top_k_correct(labels, candidates[:, :1], delivered),
-        "top5": top_k_correct(labels, candidates[:, :5], delivered) if candidates.shape[1] >= 5 else None,
-        "coarse1": None if coarse is None else top_k_correct(labels, candidates[:, :1], delivered, coarse),
-    }
-    for name, correct in hits.items():
-        known = correct is not None
-        low, high = clustered_wilson(correct, groups) if known else (None, None)
-        row |= {name: float(correct.mean()) if known else None, f"{name}_low": low, f"{name}_high": high}
-    there = delivered & (ids[:, 0] >= 0)
-    received = outcome.features[there]
-    pairs = {
-        "sent_received": (np.asarray(sender.x)[there], received),
-        "received_retrieved": (received, np.asarray(knowledge.x)[ids[there, 0]]),
-    }
-    for name, (a, b) in pairs.items():
-        row[f"mse_{name}"] = float(mse(a, b).mean()) if len(a) else None
-        row[f"cosine_{name}"] = float(cosine(a, b).mean()) if len(a) else None
-    return row
-
-
-def _feasibility(transmission: Transmission) -> dict[str, float | None]:
-    """Share of images for which there is anything to send, what the channel uses went into beside data, and PAPR."""
-    feasible, overhead = transmission.feasible, transmission.overhead
-    row: dict[str, float | None] = {"feasible": 1.0 if feasible is None else float(np.mean(feasible))}
-    for field in fields(Overhead):
-        part = None if overhead is None else getattr(overhead, field.name)
-        # pilots become pilot_uses
-        row[f"{field.name.removesuffix('s')}_uses"] = None if part is None else float(np.mean(part))
-    papr_db = transmission.papr_db
-    return row | {"papr_db": None if papr_db is None else float(np.mean(papr_db, dtype=np.float64))}
-
-
-def _quality(quality: dict[str, np.ndarray] | None, groups: np.ndarray) -> dict[str, float | int | None]:
-    """Mean PSNR and MS-SSIM with intervals, and how many of the images are stand-ins."""
-    row: dict[str, float | int | None] = {"stand_ins": None if quality is None else int(quality["stand_in"].sum())}
-    for name in ("psnr", "ms_ssim"):
-        figures = (None, None, None) if quality is None else clustered_mean_interval(quality[name], groups)
-        row |= dict(zip((name, f"{name}_low", f"{name}_high"), figures, strict=True))
-    return row

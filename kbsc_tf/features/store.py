@@ -20,7 +20,7 @@ from kbsc_tf.data.image_set import ImageSet, fingerprint
 from kbsc_tf.data.progress import progress_bar
 from kbsc_tf.errors import UserError
 from kbsc_tf.features.feature_set import FeatureSet
-from kbsc_tf.files import cannot_write, make_folder, write_atomically
+from kbsc_tf.files import cannot, make_folder, write_atomically
 
 _VERSION = b"kbsc features 1"  # change it with anything that changes features but not the encoder's files
 
@@ -149,7 +149,7 @@ def _embed(encoder: Encoder, images: ImageSet, path: Path, progress: bool) -> fl
     except OSError as error:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
-        raise cannot_write(path, error, REMEDY) from None
+        raise cannot("write", path, error, REMEDY) from None
     return counted / max(elapsed, 1e-9) if counted else None
 
 

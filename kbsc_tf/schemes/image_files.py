@@ -53,6 +53,15 @@ class ImageFiles:
                 self._files[key] = dict(zip(budgets, found, strict=True))
         return [self._files[key][budget] for key in keys]
 
+    def content(self) -> dict[str, dict[int, bytes | None]]:
+        """All files so far: by fingerprint of the picture, then by budget."""
+        return self._files
+
+    def take(self, content: dict[str, dict[int, bytes | None]]) -> None:
+        """Have the files that another process made (its `content`)."""
+        for key, files in content.items():
+            self._files.setdefault(key, {}).update(files)
+
     def forget(self) -> None:
         """Drop all files, and the budgets that were announced: the next images are encoded for one alone."""
         self._files.clear()

@@ -5,29 +5,15 @@ import resource
 
 import numpy as np
 import pytest
+from clustered import DIM, write_features
 from rich.console import Console
 
 from kbsc_tf.config import ExperimentConfig
 from kbsc_tf.errors import UserError
 from kbsc_tf.evaluation import experiment
 from kbsc_tf.evaluation.progress import Progress
-from kbsc_tf.evaluation.records import ResultsFolder, read_records
-
-DIM, CLASSES = 64, 10
-SIZES = {"train": 300, "val_send": 40, "val_recv": 40, "test_send": 60, "test_recv": 60}
-
-
-def write_features(path, dim=DIM, seed=0, sizes=SIZES):
-    rng = np.random.default_rng(seed)
-    centres = rng.standard_normal((CLASSES, dim)) + 2
-    arrays = {}
-    for part, count in sizes.items():
-        labels = np.arange(count) % CLASSES
-        x = centres[labels] + rng.standard_normal((count, dim))
-        arrays[f"{part}_x"] = (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float32)
-        arrays[f"{part}_y"] = labels
-    np.savez(path, **arrays)
-    return path
+from kbsc_tf.evaluation.records import read_records
+from kbsc_tf.evaluation.results import ResultsFolder
 
 
 @pytest.fixture

@@ -2,16 +2,15 @@
 
 import math
 
-import numpy as np
 import pytest
+from clustered import feature_set, measure
 
 from kbsc_tf.config import ExperimentConfig, ReceiverConfig
-from kbsc_tf.evaluation.sweep import measure, transmit
-from kbsc_tf.features import FeatureSet
+from kbsc_tf.evaluation.sweep import transmit
 from kbsc_tf.metrics import wilson
 from kbsc_tf.schemes import Receiver, build_schemes
 
-K, DIM, CLASSES, SENT, SHAPE = 16, 64, 20, 2_000, (32, 32)
+K, SENT, SHAPE = 16, 2_000, (32, 32)
 GRID = {"type": "ofdm", "fft_size": 32, "guard_carriers": [2, 1]}
 FLAT_AND_OFDM = {
     "awgn": ({"fading": "none"}, {**GRID, "model": "awgn"}),
@@ -21,16 +20,7 @@ FLAT_AND_OFDM = {
     ),
 }
 
-
-def feature_set(count, seed):
-    centres = np.random.default_rng(0).standard_normal((CLASSES, DIM)) + 2
-    labels = np.arange(count) % CLASSES
-    x = centres[labels] + 1.3 * np.random.default_rng(seed).standard_normal((count, DIM))
-    x = (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float32)
-    return FeatureSet("some", x, labels, tuple(map(str, range(CLASSES))), tuple(map(str, range(count))), "file:test")
-
-
-TRAINING, SENDER, KNOWLEDGE = feature_set(600, 1), feature_set(SENT, 2), feature_set(200, 3)
+TRAINING, SENDER, KNOWLEDGE = (feature_set(count, seed, 1.3) for count, seed in ((600, 1), (SENT, 2), (200, 3)))
 RECEIVER = Receiver.around(KNOWLEDGE, ReceiverConfig())
 
 

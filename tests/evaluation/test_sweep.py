@@ -5,30 +5,23 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from clustered import CLASSES, DIM, clustered_mean, clustered_wilson, feature_set, measure
 
 from kbsc_tf.config import ExperimentConfig, FlatConfig, ReceiverConfig
 from kbsc_tf.evaluation.latency import measure_latency
 from kbsc_tf.evaluation.records import COLUMNS
-from kbsc_tf.evaluation.sweep import chunk_seed, chunks, measure, transmit
+from kbsc_tf.evaluation.sweep import chunk_seed, chunks, transmit
 from kbsc_tf.features import FeatureSet
-from kbsc_tf.metrics import clustered_wilson, wilson
-from kbsc_tf.metrics.intervals import clustered_mean_interval
+from kbsc_tf.metrics import wilson
 from kbsc_tf.schemes import Overhead, Scheme, Transmission, Validation, build_schemes
 from kbsc_tf.schemes.receiver import Receiver
 
-K, DIM, CLASSES, SHAPE = 16, 64, 20, (32, 32)
+K, SHAPE = 16, (32, 32)
 
-
-def feature_set(count, seed):
-    centres = np.random.default_rng(0).standard_normal((CLASSES, DIM)) + 2
-    labels = np.arange(count) % CLASSES
-    x = centres[labels] + 1.3 * np.random.default_rng(seed).standard_normal((count, DIM))
-    x = (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float32)
-    names, coarse = tuple(map(str, range(CLASSES))), np.arange(CLASSES) // 5
-    return FeatureSet("some", x, labels, names, tuple(map(str, range(count))), "file:test", coarse)
-
-
-TRAINING, SENDER, KNOWLEDGE = feature_set(600, 1), feature_set(250, 2), feature_set(200, 3)
+TRAINING, SENDER, KNOWLEDGE = (
+    feature_set(count, seed, 1.3, coarse_of_class=np.arange(CLASSES) // 5)
+    for count, seed in ((600, 1), (250, 2), (200, 3))
+)
 
 
 def receiver(**rule):
@@ -253,7 +246,7 @@ def test_quality_has_clustered_intervals():
     outcome = replace(outcome, quality={**quality, "stand_in": ~delivered})
     row = measure(outcome, SENDER, KNOWLEDGE, SHAPE)
     for name, values in quality.items():
-        expected = clustered_mean_interval(values, outcome.transmission.groups)
+        expected = clustered_mean(values, outcome.transmission.groups)
         assert (row[name], row[f"{name}_low"], row[f"{name}_high"]) == expected
 
 
@@ -264,7 +257,7 @@ def test_what_the_air_interface_costs_has_its_columns(schemes):
     assert row["prefix_uses"] == np.mean(prefix)
     assert row["papr_db"] == pytest.approx(np.mean(6 + 2 * np.array(prefix) / 99), abs=1e-6)
     assert row["header_uses"] is row["crc_uses"] is row["padding_uses"] is None
-    names = ["scheme", "channel", "mcs", "k", "snr_db", "seed"]
+    names = ["scheme", "channel", "mcs", "k", "snr_db", "seed", "stop"]
     for other in (row, point(schemes["pca", "awgn"], 1.0)):
         assert sorted([*other, *names]) == sorted(COLUMNS)
     assert other["pilot_uses"] is other["guard_uses"] is other["papr_db"] is None

@@ -1,0 +1,143 @@
+"""Points side by side in processes of this machine."""
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import traceback
+from collections import Counter
+from collections.abc import Iterator
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+
+from kbsc_tf.errors import UserError
+from kbsc_tf.evaluation.executors.base import DEATHS, Event, Job, thread_variables, too_many_deaths
+from kbsc_tf.evaluation.points import Point
+
+_STOP_S = 5.0  # how long a worker may take to end before it is killed
+
+
+class ProcessExecutor:
+    """Spawned workers, each with its own TensorFlow and a fixed number of threads.
+
+    A worker that dies, however, is replaced, and its point computed again. A script that uses this needs the usual
+    ``if __name__ == "__main__":``.
+
+    Parameters
+    ----------
+    job : Job
+    workers : int
+    threads : int
+        Of each worker.
+    """
+
+    def __init__(self, job: Job, workers: int, threads: int) -> None:
+        self.slots, self._job, self._threads = workers, job, threads
+        self._workers: dict[Connection, BaseProcess] = {}
+        self._points: dict[Connection, Point] = {}
+        self._deaths: Counter[Point] = Counter()
+
+    @property
+    def pids(self) -> list[int]:
+        """Process ids of the workers."""
+        return [process.pid for process in self._workers.values()]
+
+    def submit(self, point: Point) -> None:
+        """Give a point to a free worker, or to a new one."""
+        free = next((c for c in self._workers if c not in self._points), None) or self._start()
+        self._points[free] = point
+        with contextlib.suppress(OSError):  # a worker that has just died: `events` sees it
+            free.send(point)
+
+    def events(self, timeout_s: float) -> Iterator[Event]:
+        """As `Executor.events`; errors of a worker are raised here."""
+        for connection in wait(list(self._points), timeout_s):
+            point = self._points[connection]
+            try:
+                kind, content = connection.recv()
+            except (EOFError, OSError):
+                self._lost(connection)
+                continue
+            if kind == "sentence":
+                raise UserError(content)
+            if kind == "traceback":
+                raise RuntimeError(f"{point.text}: failed in a worker:\n{content}")
+            if kind == "record":
+                del self._points[connection]
+                self._deaths.pop(point, None)
+                yield Event(point, record=content)
+            else:
+                yield Event(point, content)
+
+    def close(self) -> None:
+        """End the workers, also in the midst of a point."""
+        for connection, process in self._workers.items():
+            connection.close()
+            process.terminate()
+        for process in self._workers.values():
+            process.join(_STOP_S)
+            if process.is_alive():
+                process.kill()
+                process.join()
+        self._workers.clear()
+        self._points.clear()
+
+    def _start(self) -> Connection:
+        ours, theirs = multiprocessing.Pipe()
+        context = multiprocessing.get_context("spawn")
+        process = context.Process(target=_serve, args=(theirs, self._job), daemon=True, name="kbsc worker")
+        with _environment(thread_variables(self._threads)):  # read by libraries when they are loaded in the worker
+            process.start()
+        theirs.close()
+        self._workers[ours] = process
+        return ours
+
+    def _lost(self, connection: Connection) -> None:
+        process, point = self._workers.pop(connection), self._points.pop(connection)
+        connection.close()
+        process.join(_STOP_S)
+        self._deaths[point] += 1
+        if self._deaths[point] >= DEATHS:
+            code = process.exitcode
+            why = f"signal {signal.Signals(-code).name}" if code and code < 0 else f"exit status {code}"
+            raise too_many_deaths(point, why)
+        self.submit(point)
+
+
+@contextlib.contextmanager
+def _environment(variables: dict[str, str]) -> Iterator[None]:
+    """Variables that a process started now inherits."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _serve(connection: Connection, job: Job) -> None:
+    """The worker: points in, figures and records out, until the other end is closed or dies."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends its workers
+    simulator = None
+    try:
+        while True:
+            point = connection.recv()
+            simulator = simulator or job.simulator()
+            run = simulator.run(point)
+            while True:
+                try:
+                    figures = next(run)
+                except StopIteration as end:
+                    connection.send(("record", end.value))
+                    break
+                connection.send(("figures", figures))
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        return
+    except UserError as error:
+        connection.send(("sentence", str(error)))
+    except Exception:
+        connection.send(("traceback", traceback.format_exc()))
