@@ -1,13 +1,16 @@
 """Writing files so that they are there as a whole or not at all."""
 
+import contextlib
 import os
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
 from kbsc_tf.errors import UserError
 
+_LEFTOVER_S = 3600
 REMEDY = "free space or give another --out"
 
 
@@ -50,6 +53,14 @@ def write_atomically(
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what killed processes were writing into ``folder`` by `write_atomically` more than an hour ago."""
+    for path in folder.glob(".*.*.????????"):
+        with contextlib.suppress(OSError):
+            if time.time() - path.stat().st_mtime > _LEFTOVER_S:
+                path.unlink()
 
 
 def make_folder(folder: Path, remedy: str = REMEDY) -> None:

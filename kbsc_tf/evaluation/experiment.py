@@ -1,33 +1,27 @@
 """The steps of an experiment: features -> knowledge base -> schemes -> sweep -> figures."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
 from filelock import FileLock, Timeout
 
 from kbsc_tf.config import ChannelConfig, ExperimentConfig
+from kbsc_tf.evaluation import per_image
 from kbsc_tf.evaluation.envelope import GENIE
-from kbsc_tf.evaluation.executors import build_executor
-from kbsc_tf.evaluation.gallery import draw_gallery
+from kbsc_tf.evaluation.executors.build import build_executor
 from kbsc_tf.evaluation.latency import measure_latency
 from kbsc_tf.evaluation.plots import draw_figures
 from kbsc_tf.evaluation.progress import Progress
 from kbsc_tf.evaluation.results import ResultsFolder
 from kbsc_tf.evaluation.runner import run_points
+from kbsc_tf.evaluation.showcase import galleries
 from kbsc_tf.evaluation.study import Study, describe_features, prepare
 from kbsc_tf.evaluation.sweep import prepare as prepare_schemes
-from kbsc_tf.evaluation.sweep import transmit
-from kbsc_tf.evaluation.table import channel_text, scheme_text
 from kbsc_tf.features import load_features
-from kbsc_tf.files import write_atomically
-from kbsc_tf.metrics import top_k_correct
+from kbsc_tf.files import remove_leftovers, write_atomically
 from kbsc_tf.schemes import Receiver, Scheme
-
-_GALLERY_ROWS = 6
-_GALLERY_COLUMNS = 4
 
 
 def save_knowledge_base(config: ExperimentConfig, folder: Path, skip_bad: bool, progress: Progress) -> Path:
@@ -109,10 +103,7 @@ def run(config: ExperimentConfig, folder: Path, skip_bad: bool, progress: Progre
     sweep(study, results, progress)
     if config.sweep.latency and not results.latency_path.exists():
         latencies(study, results, progress)
-    figures = draw_figures(folder)
-    if study.features.sender.images is not None:
-        figures += gallery(study)
-    return figures
+    return draw_figures(folder) + galleries(study)
 
 
 def open_results(study: Study, progress: Progress) -> ResultsFolder:
@@ -123,35 +114,7 @@ def open_results(study: Study, progress: Progress) -> ResultsFolder:
     results = ResultsFolder(study.folder, config.model_dump(mode="json"), config.hash(), describe_devices())
     for warning in results.warnings:
         progress.say(warning)
+    for part in (study.folder, study.folder / per_image.FOLDER):
+        remove_leftovers(part)
     write_atomically(study.folder / "features.json", json.dumps(study.feature_report, indent=1) + "\n")
     return results
-
-
-def gallery(study: Study) -> list[Path]:
-    """Pictures of sent images and what the first scheme's receiver shows for them, over the SNR."""
-    channel, scheme = max(study.schemes, key=lambda item: (item[1].name == study.schemes[0][1].name, item[1].k))
-    sender, receiver = study.features.sender, study.features.receiver
-    rows = _one_per_class(sender.labels, study.config.seeds[0])
-    columns = {}
-    for snr_db in _spread(sorted(study.config.snr_db), _GALLERY_COLUMNS):
-        outcome = transmit(scheme, study.receiver, sender, snr_db, study.config.seeds[0], study.config.sweep.chunk)
-        ids = outcome.decision.ids[rows, 0]
-        correct = top_k_correct(sender.labels[rows], outcome.decision.labels[rows, :1])
-        names = [receiver.class_names[receiver.labels[i]] if i >= 0 else "nothing" for i in ids]
-        images = [receiver.images.read([i])[0] if i >= 0 else None for i in ids]
-        columns[snr_db] = (images, correct, names)
-    title = f"{scheme_text(scheme.name)}, $k$ = {scheme.k}, {channel_text(channel.label)}"
-    names = [sender.class_names[label] for label in sender.labels[rows]]
-    return draw_gallery(sender.images.read(rows), names, columns, study.folder, title=title)
-
-
-def _one_per_class(labels: np.ndarray, seed: int) -> np.ndarray:
-    """Indices of the first images of some classes, drawn at random."""
-    _, first = np.unique(labels, return_index=True)
-    return np.random.default_rng(seed).permutation(first)[:_GALLERY_ROWS]
-
-
-def _spread(items: Sequence, count: int) -> list:
-    """At most ``count`` items, evenly spread, first and last included."""
-    picks = np.unique(np.linspace(0, len(items) - 1, min(count, len(items))).round().astype(int))
-    return [items[i] for i in picks]

@@ -2,7 +2,6 @@
 
 import json
 import math
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +16,7 @@ from kbsc_tf.evaluation.points import Point, as_point
 from kbsc_tf.files import cannot, make_folder
 
 FOLDER = "per_image"
-_NULLABLE = ("psnr", "ms_ssim")
+_GROUP_ROWS = 100_000
 _SCHEMA = pa.schema(
     [
         ("trial", pa.int32()),
@@ -41,12 +40,14 @@ def per_image_writer(folder: Path, point: Point, class_names: tuple[str, ...]) -
     """A writer of one point's file, which is there as a whole when the block ends well, and else not at all."""
     path = folder / FOLDER / f"{point.stem}.parquet"
     make_folder(path.parent)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
+    temporary = path.with_name(f".{path.name}")  # what a killed process left of it is overwritten
     head = {**point._asdict(), "snr_db": "inf" if math.isinf(point.snr_db) else point.snr_db}
     head["class_names"] = list(class_names)
     try:
         with pq.ParquetWriter(temporary, _SCHEMA.with_metadata({_KEY: json.dumps(head)}), compression="zstd") as file:
-            yield PerImageWriter(file)
+            writer = PerImageWriter(file)
+            yield writer
+            writer.flush()
         temporary.replace(path)
     except OSError as error:
         raise cannot("write", path, error) from None
@@ -55,10 +56,11 @@ def per_image_writer(folder: Path, point: Point, class_names: tuple[str, ...]) -
 
 
 class PerImageWriter:
-    """Adds trials to the file of a point, each a row group, so that nothing is kept in memory."""
+    """Adds trials to the file of a point, in row groups of some 100,000 rows, so that memory stays flat."""
 
     def __init__(self, file: pq.ParquetWriter) -> None:
         self._file = file
+        self._waiting: list[pa.Table] = []
 
     def add(self, columns: dict[str, Any]) -> None:
         """Write a trial: a value [B] or a scalar for every column; PSNR and MS-SSIM may be None."""
@@ -69,7 +71,15 @@ class PerImageWriter:
             if values is None or field.name == "trial":
                 values = [values] * count
             arrays.append(pa.array(values, field.type))
-        self._file.write_table(pa.Table.from_arrays(arrays, schema=self._file.schema))
+        self._waiting.append(pa.Table.from_arrays(arrays, schema=self._file.schema))
+        if sum(map(len, self._waiting)) >= _GROUP_ROWS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what is waiting as a row group."""
+        if self._waiting:
+            self._file.write_table(pa.concat_tables(self._waiting).combine_chunks())
+            self._waiting.clear()
 
 
 def read_per_image(folder: Path | str, point: Point) -> pd.DataFrame:

@@ -1,9 +1,9 @@
-"""Run a sweep: points from the grid to records, over an executor, beside other processes in the same folder."""
+"""Run a sweep: points from the grid to records, over an executor, beside other processes. No TensorFlow."""
 
 import time
 from collections.abc import Callable
 
-from kbsc_tf.evaluation.executors import Executor
+from kbsc_tf.evaluation.executors.base import Executor
 from kbsc_tf.evaluation.points import Point
 from kbsc_tf.evaluation.progress import Progress
 from kbsc_tf.evaluation.results import ResultsFolder

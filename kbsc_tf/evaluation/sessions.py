@@ -7,6 +7,7 @@ points in another beside it. The lock of a process that was killed is free: its 
 import contextlib
 import json
 import os
+import shutil
 import socket
 import time
 from collections.abc import Iterable
@@ -40,12 +41,13 @@ class Session:
         self._computed, self._busy_s = 0, 0.0
         self._path = self._folder / f"{results.session}.json"
         self._lock = FileLock(str(self._path.with_suffix(".lock")))
-        make_folder(self._folder)
-        try:
-            self._lock.acquire(timeout=0)
-        except OSError as error:
-            raise cannot("write", self._path, error) from None
-        self._write()
+        with results.locked():
+            make_folder(self._folder)
+            try:
+                self._lock.acquire(timeout=0)
+            except OSError as error:
+                raise cannot("write", self._path, error) from None
+            self._write()
 
     def claim(self, candidates: Iterable[Point]) -> Point | None:
         """The first of ``candidates`` that is not recorded and that nobody computes; None if there is none."""
@@ -72,12 +74,13 @@ class Session:
         self._computed += 1
 
     def close(self) -> None:
-        """Give up what is still claimed."""
-        self._path.unlink(missing_ok=True)
-        self._lock.release()
-        with contextlib.suppress(OSError):
+        """Give up what is still claimed; the last one out removes what killed processes left."""
+        with self.results.locked():
+            self._path.unlink(missing_ok=True)
+            self._lock.release()
             Path(self._lock.lock_file).unlink(missing_ok=True)
-            self._folder.rmdir()  # the last one out
+            if not live_sessions(self.results.path):
+                shutil.rmtree(self._folder, ignore_errors=True)
 
     def _write(self) -> None:
         points = [{"point": as_json(point), **figures} for point, figures in self._points.items()]

@@ -108,8 +108,8 @@ class SweepView:
 
 def points_table(head: str, *more: str) -> Table:
     """An empty table of points at work; in a narrow terminal their names are cut, not their figures."""
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column(head, no_wrap=True, overflow="ellipsis")
+    table = Table(box=None, pad_edge=False, header_style="dim", expand=True)
+    table.add_column(head, no_wrap=True, overflow="ellipsis", ratio=1)
     for name, width in (("top-1", 11), ("trials", 6), ("images/s", 8), ("time", 6), *((name, 7) for name in more)):
         table.add_column(name, justify="right", no_wrap=True, min_width=width)
     return table
