@@ -1,4 +1,4 @@
-"""Conversions between decibels, noise powers and the real and complex views of symbols."""
+"""Conversions between decibels, noise powers, magnitudes and the real and complex views of symbols."""
 
 import tensorflow as tf
 
@@ -6,6 +6,11 @@ import tensorflow as tf
 def snr_db_to_no(snr_db: tf.Tensor) -> tf.Tensor:
     """Noise power N0 (linear, per complex dimension) of an Es/N0 in dB, for Es = 1; ``inf`` gives 0."""
     return tf.pow(10.0, -tf.convert_to_tensor(snr_db, tf.float32) / 10.0)
+
+
+def squared_magnitude(values: tf.Tensor) -> tf.Tensor:
+    """|values|^2 of complex64, as float32, with a gradient at 0, which tf.abs does not have."""
+    return tf.square(tf.math.real(values)) + tf.square(tf.math.imag(values))
 
 
 def real_to_complex(values: tf.Tensor) -> tf.Tensor:

@@ -28,8 +28,7 @@ class OfdmConfig(Strict):
     ``features_per_grid`` rows (features, transport blocks) share a grid; as many as fit unless given. What happens to
     them is correlated, which widens intervals; with ``realisation: per_row`` each is read from a transmission of the
     grid of its own, for more work and at the same channel uses. ``interleave`` scatters rows over time, frequency and
-    streams. ``count_overhead``: pilots, guard carriers, cyclic prefix and unused
-    elements count as channel uses.
+    streams. ``count_overhead``: pilots, guard carriers, cyclic prefix and unused elements count as channel uses.
 
     Impairments: carrier frequency offset, oscillator linewidth (Wiener phase noise at the receiver), amplifier clipping
     (level over the mean power, in dB), standard deviation of the receiver's knowledge of the SNR.
@@ -118,6 +117,17 @@ class OfdmConfig(Strict):
         """How many rows of n data symbols share a grid; 0 if none fits."""
         fit = self.slots // n
         return fit if self.features_per_grid is None else self.features_per_grid * (self.features_per_grid <= fit)
+
+    def shortfall(self, n: int, owner: str) -> str:
+        """Why no row of n data symbols of ``owner`` fits and what to change in the grid; empty if one does."""
+        if self.per_grid(n):
+            return ""
+        shared = (self.features_per_grid or 1) > 1
+        return (
+            f"a grid of {self.slots} data symbols does not hold the "
+            f"{f'{self.features_per_grid} x ' if shared else ''}{n} of {owner}; raise fft_size, num_ofdm_symbols or "
+            f"streams{', lower features_per_grid' if shared else ''}"
+        )
 
     @property
     def label(self) -> str:

@@ -99,11 +99,8 @@ class _Builder:
         elif name == "raw":
             if dim % 2:
                 raise UserError(f"schemes: raw needs features of even length, these have {dim}; leave raw out")
-            if isinstance(channel, OfdmConfig) and not channel.per_grid(dim // 2):
-                raise UserError(
-                    f"channels: {channel.label}: a grid of {channel.slots} data symbols does not hold the "
-                    f"{dim // 2} of raw; raise fft_size, num_ofdm_symbols or streams, or leave raw out of schemes"
-                )
+            if isinstance(channel, OfdmConfig) and (shortfall := channel.shortfall(dim // 2, "raw")):
+                raise UserError(f"channels: {channel.label}: {shortfall}, or leave raw out of schemes")
             yield RawScheme(dim, channel)
         elif name in CODED_SCHEMES:
             yield from self._coded(name, channel)

@@ -142,9 +142,8 @@ def test_eager_graph_and_xla(fading):
 
 
 @pytest.mark.parametrize("jit", [False, True])
-@pytest.mark.parametrize("snr_db", [-10.0, 10.0, math.inf])
 @pytest.mark.parametrize("equaliser", ["zf", "mmse"])
-def test_gradients_are_finite(equaliser, snr_db, jit):
+def test_gradients_are_finite(equaliser, jit):
     channel = Repetition(FlatChannel("rayleigh", equaliser=equaliser), 2)
 
     @tf.function(jit_compile=jit)
@@ -154,11 +153,12 @@ def test_gradients_are_finite(equaliser, snr_db, jit):
             loss = tf.reduce_sum(tf.square(tf.abs(channel(symbols, snr_db).symbols)))
         return tape.gradient(loss, [symbols, snr_db])
 
-    seed_noise(12)
-    by_symbols, by_snr = gradients(unit_symbols(13, (20, 16)), tf.constant(snr_db))
-    assert np.isfinite(by_symbols).all() and np.abs(by_symbols).max() > 0
-    if math.isfinite(snr_db):
-        assert np.isfinite(by_snr)
+    for snr_db in (-10.0, 10.0, math.inf):  # of one compilation, which is what takes time
+        seed_noise(12)
+        by_symbols, by_snr = gradients(unit_symbols(13, (20, 16)), tf.constant(snr_db))
+        assert np.isfinite(by_symbols).all() and np.abs(by_symbols).max() > 0
+        if math.isfinite(snr_db):
+            assert np.isfinite(by_snr)
 
 
 def test_channel_uses():

@@ -2,39 +2,39 @@
 
 import io
 import math
+from functools import partial
 
 import numpy as np
 import pytest
+from clustered import CLASSES, DIM, feature_set
 from PIL import Image
 
 from kbsc_tf.codecs.bits import write_ue7
 from kbsc_tf.coding import Mcs, TransportPlan
+from kbsc_tf.coding.bler import FastLink
+from kbsc_tf.coding.link import CodedLink
 from kbsc_tf.config import CodecConfig, CodingConfig, ExperimentConfig, FlatConfig, ReceiverConfig
 from kbsc_tf.data.load import procedural_set
 from kbsc_tf.errors import UserError
 from kbsc_tf.evaluation.sweep import transmit
-from kbsc_tf.features import FeatureSet
 from kbsc_tf.schemes import Receiver, SourceBatch, build_schemes
 from kbsc_tf.schemes.image_files import tile, untile
 from kbsc_tf.schemes.image_ldpc import split_files
 from kbsc_tf.schemes.label_ldpc import typical_entries
 
-DIM, CLASSES, COUNT = 64, 20, 24
+COUNT = 24
 IMAGES = procedural_set(200, 0, "some")
 
-
-def feature_set(count, seed, images=None):
-    centres = np.random.default_rng(0).standard_normal((CLASSES, DIM)) + 2
-    labels = np.arange(count) % CLASSES
-    x = centres[labels] + 0.6 * np.random.default_rng(seed).standard_normal((count, DIM))
-    x = (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float32)
-    names = tuple(map(str, range(CLASSES)))
-    return FeatureSet("some", x, labels, names, tuple(map(str, range(count))), "file:test", images=images)
-
-
-TRAINING, KNOWLEDGE = feature_set(600, 1), feature_set(90, 3)
-SENDER = feature_set(COUNT, 2, IMAGES.subset(np.arange(COUNT), "sent"))
+TRAINING, KNOWLEDGE = feature_set(600, 1, 0.6), feature_set(90, 3, 0.6)
+SENDER = feature_set(COUNT, 2, 0.6, images=IMAGES.subset(np.arange(COUNT), "sent"))
 BATCH = SourceBatch(SENDER.x, SENDER.images.read(np.arange(COUNT)))
+
+
+@pytest.fixture(autouse=True)
+def graph_mode(monkeypatch):
+    """Compiling a code takes XLA seconds and changes nothing of what is shown here."""
+    for link in (CodedLink, FastLink):
+        monkeypatch.setattr(f"kbsc_tf.schemes.coded.{link.__name__}", partial(link, jit=False))
 
 
 class Clip:

@@ -6,29 +6,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import tensorflow as tf
+from clustered import DIM, feature_set
 
 from kbsc_tf.channel import seed_noise
 from kbsc_tf.channel.power import amplitude
 from kbsc_tf.config import ExperimentConfig, FlatConfig
 from kbsc_tf.errors import UserError
-from kbsc_tf.features import FeatureSet
 from kbsc_tf.schemes import SourceBatch, Validation, build_schemes
 
-K, DIM, CLASSES = 16, 64, 20
+K = 16
 NAMES = ["kbsc", "pca", "raw"]
 
-
-def feature_set(count, seed):
-    centres = np.random.default_rng(0).standard_normal((CLASSES, DIM)) + 2
-    labels = np.arange(count) % CLASSES
-    x = centres[labels] + 0.6 * np.random.default_rng(seed).standard_normal((count, DIM))
-    x = (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float32)
-    return FeatureSet("some", x, labels, tuple(map(str, range(CLASSES))), tuple(map(str, range(count))), "file:test")
-
-
-TRAINING = feature_set(600, 1)
-BATCH = SourceBatch(feature_set(50, 2).x)
-VALIDATION = Validation(feature_set(40, 3).x, lambda received: 0.5)
+TRAINING = feature_set(600, 1, 0.6)
+BATCH = SourceBatch(feature_set(50, 2, 0.6).x)
+VALIDATION = Validation(feature_set(40, 3, 0.6).x, lambda received: 0.5)
 
 
 def build(channel=None, k=K, dim=DIM, count=600, **settings):

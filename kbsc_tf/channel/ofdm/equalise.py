@@ -6,6 +6,8 @@ import tensorflow as tf
 from sionna.phy.mimo import StreamManagement, lmmse_equalizer, zf_equalizer
 from sionna.phy.ofdm import OFDMEqualizer, ResourceGrid
 
+from kbsc_tf.channel.units import squared_magnitude
+
 
 def build_equaliser(kind: str, streams: int, grid: ResourceGrid) -> Callable:
     """A Sionna OFDM equaliser, unbiased: (y, h_hat, error variance, no) -> symbols and no_eff, [G, 1, S, D].
@@ -41,7 +43,7 @@ def combine(y: tf.Tensor, h: tf.Tensor, s: tf.Tensor) -> tuple[tf.Tensor, tf.Ten
     no_eff : [..., 1], tf.float32
     """
     y, h = _whitened(y, h, s)
-    power = tf.reduce_sum(_power(h), axis=-2)
+    power = tf.reduce_sum(squared_magnitude(h), axis=-2)
     return tf.reduce_sum(tf.math.conj(h) * y, axis=-2) / as_complex(power), 1.0 / power
 
 
@@ -54,10 +56,10 @@ def separate_two(y: tf.Tensor, h: tf.Tensor, s: tf.Tensor, regularisation: float
     """
     y, h = _whitened(y, h, s)
     z = tf.reduce_sum(tf.math.conj(h) * y, axis=-2)
-    own = tf.reduce_sum(_power(h), axis=-2)
+    own = tf.reduce_sum(squared_magnitude(h), axis=-2)
     cross = tf.reduce_sum(tf.math.conj(h[..., 0]) * h[..., 1], axis=-1)
     other = own[..., ::-1] + regularisation
-    q = own * other - _power(cross)[..., None]
+    q = own * other - squared_magnitude(cross)[..., None]
     leak = tf.stack([cross, tf.math.conj(cross)], axis=-1) * z[..., ::-1]
     return (as_complex(other) * z - leak) / as_complex(q), other / q
 
@@ -76,8 +78,3 @@ def _whitened(y: tf.Tensor, h: tf.Tensor, s: tf.Tensor) -> tuple[tf.Tensor, tf.T
     """y [..., M, 1] and h [..., M, S] in noise of power 1."""
     scale = as_complex(tf.math.rsqrt(tf.math.real(tf.linalg.diag_part(s))))[..., None]
     return y[..., None] * scale, h * scale
-
-
-def _power(values: tf.Tensor) -> tf.Tensor:
-    """|values|^2, with a gradient at 0."""
-    return tf.square(tf.math.real(values)) + tf.square(tf.math.imag(values))

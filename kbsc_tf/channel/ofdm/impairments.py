@@ -12,6 +12,7 @@ import tensorflow as tf
 from sionna.phy import config as sionna_config
 from sionna.phy.ofdm import OFDMDemodulator, OFDMModulator
 
+from kbsc_tf.channel.units import squared_magnitude
 from kbsc_tf.config.ofdm import OfdmConfig
 
 _TINY = 1e-30
@@ -29,7 +30,7 @@ def clip(samples: tf.Tensor, level_db: float, mean_power: float | tf.Tensor) -> 
     mean_power : float or tf.float32 that broadcasts against samples
         Nominal, not measured: an amplifier does not know what else is in the batch.
     """
-    power = _power(samples)
+    power = squared_magnitude(samples)
     limit = tf.convert_to_tensor(mean_power, tf.float32) * 10.0 ** (level_db / 10.0)
     scale = tf.sqrt(limit) * tf.math.rsqrt(tf.maximum(power, tf.maximum(limit, _TINY)))
     return samples * tf.cast(tf.where(power > limit, scale, 1.0), samples.dtype)
@@ -169,13 +170,8 @@ def papr_db(grid: tf.Tensor, oversampling: int = 4) -> tf.Tensor:
     padded = oversampling * size
     left = padded // 2 - size // 2
     spectrum = tf.pad(tf.stop_gradient(grid), [[0, 0]] * 4 + [[left, padded - size - left]])
-    power = _power(tf.signal.ifft(tf.signal.ifftshift(spectrum, axes=-1)))
+    power = squared_magnitude(tf.signal.ifft(tf.signal.ifftshift(spectrum, axes=-1)))
     mean = tf.reduce_mean(power, axis=[1, 2, 3, 4])
     peak = tf.reduce_max(power, axis=[1, 2, 3, 4])
     ratio = tf.where(mean > 0.0, peak / tf.where(mean > 0.0, mean, 1.0), 1.0)
     return 10.0 / math.log(10.0) * tf.math.log(ratio)
-
-
-def _power(values: tf.Tensor) -> tf.Tensor:
-    """|values|^2 with a gradient at 0, which tf.abs does not have."""
-    return tf.square(tf.math.real(values)) + tf.square(tf.math.imag(values))

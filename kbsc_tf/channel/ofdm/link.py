@@ -15,7 +15,7 @@ from kbsc_tf.channel.ofdm.grid import SlotMap, build_grid
 from kbsc_tf.channel.ofdm.impairments import bussgang, papr_db, receiver_no
 from kbsc_tf.channel.ofdm.models import build_model
 from kbsc_tf.channel.received import AirOverhead, Received
-from kbsc_tf.channel.units import snr_db_to_no
+from kbsc_tf.channel.units import snr_db_to_no, squared_magnitude
 from kbsc_tf.config import OfdmConfig
 
 _LEAST_NO = 1e-6  # that the receiver believes in: 60 dB; matrices of a channel without noise are singular
@@ -181,7 +181,7 @@ class OFDMLink:
         h_hat, error = self._know(y, h, no + share * config.streams)
         if config.csi == "perfect":
             h_hat *= gain  # which pilots show anyway
-        return y, h_hat, error + share / gain**2 * tf.square(tf.abs(h_hat)), no, papr_db(sent)
+        return y, h_hat, error + share / gain**2 * squared_magnitude(h_hat), no, papr_db(sent)
 
     def _detector(self, bits_per_symbol: int) -> Callable:
         streams = self.config.streams
