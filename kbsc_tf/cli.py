@@ -95,14 +95,57 @@ def status(folder: Folder) -> None:
 
 
 @app.command()
-def plot(folder: Folder) -> None:
+def plot(
+    folder: Folder,
+    formats: Annotated[list[str], typer.Option("--format", help="png, pdf or svg; may be repeated.")] = ["png", "pdf"],  # noqa: B006
+    data: Annotated[bool, typer.Option("--data", help="Write the points of every figure too, as CSV.")] = False,
+) -> None:
     """Draw the figures again from the records, without TensorFlow."""
     from kbsc_tf.evaluation.plots import draw_figures
 
     progress = _progress()
-    figures = draw_figures(folder)
+    figures = draw_figures(folder, formats, data)
     _show_table(folder, progress)
     _list_files(figures, progress)
+
+
+@app.command()
+def report(folder: Folder) -> None:
+    """Put everything about a run into one HTML page, report.html in its folder."""
+    from kbsc_tf.evaluation.report import write_report
+
+    _list_files([write_report(folder)], _progress())
+
+
+@app.command()
+def compare(
+    a: Annotated[str, typer.Argument(metavar="A", help="DIR, DIR:SCHEME or DIR:SCHEME:MCS.")],
+    b: Annotated[str, typer.Argument(metavar="B", help="The same; both may be of one folder.")],
+    csv: Annotated[Path | None, typer.Option("--csv", help="Write the table into this file too.")] = None,
+) -> None:
+    """Compare two schemes image by image: differences with intervals, and McNemar's test."""
+    from kbsc_tf.evaluation.compare import compare as paired
+    from kbsc_tf.evaluation.compare import comparison_table, write_comparison
+
+    progress, comparison = _progress(), paired(a, b)
+    progress.console.print(comparison_table(comparison))
+    if csv is not None:
+        write_comparison(comparison, csv)
+        _list_files([csv], progress)
+
+
+@app.command("kb-scaling")
+def kb_scaling(file: ExperimentFile, set_: Overrides = None, out: Out = None) -> None:
+    """Accuracy, recall, time and memory of exact and approximate search in knowledge bases of growing size."""
+    from kbsc_tf.config import load_kb_scaling
+
+    config = load_kb_scaling(file, set_)
+    folder = out or Path("results") / config.name
+    _prepare_tensorflow()
+    from kbsc_tf.evaluation.kb_scaling import run_kb_scaling
+
+    progress = _progress()
+    _list_files(run_kb_scaling(config, folder, progress), progress)
 
 
 @app.command()

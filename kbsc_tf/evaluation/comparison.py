@@ -6,17 +6,17 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from kbsc_tf.evaluation.envelope import ENVELOPE, GENIE, condense, envelope, is_fixed
+from kbsc_tf.evaluation.figure_files import PLAIN, Output, save_figure
+from kbsc_tf.evaluation.legends import ADAPTED, PALE, THIN, explain, interval_handles, scheme_handles, stand_in_handles
 from kbsc_tf.evaluation.names import metric_of, scheme_text, snr_text
 from kbsc_tf.evaluation.style import (
-    CEILING,
-    DOTTED,
-    HOLLOW,
     LEGEND_ROW,
     MANY,
     SMALL_PANEL,
@@ -29,16 +29,13 @@ from kbsc_tf.evaluation.style import (
     draw_curve,
     draw_noise_free,
     in_house_order,
-    is_hollow,
     looks_of,
     panel_grid,
     panel_layout,
     panel_title,
     paper_style,
-    save_figure,
     scale_uses,
     scale_values,
-    scheme_handle,
     shade,
     split_ceiling,
     three_snrs,
@@ -47,9 +44,7 @@ from kbsc_tf.evaluation.style import (
 from kbsc_tf.evaluation.uses import allowed_uses, cbr_per_use, differ_from_symbols, grid_channels, uses_text
 from kbsc_tf.metrics.pooling import pool_seeds
 
-_STEMS = {"top1": "accuracy"}
 _TITLE, _NOTE = 0.2, 0.13  # inches: the title over the legend, a line of notes at a panel
-_PALE, _THIN, _ADAPTED = 0.45, {"linewidth": 0.5}, {"linestyle": DOTTED, "linewidth": 0.8}
 
 
 def plot_by_cbr(
@@ -58,6 +53,7 @@ def plot_by_cbr(
     metric: str = "top1",
     show_mcs: Collection[str] = ("bpg_ldpc",),
     show_genie: bool = True,
+    output: Output = PLAIN,
 ) -> list[Path]:
     """Draw a metric versus SNR, a figure for each number of channel uses (so for each CBR), a panel per channel.
 
@@ -81,11 +77,13 @@ def plot_by_cbr(
     show_mcs : collection of str
         Schemes whose fixed MCSs are drawn too.
     show_genie : bool
+    output : Output
+        Formats (PNG and PDF unless given), and whether to write the plotted points.
 
     Returns
     -------
     list of Path
-        A PNG and a PDF for each k at which something fits; if there are coded schemes, for each of their k.
+        Files for each k at which something fits; if there are coded schemes, for each of their k.
 
     Raises
     ------
@@ -108,8 +106,9 @@ def plot_by_cbr(
                 of_channel = part.groupby("channel", sort=False)
                 uses = {channel: uses_text(rows, grids, per_use) for channel, rows in of_channel}
             with paper_style():
-                figure = _figure_of_one_k(part, ceiling, metric, title, uses, show_mcs, show_genie)
-                files += save_figure(figure, Path(out_dir), f"{_STEMS.get(metric, metric)}_{stem}")
+                notes = interval_handles(output.estimand)
+                figure, shown = _figure_of_one_k(part, ceiling, metric, title, uses, show_mcs, show_genie, notes)
+                files += save_figure(figure, Path(out_dir), f"{file_stem(metric)}_{stem}", output, shown, metric)
     return files
 
 
@@ -119,6 +118,7 @@ def plot_cbr_overview(
     stem: str = "accuracy_vs_cbr",
     metric: str = "top1",
     snr_db: Sequence[float] | None = None,
+    output: Output = PLAIN,
 ) -> list[Path]:
     """Draw a metric versus the channel uses allowed and the CBR: a row of panels per channel, a column per SNR.
 
@@ -127,7 +127,7 @@ def plot_cbr_overview(
 
     Parameters
     ----------
-    records, out_dir, metric
+    records, out_dir, metric, output
         As in :func:`plot_by_cbr`.
     stem : str
     snr_db : sequence of float, optional
@@ -137,7 +137,7 @@ def plot_cbr_overview(
     Returns
     -------
     list of Path
-        The PNG and the PDF; empty, and nothing drawn, if there are no two numbers of channel uses to compare.
+        The files; empty, and nothing drawn, if there are no two numbers of channel uses to compare.
     """
     points, ceiling = split_ceiling(pool_seeds(condense(records, metric), metric))
     infeasible, points = points["feasible"].eq(0).any(), points[points["feasible"].ne(0)]
@@ -152,9 +152,10 @@ def plot_cbr_overview(
     looks, scale = looks_of(in_house_order(points["scheme"])), metric_of(metric).scale
     limits, per_use = (points["n_allowed"].min(), points["n_allowed"].max()), float(cbr_per_use(records))
     with paper_style():
-        handles = _scheme_handles(looks, ceiling)
+        handles = scheme_handles(looks, ceiling)
         if infeasible:
             handles.append(Line2D([], [], linestyle="none", label="no point: nothing fits"))
+        handles += stand_in_handles(points) + interval_handles(output.estimand)
         columns = 3 if one_each else len(wanted)
         across = columns_that_fit(handles, columns * SMALL_PANEL[0], 5 if columns > 2 else 2 * columns)
         top = _TITLE * one_each
@@ -179,7 +180,12 @@ def plot_cbr_overview(
             axes.set_xlabel("Complex channel uses $n$ per image")
             of_channel = sorted(points["n_allowed"][points["channel"] == channel].unique())
             scale_uses(axes, pd.Series({n: n * per_use for n in of_channel}), gap=12, limits=limits)
-        return save_figure(figure, Path(out_dir), stem)
+        return save_figure(figure, Path(out_dir), stem, output, pd.concat([points, ceiling]), metric)
+
+
+def file_stem(metric: str) -> str:
+    """What the names of a metric's figures begin with."""
+    return "accuracy" if metric == "top1" else metric
 
 
 def _figure_of_one_k(
@@ -190,7 +196,9 @@ def _figure_of_one_k(
     uses: dict[str, str],
     show_mcs: Collection[str],
     show_genie: bool,
-) -> Figure:
+    notes_of_all: Sequence[Artist],
+) -> tuple[Figure, pd.DataFrame]:
+    """The figure and the points in it; ``notes_of_all`` are legend entries for whatever is drawn."""
     main = _main_curves(points)
     fits = main[main["feasible"].ne(0)]
     looks, channels = looks_of(in_house_order(fits["scheme"])), list(points["channel"].unique())
@@ -205,8 +213,8 @@ def _figure_of_one_k(
     numbers = range(len(channels)) if len(channels) > 1 else [None]
     titles = [title_lines(channel, i, size[0]) for channel, i in zip(channels, numbers, strict=True)]
 
-    handles = _scheme_handles(looks, ceiling)
-    explained = _explain(fits, genie, fixed)
+    handles = scheme_handles(looks, ceiling)
+    explained = [*explain(fits, genie, fixed), *notes_of_all]
     width = size[0] * min(columns, len(channels))
     across = columns_that_fit(handles, width, 5 if len(channels) > 1 else 3)
     across_explained = columns_that_fit(explained, width, len(explained)) if explained else 1
@@ -233,7 +241,7 @@ def _figure_of_one_k(
         for i, line in enumerate(notes[channel]):
             y = (bottom - _NOTE * i) / figure.get_figheight()
             figure.text(left, y, line, va="top", fontsize=6.5, color="#404040")
-    return figure
+    return figure, pd.concat([shown, ceiling[ceiling["channel"].isin(channels)]])
 
 
 def _figure_title(figure: Figure, title: str) -> None:
@@ -273,7 +281,7 @@ def _draw_panel(
     split = max(0.1, 0.05 + 0.014 * len(places)) if len(free) and len(finite) else 0.0
     gap = 0.025 if split else 0.0
     axes = figure.add_axes((left, bottom, width * (1 - split - gap), height))
-    for part, pale, style in ((fixed, _PALE, _THIN), (genie, 0.0, _ADAPTED)):
+    for part, pale, style in ((fixed, PALE, THIN), (genie, 0.0, ADAPTED)):
         for (scheme, _), curve in part.groupby(["scheme", "mcs"], sort=False):
             colour = shade(looks[scheme].colour, pale)
             axes.plot(curve["snr_db"], scale * curve["value"], color=colour, zorder=1.8, **style)
@@ -300,27 +308,6 @@ def _draw_main_curves(axes: Axes, points: pd.DataFrame, x: str, looks: dict[str,
     for scheme, curve in sorted(curves.items(), key=lambda item: len(item[1]) == 1):
         if len(curve):
             draw_curve(axes, curve, x, looks[scheme], looks[scheme].line, scale)
-
-
-def _scheme_handles(looks: dict[str, Look], ceiling: pd.DataFrame) -> list[Line2D]:
-    shown = {**looks, **(looks_of([CEILING]) if len(ceiling) else {})}
-    return [scheme_handle(look, scheme_text(scheme), look.line) for scheme, look in shown.items()]
-
-
-def _explain(main: pd.DataFrame, genie: pd.DataFrame, fixed: pd.DataFrame) -> list[Line2D]:
-    """Legend entries for what is not a scheme."""
-    handles = []
-    if main["mcs"].eq(ENVELOPE).any():
-        handles.append(Line2D([], [], color="black", label="LDPC: best fixed MCS"))
-    if len(genie):
-        handles.append(Line2D([], [], color="black", label="LDPC: genie adaptation", **_ADAPTED))
-    for scheme, look in looks_of(fixed["scheme"]).items():
-        text = f"each fixed MCS of {scheme_text(scheme)}"
-        handles.append(Line2D([], [], color=shade(look.colour, _PALE), label=text, **_THIN))
-    if is_hollow(main).any():
-        text = "mean image stands in for over 50 %"
-        handles.append(Line2D([], [], color="black", marker="o", **HOLLOW, label=text))
-    return handles
 
 
 def _notes(main: pd.DataFrame, characters: int) -> list[str]:

@@ -10,10 +10,13 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from kbsc_tf.errors import UserError
-from kbsc_tf.evaluation.comparison import plot_by_cbr, plot_cbr_overview
+from kbsc_tf.evaluation.comparison import file_stem, plot_by_cbr, plot_cbr_overview
 from kbsc_tf.evaluation.envelope import condense
+from kbsc_tf.evaluation.figure_files import PLAIN, Output, save_figure
+from kbsc_tf.evaluation.legends import interval_handles, stand_in_handles
 from kbsc_tf.evaluation.names import metric_of, scheme_text, snr_text
 from kbsc_tf.evaluation.records import read_records
+from kbsc_tf.evaluation.results import read_run
 from kbsc_tf.evaluation.style import (
     CEILING,
     LEGEND,
@@ -31,7 +34,6 @@ from kbsc_tf.evaluation.style import (
     panel_layout,
     panel_title,
     paper_style,
-    save_figure,
     scale_uses,
     scale_values,
     scheme_handle,
@@ -43,22 +45,63 @@ from kbsc_tf.evaluation.style import (
 from kbsc_tf.metrics.pooling import pool_seeds
 
 
-def draw_figures(folder: Path | str) -> list[Path]:
+def draw_figures(
+    folder: Path | str,
+    formats: Sequence[str] = PLAIN.formats,
+    data: bool = False,
+    out_dir: Path | str | None = None,
+) -> list[Path]:
     """Draw into a results folder, from its records.
 
-    With coded schemes: accuracy, PSNR and MS-SSIM versus SNR, a figure per CBR, and an overview versus CBR. Without:
-    accuracy versus SNR and, with several channel uses, versus CBR.
+    Accuracy, PSNR and, with coded schemes, MS-SSIM versus SNR, then accuracy and PSNR versus CBR where there are
+    several numbers of channel uses. With coded schemes there is a figure versus SNR for every CBR.
+
+    Parameters
+    ----------
+    folder : Path
+        Results folder; its run.json, if there, says what the intervals are of.
+    formats : sequence of {"png", "pdf", "svg"}
+    data : bool
+        Write the plotted points of every figure too, as CSV.
+    out_dir : Path, optional
+        Folder for the figures; the results folder unless given.
+
+    Returns
+    -------
+    list of Path
+        What was written.
     """
-    records = read_records(folder)
-    if records["mcs"].eq("").all():
-        return plot_accuracy(records, folder) + plot_accuracy_vs_cbr(records, folder)
+    output = Output(formats, data, _estimand(Path(folder))).check()
+    records, out_dir = read_records(folder), Path(out_dir or folder)
     metrics = [metric for metric in ("top1", "psnr", "ms_ssim") if records[metric].notna().any()]
-    figures = [path for metric in metrics for path in plot_by_cbr(records, folder, metric)]
-    return figures + plot_cbr_overview(records, folder)
+    if records["mcs"].eq("").all():
+        draw_by_snr, draw_by_cbr, metrics = _by_snr, plot_accuracy_vs_cbr, [m for m in metrics if m != "ms_ssim"]
+    else:
+        draw_by_snr, draw_by_cbr = plot_by_cbr, plot_cbr_overview
+    files = [path for metric in metrics for path in draw_by_snr(records, out_dir, metric, output=output)]
+    for metric in (metric for metric in metrics if metric != "ms_ssim"):
+        files += draw_by_cbr(records, out_dir, f"{file_stem(metric)}_vs_cbr", metric, output=output)
+    return files
+
+
+def _by_snr(records: pd.DataFrame, out_dir: Path, metric: str, output: Output) -> list[Path]:
+    return plot_accuracy(records, out_dir, file_stem(metric), metric, output)
+
+
+def _estimand(folder: Path) -> str:
+    """What the intervals of a results folder are of; records alone do not tell."""
+    try:
+        return (read_run(folder)["config"].get("sweep") or {}).get("estimand", PLAIN.estimand)
+    except (OSError, UserError):
+        return PLAIN.estimand
 
 
 def plot_accuracy(
-    records: pd.DataFrame, out_dir: Path | str, stem: str = "accuracy", metric: str = "top1"
+    records: pd.DataFrame,
+    out_dir: Path | str,
+    stem: str = "accuracy",
+    metric: str = "top1",
+    output: Output = PLAIN,
 ) -> list[Path]:
     """Draw accuracy versus SNR: a panel per channel, a colour per scheme, a line style per k, 95 % intervals as bands.
 
@@ -69,14 +112,16 @@ def plot_accuracy(
     records : DataFrame
         As :func:`kbsc_tf.evaluation.records.read_records` returns it; several seeds are pooled.
     out_dir : Path
-        Folder for ``{stem}.png`` (300 dpi) and ``{stem}.pdf``; the same records give the same bytes.
+        Folder for ``{stem}.png`` (300 dpi) and so on; the same records give the same bytes.
     stem : str
     metric : {"top1", "top5", "coarse1", "psnr", "ms_ssim"}
+    output : Output
+        Formats (PNG and PDF unless given), and whether to write the plotted points.
 
     Returns
     -------
     list of Path
-        PNG and PDF.
+        The files.
 
     Raises
     ------
@@ -86,6 +131,7 @@ def plot_accuracy(
     points, ceiling = _points(records, metric)
     with paper_style():
         legend = _legend(points, "k", [f"$k$ = {k}" for k in _several(points)], _lines_of_k(points), ceiling)
+        legend += _row(stand_in_handles(points) + interval_handles(output.estimand))
         figure, panels, titles = _panels(points, legend)
         for channel, (left, bottom, width, height) in panels:
             part = points[points["channel"] == channel]
@@ -108,7 +154,7 @@ def plot_accuracy(
                 if split:
                     axes.spines["right"].set_visible(False)
                     break_marks(axes, 1.0)
-        return save_figure(figure, Path(out_dir), stem)
+        return save_figure(figure, Path(out_dir), stem, output, pd.concat([points, ceiling]), metric)
 
 
 def plot_accuracy_vs_cbr(
@@ -117,12 +163,13 @@ def plot_accuracy_vs_cbr(
     stem: str = "accuracy_vs_cbr",
     metric: str = "top1",
     snr_db: Sequence[float] | None = None,
+    output: Output = PLAIN,
 ) -> list[Path]:
     """Draw accuracy versus channel uses and CBR: a panel per channel, a colour per scheme, a line style per SNR.
 
     Parameters
     ----------
-    records, out_dir, stem, metric
+    records, out_dir, stem, metric, output
         As in :func:`plot_accuracy`.
     snr_db : sequence of float, optional
         SNRs to show; the lowest, middle and highest finite one unless given.
@@ -130,7 +177,7 @@ def plot_accuracy_vs_cbr(
     Returns
     -------
     list of Path
-        The PNG and the PDF; empty, and nothing drawn, if no channel has points at two numbers of channel uses.
+        The files; empty, and nothing drawn, if no channel has points at two numbers of channel uses.
     """
     points, ceiling = _points(records, metric)
     wanted = list(snr_db) if snr_db is not None else three_snrs(points)
@@ -140,6 +187,7 @@ def plot_accuracy_vs_cbr(
     lines = {snr: LINES[i % len(LINES)] for i, snr in enumerate(sorted(wanted, reverse=True))}
     with paper_style():
         legend = _legend(points, "snr_db", [snr_text(snr) for snr in lines], list(lines.values()), ceiling)
+        legend += _row(stand_in_handles(points) + interval_handles(output.estimand))
         figure, panels, titles = _panels(points, legend, title=0.14)
         looks, scale = looks_of(points["scheme"]), metric_of(metric).scale
         for channel, box in panels:
@@ -151,7 +199,7 @@ def plot_accuracy_vs_cbr(
             _finish(axes, points, metric, channel, titles, pad=14)
             axes.set_xlabel("Complex channel uses $n$ per image")
             scale_uses(axes, part.groupby("channel_uses")["cbr"].first())
-        return save_figure(figure, Path(out_dir), stem)
+        return save_figure(figure, Path(out_dir), stem, output, pd.concat([points, ceiling]), metric)
 
 
 def _points(records: pd.DataFrame, metric: str) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -213,6 +261,10 @@ def _legend(points: pd.DataFrame, by: str, names: list[str], lines: list, ceilin
     per_row = columns_that_fit(shown, wide * PANEL_WIDTH, 3 * wide)
     rows = [shown[i : i + per_row] for i in range(0, len(shown), per_row)]
     return rows + [styles[i : i + 4 * wide] for i in range(0, len(styles), 4 * wide)]
+
+
+def _row(handles: list) -> list[list]:
+    return [handles] if handles else []
 
 
 def _panels(points: pd.DataFrame, legend: list[list[Line2D]], title: float = 0.0) -> tuple:

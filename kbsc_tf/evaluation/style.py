@@ -1,15 +1,14 @@
-"""How figures look: colours, sizes, panels, files; for a two-column paper. Leaves pyplot alone."""
+"""How figures look: colours, sizes, panels; for a two-column paper. Leaves pyplot alone."""
 
-import io
 import math
 import textwrap
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import matplotlib
 import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
@@ -20,7 +19,6 @@ from matplotlib.ticker import FixedLocator, MaxNLocator, NullFormatter, NullLoca
 
 from kbsc_tf.evaluation.names import channel_text, metric_of
 from kbsc_tf.evaluation.uses import cbr_text
-from kbsc_tf.files import write_atomically
 
 
 class Look(NamedTuple):
@@ -82,6 +80,7 @@ STYLE = {
     "axes.grid": True,
     "axes.axisbelow": True,
     "pdf.fonttype": 42,  # embedded TrueType: what IEEE's checker asks for
+    "svg.hashsalt": "kbsc_tf",  # names inside an SVG are else made at random
 }
 _NOT_STYLE = ("backend", "backend_fallback", "interactive", "toolbar", "timezone")
 
@@ -90,17 +89,6 @@ def paper_style():
     """Matplotlib's defaults and ours: a user's own style sheet does not get into the figures."""
     defaults = {k: v for k, v in matplotlib.rcParamsDefault.items() if not k.startswith(_NOT_STYLE)}
     return matplotlib.rc_context({**defaults, **STYLE})
-
-
-def save_figure(figure: Figure, out_dir: Path, stem: str) -> list[Path]:
-    """PNG and PDF without dates or versions: the same figure gives the same bytes."""
-    for kind, metadata in (
-        ("png", {"Software": None}),
-        ("pdf", dict.fromkeys(("CreationDate", "Creator", "Producer"))),
-    ):
-        figure.savefig(buffer := io.BytesIO(), format=kind, dpi=300, metadata=metadata)
-        write_atomically(out_dir / f"{stem}.{kind}", buffer.getvalue())
-    return [out_dir / f"{stem}.png", out_dir / f"{stem}.pdf"]
 
 
 def in_house_order(schemes: Iterable[str]) -> list[str]:
@@ -158,7 +146,7 @@ def panel_grid(
     return Figure(figsize=(total_width, total_height)), boxes
 
 
-def add_legend(figure: Figure, handles: Sequence[Line2D], top: float, columns: int) -> Legend:
+def add_legend(figure: Figure, handles: Sequence[Artist], top: float, columns: int) -> Legend:
     """A legend in the middle of the figure, its upper edge ``top`` inches below the figure's, filled row by row."""
     # Matplotlib fills column by column.
     ordered = [handle for column in range(columns) for handle in handles[column::columns]]
@@ -166,7 +154,7 @@ def add_legend(figure: Figure, handles: Sequence[Line2D], top: float, columns: i
     return figure.legend(handles=ordered, loc="upper center", bbox_to_anchor=anchor, ncols=columns, **LEGEND)
 
 
-def columns_that_fit(handles: Sequence[Line2D], width: float, at_most: int) -> int:
+def columns_that_fit(handles: Sequence[Artist], width: float, at_most: int) -> int:
     """Columns of a legend with the fewest rows that ``width`` inches hold, and no more than these rows need."""
     figure = Figure(figsize=(width, 1))
     renderer = FigureCanvasAgg(figure).get_renderer()

@@ -21,6 +21,16 @@ _CODE = {"header_uses": "Header", "crc_uses": "CRC", "padding_uses": "Padding"}
 _AIR = {"pilot_uses": "Pilots", "guard_uses": "Guards", "prefix_uses": "Prefix", "unused_uses": "Unused"}
 
 
+class AccuracyRows(NamedTuple):
+    """Headings of the row names, row names, SNRs, cells (empty where there is no point), and what the rows are of."""
+
+    heads: list[str]
+    names: list[tuple[str, ...]]
+    snrs: list[float]
+    cells: list[list[str]]
+    keys: list[tuple[str, str, int, str]]  # scheme, channel, k, MCS
+
+
 def accuracy_table(
     records: pd.DataFrame, metric: str = "top1", width: int | None = None, all_mcs: bool = False
 ) -> Table:
@@ -45,7 +55,7 @@ def accuracy_table(
     -------
     rich.table.Table
     """
-    heads, names, snrs, cells = _rows(records, metric, all_mcs)
+    heads, names, snrs, cells, _ = accuracy_rows(records, metric, all_mcs)
     title = f"{metric_of(metric).label} with 95 % interval, SNR in dB"
     texts = [[snr_text(snr) for snr in snrs], *cells]
     width = width or shutil.get_terminal_size().columns
@@ -67,13 +77,19 @@ def accuracy_table(
 
 def markdown_table(records: pd.DataFrame, metric: str = "top1", all_mcs: bool = False) -> str:
     """The same as a Markdown table with all SNRs, for the README of a results folder."""
-    heads, names, snrs, cells = _rows(records, metric, all_mcs)
+    heads, names, snrs, cells, _ = accuracy_rows(records, metric, all_mcs)
     lines = [[*name, *row] for name, row in zip(names, cells, strict=True)]
     return _markdown([*heads, *map(snr_text, snrs)], lines, left=len(heads) - 1)
 
 
 def channel_uses_table(records: pd.DataFrame) -> str:
-    """What the channel uses of an image go into, as a Markdown table: a row per scheme, MCS and k.
+    """What the channel uses of an image go into, as a Markdown table: see `channel_uses_rows`."""
+    heads, lines = channel_uses_rows(records)
+    return _markdown(heads, lines, left=heads.index("k"))
+
+
+def channel_uses_rows(records: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
+    """What the channel uses of an image go into: a row per scheme, MCS and k.
 
     Payload is what is left of the channel uses, the code's parity included. Shares are of the row's channel uses, which
     are the mean over channels, SNRs and seeds: only adaptive schemes (genie, capacity) make them differ. Points where
@@ -88,7 +104,7 @@ def channel_uses_table(records: pd.DataFrame) -> str:
 
     Returns
     -------
-    str
+    headings and rows of cells
     """
     air = {column: name for column, name in _AIR.items() if column in records and records[column].notna().any()}
     parts = {**_CODE, **air}
@@ -105,7 +121,7 @@ def channel_uses_table(records: pd.DataFrame) -> str:
         nothing = [_NO_FIT] + [""] * (len(cells) - 1)
         lines.append([*_texts(names, key), str(key[-1]), *(cells if len(fits) else nothing)])
     heads = [*(head for head, _ in names.values()), "k", "Channel uses", "Payload", *parts.values()]
-    return _markdown(heads, lines, left=len(names))
+    return heads, lines
 
 
 def papr_table(records: pd.DataFrame) -> str:
@@ -140,19 +156,18 @@ def _texts(names: dict[str, tuple[str, Callable[[str], str]]], key: tuple) -> li
     return [text(value) for (_, text), value in zip(names.values(), key, strict=False)]
 
 
-def _rows(
-    records: pd.DataFrame, metric: str, all_mcs: bool
-) -> tuple[list[str], list[tuple[str, ...]], list[float], list[list[str]]]:
-    """Headings of the row names, row names, SNRs, and the cells, empty where there is no point."""
+def accuracy_rows(records: pd.DataFrame, metric: str = "top1", all_mcs: bool = False) -> AccuracyRows:
+    """A metric with its interval as text: a row per scheme, channel, k and MCS, see `accuracy_table`."""
     points = pool_seeds(records if all_mcs else condense(records, metric, genie=True), metric)
     shown, has_mcs = metric_of(metric), points["mcs"].ne("").any()
     snrs = sorted(points["snr_db"].unique())
-    names, cells = [], []
+    names, cells, keys = [], [], []
     for (scheme, channel, k, mcs), row in points.groupby(["scheme", "channel", "k", "mcs"], sort=False):
         texts = {p.snr_db: _NO_FIT if p.feasible == 0 else _with_interval(p, shown) for p in row.itertuples()}
         names.append((scheme_text(scheme), *([mcs_text(mcs)] if has_mcs else []), channel_text(channel), str(k)))
         cells.append([texts.get(snr, "") for snr in snrs])
-    return ["Scheme", *(["MCS"] if has_mcs else []), "Channel", "k"], names, snrs, cells
+        keys.append((scheme, channel, k, mcs))
+    return AccuracyRows(["Scheme", *(["MCS"] if has_mcs else []), "Channel", "k"], names, snrs, cells, keys)
 
 
 def _with_interval(point: NamedTuple, metric: Metric) -> str:

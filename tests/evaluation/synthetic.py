@@ -10,6 +10,7 @@ from kbsc_tf.evaluation.records import COLUMNS
 from kbsc_tf.metrics import wilson
 
 IMAGES, VALUES = 2000, 3 * 32 * 32
+ONE_TRIAL = {"trials": 1, "stop": ""}
 MCS = {"qpsk-1/2": 1, "qpsk-3/4": 1.5, "16qam-1/2": 2, "16qam-3/4": 3, "64qam-2/3": 4, "64qam-5/6": 5}  # bits per use
 SNRS = (-7.0, -4.0, -1.0, 2.0, 5.0, 8.0, 12.0, math.inf)
 # Bits at which half of the images fit, and bits that bring the accuracy within 1/e of its ceiling.
@@ -30,7 +31,7 @@ def _sigmoid(x):
 def _row(scheme, channel, mcs, k, snr_db, seed, share, uses, feasible=1.0, failed=0.0, psnr=None):
     correct = round(share * IMAGES)
     low, high = wilson(correct, IMAGES)
-    row = dict.fromkeys(COLUMNS, math.nan)
+    row = dict.fromkeys(COLUMNS, math.nan) | ONE_TRIAL
     row |= {"scheme": scheme, "channel": channel, "mcs": mcs, "k": k, "snr_db": snr_db, "seed": seed, "n": IMAGES}
     row |= {"channel_uses": uses, "cbr": uses / VALUES, "top1": correct / IMAGES, "top1_low": low, "top1_high": high}
     row |= {"feasible": feasible, "delivered": feasible * (1 - failed)}
@@ -98,7 +99,8 @@ def analogue(schemes=("kbsc", "pca"), channels=("awgn",), ks=(16, 64), snrs=(-7.
     ):
         share = round(1000 * k / (k + 40) / (1 + math.exp(-min(snr_db, 40) / 4))) / 1000 + seed / 100
         low, high = wilson(share * 1000, 1000)
-        row = dict.fromkeys(COLUMNS, math.nan) | {"scheme": scheme, "channel": channel, "mcs": "", "k": k}
+        row = dict.fromkeys(COLUMNS, math.nan) | ONE_TRIAL
+        row |= {"scheme": scheme, "channel": channel, "mcs": "", "k": k}
         row |= {"snr_db": snr_db, "seed": seed, "n": 1000, "feasible": 1.0, "channel_uses": k / 2, "cbr": k / 2 / 3072}
         rows.append(row | {"top1": share, "top1_low": low, "top1_high": high})
     return pd.DataFrame(rows)

@@ -10,6 +10,7 @@ from synthetic import digital, ofdm
 from kbsc_tf.errors import UserError
 from kbsc_tf.evaluation import comparison
 from kbsc_tf.evaluation.comparison import plot_by_cbr, plot_cbr_overview
+from kbsc_tf.evaluation.figure_files import Output
 
 SNRS = (-7.0, 2.0, 12.0, math.inf)
 
@@ -19,7 +20,7 @@ def figures(monkeypatch, tmp_path):
     """Draw without files -> {stem: Figure}."""
     drawn = {}
 
-    def keep(figure, out_dir, stem):
+    def keep(figure, out_dir, stem, *_):
         figure.draw_without_rendering()
         drawn[stem] = figure
         return [out_dir / stem]
@@ -123,6 +124,11 @@ def test_markers_are_hollow_where_mostly_the_mean_image_is_shown(figures):
     assert main_axes(figure)[0].get_ylabel() == "PSNR (dB)"
     (figure,) = figures(plot_by_cbr, records).values()
     assert note not in texts(figure)
+    several = digital(channels=("awgn",), ks=(256, 512), snrs=SNRS)
+    (figure,) = figures(plot_cbr_overview, several, metric="psnr").values()
+    assert note in texts(figure)
+    (figure,) = figures(plot_cbr_overview, several).values()
+    assert note not in texts(figure)
 
 
 @pytest.mark.parametrize("channels", [("awgn",), ("awgn", "rayleigh_fast"), ("awgn", "rayleigh_fast", "ofdm")])
@@ -209,6 +215,16 @@ def test_many_channels_stand_three_in_a_row_on_one_page(figures, name):
         for i, block in enumerate(blocks):
             assert block.x0 >= 0 and block.x1 <= figure.bbox.x1 and block.y0 >= 0 and block.y1 <= figure.bbox.y1
             assert not any(block.overlaps(other) for other in blocks[i + 1 :])
+
+
+def test_the_legend_says_where_intervals_are_of_these_images(figures):
+    records = digital(channels=("awgn",), ks=(64, 256), snrs=SNRS)
+    note = "95 % interval: these images, other noise"
+    for draw in (plot_by_cbr, plot_cbr_overview):
+        for figure in figures(draw, records, output=Output(estimand="test_set")).values():
+            assert note in texts(figure)
+        for figure in figures(draw, records).values():
+            assert note not in texts(figure)
 
 
 def test_mistakes_are_said(tmp_path):

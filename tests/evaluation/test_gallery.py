@@ -5,7 +5,7 @@ import math
 import numpy as np
 from PIL import Image
 
-from kbsc_tf.evaluation.gallery import draw_gallery
+from kbsc_tf.evaluation.gallery import Column, draw_gallery
 
 GREEN, RED = (0, 158, 115), (213, 94, 0)
 
@@ -45,3 +45,16 @@ def test_small_images_keep_sharp_pixels(tmp_path):
 def test_undelivered_and_large_images(tmp_path):
     png, _ = draw(tmp_path, [False, True], images=[None, np.zeros((256, 128, 3), np.uint8)])
     assert share(png, (224, 224, 224)) > 0.01
+
+
+def test_what_arrived_stands_beside_what_was_retrieved(tmp_path):
+    """Three tiles a row instead of two; a lost image is grey in both, and only its frame tells right from wrong."""
+    sent = [np.full((32, 32, 3), shade, np.uint8) for shade in (60, 160)]
+    pink, blue = (np.full((32, 32, 3), colour, np.uint8) for colour in ((250, 0, 250), (0, 0, 250)))
+    png, _ = draw_gallery(sent, ["a", "b"], {0.0: Column([pink, None], [True, False], ["a", "nothing"])}, tmp_path)
+    both = Column([pink, None], [True, False], ["a", "nothing"], received=[blue, None])
+    wide, _ = draw_gallery(sent, ["a", "b"], {0.0: both}, tmp_path, "wide")
+    assert share(png, (0, 0, 250)) == 0 and share(wide, (0, 0, 250)) > 0.05
+    assert share(wide, (250, 0, 250)) > 0.05 and share(wide, GREEN) > 0.003 and share(wide, RED) > 0.003
+    assert share(wide, (224, 224, 224)) > 1.3 * share(png, (224, 224, 224)) > 0.01
+    assert Image.open(wide).size[0] > Image.open(png).size[0]

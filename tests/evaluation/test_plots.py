@@ -1,14 +1,18 @@
 """Figures from synthetic records: files, determinism, what is drawn; looks were judged by eye."""
 
+import json
 import math
 
 import matplotlib
+import pandas as pd
 import pytest
 from PIL import Image
 from synthetic import analogue, digital
 
 from kbsc_tf.errors import UserError
+from kbsc_tf.evaluation.figure_files import DATA_COLUMNS, Output
 from kbsc_tf.evaluation.plots import draw_figures, plot_accuracy, plot_accuracy_vs_cbr
+from kbsc_tf.evaluation.records import read_records
 
 
 @pytest.mark.parametrize(
@@ -77,5 +81,53 @@ def test_coded_schemes_are_shown_by_their_envelope_and_the_ceiling_as_a_level(tm
 
 def test_a_folder_with_coded_schemes_gets_a_figure_per_cbr_and_metric(tmp_path):
     digital(channels=("awgn",), ks=(16, 256)).to_csv(tmp_path / "records.csv", index=False)
+    # No image fits 8 channel uses, so that there are no two CBRs to draw PSNR versus.
     names = ["accuracy_cbr_1_384", "accuracy_cbr_1_24", "psnr_cbr_1_24", "ms_ssim_cbr_1_24", "accuracy_vs_cbr"]
-    assert [path.name for path in draw_figures(tmp_path)] == [f"{n}.{e}" for n in names for e in ("png", "pdf")]
+    drawn = draw_figures(tmp_path, ("svg",), data=True)
+    assert [path.name for path in drawn] == [f"{n}.{e}" for n in names for e in ("svg", "csv")]
+    table = pd.read_csv(tmp_path / "accuracy_cbr_1_24.csv", keep_default_na=False)
+    # What is drawn: the envelope, the genie and BPG's fixed MCSs; every value is one of the records.
+    assert {"", "envelope", "genie", "16qam-1/2"} <= set(table["mcs"])
+    assert set(table["scheme"][~table["mcs"].isin(["", "envelope", "genie"])]) == {"bpg_ldpc"}
+    records = read_records(tmp_path)
+    assert set(table["value"].round(12)) <= set(records["top1"].round(12))
+    assert table["metric"].eq("top1").all() and set(table["k"][table["scheme"] != "noise_free"]) == {256}
+
+
+def test_images_without_codes_get_their_psnr_too(tmp_path):
+    records = digital(channels=("awgn",), ks=(256, 512))
+    few = records[records["scheme"].isin(["kbsc", "bpg_capacity", "noise_free"])]
+    few.to_csv(tmp_path / "records.csv", index=False)
+    names = ["accuracy", "psnr", "accuracy_vs_cbr", "psnr_vs_cbr"]
+    assert [path.name for path in draw_figures(tmp_path, ["png"])] == [f"{name}.png" for name in names]
+
+
+def test_formats_and_the_data_of_a_figure(tmp_path):
+    records = analogue(seeds=(0, 1))
+    output = Output(("SVG", "png", ".svg"), data=True).check()
+    files = plot_accuracy(records, tmp_path, output=output)
+    assert [path.name for path in files] == ["accuracy.svg", "accuracy.png", "accuracy.csv"]
+    svg = files[0].read_text()
+    assert svg.startswith("<?xml") and "<dc:date>" not in svg and "Matplotlib v" not in svg
+    assert [path.read_bytes() for path in plot_accuracy(records, tmp_path, "b", output=output)] == [
+        path.read_bytes() for path in files
+    ]
+    table = pd.read_csv(files[2], keep_default_na=False)
+    assert list(table.columns) == DATA_COLUMNS
+    key = ["scheme", "channel", "k", "snr_db"]
+    means = records.groupby(key)["top1"].mean()
+    assert len(table) == len(means) == 16
+    pd.testing.assert_series_equal(table.set_index(key)["value"].sort_index(), means, check_names=False)
+    plain = plot_accuracy(records, tmp_path, "plain")
+    assert plain[0].read_bytes() == files[1].read_bytes() and not (tmp_path / "plain.csv").exists()
+    with pytest.raises(UserError, match="format jpg: figures are written as png, pdf, svg"):
+        draw_figures(tmp_path, ["png", "jpg"])
+
+
+def test_intervals_of_these_images_are_called_so(tmp_path):
+    analogue().to_csv(tmp_path / "records.csv", index=False)
+    before = draw_figures(tmp_path, ["svg"])[0].read_bytes()
+    for estimand in ("population", "test_set"):
+        run = {"config_hash": "0", "config": {"sweep": {"estimand": estimand}}}
+        (tmp_path / "run.json").write_text(json.dumps(run))
+        assert (draw_figures(tmp_path, ["svg"])[0].read_bytes() == before) == (estimand == "population")

@@ -1,0 +1,87 @@
+"""Figures as files: formats, bytes that repeat, and the plotted points as CSV. Imports no TensorFlow."""
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from kbsc_tf.errors import UserError
+from kbsc_tf.files import write_atomically
+
+# Without dates or versions: the same figure gives the same bytes.
+_METADATA = {
+    "png": {"Software": None},
+    "pdf": dict.fromkeys(("CreationDate", "Creator", "Producer")),
+    "svg": dict.fromkeys(("Date", "Creator")),
+}
+FORMATS = tuple(_METADATA)
+DATA_COLUMNS = [
+    "metric", "scheme", "mcs", "channel", "k", "snr_db", "channel_uses", "cbr", "n", "value", "low", "high",
+]  # fmt: skip
+
+
+class Output(NamedTuple):
+    """How figures are written.
+
+    Attributes
+    ----------
+    formats : sequence of {"png", "pdf", "svg"}
+    data : bool
+        Write the plotted points too, as ``{stem}.csv`` with ``DATA_COLUMNS``; accuracies are fractions.
+    estimand : {"population", "test_set"}
+        What the 95 % intervals are of: figures of the second say so in their legend.
+    """
+
+    formats: Sequence[str] = ("png", "pdf")
+    data: bool = False
+    estimand: str = "population"
+
+    def check(self) -> "Output":
+        """Refuse formats that no figure is written in, before any is drawn; each is written once."""
+        formats = tuple(dict.fromkeys(name.lower().lstrip(".") for name in self.formats))
+        if odd := [name for name in formats if name not in FORMATS]:
+            raise UserError(f"format {odd[0]}: figures are written as {', '.join(FORMATS)}; name one or more of these")
+        return self._replace(formats=formats)
+
+
+PLAIN = Output()
+
+
+def save_figure(
+    figure: Figure,
+    out_dir: Path,
+    stem: str,
+    output: Output = PLAIN,
+    points: pd.DataFrame | None = None,
+    metric: str = "top1",
+) -> list[Path]:
+    """Write a figure in every format, and its points where they are wanted; within `style.paper_style`.
+
+    Parameters
+    ----------
+    figure : Figure
+    out_dir : Path
+    stem : str
+    output : Output
+    points : DataFrame, optional
+        What is plotted: ``DATA_COLUMNS`` without ``metric``, as `kbsc_tf.metrics.pooling.pool_seeds` returns them.
+    metric : str
+        What ``value`` is of.
+
+    Returns
+    -------
+    list of Path
+    """
+    files = []
+    for kind in output.formats:
+        figure.savefig(buffer := io.BytesIO(), format=kind, dpi=300, metadata=_METADATA[kind])
+        files.append(out_dir / f"{stem}.{kind}")
+        write_atomically(files[-1], buffer.getvalue())
+    if output.data and points is not None:
+        files.append(out_dir / f"{stem}.csv")
+        table = points.assign(metric=metric, n=points["n"].round().astype(int))[DATA_COLUMNS].drop_duplicates()
+        write_atomically(files[-1], table.to_csv(index=False, lineterminator="\n"))
+    return files
