@@ -3,13 +3,17 @@ OUT ?= results/quickstart
 BENCH ?=
 BIN := .venv/bin
 
-.PHONY: quickstart test test-slow bench lint clean
+.PHONY: quickstart test test-slow notebooks bench lint clean
 
 quickstart: .venv/ready
 	$(BIN)/kbsc run sims/quickstart.yaml --out $(OUT)
 
+# A worker holds up to some 4 GB of what TensorFlow has compiled.
 test: .venv/ready
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist worksteal
+
+notebooks: .venv/ready
+	$(BIN)/python -m pytest tests/test_notebooks.py --durations=0
 
 test-slow: .venv/ready
 	$(BIN)/python -m pytest -m slow

@@ -24,6 +24,7 @@ import numpy as np
 import typer
 from bench_coded import bench_coded
 from bench_ofdm import bench_ofdm
+from bench_sweep import bench_sweep
 from rich.console import Console
 
 from kbsc_tf.config import ExperimentConfig, FlatConfig
@@ -63,6 +64,7 @@ def main(
             "search": bench_search(file),
             **bench_coded(),
             **bench_ofdm(),
+            "sweep_executors": bench_sweep(file, Path(temporary), SNR_DB),
             "original": {
                 "idle_machine": original["speed_two_cores"] if original else None,
                 "retimed_in_this_run": baseline,

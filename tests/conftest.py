@@ -2,6 +2,18 @@
 
 import os
 
+import pytest
+
 # Threads of TensorFlow and FAISS that wait would spin against each other on few cores.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # A core of its own for every worker: more threads would wait for each other.
+    for threads in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+        os.environ.setdefault(threads, "1")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes a minute each comes first, so that no worker is left alone with it at the end."""
+    items.sort(key=lambda item: item.path.name != "test_notebooks.py")

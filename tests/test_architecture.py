@@ -22,8 +22,8 @@ FLOORS = [
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 ONLY_IMPORTER = {"transformers": "features", "faiss": "knowledge"}
 NO_TENSORFLOW = [
-    "records", "results", "sessions", "status", "points", "per_image", "provenance", "sweep_view", "progress", "compare",
-    "plots", "style", "comparison", "envelope", "table", "names", "gallery",
+    "records", "results", "sessions", "status", "points", "per_image", "provenance", "sweep_view", "progress", "runner",
+    "compare", "plots", "style", "comparison", "envelope", "table", "names", "gallery",
 ]  # fmt: skip
 HEAVY = ["tensorflow", "keras", "sionna", "transformers", "faiss"]
 FILES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))

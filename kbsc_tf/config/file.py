@@ -1,13 +1,18 @@
 """Experiment files: YAML and overrides in, a configuration or one sentence out. Imports no TensorFlow."""
 
 from pathlib import Path
+from typing import TypeVar
 
 import yaml
 from pydantic import ValidationError
 
+from kbsc_tf.config.kb_scaling import KbScalingConfig
 from kbsc_tf.config.ofdm import OfdmConfig
 from kbsc_tf.config.schema import ExperimentConfig
+from kbsc_tf.config.strict import Strict
 from kbsc_tf.errors import UserError
+
+_Schema = TypeVar("_Schema", bound=Strict)
 
 
 def load_config(path: Path, overrides: list[str] | None = None) -> ExperimentConfig:
@@ -18,6 +23,15 @@ def load_config(path: Path, overrides: list[str] | None = None) -> ExperimentCon
     UserError
         The file is missing, is not YAML, or a key or value is not in the schema; names file, key and line.
     """
+    return _load(path, overrides, ExperimentConfig, "name, data, channels; see sims/quickstart.yaml")
+
+
+def load_kb_scaling(path: Path, overrides: list[str] | None = None) -> KbScalingConfig:
+    """As `load_config`, for a study of the knowledge base's size (``type: kb_scaling``)."""
+    return _load(path, overrides, KbScalingConfig, "type, sizes, indices; see sims/kb_scaling.yaml")
+
+
+def _load(path: Path, overrides: list[str] | None, schema: type[_Schema], example: str) -> _Schema:
     try:
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -30,12 +44,16 @@ def load_config(path: Path, overrides: list[str] | None = None) -> ExperimentCon
         where = f" line {mark.line + 1}" if mark else ""
         raise UserError(f"{path}{where}: not valid YAML ({getattr(error, 'problem', error)}); mend that line") from None
     if not isinstance(content, dict):
-        raise UserError(f"{path}: expected a mapping of keys such as name, data, channels; see sims/quickstart.yaml")
+        raise UserError(f"{path}: expected a mapping of keys such as {example}")
+    if content.get("type") == "kb_scaling" and schema is not KbScalingConfig:
+        raise UserError(f"{path}: studies the knowledge base's size (type: kb_scaling); run it with kbsc kb-scaling")
+    if "type" not in content and schema is KbScalingConfig:
+        raise UserError(f"{path}: expected type: kb_scaling; add it, or run an experiment with kbsc run")
     content.setdefault("name", Path(path).stem)
     for override in overrides or []:
         _override(content, override)
     try:
-        return ExperimentConfig.model_validate(content)
+        return schema.model_validate(content)
     except ValidationError as error:
         raise UserError(_first_problem(path, node, overrides or [], error)) from None
 
@@ -55,7 +73,8 @@ def _override(content: dict, override: str) -> None:
         raise UserError(f"--set {override}: the value is not valid YAML; quote it") from None
 
 
-_TAGS = {"flat", "ofdm", "list", "range"}  # of the schema's alternatives: pydantic names them where the file does not
+# Of the schema's alternatives: pydantic names them where the file does not.
+_TAGS = {"flat", "ofdm", "list", "range", "procedural", "tiled"}
 
 
 def _first_problem(path: Path, node: yaml.Node, overrides: list[str], error: ValidationError) -> str:

@@ -141,7 +141,7 @@ def accuracy_figure(
             axes.errorbar(share, [y + offset for y, _ in there], xerr=ends, linestyle="none", label=text, **style)
         axes.set_yticks(range(len(members)), [class_names[i].replace("_", " ") for i in members], fontsize=6.5)
         axes.set_ylim(rows - 0.5, -0.5)
-        axes.set_xlim(0, 100)
+        axes.set_xlim(-2, 102)  # room for marks at the ends
         axes.tick_params(axis="y", length=0)
         axes.grid(True, axis="y", linestyle=LINES[3])
         axes.set_xlabel("Semantic accuracy (%)")

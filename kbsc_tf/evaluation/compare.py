@@ -5,18 +5,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from rich import box
-from rich.table import Table
 
 from kbsc_tf.errors import UserError
-from kbsc_tf.evaluation.envelope import GENIE, envelope, is_fixed
-from kbsc_tf.evaluation.names import channel_text, mcs_text, scheme_text, snr_text
+from kbsc_tf.evaluation.compare_table import comparison_table, write_comparison
+from kbsc_tf.evaluation.envelope import envelope, is_fixed
 from kbsc_tf.evaluation.per_image import class_names, per_image_points, read_per_image
 from kbsc_tf.evaluation.points import Point
 from kbsc_tf.evaluation.records import KEY, read_records
 from kbsc_tf.evaluation.results import read_run
-from kbsc_tf.files import cannot, write_atomically
+from kbsc_tf.files import cannot
 from kbsc_tf.metrics.paired import holm, mcnemar, paired_difference
+
+__all__ = ["COLUMNS", "NothingInCommon", "Side", "compare", "comparison_table", "write_comparison"]
 
 COLUMNS = [
     "scheme_a", "mcs_a", "scheme_b", "mcs_b", "channel", "k", "snr_db", "seed", "n", "trials", "top1_a", "top1_b",
@@ -99,95 +99,6 @@ def compare(a: str | Path | Side, b: str | Path | Side) -> pd.DataFrame:
         raise NothingInCommon(_nothing_common(a, offers[a.folder], b, offers[b.folder]))
     table = pd.DataFrame(rows)
     return table.assign(p_holm=holm(table["p"]))[COLUMNS]
-
-
-def comparison_rows(comparison: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
-    """Headings and cells for readers, percentages and percentage points; what is the same in all rows is left out."""
-    several = comparison.nunique()
-    is_coded = (comparison[["mcs_a", "mcs_b"]] != "").any().any()
-    heads = {
-        "A": several["scheme_a"] > 1 or several["scheme_b"] > 1 or is_coded,
-        "B": several["scheme_b"] > 1 or is_coded,
-        "Channel": several["channel"] > 1,
-        "k": several["k"] > 1,
-        "SNR": True,
-        "Seed": several["seed"] > 1,
-    }
-    names = [head for head, shown in heads.items() if shown]
-    rows = []
-    for p in comparison.itertuples():
-        cells = {
-            "A": _name(p.scheme_a, p.mcs_a),
-            "B": _name(p.scheme_b, p.mcs_b),
-            "Channel": channel_text(p.channel),
-            "k": str(p.k),
-            "SNR": snr_text(p.snr_db),
-            "Seed": str(p.seed),
-        }
-        low, high = (_points(end) for end in (p.low, p.high))
-        figures = [f"{100 * p.top1_a:.1f}", f"{100 * p.top1_b:.1f}", _points(p.difference), f"{low} to {high}"]
-        counts = [str(p.only_a), str(p.only_b), str(p.n)]
-        rows.append([*(cells[name] for name in names), *figures, *counts, p_text(p.p), p_text(p.p_holm)])
-    return [
-        *names,
-        "A (%)",
-        "B (%)",
-        "A\N{MINUS SIGN}B",
-        "95\N{NO-BREAK SPACE}%\N{NO-BREAK SPACE}interval",
-        "only A",
-        "only B",
-        "n",
-        "p",
-        "p (Holm)",
-    ], rows
-
-
-def comparison_title(comparison: pd.DataFrame) -> str:
-    """What all rows have in common, and what the interval is of."""
-    names = []
-    for side in ("a", "b"):
-        schemes = comparison[f"scheme_{side}"].unique()
-        names.append(scheme_text(schemes[0]) if len(schemes) == 1 else "each scheme")
-    channels, ks = comparison["channel"].unique(), comparison["k"].unique()
-    over = f", {channel_text(channels[0])}" * (len(channels) == 1) + f", k = {ks[0]}" * (len(ks) == 1)
-    return f"Semantic accuracy of A: {names[0]} less B: {names[1]}{over}, in percentage points"
-
-
-def comparison_note(comparison: pd.DataFrame) -> str:
-    """What the interval is of, and which test p is of."""
-    of = "on these images with other noise" if comparison["estimand"].eq("test_set").all() else "on other images"
-    clustered = comparison["p"].ne(comparison["mcnemar_p"]).any()
-    test = "McNemar's test at the effective number of images" if clustered else "McNemar's exact test"
-    is_coded = any(is_fixed(comparison[f"mcs_{side}"]).any() for side in ("a", "b"))
-    best = " Of a coded scheme without a named MCS, the fixed one that does best at the point on the same images."
-    best *= is_coded
-    return f"Interval of the difference {of}; p: {test}; Holm: corrected for {len(comparison)} rows.{best}"
-
-
-def comparison_table(comparison: pd.DataFrame) -> Table:
-    """What `compare` found, for the terminal."""
-    heads, rows = comparison_rows(comparison)
-    caption = comparison_note(comparison)
-    table = Table(
-        title=comparison_title(comparison), caption=caption, box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True
-    )
-    for head in heads:
-        left = head in ("A", "B", "Channel")
-        # Headings break before figures do.
-        table.add_column(head.replace(" ", "\n"), justify="left" if left else "right", no_wrap=not left)
-    for row in rows:
-        table.add_row(*row)
-    return table
-
-
-def write_comparison(comparison: pd.DataFrame, path: Path) -> None:
-    """Write all columns as CSV."""
-    write_atomically(path, comparison.to_csv(index=False, lineterminator="\n"), "free space or give another --csv")
-
-
-def p_text(p: float) -> str:
-    """A p-value with three decimals; "<0.001" below."""
-    return "<0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def records_with_outcomes(folder: Path) -> pd.DataFrame:
@@ -302,12 +213,3 @@ def _nothing_common(a: Side, ours: pd.DataFrame, b: Side, theirs: pd.DataFrame) 
                            for rows in (ours, theirs))  # fmt: skip
             return f"{a.text} and {b.text}: no point in common, for {name} is {here} against {there}; compare others"
     return f"{a.text} and {b.text}: no point (channel, k, snr_db, seed) in common; compare others"
-
-
-def _name(scheme: str, mcs: str) -> str:
-    return " ".join(part for part in (scheme_text(scheme), mcs if mcs == GENIE else mcs_text(mcs)) if part)
-
-
-def _points(share: float) -> str:
-    """Percentage points with their sign."""
-    return f"{100 * share:+.1f}".replace("-", "\N{MINUS SIGN}")

@@ -1,7 +1,6 @@
 """The entries of large knowledge bases: made block by block from seeds, in RAM or memory-mapped on disk."""
 
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from kbsc_tf.config.kb_scaling import ProceduralEntries, TiledEntries
 from kbsc_tf.features import FeatureSet, load_feature_file, load_features
 from kbsc_tf.files import cannot
 from kbsc_tf.knowledge.preparation import centred
+from kbsc_tf.knowledge.room import LEFTOVER, check_room
 
 BLOCK = 16_384
 """Entries made together: 34 MB at 512 dimensions."""
@@ -157,7 +157,7 @@ def entries_of(
     """
     dimension = source.sender.dim
     on_disk = 4 * count * dimension > memory
-    path = folder / f".features-{os.getpid()}"
+    path = folder / f"{LEFTOVER}features-{os.getpid()}"
     features = _mapped(path, (count, dimension)) if on_disk else np.empty((count, dimension), np.float32)
     try:
         labels, total = np.empty(count, np.int32), np.zeros(dimension)
@@ -178,10 +178,8 @@ def entries_of(
 def _mapped(path: Path, shape: tuple[int, int]) -> np.ndarray:
     """A file mapped into memory, its room on the disk taken at once: writing past a full disk would end the process."""
     size = 4 * shape[0] * shape[1]
+    check_room(path.parent, size, f"features of {shape[0]} entries take")
     try:
-        free = shutil.disk_usage(path.parent).free
-        if free < size:
-            raise OSError(f"{size / 1e9:.1f} GB of features, {free / 1e9:.1f} GB are free")
         with open(path, "wb") as file:
             if hasattr(os, "posix_fallocate"):
                 os.posix_fallocate(file.fileno(), 0, size)

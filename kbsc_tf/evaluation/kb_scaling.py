@@ -19,7 +19,8 @@ from kbsc_tf.evaluation.sweep import batches, chunk_seed
 from kbsc_tf.files import make_folder
 from kbsc_tf.knowledge import search_devices, set_search_threads
 from kbsc_tf.knowledge.decision import decide_nearest, decide_vote, soft_vote
-from kbsc_tf.knowledge.sharded import SHARD, ExactSearch, ShardedIndex, check_memory, check_parameters, search_threads
+from kbsc_tf.knowledge.room import check_memory, clear_leftovers
+from kbsc_tf.knowledge.sharded import SHARD, ExactSearch, ShardedIndex, check_parameters, search_threads
 from kbsc_tf.metrics import wilson
 from kbsc_tf.metrics.intervals import mean_interval
 from kbsc_tf.metrics.paired import paired_difference
@@ -126,6 +127,7 @@ class _Study:
         self.memory = _bytes(config.memory_gb)
         self.scratch = config.scratch or results.path
         make_folder(self.scratch, "set scratch to a folder where you may write")
+        clear_leftovers(results.path)
         with progress.job("sending the queries"):
             self.received = transmit(source, config)
 

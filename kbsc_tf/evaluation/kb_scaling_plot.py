@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from kbsc_tf.errors import UserError
@@ -55,9 +56,12 @@ def draw_kb_scaling(folder: Path | str) -> list[Path]:
     looks = index_looks(rows["index"])
     with paper_style():
         handles = [scheme_handle(look, index_text(index), look.line) for index, look in looks.items()]
+        handles.append(
+            Line2D([], [], color="#606060", marker="|", markersize=8, linestyle="none", label="95 % interval")
+        )
         columns = columns_that_fit(handles, 3 * SMALL_PANEL[0], len(handles))
         head = 0.06 + LEGEND_ROW * -(-len(handles) // columns)
-        figure, boxes = panel_grid(len(_PANELS), 3, head, foot=0.06, size=SMALL_PANEL)
+        figure, boxes = panel_grid(len(_PANELS), 3, head, size=SMALL_PANEL)
         for number, (box, (title, draw)) in enumerate(zip(boxes, _PANELS, strict=True)):
             axes = figure.add_axes(box)
             draw(axes, rows, looks)
@@ -159,9 +163,9 @@ _PANELS = [
 def _scale_log(axes: Axes) -> None:
     """A logarithmic axis of whole decades, so that its labels tell the scale."""
     axes.set_yscale("log")
-    low, high = (np.log10(end) for end in axes.dataLim.intervaly)
-    if np.isfinite([low, high]).all():
-        axes.set_ylim(10 ** np.floor(low - 0.05), 10 ** np.ceil(high + 0.05))
+    low, high = axes.dataLim.intervaly
+    if 0 < low <= high < np.inf:  # there are curves
+        axes.set_ylim(10 ** np.floor(np.log10(low) - 0.05), 10 ** np.ceil(np.log10(high) + 0.05))
     axes.yaxis.set_major_locator(LogLocator(numticks=8))
 
 

@@ -23,11 +23,9 @@ from kbsc_tf.evaluation.compare import (
     Side,
     chosen_points,
     compare,
-    comparison_note,
-    comparison_rows,
-    comparison_title,
     records_with_outcomes,
 )
+from kbsc_tf.evaluation.compare_table import comparison_note, comparison_rows, comparison_title
 from kbsc_tf.evaluation.envelope import condense
 from kbsc_tf.evaluation.names import channel_text, mcs_text, metric_of, scheme_text, snr_text
 from kbsc_tf.evaluation.per_image import class_names, per_image_points, read_per_image
@@ -113,8 +111,11 @@ def classes_part(folder: Path, run: dict[str, Any]) -> dict[str, Any] | None:
             pairs = most_confused(counts, names)
             confused.append((point.text, [f"{a} → {b} ({100 * s:.0f}\N{NO-BREAK SPACE}%)" for a, b, s in pairs]))
         first = {snr_text(p.snr_db): accuracies[p] for p, is_first in points if is_first}
-        scheme = points[0][0].scheme
-        drawn = _png(accuracy_figure(first, names, looks_of([scheme])[scheme].colour), "Accuracy of each class")
+        point = points[0][0]
+        of = (
+            f"{_scheme(point)}, {channel_text(point.channel)}, k = {point.k}: accuracy of each class with 95 % interval"
+        )
+        drawn = _png(accuracy_figure(first, names, looks_of([point.scheme])[point.scheme].colour), of)
     heads = ["Class", "n", *(f"{_scheme(point)}, {snr_text(point.snr_db)}" for point in accuracies)]
     rows = []
     for i, name in enumerate(names):
@@ -123,7 +124,7 @@ def classes_part(folder: Path, run: dict[str, Any]) -> dict[str, Any] | None:
             cells = [f"{100 * v.share:.1f} ({100 * v.low:.1f} to {100 * v.high:.1f})" if v else "" for v in here]
             rows.append([name, span(pd.Series([v.n for v in here if v])), *cells])
     table = Part("Accuracy of every class (%) with its 95 % interval", "", heads, rows, left=1)
-    return {"matrices": matrices, "confused": confused, "figure": drawn, "table": table, "point": points[0][0]}
+    return {"matrices": matrices, "confused": confused, "figure": drawn, "table": table}
 
 
 def _shown_points(folder: Path, records: pd.DataFrame) -> list[tuple[Point, bool]]:
@@ -149,8 +150,7 @@ def comparison_parts(folder: Path) -> Iterator[Part]:
             found = compare(Side(folder, schemes[0]), Side(folder, other))
         except NothingInCommon:  # for example another k
             continue
-        heads, rows = comparison_rows(found)
-        left = sum(head in ("A", "B", "Channel") for head in heads)
+        heads, rows, left = comparison_rows(found)
         yield Part(comparison_title(found), comparison_note(found), heads, rows, left)
 
 

@@ -36,7 +36,8 @@ def galleries(study: Study) -> list[Path]:
 
     ``gallery`` is of the first scheme, at its largest k. Each scheme that delivers images has its own,
     ``gallery_SCHEME``, with what arrived beside what was retrieved. A coded scheme is shown with its genie or, without
-    one, with the fixed MCS that did best in the records. Without source images there is nothing to draw.
+    one, with the fixed MCS that did best in the records. Without source images there is nothing to draw. Galleries that
+    are newer than the records stay: encoding whole chunks of images again takes its time.
 
     Parameters
     ----------
@@ -59,6 +60,9 @@ def galleries(study: Study) -> list[Path]:
 
 
 def _gallery(study: Study, name: str, stem: str, count: int, with_received: bool) -> list[Path]:
+    files = [study.folder / f"{stem}.{kind}" for kind in ("png", "pdf")]
+    if _are_newer(files, study.folder / "records.csv"):
+        return files
     sender, receiver, config = study.features.sender, study.features.receiver, study.config
     rows = _one_per_class(sender.labels, config.seeds[0])
     snrs = _spread(sorted(config.snr_db), count)
@@ -80,6 +84,13 @@ def _gallery(study: Study, name: str, stem: str, count: int, with_received: bool
     names = [sender.class_names[label] for label in sender.labels[rows]]
     title = ", ".join(part for part in parts if part)
     return draw_gallery(sender.images.read(rows), names, columns, study.folder, stem, title)
+
+
+def _are_newer(files: Sequence[Path], records: Path) -> bool:
+    try:
+        return min(path.stat().st_mtime_ns for path in files) > records.stat().st_mtime_ns
+    except OSError:  # one is not there
+        return False
 
 
 def _choose(study: Study, name: str, snrs: Sequence[float]) -> _Choice:

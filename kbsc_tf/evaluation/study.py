@@ -8,6 +8,7 @@ from kbsc_tf.channel import build_channel
 from kbsc_tf.channel.ofdm import warnings
 from kbsc_tf.config import IMAGE_SCHEMES, ChannelConfig, ExperimentConfig, OfdmConfig
 from kbsc_tf.errors import UserError
+from kbsc_tf.evaluation.executors.ray_cluster import check_ray
 from kbsc_tf.evaluation.image_quality import ImageQuality
 from kbsc_tf.evaluation.points import Point
 from kbsc_tf.evaluation.progress import Progress
@@ -85,6 +86,8 @@ def prepare(config: ExperimentConfig, folder: Path, skip_bad: bool, progress: Pr
     """
     ResultsFolder.check(folder, config.model_dump(mode="json"), config.hash())
     check_schemes(config)
+    if config.executor.kind == "ray":
+        check_ray(config.executor)
     _check_channels(config, progress)
     features, report = load_features(config, skip_bad)
     describe_features(features, report, progress)

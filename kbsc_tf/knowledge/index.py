@@ -7,7 +7,7 @@ import numpy as np
 
 from kbsc_tf.errors import UserError
 
-_METRICS = {"l2": faiss.METRIC_L2, "inner_product": faiss.METRIC_INNER_PRODUCT}
+METRICS = {"l2": faiss.METRIC_L2, "inner_product": faiss.METRIC_INNER_PRODUCT}
 # TensorFlow shares the GPU; FAISS would otherwise reserve 1.5 GB of scratch space for itself.
 _GPU_SCRATCH_BYTES = 256 << 20
 
@@ -37,22 +37,11 @@ def build_index(features: np.ndarray, index: str, metric: str, probes: int | Non
     UserError
         Bad factory string or metric, one that does not fit D, or fewer features than the index needs for training.
     """
-    if metric not in _METRICS:
-        raise UserError(f"receiver.metric: expected l2 or inner_product, got {metric!r}")
     count, dimension = features.shape
-    if index == "Flat":
-        built = faiss.IndexFlat(dimension, _METRICS[metric])
-    else:
-        try:
-            built = faiss.index_factory(dimension, index, _METRICS[metric])
-        except RuntimeError as error:
-            raise UserError(
-                f"receiver.index: FAISS makes no index of {index!r} for {dimension}-dimensional features "
-                f"({_cause(error)}); use for example Flat, IVF256,Flat or HNSW32"
-            ) from None
+    built = make_index(dimension, index, metric)
     ivf = faiss.try_extract_index_ivf(built)
-    needed = max(ivf.nlist if ivf else 0, _codebook_size(index))
-    if count < needed and not built.is_trained:
+    needed = training_needed(built, index)
+    if count < needed:
         raise UserError(
             f"receiver.index: {index!r} needs at least {needed} knowledge base entries for training, there are "
             f"{count}; use Flat, a smaller index or a larger knowledge base"
@@ -63,11 +52,43 @@ def build_index(features: np.ndarray, index: str, metric: str, probes: int | Non
         built.add(features)
     except RuntimeError as error:
         raise UserError(
-            f"receiver.index: FAISS cannot build {index!r} over {count} entries ({_cause(error)}); use for example Flat"
+            f"receiver.index: FAISS cannot build {index!r} over {count} entries ({cause(error)}); use for example Flat"
         ) from None
     if ivf:
         ivf.nprobe = min(probes or max(1, ivf.nlist // 16), ivf.nlist)
     return built
+
+
+def make_index(dimension: int, index: str, metric: str, field: str = "receiver") -> faiss.Index:
+    """An empty index on the CPU; messages name the keys of the section ``field``.
+
+    Raises
+    ------
+    UserError
+        Bad factory string or metric, or one that does not fit the dimension.
+    """
+    if metric not in METRICS:
+        raise UserError(f"{field}.metric: expected l2 or inner_product, got {metric!r}")
+    if index == "Flat":
+        return faiss.IndexFlat(dimension, METRICS[metric])
+    try:
+        made = faiss.index_factory(dimension, index, METRICS[metric])
+    except RuntimeError as error:
+        raise UserError(
+            f"{field}.index: FAISS makes no index of {index!r} for {dimension}-dimensional features "
+            f"({cause(error)}); use for example Flat, IVF256,Flat or HNSW32"
+        ) from None
+    quantised = faiss.downcast_index(faiss.try_extract_index_ivf(made) or made)
+    if hasattr(quantised, "do_polysemous_training"):
+        # It renumbers the codewords for a filter that searches here do not use, and takes minutes.
+        quantised.do_polysemous_training = False
+    return made
+
+
+def training_needed(made: faiss.Index, index: str) -> int:
+    """Entries without which an index cannot be trained: one per list, one per codeword; 0 if it is trained."""
+    ivf = faiss.try_extract_index_ivf(made)
+    return 0 if made.is_trained else max(ivf.nlist if ivf else 0, _codebook_size(index))
 
 
 def place_index(index: faiss.Index, gpu: bool | None) -> tuple[faiss.Index, str]:
@@ -97,7 +118,7 @@ def place_index(index: faiss.Index, gpu: bool | None) -> tuple[faiss.Index, str]
     except RuntimeError as error:
         if gpu:
             raise UserError(
-                f"receiver.gpu: true, but FAISS cannot put this index on the GPU ({_cause(error)}); "
+                f"receiver.gpu: true, but FAISS cannot put this index on the GPU ({cause(error)}); "
                 "set it to false or null"
             ) from None
         return index, "cpu"
@@ -120,7 +141,7 @@ def _codebook_size(index: str) -> int:
     return 2 ** max(bits) if bits else 0
 
 
-def _cause(error: RuntimeError) -> str:
+def cause(error: RuntimeError) -> str:
     """The part of a FAISS message that says what is wrong, without its C++ signature."""
     return re.sub(r"^Error in .*? at \S+:\d+:\s*(Error: )?", "", str(error)).split("\n")[0][:160]
 

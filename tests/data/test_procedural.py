@@ -101,6 +101,6 @@ def test_bad_input_is_refused():
 
 def test_it_is_fast():
     labels = procedural_labels(2000, seed=0)
-    started = time.perf_counter()
+    started = time.process_time()  # what else the machine does makes no difference
     render(labels, seed=0)
-    assert time.perf_counter() - started < 5  # about 0.25 s on one idle core
+    assert time.process_time() - started < 5  # about 0.25 s

@@ -7,7 +7,8 @@ from outcomes import add_point, add_record, change_run, outcomes, two_schemes
 from rich.console import Console
 
 from kbsc_tf.errors import UserError
-from kbsc_tf.evaluation.compare import COLUMNS, Side, compare, comparison_note, comparison_table, write_comparison
+from kbsc_tf.evaluation.compare import COLUMNS, Side, compare
+from kbsc_tf.evaluation.compare_table import comparison_note, comparison_table, write_comparison
 from kbsc_tf.evaluation.points import Point
 from kbsc_tf.metrics.paired import difference_interval, holm, mcnemar
 
@@ -80,8 +81,8 @@ def test_a_coded_scheme_is_shown_by_its_best_fixed_mcs(tmp_path):
     add_record(tmp_path, Point("bpg_ldpc", "64qam-5/6", "awgn", 64, 6.0, 0), outcomes(0.99))
     found = compare(f"{tmp_path}:kbsc", f"{tmp_path}:bpg_ldpc")
     assert found["mcs_b"].tolist() == ["qpsk-1/2", "16qam-3/4"] and (found["top1_b"] > 0.5).all()
-    text = shown(comparison_table(found))
-    assert "BPG + LDPC 16-QAM 3/4" in text and "best at the point on the same images" in text.replace("\n", " ")
+    text = shown(comparison_table(found, width=140))
+    assert "less B: BPG + LDPC" in text and "16-QAM 3/4" in text and "without a named MCS" in text
     found = compare(f"{tmp_path}:bpg_ldpc:genie", f"{tmp_path}:bpg_ldpc:qpsk-1/2")
     assert found["mcs_a"].tolist() == ["genie"] * 2 and (found["difference"] > 0).all()
     with pytest.raises(UserError, match="no outcomes of bpg_ldpc with the MCS 8psk-1/2; there are: qpsk-1/2, 16qam"):
@@ -90,9 +91,12 @@ def test_a_coded_scheme_is_shown_by_its_best_fixed_mcs(tmp_path):
 
 def test_table_and_csv(tmp_path):
     found = compare(f"{two_schemes(tmp_path)}:kbsc", f"{tmp_path}:pca")
-    text = shown(comparison_table(found))
+    text = shown(comparison_table(found, width=140))
     assert "A: KBSC less B: PCA, AWGN" in text and "McNemar's exact test" in text and "on other images" in text
     assert f"+{100 * found['difference'][0]:.1f}" in text and "<0.001" in text and "6 dB" in text
+    narrow = comparison_table(found, width=50)
+    assert "Left out for lack of room: only A, only B, n" in narrow.caption
+    assert len(narrow.columns) < len(comparison_table(found, width=140).columns)
     write_comparison(found, tmp_path / "out.csv")
     pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "out.csv", keep_default_na=False), found, check_dtype=False)
 

@@ -46,6 +46,12 @@ def finished(tmp_path_factory):
     return folder, run_kb_scaling(small(), folder, Progress(Console(quiet=True)))
 
 
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Spend no seconds on figures that nobody looks at."""
+    monkeypatch.setattr(kb_scaling, "draw_kb_scaling", lambda folder: [])
+
+
 def some_features(tmp_path):
     rng = np.random.default_rng(0)
     means, arrays = rng.standard_normal((5, 16)), {}
@@ -86,6 +92,16 @@ def test_the_first_tile_is_the_images_and_others_are_near_them(tmp_path):
     assert 0 < np.sqrt(np.mean(moved**2)) < 0.6 * within
 
 
+def test_an_experiment_can_be_the_source(tmp_path):
+    path = some_features(tmp_path)
+    (tmp_path / "images.yaml").write_text(f"features: {{file: {path}}}\n")
+    ours = source_of(small(source={"kind": "tiled", "experiment": tmp_path / "images.yaml"}))
+    theirs = source_of(small(source={"kind": "tiled", "features": path}))
+    for one, other in zip(ours.block(1), theirs.block(1), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert len(ours.sender) == 50  # no more than there are
+
+
 def test_procedural_entries_have_the_statistics_they_say():
     source = source_of(small(source={"classes": 4, "dimension": 64, "training": 20_000, "common": 1.0, "noise": 1.0}))
     x, labels = source.training.x, source.training.labels
@@ -119,6 +135,13 @@ def test_no_room_for_features(tmp_path, monkeypatch):
     assert not any(tmp_path.iterdir())
 
 
+def test_what_a_killed_run_left_is_cleared(finished, tmp_path, progress, undrawn):
+    (tmp_path / ".kb-scratch-features-1").write_bytes(b"x")
+    (tmp_path / ".kb-scratch-index-2").mkdir()
+    run_kb_scaling(small(sizes=[600], indices=["Flat"]), tmp_path, progress)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["kb_scaling.csv", "run.json"]
+
+
 def _full(*_):
     raise OSError(28, "No space left on device")
 
@@ -147,7 +170,9 @@ def test_rows(finished):
     assert ((ivf["recall_1"] < 1) & (ivf["recall_1"] > 0.1)).all() and (ivf["bytes_per_entry"] > 4 * 32).all()
     np.testing.assert_allclose(ivf["difference"].values, ivf["accuracy"].values - flat["accuracy"].values)
     assert ((ivf["difference_low"] <= ivf["difference"]) & (ivf["difference"] <= ivf["difference_high"])).all()
-    assert (rows["accuracy_low"] < rows["accuracy"]).all() and (rows[["batch_s_per_query", "single_s"]] > 0).all(None)
+    assert (rows["accuracy_low"] < rows["accuracy"]).all() and (rows[["batch_s_per_query", "single_s"]] > 0).all(
+        axis=None
+    )
     assert [path.name for path in figures] == ["kb_scaling.png", "kb_scaling.pdf"]
     assert all(path.stat().st_size > 10_000 for path in figures)
     run = json.loads((folder / "run.json").read_text())
@@ -158,7 +183,7 @@ def test_rows(finished):
 _STABLE = [c for c in COLUMNS if not re.search("_s$|_s_|load", c)]
 
 
-def test_a_stopped_run_goes_on_and_finished_rows_stay(finished, tmp_path, progress, monkeypatch):
+def test_a_stopped_run_goes_on_and_finished_rows_stay(finished, tmp_path, progress, monkeypatch, undrawn):
     whole = read_rows(finished[0])
     add = kb_scaling.ScalingResults.add
 
@@ -167,10 +192,10 @@ def test_a_stopped_run_goes_on_and_finished_rows_stay(finished, tmp_path, progre
             raise KeyboardInterrupt
         add(self, row)
 
-    monkeypatch.setattr(kb_scaling.ScalingResults, "add", stop)
-    with pytest.raises(KeyboardInterrupt):
-        run_kb_scaling(small(), tmp_path, progress)
-    monkeypatch.undo()
+    with monkeypatch.context() as stopping:
+        stopping.setattr(kb_scaling.ScalingResults, "add", stop)
+        with pytest.raises(KeyboardInterrupt):
+            run_kb_scaling(small(), tmp_path, progress)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["kb_scaling.csv", "run.json"]
     before = (tmp_path / "kb_scaling.csv").read_text()
     run_kb_scaling(small(), tmp_path, progress)
@@ -180,7 +205,7 @@ def test_a_stopped_run_goes_on_and_finished_rows_stay(finished, tmp_path, progre
     assert len(json.loads((tmp_path / "run.json").read_text())["earlier_sessions"]) == 1
 
 
-def test_sizes_and_indices_join_a_finished_folder(finished, tmp_path, progress):
+def test_sizes_and_indices_join_a_finished_folder(finished, tmp_path, progress, undrawn):
     run_kb_scaling(small(sizes=[1_500]), tmp_path, progress)
     run_kb_scaling(small(indices=["IVFsqrt,Flat nprobe=2", "SQ8"], sizes=[600, 1_500]), tmp_path, progress)
     rows, whole = read_rows(tmp_path), read_rows(finished[0])
@@ -188,16 +213,16 @@ def test_sizes_and_indices_join_a_finished_folder(finished, tmp_path, progress):
     assert rows[rows["index"] != "SQ8"].reset_index(drop=True)[_STABLE].equals(whole[_STABLE])
 
 
-def test_lists_and_features_on_disk_change_no_row(finished, tmp_path, progress):
+def test_lists_and_features_on_disk_change_no_row(finished, tmp_path, progress, undrawn):
     run_kb_scaling(small(memory_gb=1e-6), tmp_path, progress)
     rows, whole = read_rows(tmp_path), read_rows(finished[0])
     assert (rows["storage"] == "disk").all() and (whole["storage"] == "ram").all()
     same = [c for c in _STABLE if c not in ("storage", "bytes", "bytes_per_entry")]
     assert rows[same].equals(whole[same])
-    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".csv", ".json", ".pdf", ".png"]
+    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".csv", ".json"]
 
 
-def test_a_vote_decides_over_the_neighbours(tmp_path, progress):
+def test_a_vote_decides_over_the_neighbours(tmp_path, progress, undrawn):
     config = small(sizes=[1_500], indices=["Flat"], decision="vote", neighbours=50)
     run_kb_scaling(config, tmp_path, progress)
     source = source_of(config)

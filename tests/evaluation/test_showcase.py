@@ -1,5 +1,6 @@
 """Galleries of a run: which transmission is shown, of which scheme."""
 
+import os
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -139,6 +140,20 @@ def test_the_first_scheme_at_its_largest_k_and_codes_by_genie_or_best_mcs(study,
     galleries(study)
     assert drawn["gallery_bpg_ldpc"][3] == "BPG + LDPC, best fixed MCS, $k$ = 16, AWGN"
     assert {snr for snr, _ in coded[0].sent} == {-5, 5} and {snr for snr, _ in coded[1].sent} == {20}
+
+
+def test_galleries_newer_than_the_records_stay(study, drawn):
+    plain, records = Noisy("pca"), study.folder / "records.csv"
+    study.schemes = [(FlatConfig(), plain)]
+    add_record(study.folder, Point("pca", "", "awgn", 8, 0.0, 3), outcomes(0.5))
+    files = [study.folder / f"gallery.{kind}" for kind in ("png", "pdf")]
+    for path in files:
+        path.write_bytes(b"drawn before")
+        os.utime(path, ns=(0, records.stat().st_mtime_ns + 1))
+    assert galleries(study) == files and not plain.sent and not drawn
+    os.utime(files[1], ns=(0, records.stat().st_mtime_ns))  # a point was recorded since
+    galleries(study)
+    assert plain.sent and list(drawn) == ["gallery"]
 
 
 def test_files_and_nothing_without_images(study, monkeypatch):

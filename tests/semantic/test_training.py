@@ -1,5 +1,6 @@
 """Training: resumable to the bit, best checkpoint, early stopping, refusals."""
 
+import copy
 import itertools
 import resource
 import shutil
@@ -40,13 +41,16 @@ def scripted(*scores):
     return lambda received: next(rest)
 
 
-def run(folder, score=nearest_centre, report=lambda epoch, epochs, logs: None, identity="this", **settings):
+def run(folder, score=nearest_centre, report=lambda epoch, epochs, logs: None, identity="this", xla=False, **settings):
+    """Train; as a graph, because XLA compiles for seconds every time."""
     settings = {"epochs": 4, "batch_size": 100, "learning_rate": 0.01, "validation_snr_db": [5.0], **settings}
     keras.utils.set_random_seed(0)
     encoder, decoder = SemanticEncoder(K, DIM, 16), SemanticDecoder(K, DIM, 16)
     encoder.adapt(FEATURES)
     decoder.adapt(FEATURES)
     link = SemanticLink(encoder, decoder, FlatConfig(fading="rayleigh"))
+    link.air.channel = copy.copy(link.air.channel)  # which others share
+    link.air.channel.xla = xla
     return train(link, FEATURES, VALIDATION, score, TrainingConfig(**settings), folder, identity, report)
 
 
@@ -81,14 +85,16 @@ def test_training_logs_every_epoch_and_keeps_the_best_model(uninterrupted):
     assert sorted(path.name for path in folder.iterdir()) == ["best.keras", "history.csv", "training.json"]
 
 
-def test_interrupted_training_ends_like_uninterrupted(uninterrupted, tmp_path):
+@pytest.mark.parametrize("xla", [False, True], ids=["graph", "xla"])
+def test_interrupted_training_ends_like_uninterrupted(uninterrupted, tmp_path, xla):
     """To the bit: weights, optimizer, learning rate, order, SNRs and noise all go on where they were."""
+    folder, whole = tmp_path / "parts", tmp_path / "whole"
     with pytest.raises(KeyboardInterrupt):
-        run(tmp_path, report=stop_at(3))
+        run(folder, report=stop_at(3), xla=xla)
     epochs = []
-    link = run(tmp_path, report=lambda epoch, epochs_, logs: epochs.append(epoch))
+    link = run(folder, report=lambda epoch, epochs_, logs: epochs.append(epoch), xla=xla)
     assert epochs == [3, 4]
-    assert_same(tmp_path, link, uninterrupted)
+    assert_same(folder, link, (whole, run(whole, xla=True)) if xla else uninterrupted)
 
 
 def test_a_torn_resume_state_falls_back_to_the_one_before(uninterrupted, tmp_path):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from kbsc_tf.config import ExperimentConfig
+from kbsc_tf.config import ExecutorConfig, ExperimentConfig
 from kbsc_tf.errors import UserError
 from kbsc_tf.evaluation.points import Point
 
@@ -81,7 +81,7 @@ class Job:
         share_gpus()
         # One encoder: workers are processes already, and what is encoded came along.
         codec = self.config.codec.model_copy(update={"processes": 1})
-        config = self.config.model_copy(update={"codec": codec})
+        config = self.config.model_copy(update={"codec": codec, "executor": ExecutorConfig()})
         study = prepare(config, self.folder, self.skip_bad, Progress(Console(quiet=True)))
         for files, content in zip(study.image_files(), self.files, strict=True):
             files.take(content)

@@ -2,9 +2,11 @@
 
 import logging
 import os
+import socket
 import time
 from collections.abc import Iterator
 from functools import lru_cache
+from importlib.util import find_spec
 from typing import Any
 
 from kbsc_tf.config import ExecutorConfig
@@ -13,6 +15,7 @@ from kbsc_tf.evaluation.executors.base import DEATHS, Event, Job, thread_variabl
 from kbsc_tf.evaluation.points import Point
 
 _POST_EVERY_S = 1.0
+_ANSWER_S = 10.0
 _PASSED_ON = ("KBSC_CACHE", "HF_HOME", "HF_HUB_OFFLINE", "PYTHONPATH")
 
 
@@ -32,10 +35,9 @@ class RayExecutor:
     """
 
     def __init__(self, job: Job, settings: ExecutorConfig) -> None:
-        try:
-            import ray
-        except ImportError:
-            raise UserError("executor: ray is not installed; pip install 'kbsc_tf[ray]' or choose processes") from None
+        check_ray(settings)
+        import ray
+
         self._ray = ray
         self._is_ours = not ray.is_initialized()
         if self._is_ours:
@@ -135,19 +137,35 @@ def _simulator(same: _Same) -> Any:
     return same.job.simulator()
 
 
+def check_ray(settings: ExecutorConfig) -> None:
+    """Refuse, before long work, a Ray that is not installed or a cluster where nobody answers."""
+    if find_spec("ray") is None:
+        raise UserError("executor: ray is not installed; pip install 'kbsc_tf[ray]' or choose processes")
+    if settings.address and ":" in settings.address:  # Ray itself ends the process where nobody answers
+        host, _, port = settings.address.removeprefix("ray://").rpartition(":")
+        try:
+            socket.create_connection((host, int(port)), timeout=_ANSWER_S).close()
+        except (OSError, ValueError, OverflowError) as error:
+            raise _unreachable(settings.address, error) from None
+
+
 def _connect(ray: Any, address: str | None) -> None:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+    if address is None:
+        options["include_dashboard"] = False
     try:
-        options = {"log_to_driver": False, "logging_level": logging.ERROR}
-        if address is None:
-            options["include_dashboard"] = False
         ray.init(address=address or "local", **options)
-    except (ConnectionError, OSError, ValueError, RuntimeError) as error:
-        where = f"the Ray cluster at {address}" if address else "Ray on this machine"
-        raise UserError(
-            f"executor.address: cannot reach {where} ({str(error).splitlines()[0][:120]}); start it with ray start "
-            "--head, or leave address out"
-        ) from None
+    except (OSError, ValueError, RuntimeError) as error:
+        raise _unreachable(address, error) from None
+
+
+def _unreachable(address: str | None, error: Exception) -> UserError:
+    where = f"the Ray cluster at {address}" if address else "Ray on this machine"
+    return UserError(
+        f"executor.address: cannot reach {where} ({str(error).splitlines()[0][:120]}); start it with ray start --head, "
+        "use auto on one of its machines, or leave address out"
+    )
 
 
 def _room(resources: dict[str, float], settings: ExecutorConfig) -> int:
