@@ -22,8 +22,9 @@ FLOORS = [
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 ONLY_IMPORTER = {"transformers": "features", "faiss": "knowledge"}
 NO_TENSORFLOW = [
-    "records", "results", "sessions", "status", "points", "per_image", "provenance", "sweep_view", "progress", "runner",
-    "compare", "plots", "style", "comparison", "envelope", "table", "names", "gallery",
+    "records", "results", "sessions", "status", "points", "per_image", "provenance", "runner", "progress", "sweep_view",
+    "compare", "compare_table", "report", "report_parts", "classes", "plots", "comparison", "style", "legends",
+    "figure_files", "envelope", "table", "names", "gallery",
 ]  # fmt: skip
 HEAVY = ["tensorflow", "keras", "sionna", "transformers", "faiss"]
 FILES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))

@@ -50,12 +50,12 @@ class Progress:
             yield lambda step, steps, figures: bar.update(task, completed=step, total=steps, now=_text(figures))
 
     def _lines(self, name: str) -> Callable[[int, int, dict[str, float]], None]:
-        last = time.monotonic()
+        last, said = time.monotonic(), None
 
         def report(step: int, steps: int, figures: dict[str, float]) -> None:
-            nonlocal last
-            if step == steps or time.monotonic() - last > _LINE_EVERY_S:
-                last = time.monotonic()
+            nonlocal last, said
+            if (step == steps and step != said) or time.monotonic() - last > _LINE_EVERY_S:
+                last, said = time.monotonic(), step
                 self.say(f"{name}: {step}/{steps} {_text(figures)}".rstrip())
 
         return report

@@ -62,10 +62,14 @@ class ImageLdpcScheme(CodedScheme):
         count = len(batch.features)
         files = self.files.fit(pictures(batch.images, self.per_block, self.per_file), self.budget)
         contents = [write_ue7(len(file or b"")) + (file or b"") for file in files]
-        headers = [8 * (len(write_ue7(len(f))) + self.files.codec.header_bytes(f)) if f else 8 for f in files]
-        per_payload = self.per_block // self.per_file
+        per_payload, size = self.per_block // self.per_file, self.plan.payload_bits
+        if size < 8 * per_payload:  # not even a length for every file: none is sent
+            contents = [b""] * len(files)
+        headers = [
+            8 * (len(write_ue7(len(f))) + self.files.codec.header_bytes(f)) if f else 8 * len(c)
+            for f, c in zip(files, contents, strict=True)
+        ]
         payloads = [b"".join(contents[i : i + per_payload]) for i in range(0, len(contents), per_payload)]
-        size = self.plan.payload_bits
         padding = [(size - 8 * len(payload)) / self.per_block for payload in payloads]
         return Packed(
             pack(payloads, size),

@@ -116,11 +116,14 @@ def test_lost_images_are_none_and_stay_in_the_count():
     assert (receiver.decide(sent).ids == -1).all()
 
 
-def test_a_budget_that_no_file_fits_is_infeasible_not_skipped():
-    [scheme] = build(["bpg_ldpc"], 64)
+@pytest.mark.parametrize("mcs", ["qpsk-1/2", "qpsk-1/3"])
+def test_a_budget_that_no_file_fits_is_infeasible_not_skipped(mcs):
+    """At rate 1/3, 5 bits are left beside the checksum: not even a file's length fits."""
+    [scheme] = build(["bpg_ldpc"], 64, coding={"mcs": [mcs]})
     sent = scheme.transmit(BATCH, 30.0, 0)
     assert not sent.feasible.any() and not sent.delivered.any()
-    assert (sent.channel_uses == 32).all()
+    spent = sum(getattr(sent.overhead, part) for part in ("header", "crc", "padding"))
+    assert (sent.channel_uses == 32).all() and (spent <= 32 + 1e-9).all()
 
 
 def test_images_of_a_block_are_lost_together():
