@@ -168,14 +168,14 @@ class ResultsFolder:
             write_atomically(self.latency_path, "".join(map(line, [LATENCY_COLUMNS, *merged.values()])))
 
     def finish(self, order: Sequence[Point] | None = None) -> None:
-        """Put the records into the order of ``order`` and the wall time into run.json.
+        """Put the records into the order of ``order``, and into run.json that it is complete.
 
-        A session that added no point and finds the records in order leaves everything as it was.
+        A session that added no point to a folder that was finished leaves everything as it was.
         """
         with self.locked():
             if order is not None:
                 self._sort(order)
-            if self._is_recorded:
+            if self._is_recorded or not read_run(self.path).get("complete"):
                 self._write_run(complete=True)
 
     def _sort(self, order: Sequence[Point]) -> None:

@@ -226,6 +226,15 @@ def test_finished_records_are_in_the_order_of_the_sweep(tmp_path):
     assert content(tmp_path) == before
 
 
+def test_a_session_killed_before_it_could_finish_is_finished_by_the_next(tmp_path):
+    folder = open_folder(tmp_path)
+    folder.append(point())
+    assert not json.loads(folder.run_path.read_text())["complete"]
+    open_folder(tmp_path).finish()
+    run = json.loads(folder.run_path.read_text())
+    assert run["complete"] and run["session"] == folder.session and run["earlier_sessions"] == []
+
+
 def test_two_processes_write_into_one_folder(tmp_path):
     """Each line whole, each process's records seen by the other, both sessions with their own wall time."""
     one, two = open_folder(tmp_path), open_folder(tmp_path)
