@@ -67,7 +67,7 @@ def test_runs_and_draws(path, tmp_path, monkeypatch):
     notebook.cells.append(nbformat.v4.new_code_cell("sum(__import__('os').times()[:4])"))  # CPU time so far
     client = NotebookClient(
         notebook,
-        km=ThisInterpreter(),
+        kernel_manager_class=ThisInterpreter,  # the class, so that the client also ends the kernel
         timeout=_SECONDS_A_CELL,
         resources={"metadata": {"path": str(folder)}},
     )
