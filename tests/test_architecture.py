@@ -12,7 +12,7 @@ import kbsc_tf
 PACKAGE = Path(kbsc_tf.__file__).parent
 FLOORS = [
     {"errors"},
-    {"config", "files"},
+    {"config", "files", "threads"},
     {"data", "channel", "codecs", "metrics"},
     {"features", "semantic", "coding", "knowledge"},
     {"schemes"},
@@ -24,7 +24,7 @@ ONLY_IMPORTER = {"transformers": "features", "faiss": "knowledge"}
 NO_TENSORFLOW = [
     "records", "results", "sessions", "status", "points", "per_image", "provenance", "runner", "progress", "sweep_view",
     "compare", "compare_table", "report", "report_parts", "classes", "plots", "comparison", "style", "legends",
-    "figure_files", "envelope", "table", "names", "gallery",
+    "figure_files", "kb_scaling_plot", "kb_scaling_records", "envelope", "table", "names", "gallery",
 ]  # fmt: skip
 HEAVY = ["tensorflow", "keras", "sionna", "transformers", "faiss"]
 FILES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))

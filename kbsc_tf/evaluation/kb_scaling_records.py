@@ -88,6 +88,7 @@ class ScalingResults:
             raise UserError(f"{self.path}: holds the records of a sweep; give another --out")
         if self._run:
             self.rows()
+        self._code = {"versions": versions(), **code_state()}  # of now, not of when a row is done
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -148,8 +149,7 @@ class ScalingResults:
         if self._run:
             earlier.append({name: self._run.get(name) for name in names})
         session = {
-            "versions": versions(),
-            **code_state(),
+            **self._code,
             "device": self._device,
             "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
             "started": self._since,

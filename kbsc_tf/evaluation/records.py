@@ -42,7 +42,10 @@ def read_records(path: Path | str) -> pd.DataFrame:
     UserError
         The file is missing or unreadable, lacks a column, or has a cell that is not a number.
     """
-    path = Path(path) / "records.csv" if Path(path).is_dir() else Path(path)
+    try:
+        path = Path(path) / "records.csv" if Path(path).is_dir() else Path(path)
+    except OSError as error:
+        raise cannot("read", Path(path), error, "give a folder that you may read") from None
     table = read_table(path, COLUMNS)
     for column in [c for c in COLUMNS if c not in _WORDS]:
         whole = column in _WHOLE

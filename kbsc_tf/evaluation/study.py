@@ -1,6 +1,7 @@
 """An experiment with everything loaded and checked: features -> knowledge base -> schemes -> fit."""
 
 from collections.abc import Collection
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from kbsc_tf.metrics import wilson
 from kbsc_tf.schemes import Receiver, Scheme, Validation, build_schemes, check_schemes, hold_out
 from kbsc_tf.schemes.base import Report, silent
 from kbsc_tf.schemes.image_files import ImageFiles
+from kbsc_tf.threads import one_thread
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,9 @@ class Study:
         symbols = min(scheme.k, self.features.training.dim)  # beyond, a trained network is used again
         trained_on = getattr(scheme, "trained_on", channel).label
         folder = self.folder / "models" / f"{scheme.name}_{trained_on}_k{symbols}"
-        scheme.fit(self.features.training, self.validation, folder, report)
+        # What is not loaded from a checkpoint is computed by every worker, with other numbers of threads.
+        with nullcontext() if hasattr(scheme, "trained_on") else one_thread():
+            scheme.fit(self.features.training, self.validation, folder, report)
 
     def image_files(self, schemes: Collection[Scheme] | None = None) -> list[ImageFiles]:
         """Files of images that schemes (all, unless given) share, each once, in the order of the schemes."""
@@ -98,7 +102,9 @@ def prepare(config: ExperimentConfig, folder: Path, skip_bad: bool, progress: Pr
     if is_saved:
         receiver = Receiver(KnowledgeBase.load(saved, config.receiver.gpu), config.receiver)
     else:
-        receiver = Receiver.around(features.receiver, config.receiver)
+        # An index that is trained, or filled by several threads at once, would be another one in every process.
+        with nullcontext() if config.receiver.index == "Flat" else one_thread():
+            receiver = Receiver.around(features.receiver, config.receiver)
     receiver.knowledge_base.check(config.receiver.top_k, features.sender.encoder)
     if is_saved:
         _check_entries(saved, receiver.knowledge_base, config, features.receiver)

@@ -265,8 +265,16 @@ def test_a_folder_where_one_may_only_read_is_refused(tmp_path):
     folder = tmp_path / "out"
     open_folder(folder).append(point())
     before = content(folder)
-    for parent in (folder, *folder.parents[:3]):
-        parent.chmod(0o755)
+    closed = [parent for parent in folder.parents if parent.stat().st_mode & 0o055 != 0o055]
+    os.seteuid(65534)
+    try:
+        if closed:
+            with pytest.raises(UserError, match="out: cannot read"):
+                read_records(folder)
+    finally:
+        os.seteuid(0)
+    for parent in closed:
+        parent.chmod(parent.stat().st_mode | 0o055)
     os.seteuid(65534)
     try:
         with pytest.raises(UserError, match="out.*cannot.*(Permission|denied)"):
