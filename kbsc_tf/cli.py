@@ -101,9 +101,13 @@ def plot(
     data: Annotated[bool, typer.Option("--data", help="Write the points of every figure too, as CSV.")] = False,
 ) -> None:
     """Draw the figures again from the records, without TensorFlow."""
+    from kbsc_tf.evaluation.kb_scaling_plot import draw_kb_scaling
     from kbsc_tf.evaluation.plots import draw_figures
 
     progress = _progress()
+    if (folder / "kb_scaling.csv").exists():
+        _list_files(draw_kb_scaling(folder), progress)
+        return
     figures = draw_figures(folder, formats, data)
     _show_table(folder, progress)
     _list_files(figures, progress)
@@ -145,7 +149,8 @@ def kb_scaling(file: ExperimentFile, set_: Overrides = None, out: Out = None) ->
     from kbsc_tf.evaluation.kb_scaling import run_kb_scaling
 
     progress = _progress()
-    _list_files(run_kb_scaling(config, folder, progress), progress)
+    figures = run_kb_scaling(config, folder, progress)
+    _list_files([folder / "kb_scaling.csv", *figures], progress)
 
 
 @app.command()

@@ -1,11 +1,12 @@
-"""Speed of training, sweep, CLIP, search, BPG + LDPC, the coded link and OFDM, as JSON.
+"""Speed of training, sweeps, CLIP, search, BPG + LDPC, the coded link, OFDM and large knowledge bases, as JSON.
 
     python sims/bench.py [--folder DIR] [--torch PYTHON]
 
 The folder (default ``$KBSC_BENCH`` or ``../shared/bench``) holds ``make_features.py``, which makes the features, and
 ``original_kbsc.json``, what the original reached on them and how long it took on an idle machine. Without it, features
 are random ones of the same sizes and nothing is compared. ``--torch`` names a Python that has torch and faiss, and
-re-times the original's method in the same run. What is missing is null in the output.
+re-times the original's method in the same run. What is missing is null in the output. Knowledge bases of up to 10^6
+entries (`kb_scaling.yaml`) take most of the time: ``--no-large`` leaves them out.
 """
 
 import json
@@ -27,9 +28,11 @@ from bench_ofdm import bench_ofdm
 from bench_sweep import bench_sweep
 from rich.console import Console
 
-from kbsc_tf.config import ExperimentConfig, FlatConfig
+from kbsc_tf.config import ExperimentConfig, FlatConfig, load_kb_scaling
 from kbsc_tf.data.load import procedural_set
 from kbsc_tf.evaluation import experiment
+from kbsc_tf.evaluation.kb_scaling import run_kb_scaling
+from kbsc_tf.evaluation.kb_scaling_records import read_rows
 from kbsc_tf.evaluation.progress import Progress
 from kbsc_tf.evaluation.provenance import versions
 from kbsc_tf.evaluation.records import read_records
@@ -46,6 +49,7 @@ def main(
         "../shared/bench"
     ),
     torch: Annotated[Path | None, typer.Option(help="Python that has torch and faiss.")] = None,
+    large: Annotated[bool, typer.Option(help="Search knowledge bases of up to 10^6 entries too.")] = True,
 ) -> None:
     """Print one JSON object."""
     with tempfile.TemporaryDirectory() as temporary:
@@ -65,6 +69,7 @@ def main(
             **bench_coded(),
             **bench_ofdm(),
             "sweep_executors": bench_sweep(file, Path(temporary), SNR_DB),
+            "knowledge_bases": bench_knowledge_bases(Path(temporary) / "kb") if large else None,
             "original": {
                 "idle_machine": original["speed_two_cores"] if original else None,
                 "retimed_in_this_run": baseline,
@@ -163,6 +168,15 @@ def bench_search(features: Path) -> dict[str, float]:
         kb.search(query[None], 5)
     single_s = time.perf_counter() - start
     return {"entries": len(x), "batched_per_s": len(queries) / batch_s, "single_per_s": 500 / single_s}
+
+
+def bench_knowledge_bases(folder: Path) -> list[dict]:
+    """Rows of `kb_scaling.yaml`: accuracy, recall, time and memory by size and index; the baseline is Flat, exact."""
+    config = load_kb_scaling(Path(__file__).with_name("kb_scaling.yaml"))
+    run_kb_scaling(config, folder, Progress(Console(stderr=True)))
+    columns = ["entries", "index", "accuracy", "difference", "recall_1", "queries_per_s", "single_s"]
+    columns += ["train_s", "add_s", "bytes_per_entry", "load"]
+    return read_rows(folder)[columns].to_dict("records")
 
 
 def ratios(link: dict, original: dict | None, baseline: dict | None) -> dict[str, float | None]:

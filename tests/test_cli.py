@@ -624,3 +624,21 @@ def test_records_of_another_version_are_refused_and_kept(kbsc, refused, file, tm
     path.write_text(path.read_text().replace(",trials,stop,", ",rounds,stop,"))
     for command, argument in (("sweep", file), ("plot", "results/trial"), ("status", "results/trial")):
         refused("results/trial/records.csv: no column trials; expected a file of this version", command, argument)
+
+
+def test_knowledge_bases_of_growing_size(kbsc, refused, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    settings = {
+        "type": "kb_scaling", "sizes": [300, 600], "indices": ["IVFsqrt,Flat"], "queries": 60, "k": 8, "top_k": 5,
+        "source": {"classes": 10, "dimension": 32, "training": 400}, "threads": 1,
+    }  # fmt: skip
+    (tmp_path / "large.yaml").write_text(yaml.safe_dump(settings))
+    refused("large.yaml: .* run it with kbsc kb-scaling", "run", "large.yaml")
+    refused("--set queues=3: unknown key queues", "kb-scaling", "large.yaml", "--set", "queues=3")
+    status, out, _ = kbsc("kb-scaling", "large.yaml")
+    assert status == 0 and "wrote results/large/kb_scaling.csv" in out
+    (tmp_path / "results/large/kb_scaling.png").unlink()
+    status, out, _ = kbsc("plot", "results/large")
+    assert status == 0 and (tmp_path / "results/large/kb_scaling.png").exists()
+    refused("results/large: holds the records of another configuration .*snr_db", "kb-scaling", "large.yaml",
+            "--set", "snr_db=9")  # fmt: skip
