@@ -55,7 +55,7 @@ def status(folder: Path | str) -> Status:
         raise cannot("read", folder / "run.json", error, "give the results folder of a run") from None
     done, sessions = len(read_records(folder)), live_sessions(folder)
     running = {point: figures for session in sessions for point, figures in session["points"].items()}
-    total = run.get("points")
+    total = run.get("points") or (done if run.get("complete") else None)
     return Status(done, total, running, sessions, _left_s(done, total, sessions))
 
 
