@@ -8,11 +8,13 @@ the exit statuses of the last two, and how many sessions had recorded points bef
 """
 
 import json
+import multiprocessing
 import os
 import random
 import signal
 import sys
 import time
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 from rich.console import Console
@@ -21,12 +23,16 @@ from kbsc_tf.config import load_config
 from kbsc_tf.evaluation import experiment
 from kbsc_tf.evaluation.progress import Progress
 
+_START_S = 120  # how long one of the last two may wait for the other
 
-def attempt(config, folder: Path) -> int:
-    """Start a child that runs the experiment; its process id."""
+
+def attempt(config, folder: Path, together: Barrier | None = None) -> int:
+    """Start a child that runs the experiment, its sweep not before ``together`` lets it; its process id."""
     child = os.fork()
     if child == 0:
-        status = 1
+        status, run_points = 1, experiment.run_points
+        if together is not None:
+            experiment.run_points = lambda *arguments: (together.wait(_START_S), run_points(*arguments))
         try:
             experiment.run(config, folder, False, Progress(Console(quiet=True)))
             status = 0
@@ -58,13 +64,14 @@ def main(file: str, target: str, kills: int, seed: int) -> None:
             alive = os.waitpid(child, os.WNOHANG)[0] == 0
             time.sleep(0.001)
         if not early:
-            time.sleep(rng.uniform(0, 0.1))
+            time.sleep(rng.uniform(0, 0.05))
         if alive:
             os.kill(child, signal.SIGKILL)
             os.waitpid(child, 0)
         counts.append(lines(folder))
     before = sessions(folder)
-    last = [attempt(config, folder) for _ in range(2)]
+    together = multiprocessing.get_context("fork").Barrier(2)
+    last = [attempt(config, folder, together) for _ in range(2)]
     statuses = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in last]
     print(json.dumps({"counts": counts, "statuses": statuses, "sessions": [before, sessions(folder)]}))
 
