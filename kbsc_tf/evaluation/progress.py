@@ -28,9 +28,9 @@ class Progress:
         """Print one line."""
         self.console.print(text, highlight=False, markup=False, soft_wrap=True)
 
-    def sweep(self, total: int, done: int, workers: int) -> SweepView:
+    def sweep(self, total: int, done: int) -> SweepView:
         """The view of a sweep of ``total`` points, ``done`` of them before."""
-        return SweepView(self.console, total, done, workers)
+        return SweepView(self.console, total, done)
 
     @contextmanager
     def job(self, name: str, steps: int | None = None) -> Iterator[Callable[[int, int, dict[str, float]], None]]:

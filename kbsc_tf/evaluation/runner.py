@@ -40,7 +40,7 @@ def run_points(points: list[Point], results: ResultsFolder, build: Callable[[], 
     executor = build()
     session, busy = Session(results, executor.slots), set()
     try:
-        with progress.sweep(len(points), len(points) - len(waiting), executor.slots) as view:
+        with progress.sweep(len(points), len(points) - len(waiting)) as view:
             while waiting or busy:
                 while len(busy) < executor.slots and (point := session.claim(waiting)):
                     del waiting[point]

@@ -1,26 +1,18 @@
 """Compute a point: trials over fresh noise until its interval is narrow enough, or enough have been made."""
 
 import time
-from collections.abc import Generator
+from collections.abc import Iterator
 from contextlib import nullcontext
-from typing import Any, NamedTuple
+from typing import Any
 
 from kbsc_tf.config import SweepConfig
+from kbsc_tf.evaluation.executors.base import Event, Figures
 from kbsc_tf.evaluation.measurement import Measurement
 from kbsc_tf.evaluation.per_image import PerImageWriter, per_image_writer
 from kbsc_tf.evaluation.points import Point
 from kbsc_tf.evaluation.study import Study
 from kbsc_tf.evaluation.sweep import Outcome, transmit
 from kbsc_tf.schemes import Scheme
-
-
-class Figures(NamedTuple):
-    """How far a point is: top-1 accuracy and half the width of its interval, trials, and images per second."""
-
-    accuracy: float
-    half_width: float
-    trials: int
-    images_per_s: float
 
 
 class Simulator:
@@ -42,8 +34,8 @@ class Simulator:
         self._schemes = {(s.name, s.mcs, channel.label, s.k): s for channel, s in study.schemes}
         self._fitted = {(s.name, channel.label, s.k) for channel, s in study.schemes} if fitted else set()
 
-    def run(self, point: Point) -> Generator[Figures, None, dict[str, Any]]:
-        """Compute a point, trial by trial; the generator returns its record."""
+    def run(self, point: Point) -> Iterator[Event]:
+        """Compute a point: an event after each trial, and one with its record."""
         scheme, study = self._scheme(point), self.study
         settings, features = study.config.sweep, study.features
         sender, knowledge = features.sender, features.receiver
@@ -60,8 +52,8 @@ class Simulator:
                 if writer is not None:
                     _write(writer, trial, sender.labels, outcome, correct)
                 speed = len(sender) * measured.trials / (time.perf_counter() - started)
-                yield Figures(*measured.accuracy(), measured.trials, speed)
-        return {**point._asdict(), "stop": stop, **measured.row()}
+                yield Event(point, Figures(*measured.accuracy(), measured.trials, speed))
+        yield Event(point, record={**point._asdict(), "stop": stop, **measured.row()})
 
     def _scheme(self, point: Point) -> Scheme:
         """The point's scheme, fitted with all of its MCSs: a genie needs them."""

@@ -7,11 +7,12 @@ from typing import Any, NamedTuple
 
 from rich.console import Group
 
+from kbsc_tf.evaluation.executors.base import Figures
 from kbsc_tf.evaluation.points import Point
 from kbsc_tf.evaluation.records import read_records
 from kbsc_tf.evaluation.results import read_run
 from kbsc_tf.evaluation.sessions import live_sessions
-from kbsc_tf.evaluation.sweep_view import accuracy, count, duration, points_table
+from kbsc_tf.evaluation.sweep_view import count, duration, figure_cells, points_table
 from kbsc_tf.files import cannot
 
 
@@ -80,12 +81,9 @@ def show_status(found: Status) -> Group | str:
     table = points_table("running", "process")
     for session in found.sessions:
         for point, now in session["points"].items():
-            figures = ("", "", "")
-            if "trials" in now:
-                shown = accuracy(now["accuracy"], now["half_width"])
-                figures = (shown, str(now["trials"]), f"{now['images_per_s']:.0f}")
+            figures = Figures(*(now[name] for name in Figures._fields)) if "trials" in now else None
             where = str(session["pid"])
             if session["host"] != socket.gethostname():
                 where += f" on {session['host']}"
-            table.add_row(point.text, *figures, duration(time.time() - now["since"]), where)
+            table.add_row(point.text, *figure_cells(figures), duration(time.time() - now["since"]), where)
     return Group(text, table) if found.running else text

@@ -10,6 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bar
 from rich.table import Table
 
+from kbsc_tf.evaluation.executors.base import Figures
 from kbsc_tf.evaluation.points import Point
 
 _LINE_EVERY_S = 10.0
@@ -24,13 +25,12 @@ class SweepView:
     console : rich.console.Console
     total, done : int
         Points of the whole sweep, and those that were recorded before.
-    workers : int
     """
 
-    def __init__(self, console: Console, total: int, done: int, workers: int) -> None:
-        self._console, self._total, self._done, self._workers = console, total, done, workers
+    def __init__(self, console: Console, total: int, done: int) -> None:
+        self._console, self._total, self._done = console, total, done
         self._started, self._said, self._finished = time.monotonic(), time.monotonic(), 0
-        self._rows: dict[Point, tuple[float, Any]] = {}
+        self._rows: dict[Point, tuple[float, Figures | None]] = {}
         self._bar = Bar(
             TextColumn("sweep"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
             TextColumn("{task.fields[left]}"), console=console
@@ -51,7 +51,7 @@ class SweepView:
         """A worker has taken a point."""
         self._rows[point] = (time.monotonic(), None)
 
-    def update(self, point: Point, figures: Any) -> None:
+    def update(self, point: Point, figures: Figures) -> None:
         """A trial of a point is done."""
         self._rows[point] = (self._rows[point][0], figures)
         trials = count(figures.trials, "trial")
@@ -98,10 +98,7 @@ class SweepView:
         table = points_table("point")
         rows = list(self._rows.items())
         for point, (begun, figures) in rows[:_MOST_ROWS]:
-            cells = ("", "", "")
-            if figures is not None:
-                cells = (accuracy(*figures[:2]), str(figures.trials), f"{figures.images_per_s:.0f}")
-            table.add_row(point.text, *cells, duration(time.monotonic() - begun))
+            table.add_row(point.text, *figure_cells(figures), duration(time.monotonic() - begun))
         more = [f"and {len(rows) - _MOST_ROWS} more"] if len(rows) > _MOST_ROWS else []
         return Group(table, *more, self._bar)
 
@@ -113,6 +110,13 @@ def points_table(head: str, *more: str) -> Table:
     for name, width in (("top-1", 11), ("trials", 6), ("images/s", 8), ("time", 6), *((name, 7) for name in more)):
         table.add_column(name, justify="right", no_wrap=True, min_width=width)
     return table
+
+
+def figure_cells(figures: Figures | None) -> tuple[str, str, str]:
+    """The cells of `points_table` that say how far a point is; empty before its first trial."""
+    if figures is None:
+        return "", "", ""
+    return accuracy(*figures[:2]), str(figures.trials), f"{figures.images_per_s:.0f}"
 
 
 def duration(seconds: float) -> str:

@@ -54,13 +54,11 @@ def study(folder, scheme, images, **sweep):
 
 
 def compute(study, seed=0, snr_db=0.0):
-    run = Simulator(study, fitted=True).run(Point("lottery", "", "awgn", 2, snr_db, seed))
-    figures = []
-    while True:
-        try:
-            figures.append(next(run))
-        except StopIteration as end:
-            return end.value, figures
+    """The record of a point, and its figures after each trial."""
+    point = Point("lottery", "", "awgn", 2, snr_db, seed)
+    *trials, end = Simulator(study, fitted=True).run(point)
+    assert {event.point for event in (*trials, end)} == {point} and all(event.record is None for event in trials)
+    return end.record, [event.figures for event in trials]
 
 
 def test_a_point_stops_at_its_target(tmp_path):
@@ -147,8 +145,8 @@ def test_ten_thousand_trials_take_no_memory(tmp_path):
     """With every outcome kept on disk; one kept array of bools a trial would add up to 1 MB, a kept Outcome to 60."""
     simulator = Simulator(study(tmp_path, Lottery(0.5, 100), 100, trials=10_000, per_image=True), fitted=True)
     sizes = []
-    for figures in simulator.run(Point("lottery", "", "awgn", 2, 0.0, 0)):
-        if figures.trials % 1_000 == 0:
+    for event in simulator.run(Point("lottery", "", "awgn", 2, 0.0, 0)):
+        if event.record is None and event.figures.trials % 1_000 == 0:
             sizes.append(int(STATM.read_text().split()[1]) * 4096 / 2**20)
     assert sizes[-1] - sizes[1] < 12  # a row group of 100,000 rows waits, and Arrow's pool keeps a few
     assert len(read_per_image(tmp_path, Point("lottery", "", "awgn", 2, 0.0, 0))) == 10**6

@@ -6,9 +6,9 @@ import pytest
 from rich.console import Console
 
 from kbsc_tf.evaluation import sweep_view as module
+from kbsc_tf.evaluation.executors.base import Figures
 from kbsc_tf.evaluation.points import Point
 from kbsc_tf.evaluation.progress import Progress
-from kbsc_tf.evaluation.simulate import Figures
 from kbsc_tf.evaluation.sweep_view import duration
 
 POINTS = [Point("pca", "", "awgn", 64, float(snr), 0) for snr in range(30)]
@@ -29,7 +29,7 @@ def console(**settings):
 
 def test_lines_now_and_then_with_figures_and_time_left(now):
     progress = Progress(console())
-    with progress.sweep(30, 10, 1) as view:
+    with progress.sweep(30, 10) as view:
         for point in POINTS[:20]:
             view.begin(point)
             now["s"] += 2
@@ -47,7 +47,7 @@ def test_lines_now_and_then_with_figures_and_time_left(now):
 
 def test_a_line_in_the_midst_of_a_long_point(now):
     progress = Progress(console())
-    with progress.sweep(1, 0, 1) as view:
+    with progress.sweep(1, 0) as view:
         view.begin(POINTS[0])
         now["s"] = 11.0
         view.update(POINTS[0], Figures(0.5, 0.02, 1, 99.0))
@@ -57,7 +57,7 @@ def test_a_line_in_the_midst_of_a_long_point(now):
 
 def test_a_terminal_shows_every_point_at_work(now):
     terminal = console(force_terminal=True)
-    with Progress(terminal).sweep(30, 0, 20) as view:
+    with Progress(terminal).sweep(30, 0) as view:
         for point in POINTS[:20]:
             view.begin(point)
         view.update(POINTS[1], Figures(0.5, 0.02, 3, 99.0))
@@ -73,7 +73,7 @@ def test_a_terminal_shows_every_point_at_work(now):
 
 def test_points_of_other_processes_are_said(now):
     progress = Progress(console())
-    with progress.sweep(9, 5, 1) as view:
+    with progress.sweep(9, 5) as view:
         now["s"] = 20.0
         view.elsewhere(3)
     assert progress.console.file.getvalue() == "sweep: 6/9: 3 computed by other processes\n"

@@ -13,11 +13,20 @@ from kbsc_tf.evaluation.points import Point
 DEATHS = 3  # of workers at one point, before it is given up
 
 
+class Figures(NamedTuple):
+    """How far a point is: top-1 accuracy and half the width of its interval, trials, and images per second."""
+
+    accuracy: float
+    half_width: float
+    trials: int
+    images_per_s: float
+
+
 class Event(NamedTuple):
     """Something happened to a point: ``figures`` after a trial, or its ``record`` at the end."""
 
     point: Point
-    figures: Any = None  # kbsc_tf.evaluation.simulate.Figures, which this module cannot import without TensorFlow
+    figures: Figures | None = None
     record: dict[str, Any] | None = None
 
 

@@ -27,14 +27,7 @@ class LocalExecutor:
 
     def events(self, timeout_s: float) -> Iterator[Event]:
         """Compute the point; ``timeout_s`` does not matter, as there is an event after every trial."""
-        point, run = self._point, self._simulator.run(self._point)
-        while True:
-            try:
-                figures = next(run)
-            except StopIteration as end:
-                yield Event(point, record=end.value)
-                return
-            yield Event(point, figures)
+        return self._simulator.run(self._point)
 
     def close(self) -> None:
         """Nothing is left running."""

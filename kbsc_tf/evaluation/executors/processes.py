@@ -37,11 +37,6 @@ class ProcessExecutor:
         self._points: dict[Connection, Point] = {}
         self._deaths: Counter[Point] = Counter()
 
-    @property
-    def pids(self) -> list[int]:
-        """Process ids of the workers."""
-        return [process.pid for process in self._workers.values()]
-
     def submit(self, point: Point) -> None:
         """Give a point to a free worker, or to a new one."""
         free = next((c for c in self._workers if c not in self._points), None) or self._start()
@@ -52,22 +47,17 @@ class ProcessExecutor:
     def events(self, timeout_s: float) -> Iterator[Event]:
         """As `Executor.events`; errors of a worker are raised here."""
         for connection in wait(list(self._points), timeout_s):
-            point = self._points[connection]
             try:
-                kind, content = connection.recv()
+                news = connection.recv()
             except (EOFError, OSError):
                 self._lost(connection)
                 continue
-            if kind == "sentence":
-                raise UserError(content)
-            if kind == "traceback":
-                raise RuntimeError(f"{point.text}: failed in a worker:\n{content}")
-            if kind == "record":
+            if isinstance(news, Exception):
+                raise news
+            if news.record is not None:
                 del self._points[connection]
-                self._deaths.pop(point, None)
-                yield Event(point, record=content)
-            else:
-                yield Event(point, content)
+                self._deaths.pop(news.point, None)
+            yield news
 
     def close(self) -> None:
         """End the workers, also in the midst of a point."""
@@ -120,24 +110,18 @@ def _environment(variables: dict[str, str]) -> Iterator[None]:
 
 
 def _serve(connection: Connection, job: Job) -> None:
-    """The worker: points in, figures and records out, until the other end is closed or dies."""
+    """The worker: points in, events out, until the other end is closed or dies, or with an error as the last."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends its workers
-    simulator = None
+    simulator = point = None
     try:
         while True:
             point = connection.recv()
             simulator = simulator or job.simulator()
-            run = simulator.run(point)
-            while True:
-                try:
-                    figures = next(run)
-                except StopIteration as end:
-                    connection.send(("record", end.value))
-                    break
-                connection.send(("figures", figures))
+            for event in simulator.run(point):
+                connection.send(event)
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return
     except UserError as error:
-        connection.send(("sentence", str(error)))
+        connection.send(error)
     except Exception:
-        connection.send(("traceback", traceback.format_exc()))
+        connection.send(RuntimeError(f"{point.text}: failed in a worker:\n{traceback.format_exc()}"))

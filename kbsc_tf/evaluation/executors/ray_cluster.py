@@ -5,7 +5,6 @@ import os
 import socket
 import time
 from collections.abc import Iterator
-from functools import lru_cache
 from importlib.util import find_spec
 from typing import Any
 
@@ -27,15 +26,15 @@ class RayExecutor:
     job : Job
         Its results folder must be on a file system that all machines of the cluster share.
     settings : ExecutorConfig
+        That `check_ray` has found no fault with.
 
     Raises
     ------
     UserError
-        Ray is not installed, the cluster cannot be reached, or it has no room for a single point.
+        The cluster cannot be reached, or it has no room for a single point.
     """
 
     def __init__(self, job: Job, settings: ExecutorConfig) -> None:
-        check_ray(settings)
         import ray
 
         self._ray = ray
@@ -107,34 +106,18 @@ class _Board:
 
 def _compute(job: Job, point: Point, board: Any) -> dict[str, Any]:
     """The task: a worker process that has computed a point of this job before has everything loaded."""
-    run, posted = _simulator(_Same(job)).run(point), 0.0
-    while True:
-        try:
-            figures = next(run)
-        except StopIteration as end:
-            return end.value
-        if time.monotonic() - posted > _POST_EVERY_S:
-            board.post.remote(point, figures)
+    key, posted = (job.config.hash(), str(job.folder)), 0.0
+    if key not in _simulators:
+        _simulators.clear()
+        _simulators[key] = job.simulator()
+    for event in _simulators[key].run(point):
+        if event.record is None and time.monotonic() - posted > _POST_EVERY_S:
+            board.post.remote(point, event.figures)
             posted = time.monotonic()
+    return event.record
 
 
-class _Same:
-    """A job as the key of a cache: equal for one configuration and folder."""
-
-    def __init__(self, job: Job) -> None:
-        self.job = job
-        self._key = (job.config.hash(), str(job.folder))
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and self._key == other._key
-
-    def __hash__(self) -> int:
-        return hash(self._key)
-
-
-@lru_cache(maxsize=1)
-def _simulator(same: _Same) -> Any:
-    return same.job.simulator()
+_simulators: dict[tuple[str, str], Any] = {}  # of this worker process: the last job's
 
 
 def check_ray(settings: ExecutorConfig) -> None:
