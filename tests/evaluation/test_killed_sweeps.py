@@ -4,6 +4,7 @@ import io
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from rich.console import Console
 
 from kbsc_tf.config import load_config
 from kbsc_tf.errors import UserError
-from kbsc_tf.evaluation import experiment
+from kbsc_tf.evaluation import experiment, sessions
 from kbsc_tf.evaluation.points import Point
 from kbsc_tf.evaluation.records import read_records
 from kbsc_tf.evaluation.results import ResultsFolder
@@ -98,7 +99,9 @@ time.sleep(100)
     assert not (tmp_path / ".sessions").exists()
 
 
-def test_status_tells_done_running_left_and_the_time(folder, tmp_path):
+def test_status_tells_done_running_left_and_the_time(folder, tmp_path, monkeypatch):
+    now = time.time()
+    monkeypatch.setattr(sessions.time, "time", lambda: now)  # a busy machine would add to it
     assert "no sweep has begun" in show_status(status(tmp_path))
     folder.expect(5)
     assert status(tmp_path).total == 5 and "give the same command again" in show_status(status(tmp_path))
