@@ -129,7 +129,7 @@ def compare(
 ) -> None:
     """Compare two schemes image by image: differences with intervals, and McNemar's test."""
     from kbsc_tf.evaluation.compare import compare as paired
-    from kbsc_tf.evaluation.compare import comparison_table, write_comparison
+    from kbsc_tf.evaluation.compare_table import comparison_table, write_comparison
 
     progress, comparison = _progress(), paired(a, b)
     progress.console.print(comparison_table(comparison))

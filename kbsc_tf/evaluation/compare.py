@@ -7,16 +7,12 @@ import numpy as np
 import pandas as pd
 
 from kbsc_tf.errors import UserError
-from kbsc_tf.evaluation.compare_table import comparison_table, write_comparison
 from kbsc_tf.evaluation.envelope import envelope, is_fixed
 from kbsc_tf.evaluation.per_image import class_names, per_image_points, read_per_image
 from kbsc_tf.evaluation.points import Point
 from kbsc_tf.evaluation.records import KEY, read_records
-from kbsc_tf.evaluation.results import read_run
-from kbsc_tf.files import cannot
+from kbsc_tf.evaluation.results import estimand_of, read_run
 from kbsc_tf.metrics.paired import holm, mcnemar, paired_difference
-
-__all__ = ["COLUMNS", "NothingInCommon", "Side", "compare", "comparison_table", "write_comparison"]
 
 COLUMNS = [
     "scheme_a", "mcs_a", "scheme_b", "mcs_b", "channel", "k", "snr_db", "seed", "n", "trials", "top1_a", "top1_b",
@@ -178,7 +174,7 @@ def _compare_point(folder_a: Path, a: Point, folder_b: Path, b: Point, estimand:
 
 def _check_same_images(a: Path, b: Path) -> None:
     """Labels alone do not tell: splits of another seed have the same ones."""
-    ours, theirs = (_config(folder).get("data") or {} for folder in (a, b))
+    ours, theirs = (read_run(folder)["config"].get("data") or {} for folder in (a, b))
     differ = [f"data.{name}" for name in _DRAWN_BY if ours.get(name) != theirs.get(name)]
     if class_names(a) != class_names(b):
         differ = ["the classes"]
@@ -190,15 +186,8 @@ def _check_same_images(a: Path, b: Path) -> None:
 
 def _estimand(*folders: Path) -> str:
     """The narrower claim only where both runs make it."""
-    claims = {(_config(folder).get("sweep") or {}).get("estimand", "population") for folder in folders}
+    claims = {estimand_of(read_run(folder)) for folder in folders}
     return "test_set" if claims == {"test_set"} else "population"
-
-
-def _config(folder: Path) -> dict[str, Any]:
-    try:
-        return read_run(folder)["config"]
-    except OSError as error:
-        raise cannot("read", folder / "run.json", error, "run the sweep first or mend the path") from None
 
 
 def _nothing_common(a: Side, ours: pd.DataFrame, b: Side, theirs: pd.DataFrame) -> str:

@@ -1,22 +1,19 @@
 """kb_scaling.csv: a row for each size of the knowledge base and index. Imports no TensorFlow and no faiss."""
 
 import json
-import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from filelock import FileLock, Timeout
 
 from kbsc_tf.config import KbScalingConfig
 from kbsc_tf.errors import UserError
-from kbsc_tf.evaluation.provenance import code_state, versions
-from kbsc_tf.evaluation.records import cells, line, read_table
+from kbsc_tf.evaluation.provenance import describe_session
+from kbsc_tf.evaluation.records import as_numbers, cells, line, put_in_order, read_table
 from kbsc_tf.evaluation.results import ResultsFolder, read_run
 from kbsc_tf.files import cannot, make_folder, write_atomically
 
@@ -48,13 +45,7 @@ def read_rows(folder: Path | str) -> pd.DataFrame:
         The file is missing or unreadable, lacks a column, or has a cell that is not a number.
     """
     path = Path(folder) / FILE
-    table = read_table(path, COLUMNS)
-    for column in [c for c in COLUMNS if c not in TEXT]:
-        try:
-            numbers = np.array([float(cell or "nan") for cell in table[column]])
-            table[column] = numbers.astype(np.int64) if column in _WHOLE else numbers
-        except ValueError:
-            raise UserError(f"{path}: column {column} has a cell that is not a number; mend the file") from None
+    table = as_numbers(read_table(path, COLUMNS), path, [c for c in COLUMNS if c not in TEXT], _WHOLE)
     return table.sort_values("entries", kind="stable").reset_index(drop=True)
 
 
@@ -75,9 +66,8 @@ class ScalingResults:
     """
 
     def __init__(self, path: Path | str, config: KbScalingConfig, device: str) -> None:
-        self.path, self._config, self._device = Path(path), config, device
+        self.path, self._config, self._started = Path(path), config, time.monotonic()
         self._content = config.model_dump(mode="json")
-        self._started, self._since = time.monotonic(), datetime.now(timezone.utc).isoformat(timespec="seconds")
         self._run = ResultsFolder.check(self.path, self._content, config.hash())
         if not self._run and (self.path / FILE).exists():
             raise UserError(
@@ -88,7 +78,7 @@ class ScalingResults:
             raise UserError(f"{self.path}: holds the records of a sweep; give another --out")
         if self._run:
             self.rows()
-        self._code = {"versions": versions(), **code_state()}  # of now, not of when a row is done
+        self._session = describe_session(device)  # of now, not of when a row is done
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -129,31 +119,15 @@ class ScalingResults:
 
     def finish(self, order: Iterable[tuple[int, str]]) -> None:
         """Put the rows into order, and into run.json that all are there."""
-        places = {key: place for place, key in enumerate(order)}
-        table = read_table(self.path / FILE, COLUMNS)[COLUMNS]
-        keys = [
-            places.get((int(entries), index), len(places))
-            for entries, index in zip(table["entries"], table["index"], strict=True)
-        ]
-        ranked = [table.iloc[i].tolist() for i in np.argsort(keys, kind="stable")]
-        content = "".join(map(line, [COLUMNS, *ranked]))
-        if content != (self.path / FILE).read_text(encoding="utf-8"):
-            write_atomically(self.path / FILE, content)
+        put_in_order(self.path / FILE, COLUMNS, ["entries", "index"], lambda key: (int(key[0]), key[1]), order)
         if not read_run(self.path).get("complete"):
             self._note(complete=True)
 
     def _note(self, complete: bool) -> None:
         """This session in run.json, those before it kept."""
-        names = ("versions", "commit", "dirty", "device", "command", "started", "wall_time_s")
         earlier = list(self._run.get("earlier_sessions", []))
         if self._run:
-            earlier.append({name: self._run.get(name) for name in names})
-        session = {
-            **self._code,
-            "device": self._device,
-            "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
-            "started": self._since,
-            "wall_time_s": round(time.monotonic() - self._started, 3),
-        }
+            earlier.append({name: self._run.get(name) for name in self._session})
+        session = self._session | {"wall_time_s": round(time.monotonic() - self._started, 3)}
         run = {"config_hash": self._config.hash(), "config": self._content, **session, "earlier_sessions": earlier}
         write_atomically(self.path / "run.json", json.dumps({**run, "complete": complete}, indent=1) + "\n")

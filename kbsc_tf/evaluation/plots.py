@@ -16,7 +16,7 @@ from kbsc_tf.evaluation.figure_files import PLAIN, Output, save_figure
 from kbsc_tf.evaluation.legends import interval_handles, stand_in_handles
 from kbsc_tf.evaluation.names import metric_of, scheme_text, snr_text
 from kbsc_tf.evaluation.records import read_records
-from kbsc_tf.evaluation.results import read_run
+from kbsc_tf.evaluation.results import estimand_of, read_run
 from kbsc_tf.evaluation.style import (
     CEILING,
     LEGEND,
@@ -91,8 +91,8 @@ def _by_snr(records: pd.DataFrame, out_dir: Path, metric: str, output: Output) -
 def _estimand(folder: Path) -> str:
     """What the intervals of a results folder are of; records alone do not tell."""
     try:
-        return (read_run(folder)["config"].get("sweep") or {}).get("estimand", PLAIN.estimand)
-    except (OSError, UserError):
+        return estimand_of(read_run(folder))
+    except UserError:
         return PLAIN.estimand
 
 

@@ -2,6 +2,8 @@
 
 import platform
 import subprocess
+import sys
+from datetime import datetime, timezone
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -34,3 +36,15 @@ def code_state() -> dict[str, Any]:
         return {"commit": git("rev-parse", "HEAD"), "dirty": bool(git("status", "--porcelain", "--", "."))}
     except (OSError, subprocess.SubprocessError):
         return {"commit": None, "dirty": None}
+
+
+def describe_session(device: str) -> dict[str, Any]:
+    """What makes records from now on, as run.json has it; the wall time is still to be added."""
+    return {
+        "versions": versions(),
+        **code_state(),
+        "device": device,
+        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "wall_time_s": 0.0,
+    }

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from kbsc_tf.errors import UserError
-from kbsc_tf.files import cannot
+from kbsc_tf.files import cannot, write_atomically
 
 TEXT = ["scheme", "channel", "mcs"]  # mcs: "" for schemes without, "qpsk-1/2" and the like, or "genie"
 KEY = ["scheme", "mcs", "channel", "k", "snr_db", "seed"]  # what tells one point from all others: `points.Point`
@@ -46,16 +46,25 @@ def read_records(path: Path | str) -> pd.DataFrame:
         path = Path(path) / "records.csv" if Path(path).is_dir() else Path(path)
     except OSError as error:
         raise cannot("read", Path(path), error, "give a folder that you may read") from None
-    table = read_table(path, COLUMNS)
-    for column in [c for c in COLUMNS if c not in _WORDS]:
-        whole = column in _WHOLE
+    return as_numbers(read_table(path, COLUMNS), path, [c for c in COLUMNS if c not in _WORDS], _WHOLE)
+
+
+def as_numbers(table: pd.DataFrame, path: Path, columns: Iterable[str], whole: Collection[str]) -> pd.DataFrame:
+    """Columns of text turned into numbers: int64 for those in ``whole``, else float64; an empty cell is NaN.
+
+    Raises
+    ------
+    UserError
+        A cell is not a number, or not a whole one where it has to be; names the file and the column.
+    """
+    for column in columns:
         try:
             numbers = np.array([float(cell or "nan") for cell in table[column]])
-            if whole and (numbers % 1 != 0).any():  # NaN too
+            if column in whole and (numbers % 1 != 0).any():  # NaN too
                 raise ValueError
         except ValueError:
             raise UserError(f"{path}: column {column} has a cell that is not a number; mend the file") from None
-        table[column] = numbers.astype(np.int64 if whole else np.float64)
+        table[column] = numbers.astype(np.int64 if column in whole else np.float64)
     return table
 
 
@@ -75,6 +84,31 @@ def read_table(path: Path, columns: list[str]) -> pd.DataFrame:
         if len(row) != len(header):
             raise UserError(f"{path} line {number}: {len(row)} cells, expected {len(header)}; mend or delete the file")
     return pd.DataFrame(rows[1:], columns=header, dtype=str)
+
+
+def put_in_order(
+    path: Path, columns: list[str], key: list[str], read: Callable[[list[str]], Hashable], order: Iterable[Hashable]
+) -> bool:
+    """Put the lines of a table into an order, those that are not in it last; whether that changed the file.
+
+    Parameters
+    ----------
+    path : Path
+    columns, key : list of str
+        Columns of the table, and those that tell one line from all others.
+    read : callable
+        Makes an item of ``order`` from the cells of ``key``.
+    order : iterable
+    """
+    places = {item: place for place, item in enumerate(order)}
+    table = read_table(path, columns)
+    ranks = [places.get(read(values), len(places)) for values in table[key].to_numpy().tolist()]
+    if ranks == sorted(ranks):
+        return False
+    rows = table.to_numpy().tolist()
+    content = [list(table.columns), *(rows[i] for i in np.argsort(ranks, kind="stable"))]
+    write_atomically(path, "".join(map(line, content)))
+    return True
 
 
 def cells(record: Mapping[str, Any], columns: list[str]) -> list[str]:

@@ -27,7 +27,7 @@ from kbsc_tf.evaluation.report_parts import (
     latency_part,
     span,
 )
-from kbsc_tf.evaluation.results import read_run
+from kbsc_tf.evaluation.results import estimand_of, read_run
 from kbsc_tf.evaluation.table import channel_uses_rows
 from kbsc_tf.files import cannot, write_atomically
 
@@ -60,10 +60,7 @@ def write_report(folder: Path | str) -> Path:
     """
     folder = Path(folder)
     records = read_records(folder)
-    try:
-        run = read_run(folder)
-    except OSError as error:
-        raise cannot("read", folder / "run.json", error, "run the sweep first or mend the path") from None
+    run = read_run(folder)
     if records.empty:
         raise UserError(f"{folder / 'records.csv'}: no points yet; run the sweep first")
     page = _template().render(
@@ -96,7 +93,7 @@ def _template() -> Any:
 
 
 def _summary(records: pd.DataFrame, run: dict[str, Any]) -> dict[str, Any]:
-    of_these = (run["config"].get("sweep") or {}).get("estimand") == "test_set"
+    of_these = estimand_of(run) == "test_set"
     return {
         "schemes": ", ".join(scheme_text(name) for name in records["scheme"].unique()),
         "channels": "; ".join(channel_text(name) for name in records["channel"].unique()),

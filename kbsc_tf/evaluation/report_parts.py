@@ -31,6 +31,7 @@ from kbsc_tf.evaluation.names import channel_text, mcs_text, metric_of, scheme_t
 from kbsc_tf.evaluation.per_image import class_names, per_image_points, read_per_image
 from kbsc_tf.evaluation.points import Point
 from kbsc_tf.evaluation.records import LATENCY_COLUMNS, read_table
+from kbsc_tf.evaluation.results import estimand_of
 from kbsc_tf.evaluation.style import looks_of, paper_style, three_snrs
 from kbsc_tf.evaluation.table import accuracy_rows
 
@@ -99,7 +100,7 @@ def classes_part(folder: Path, run: dict[str, Any]) -> dict[str, Any] | None:
     if not per_image_points(folder):
         return None
     records = records_with_outcomes(folder)
-    names, estimand = class_names(folder), (run["config"].get("sweep") or {}).get("estimand", "population")
+    names, estimand = class_names(folder), estimand_of(run)
     matrices, accuracies, confused = [], {}, []
     points = _shown_points(folder, records)
     with paper_style():

@@ -3,12 +3,10 @@
 import json
 import os
 import shutil
-import sys
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +14,20 @@ from filelock import FileLock
 
 from kbsc_tf.errors import UserError
 from kbsc_tf.evaluation.points import Point, as_point
-from kbsc_tf.evaluation.provenance import code_state, versions
-from kbsc_tf.evaluation.records import COLUMNS, KEY, LATENCY_COLUMNS, TEXT, cells, line, read_records, read_table
+from kbsc_tf.evaluation.provenance import describe_session
+from kbsc_tf.evaluation.records import (
+    COLUMNS,
+    KEY,
+    LATENCY_COLUMNS,
+    TEXT,
+    cells,
+    line,
+    put_in_order,
+    read_records,
+    read_table,
+)
 from kbsc_tf.files import cannot, write_atomically
+from kbsc_tf.metrics.tally import Estimand
 
 _RUN_EVERY_S = 1.0  # how often the wall time so far is written
 _REMEDY = "give another --out or delete the folder"
@@ -173,22 +182,11 @@ class ResultsFolder:
         A session that added no point to a folder that was finished leaves everything as it was.
         """
         with self.locked():
-            if order is not None:
-                self._sort(order)
+            # Points arrive as they are done; the finished file is the same whoever computed them.
+            if order is not None and put_in_order(self.records_path, COLUMNS, KEY, as_point, order):
+                self._size = -1
             if self._is_recorded or not read_run(self.path).get("complete"):
                 self._write_run(complete=True)
-
-    def _sort(self, order: Sequence[Point]) -> None:
-        """Points arrive as they are done; the finished file is the same whoever computed them."""
-        places = {point: place for place, point in enumerate(order)}
-        text = self.records_path.read_text(encoding="utf-8")
-        points = map(as_point, read_records(self.records_path)[KEY].to_numpy().tolist())
-        head, *lines, _ = text.split("\n")
-        ranked = sorted(zip((places.get(p, len(places)) for p in points), lines, strict=True), key=lambda item: item[0])
-        content = "\n".join([head, *(text for _, text in ranked), ""])
-        if content != text:
-            write_atomically(self.records_path, content)
-            self._size = -1
 
     def _is_current(self) -> bool:
         """Whether no other process has added records since they were read."""
@@ -201,15 +199,7 @@ class ResultsFolder:
         """Say in run.json, on the first record of a session, what makes these records; keep what made earlier ones."""
         if self._is_recorded:
             return
-        session = {
-            "session": self.session,
-            "versions": versions(),
-            **code_state(),
-            "device": self._device,
-            "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
-            "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-            "wall_time_s": 0.0,
-        }
+        session = {"session": self.session, **describe_session(self._device)}
         seeds = {name: part["seed"] for name, part in self._config.items() if isinstance(part, dict) and "seed" in part}
         seeds["sweep"] = self._config.get("seeds")
         before = read_run(self.path) if self.run_path.exists() else {}
@@ -264,15 +254,20 @@ def read_run(path: Path | str) -> dict[str, Any]:
     Raises
     ------
     UserError
-        It is damaged, or not of this program.
-    OSError
-        It cannot be read.
+        It is missing, unreadable, damaged, or not of this program.
     """
     file = Path(path) / "run.json"
     try:
         run = json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise cannot("read", file, error, "give the results folder of a run") from None
     except ValueError:
         run = None
     if not isinstance(run, dict) or not isinstance(run.get("config"), dict) or "config_hash" not in run:
         raise UserError(f"{file}: damaged or not of a kbsc_tf run; {_REMEDY}")
     return run
+
+
+def estimand_of(run: Mapping[str, Any]) -> Estimand:
+    """What the intervals of a run are of, from its run.json."""
+    return (run["config"].get("sweep") or {}).get("estimand", "population")

@@ -13,7 +13,6 @@ from kbsc_tf.evaluation.records import read_records
 from kbsc_tf.evaluation.results import read_run
 from kbsc_tf.evaluation.sessions import live_sessions
 from kbsc_tf.evaluation.sweep_view import count, duration, figure_cells, points_table
-from kbsc_tf.files import cannot
 
 
 class Status(NamedTuple):
@@ -50,10 +49,7 @@ def status(folder: Path | str) -> Status:
         Not a results folder, or it is damaged.
     """
     folder = Path(folder)
-    try:
-        run = read_run(folder)
-    except OSError as error:
-        raise cannot("read", folder / "run.json", error, "give the results folder of a run") from None
+    run = read_run(folder)
     done, sessions = len(read_records(folder)), live_sessions(folder)
     running = {point: figures for session in sessions for point, figures in session["points"].items()}
     total = run.get("points") or (done if run.get("complete") else None)
