@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from kbsc_tf.evaluation.sweep import batch_of
 from kbsc_tf.features import FeatureSet
 from kbsc_tf.schemes import Receiver, Scheme, SourceBatch
 
@@ -25,9 +26,7 @@ def measure_latency(
     sizes = {"batch1_s": 1, "batch_s_per_image": batch}
     row: dict[str, float | int] = {"batch": batch}
     for name, size in sizes.items():
-        indices = np.arange(size)
-        images = sender.images.read(indices) if scheme.needs_images else None
-        source = SourceBatch(np.asarray(sender.x[:size], np.float32), images)
+        source = batch_of(sender, np.arange(size), scheme.needs_images)
         sent = scheme.transmit(source, snr_db, 0)
         features = receiver.features(sent)
         row[f"network_{name}"] = _median_s(lambda source=source: _afresh(scheme, source, snr_db)) / size

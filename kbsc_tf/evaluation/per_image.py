@@ -1,7 +1,6 @@
 """Every outcome of a point, a Parquet file each: for confusion matrices and paired tests. Imports no TensorFlow."""
 
 import json
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from kbsc_tf.errors import UserError
-from kbsc_tf.evaluation.points import Point, as_point
+from kbsc_tf.evaluation.points import Point, as_json, as_point
 from kbsc_tf.files import cannot, make_folder
 
 FOLDER = "per_image"
@@ -41,8 +40,7 @@ def per_image_writer(folder: Path, point: Point, class_names: tuple[str, ...]) -
     path = folder / FOLDER / f"{point.stem}.parquet"
     make_folder(path.parent)
     temporary = path.with_name(f".{path.name}")  # what a killed process left of it is overwritten
-    head = {**point._asdict(), "snr_db": "inf" if math.isinf(point.snr_db) else point.snr_db}
-    head["class_names"] = list(class_names)
+    head = {**dict(zip(Point._fields, as_json(point), strict=True)), "class_names": list(class_names)}
     try:
         with pq.ParquetWriter(temporary, _SCHEMA.with_metadata({_KEY: json.dumps(head)}), compression="zstd") as file:
             writer = PerImageWriter(file)

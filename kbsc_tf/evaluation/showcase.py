@@ -13,10 +13,10 @@ from kbsc_tf.evaluation.gallery import Column, draw_gallery
 from kbsc_tf.evaluation.names import channel_text, mcs_text, scheme_text
 from kbsc_tf.evaluation.records import read_records
 from kbsc_tf.evaluation.study import Study
-from kbsc_tf.evaluation.sweep import chunk_seed, chunks
+from kbsc_tf.evaluation.sweep import batch_of, chunk_seed, chunks
 from kbsc_tf.features import FeatureSet
 from kbsc_tf.metrics import top_k_correct
-from kbsc_tf.schemes import Scheme, SourceBatch, Transmission
+from kbsc_tf.schemes import Scheme, Transmission
 
 _ROWS = 6
 _COLUMNS = 4
@@ -124,8 +124,7 @@ def _transmit(
     parts, size = {}, min(chunk, len(sender))
     for number, indices in enumerate(chunks(len(sender), chunk)):
         if (rows // size == number).any():
-            images = sender.images.read(indices) if scheme.needs_images else None
-            batch = SourceBatch(np.asarray(sender.x[indices], np.float32), images)
+            batch = batch_of(sender, indices, scheme.needs_images)
             parts[number] = scheme.transmit(batch, snr_db, chunk_seed(seed, snr_db, number))
     places = [(parts[row // size], row % size) for row in rows]
 

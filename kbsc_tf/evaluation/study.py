@@ -1,6 +1,5 @@
 """An experiment with everything loaded and checked: features -> knowledge base -> schemes -> fit."""
 
-from collections.abc import Collection
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -71,10 +70,9 @@ class Study:
         with nullcontext() if hasattr(scheme, "trained_on") else one_thread():
             scheme.fit(self.features.training, self.validation, folder, report)
 
-    def image_files(self, schemes: Collection[Scheme] | None = None) -> list[ImageFiles]:
-        """Files of images that schemes (all, unless given) share, each once, in the order of the schemes."""
-        chosen = [scheme for _, scheme in self.schemes] if schemes is None else schemes
-        return list(dict.fromkeys(files for scheme in chosen if (files := getattr(scheme, "files", None)) is not None))
+    def image_files(self) -> list[ImageFiles]:
+        """Files of images that the schemes share, each once, in the order of the schemes."""
+        return list(dict.fromkeys(scheme.files for _, scheme in self.schemes if hasattr(scheme, "files")))
 
     def quality(self) -> ImageQuality | None:
         """What judges received images; None without images."""
@@ -103,7 +101,7 @@ def prepare(config: ExperimentConfig, folder: Path, skip_bad: bool, progress: Pr
         receiver = Receiver(KnowledgeBase.load(saved, config.receiver.gpu), config.receiver)
     else:
         # An index that is trained, or filled by several threads at once, would be another one in every process.
-        with nullcontext() if config.receiver.index == "Flat" else one_thread():
+        with one_thread():
             receiver = Receiver.around(features.receiver, config.receiver)
     receiver.knowledge_base.check(config.receiver.top_k, features.sender.encoder)
     if is_saved:

@@ -43,8 +43,13 @@ def chunks(count: int, size: int) -> Iterator[np.ndarray]:
 def batches(sender: FeatureSet, chunk: int, with_images: bool) -> Iterator[SourceBatch]:
     """What schemes are given of the sender's images, chunk by chunk."""
     for indices in chunks(len(sender), chunk):
-        images = sender.images.read(indices) if with_images else None
-        yield SourceBatch(np.asarray(sender.x[indices], np.float32), images)
+        yield batch_of(sender, indices, with_images)
+
+
+def batch_of(sender: FeatureSet, indices: np.ndarray, with_images: bool) -> SourceBatch:
+    """What a scheme is given of some of the sender's images."""
+    images = sender.images.read(indices) if with_images else None
+    return SourceBatch(np.asarray(sender.x[indices], np.float32), images)
 
 
 def prepare(

@@ -66,7 +66,7 @@ class ImageLdpcScheme(CodedScheme):
         if size < 8 * per_payload:  # not even a length for every file: none is sent
             contents = [b""] * len(files)
         headers = [
-            8 * (len(write_ue7(len(f))) + self.files.codec.header_bytes(f)) if f else 8 * len(c)
+            8 * (len(c) - len(f) + self.files.codec.header_bytes(f)) if f else 8 * len(c)
             for f, c in zip(files, contents, strict=True)
         ]
         payloads = [b"".join(contents[i : i + per_payload]) for i in range(0, len(contents), per_payload)]
