@@ -28,13 +28,16 @@ class ReceivedValues(NamedTuple):
     values : [B, k], tf.float32
     noise_var : [B, k], tf.float32
         Effective noise power of the complex symbol that carried the value, per complex dimension at unit transmit
-        power, linear.
+        power, linear; that of the real value is half of it.
+    gain : [B, k], tf.float32
+        Bias of the values: without it they are those sent, plus noise of variance ``noise_var`` / 2.
     papr_db : [B], tf.float32, or None
         See `kbsc_tf.channel.Received`.
     """
 
     values: tf.Tensor
     noise_var: tf.Tensor
+    gain: tf.Tensor
     papr_db: tf.Tensor | None
 
 
@@ -84,8 +87,8 @@ class AnalogueLink:
         output = self._unpair(received.symbols)
         if self.restore_amplitude:
             output *= amplitude(values, self.power)
-        noise_var = self._unpair(tf.complex(received.no_eff, received.no_eff))
-        return ReceivedValues(output, noise_var, received.papr_db)
+        noise_var, gain = (self._unpair(tf.complex(part, part)) for part in (received.no_eff, received.gain))
+        return ReceivedValues(output, noise_var, gain, received.papr_db)
 
     def symbols(self, values: tf.Tensor) -> tf.Tensor:
         """What goes on the air for real values [B, k]: complex64 [B, k/2] of average power 1."""

@@ -4,6 +4,7 @@ from kbsc_tf.config.channel import ChannelConfig, FlatConfig, parse_channel
 from kbsc_tf.config.file import load_config, load_kb_scaling
 from kbsc_tf.config.kb_scaling import IndexConfig, KbScalingConfig
 from kbsc_tf.config.ofdm import OfdmConfig
+from kbsc_tf.config.receiver import ReceiverConfig
 from kbsc_tf.config.schema import (
     IMAGE_SCHEMES,
     CodecConfig,
@@ -12,14 +13,12 @@ from kbsc_tf.config.schema import (
     ExperimentConfig,
     FeaturesConfig,
     FolderSplits,
-    LossWeights,
-    ReceiverConfig,
-    SnrRange,
-    TrainingConfig,
 )
 from kbsc_tf.config.sweep import ExecutorConfig, SweepConfig
+from kbsc_tf.config.training import AdaptiveConfig, LossWeights, SnrRange, TrainingConfig
 
 __all__ = [
+    "AdaptiveConfig",
     "IMAGE_SCHEMES",
     "ChannelConfig",
     "CodecConfig",

@@ -4,46 +4,17 @@ import hashlib
 import json
 import math
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    Discriminator,
-    Field,
-    PlainSerializer,
-    Tag,
-    model_validator,
-)
+from pydantic import Field, model_validator
 
 from kbsc_tf.config.channel import ChannelConfig, FlatConfig
 from kbsc_tf.config.ofdm import OfdmConfig
+from kbsc_tf.config.receiver import ReceiverConfig
 from kbsc_tf.config.strict import Strict
 from kbsc_tf.config.sweep import ExecutorConfig, SweepConfig
-
-
-def _even(k: int) -> int:
-    if k < 2 or k % 2:
-        raise ValueError("expected an even number of real channel symbols (two make one complex channel use)")
-    return k
-
-
-def _snr(value: Any) -> float:
-    """Accept numbers and the word ``inf`` (noise-free)."""
-    if isinstance(value, str) and value.lower() in ("inf", "+inf", ".inf"):
-        return math.inf
-    if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value) or value == -math.inf:
-        raise ValueError("expected an SNR in dB, or inf for a noise-free link")
-    return float(value)
-
-
-EvenK = Annotated[int, AfterValidator(_even)]
-SnrDb = Annotated[
-    float,
-    Field(allow_inf_nan=True),
-    BeforeValidator(_snr),
-    PlainSerializer(lambda v: "inf" if math.isinf(v) else v, when_used="json"),
-]
+from kbsc_tf.config.training import AdaptiveConfig, TrainingConfig
+from kbsc_tf.config.units import EvenK, SnrDb
 
 
 class FolderSplits(Strict):
@@ -100,78 +71,6 @@ class FeaturesConfig(Strict):
         return self
 
 
-class ReceiverConfig(Strict):
-    """The receiver's knowledge base and its decision rule."""
-
-    index: str = "Flat"
-    metric: Literal["l2", "inner_product"] = "inner_product"
-    centre: bool = True
-    top_k: int = Field(5, ge=1)
-    decision: Literal["nearest", "vote"] = "nearest"
-    temperature: float = Field(20.0, gt=0)
-    neighbours: int = Field(100, ge=1)
-    gpu: bool | None = None
-
-
-class SnrRange(Strict):
-    """Uniform SNR in dB between two ends, drawn anew for each training sample."""
-
-    low: float
-    high: float
-
-    @model_validator(mode="after")
-    def _ordered(self) -> "SnrRange":
-        if not self.low < self.high:
-            raise ValueError(f"expected low < high, got {self.low} and {self.high}")
-        return self
-
-
-class LossWeights(Strict):
-    """Weights of the training losses; those at zero are not computed."""
-
-    mse: float = Field(0.0, ge=0)
-    cosine: float = Field(0.0, ge=0)
-    contrastive: float = Field(1.0, ge=0)
-    kl: float = Field(0.0, ge=0)
-    temperature: float = Field(0.1, gt=0)
-
-    @model_validator(mode="after")
-    def _something(self) -> "LossWeights":
-        if not self.mse + self.cosine + self.contrastive + self.kl > 0:
-            raise ValueError("expected at least one loss weight above zero")
-        return self
-
-
-class TrainingConfig(Strict):
-    """How the KBSC encoder and decoder are trained.
-
-    ``channel``: one channel to train through, for all channels of the experiment; each its own unless given.
-    ``noise_aware``: the decoder also reads the effective noise of every symbol.
-    """
-
-    epochs: int = Field(30, ge=1)
-    batch_size: int = Field(512, ge=2)
-    learning_rate: float = Field(2e-3, gt=0)
-    snr_db: Annotated[
-        Annotated[list[SnrDb], Tag("list")] | Annotated[SnrRange, Tag("range")],
-        Discriminator(lambda value: "list" if isinstance(value, list) else "range"),
-    ] = SnrRange(low=-7.0, high=10.0)
-    loss: LossWeights = LossWeights()
-    validation_snr_db: list[SnrDb] = Field([-7.0, -4.0, 0.0, 4.0, 7.0, 10.0], min_length=1)
-    validation_queries: int = Field(1_000, ge=20)
-    patience: int = Field(10, ge=1)
-    seed: int = Field(0, ge=0)
-    channel: ChannelConfig | None = None
-    noise_aware: bool = False
-    tensorboard: bool = False
-
-    @model_validator(mode="after")
-    def _some_snr(self) -> "TrainingConfig":
-        if isinstance(self.snr_db, list) and not self.snr_db:
-            raise ValueError("snr_db: expected at least one SNR in dB")
-        return self
-
-
 class CodingConfig(Strict):
     """How the coded schemes put bits on the air: 5G LDPC and QAM.
 
@@ -206,6 +105,7 @@ class CodecConfig(Strict):
 
 SchemeName = Literal[
     "kbsc", "kbsc_awgn", "pca", "raw",
+    "adaptive", "adaptive_linear", "adaptive_progressive", "adaptive_supervised",
     "bpg_ldpc", "jpeg_ldpc", "bpg_capacity", "jpeg_capacity",
     "feature_ldpc_pq", "feature_ldpc_sq", "index_ldpc", "label_ldpc", "noise_free",
 ]  # fmt: skip
@@ -230,6 +130,7 @@ class ExperimentConfig(Strict):
     )
     seeds: list[Annotated[int, Field(ge=0)]] = Field([0], min_length=1)
     training: TrainingConfig = TrainingConfig()
+    adaptive: AdaptiveConfig = AdaptiveConfig()
     coding: CodingConfig = CodingConfig()
     codec: CodecConfig = CodecConfig()
     sweep: SweepConfig = SweepConfig()
@@ -252,6 +153,18 @@ class ExperimentConfig(Strict):
             if name in IMAGE_SCHEMES or name == "label_ldpc":
                 what = "images" if name in IMAGE_SCHEMES else "class prompts and their CLIP"
                 raise ValueError(f"schemes: {name} needs {what}, which features.file does not have; leave it out")
+        return self
+
+    @model_validator(mode="after")
+    def _receiver_knows_the_noise(self) -> "ExperimentConfig":
+        needing = [name for name in self.schemes if name.startswith("adaptive")]
+        needing += ["receiver.decision: posterior"] if self.receiver.decision == "posterior" else []
+        for channel in self.channels if needing else ():
+            if isinstance(channel, FlatConfig) and channel.preset == "original":
+                raise ValueError(
+                    f"channels: {channel.label}: the preset's receiver knows nothing about its channel, which "
+                    f"{needing[0]} needs; leave one of them out"
+                )
         return self
 
     @model_validator(mode="after")

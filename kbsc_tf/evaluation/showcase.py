@@ -16,7 +16,7 @@ from kbsc_tf.evaluation.study import Study
 from kbsc_tf.evaluation.sweep import batch_of, chunk_seed, chunks
 from kbsc_tf.features import FeatureSet
 from kbsc_tf.metrics import top_k_correct
-from kbsc_tf.schemes import Scheme, Transmission
+from kbsc_tf.schemes import Observation, Scheme, Transmission
 
 _ROWS = 6
 _COLUMNS = 4
@@ -72,7 +72,7 @@ def _gallery(study: Study, name: str, stem: str, count: int, with_received: bool
         received = _transmit(scheme, sender, rows, snr_db, config.seeds[0], config.sweep.chunk)
         if with_received and received.images is None:
             return []  # it reads images, but delivers none
-        decision = study.receiver.decide(received)
+        decision = study.receiver.decide(received, scheme.calibration)
         ids, labels = decision.ids[:, 0], decision.labels[:, :1]
         columns[snr_db] = Column(
             retrieved=[receiver.images.read([i])[0] if i >= 0 else None for i in ids],
@@ -135,6 +135,11 @@ def _transmit(
 
     whole = places[0][0]
     received = None if whole.images is None else [part.images[place] for part, place in places]
+    observation = None
+    if whole.observation is not None:
+        seen = [(part.observation, place) for part, place in places]
+        values, noise_var = (np.array([getattr(o, name)[i] for o, i in seen]) for name in ("values", "noise_var"))
+        observation = Observation(values, noise_var, whole.observation.coder)
     return Transmission(
         features=pick("features"),
         images=received,
@@ -142,6 +147,7 @@ def _transmit(
         channel_uses=pick("channel_uses"),
         noise_var=pick("noise_var"),
         entries=pick("entries"),
+        observation=observation,
     )
 
 

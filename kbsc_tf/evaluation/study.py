@@ -16,7 +16,17 @@ from kbsc_tf.evaluation.results import ResultsFolder
 from kbsc_tf.features import ClipEncoder, FeatureSet, FeatureSplits, load_features
 from kbsc_tf.knowledge import KnowledgeBase
 from kbsc_tf.metrics import wilson
-from kbsc_tf.schemes import Receiver, Scheme, Validation, build_schemes, check_schemes, hold_out
+from kbsc_tf.schemes import (
+    CodeSearch,
+    Receiver,
+    Scheme,
+    Validation,
+    build_schemes,
+    calibrate,
+    check_schemes,
+    hold_out,
+    learn_posterior,
+)
 from kbsc_tf.schemes.base import Report, silent
 from kbsc_tf.schemes.image_files import ImageFiles
 from kbsc_tf.threads import one_thread
@@ -65,10 +75,13 @@ class Study:
         """Fit one scheme; a trained one is loaded from its checkpoint."""
         symbols = min(scheme.k, self.features.training.dim)  # beyond, a trained network is used again
         trained_on = getattr(scheme, "trained_on", channel).label
-        folder = self.folder / "models" / f"{scheme.name}_{trained_on}_k{symbols}"
+        own = f"{scheme.name}_{trained_on}_k{symbols}"
+        folder = self.folder / "models" / getattr(scheme, "model", own)
         # What is not loaded from a checkpoint is computed by every worker, with other numbers of threads.
         with nullcontext() if hasattr(scheme, "trained_on") else one_thread():
             scheme.fit(self.features.training, self.validation, folder, report)
+        with one_thread():
+            calibrate(scheme, self.validation)
 
     def image_files(self) -> list[ImageFiles]:
         """Files of images that the schemes share, each once, in the order of the schemes."""
@@ -95,22 +108,29 @@ def prepare(config: ExperimentConfig, folder: Path, skip_bad: bool, progress: Pr
     describe_features(features, report, progress)
     if config.sweep.queries is not None:
         features = replace(features, sender=features.sender.spread(config.sweep.queries))
+    posterior = None
+    if config.receiver.decision == "posterior":
+        # An index that is trained, or filled by several threads at once, would be another one in every process.
+        with one_thread():
+            posterior = learn_posterior(features, config.receiver, config.training.validation_queries)
     saved = folder / "kb"
     is_saved = saved.exists()
     if is_saved:
-        receiver = Receiver(KnowledgeBase.load(saved, config.receiver.gpu), config.receiver)
+        search = posterior and CodeSearch(posterior, features.receiver, config.receiver)
+        receiver = Receiver(KnowledgeBase.load(saved, config.receiver.gpu), config.receiver, search)
     else:
-        # An index that is trained, or filled by several threads at once, would be another one in every process.
         with one_thread():
-            receiver = Receiver.around(features.receiver, config.receiver)
+            receiver = Receiver.around(features.receiver, config.receiver, posterior)
     receiver.knowledge_base.check(config.receiver.top_k, features.sender.encoder)
     if is_saved:
         _check_entries(saved, receiver.knowledge_base, config, features.receiver)
     progress.say(receiver.knowledge_base.describe())
+    if posterior:
+        progress.say(posterior.describe())
     if {*IMAGE_SCHEMES, "label_ldpc"} & set(config.schemes):
         receiver.clip = ClipEncoder(config.features.model, config.features.batch_size)
     schemes = build_schemes(config, features.training, receiver, features.receiver)
-    return Study(config, folder, features, receiver, schemes, hold_out(config, features), report, skip_bad)
+    return Study(config, folder, features, receiver, schemes, hold_out(config, features, posterior), report, skip_bad)
 
 
 def describe_features(features: FeatureSplits, report: dict, progress: Progress) -> None:

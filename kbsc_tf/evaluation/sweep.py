@@ -9,7 +9,7 @@ import numpy as np
 from kbsc_tf.evaluation.image_quality import ImageQuality
 from kbsc_tf.features import FeatureSet
 from kbsc_tf.knowledge import Decision
-from kbsc_tf.schemes import Overhead, Receiver, Scheme, SourceBatch, Transmission
+from kbsc_tf.schemes import Observation, Overhead, Receiver, Scheme, SourceBatch, Transmission
 
 _NOISE_FREE_KEY = 2**31
 
@@ -101,9 +101,10 @@ def transmit(
         overhead=_stack_overhead([part.overhead for part in parts], count),
         papr_db=_stack([part.papr_db for part in parts], count),
         groups=_stack_groups([part.groups for part in parts], count),
+        observation=_stack_observations([part.observation for part in parts], count),
     )
     stacked_quality = {name: _stack([one[name] for one in judged], count) for name in judged[0]} if judged else None
-    return Outcome(stacked.features, receiver.decide(stacked), stacked, stacked_quality)
+    return Outcome(stacked.features, receiver.decide(stacked, scheme.calibration), stacked, stacked_quality)
 
 
 def _stack(parts: list[np.ndarray | None], count: int) -> np.ndarray | None:
@@ -115,6 +116,13 @@ def _stack_overhead(parts: list[Overhead | None], count: int) -> Overhead | None
     if parts[0] is None:
         return None
     return Overhead(**{f.name: _stack([getattr(part, f.name) for part in parts], count) for f in fields(Overhead)})
+
+
+def _stack_observations(parts: list[Observation | None], count: int) -> Observation | None:
+    if parts[0] is None:
+        return None
+    values, noise_var = (_stack([getattr(part, name) for part in parts], count) for name in ("values", "noise_var"))
+    return Observation(values, noise_var, parts[0].coder)
 
 
 def _stack_groups(parts: list[np.ndarray | None], count: int) -> np.ndarray | None:

@@ -1,18 +1,24 @@
 """Transmission schemes, one file each, behind the interface in `base`; and the one receiver."""
 
-from kbsc_tf.schemes.base import Overhead, Scheme, SourceBatch, Transmission, Validation
+from kbsc_tf.schemes.base import Observation, Overhead, Scheme, SourceBatch, Transmission, Validation
 from kbsc_tf.schemes.build import build_schemes, check_schemes
+from kbsc_tf.schemes.code_search import CodeSearch, Posterior, learn_posterior
 from kbsc_tf.schemes.receiver import Receiver
-from kbsc_tf.schemes.validation import hold_out
+from kbsc_tf.schemes.validation import calibrate, hold_out
 
 __all__ = [
+    "CodeSearch",
+    "Observation",
     "Overhead",
+    "Posterior",
     "Receiver",
     "Scheme",
     "SourceBatch",
     "Transmission",
     "Validation",
     "build_schemes",
+    "calibrate",
     "check_schemes",
     "hold_out",
+    "learn_posterior",
 ]

@@ -3,18 +3,22 @@
 from abc import abstractmethod
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from kbsc_tf.channel import build_link, seed_noise
+from kbsc_tf.channel import Channel, ReceivedValues, build_link, seed_noise
 from kbsc_tf.config import ChannelConfig
 from kbsc_tf.errors import UserError
 from kbsc_tf.features import FeatureSet
 from kbsc_tf.schemes.air import air_overhead, sharing
-from kbsc_tf.schemes.base import Overhead, Report, Scheme, SourceBatch, Transmission, Validation, silent
+from kbsc_tf.schemes.base import Observation, Overhead, Report, Scheme, SourceBatch, Transmission, Validation, silent
+from kbsc_tf.semantic.axes import semantic_axes
 from kbsc_tf.semantic.link import SemanticLink
+
+_NOTHING = 1e-9  # of the largest noise power: rounding errors on an axis that no symbol says anything about
 
 
 def spread(k: int, dim: int) -> tuple[int, int]:
@@ -46,7 +50,14 @@ class AnalogueScheme(Scheme):
     k : int
         Real channel symbols per image, even.
     channel : ChannelConfig
+
+    Attributes
+    ----------
+    observing : bool
+        Tell the receiver the noise of every coordinate too, for one that decides by posterior; set it before `fit`.
     """
+
+    observing = False
 
     def __init__(self, k: int, channel: ChannelConfig) -> None:
         self.k, self.channel = k, channel
@@ -66,21 +77,43 @@ class AnalogueScheme(Scheme):
         self._transmit = tf.function(partial(link.transmit, air=air))
 
     def transmit(self, batch: SourceBatch, snr_db: float, seed: int) -> Transmission:
-        channel, n = self.link.air.channel, self.k // self.link.repeats // 2
         seed_noise(seed)
         received = self._transmit(tf.constant(batch.features), tf.constant(snr_db, tf.float32))
-        count = len(batch.features)
-        overhead = air_overhead(channel.overhead(n), count)
-        return Transmission(
-            features=received.features.numpy(),
-            images=None,
-            delivered=np.ones(count, bool),
-            channel_uses=np.full(count, float(channel.channel_uses(n))),
-            noise_var=received.noise_var.numpy(),
-            overhead=Overhead(**overhead) if overhead else None,
-            papr_db=None if received.papr_db is None else received.papr_db.numpy(),
-            groups=sharing(channel.rows_per_realisation(n), count),
-        )
+        n = self.k // self.link.repeats // 2
+        observation = self._observe(received.received) if self.observing else None
+        return sent_uncoded(self.link.air.channel, n, n, received, observation)
+
+    def _observe(self, received: ReceivedValues) -> Observation | None:
+        """What the receiver knows about the coordinates of the code; None: nothing but the restored feature."""
+        return None
+
+
+def sent_uncoded(
+    channel: Channel, symbols: int, used: int, received: Any, observation: Observation | None
+) -> Transmission:
+    """A transmission that cannot fail.
+
+    Parameters
+    ----------
+    channel : Channel
+    symbols, used : int
+        Complex symbols of an image that share a realisation, and those the receiver waits for, which are its cost.
+    received : ReceivedFeatures or AdaptiveReception
+    observation : Observation or None
+    """
+    count = len(received.features)
+    overhead = air_overhead(channel.overhead(used), count)
+    return Transmission(
+        features=received.features.numpy(),
+        images=None,
+        delivered=np.ones(count, bool),
+        channel_uses=np.full(count, float(channel.channel_uses(used))),
+        noise_var=received.noise_var.numpy(),
+        overhead=Overhead(**overhead) if overhead else None,
+        papr_db=None if received.papr_db is None else received.papr_db.numpy(),
+        groups=sharing(channel.rows_per_realisation(symbols), count),
+        observation=observation,
+    )
 
 
 class ClosedFormScheme(AnalogueScheme):
@@ -104,3 +137,19 @@ class ClosedFormScheme(AnalogueScheme):
         # The decoder knows the amplitude of the average feature, not that of the one it receives.
         decoder.scale(float(link.air.received_amplitude(encoder(features))))
         self.link = link
+        if self.observing:
+            axes = semantic_axes(features)
+            _, matrix, after = decoder.get_weights()
+            # Received values [B, k] times this, plus the offset, are coordinates along the axes.
+            self._to_axes = matrix @ (axes.basis / np.sqrt(axes.variance))
+            self._offset = axes.codewords(after[None])
+
+    def _observe(self, received: ReceivedValues) -> Observation:
+        """The received values are linear in the code, so the noise of every coordinate is known."""
+        values, noise_var, gain = (part.numpy() for part in received[:3])
+        unbiased = np.divide(values, gain, out=np.zeros_like(values), where=gain > 0)
+        power = np.square(self._to_axes)
+        known = power.sum(axis=0) > _NOTHING * power.sum(axis=0).max()
+        # Of the noise of a complex symbol, half is in each of its reals.
+        noise = np.where(known, 0.5 * noise_var @ power, np.inf)
+        return Observation(np.where(known, unbiased @ self._to_axes + self._offset, 0.0), noise)

@@ -4,10 +4,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from kbsc_tf.features import FeatureSet
+from kbsc_tf.knowledge import Calibration
+
+if TYPE_CHECKING:
+    from kbsc_tf.schemes.receiver import Receiver
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,32 @@ class Overhead:
     unused: np.ndarray | None = None
 
 
+class Coder(Protocol):
+    """What makes codes of features, at the sender and of the receiver's own entries."""
+
+    def codewords(self, features: np.ndarray) -> np.ndarray:
+        """Codes [B, A], float32, of features [B, D]; about unit variance per coordinate."""
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What arrived of a code, coordinate by coordinate.
+
+    Attributes
+    ----------
+    values : [B, A], float32
+        Unbiased estimates; 0 where nothing arrived.
+    noise_var : [B, A], float32
+        Their noise variance, linear; inf where nothing arrived.
+    coder : Coder or None
+        Made the code; None: its coordinates are those of the receiver's own axes.
+    """
+
+    values: np.ndarray
+    noise_var: np.ndarray
+    coder: Coder | None = None
+
+
 @dataclass(frozen=True)
 class Transmission:
     """All that the receiver gets, and what it cost.
@@ -80,6 +111,8 @@ class Transmission:
     groups : [B], int64, or None
         Images with one number share a channel realisation or a code block, so that their outcomes are not
         independent. None: all are independent.
+    observation : Observation or None
+        What a receiver that decides by posterior looks at instead of ``features``, where the scheme has it.
     """
 
     features: np.ndarray | None
@@ -92,21 +125,28 @@ class Transmission:
     overhead: Overhead | None = None
     papr_db: np.ndarray | None = None
     groups: np.ndarray | None = None
+    observation: Observation | None = None
 
 
 @dataclass(frozen=True)
 class Validation:
-    """Features held out from training, and the receiver's verdict on what arrives of them.
+    """Features held out from training, and a receiver whose entries were held out too.
 
     Attributes
     ----------
     features : [Q, D], float32
-    score : callable
-        Received features [Q, D] -> share whose retrieved entry has the sent class.
+    labels : [Q], int64
+        Index of each feature's class in the receiver's class names.
+    receiver : Receiver
     """
 
     features: np.ndarray
-    score: Callable[[np.ndarray], float]
+    labels: np.ndarray
+    receiver: "Receiver"
+
+    def score(self, received: np.ndarray) -> float:
+        """Share of received features [Q, D] for which an entry of the sent class is shown."""
+        return float(np.mean(self.receiver.decide_features(received).labels[:, 0] == self.labels))
 
 
 Report = Callable[[int, int, dict[str, float]], None]
@@ -132,6 +172,8 @@ class Scheme(ABC):
         Whether `transmit` reads ``SourceBatch.images``.
     summary : str
         After `fit`: one line for the user, for example the size of the networks.
+    calibration : Calibration or None
+        Of the confidence in what it delivers, see `kbsc_tf.schemes.calibrate`; None: that of the receiver.
     """
 
     name: str
@@ -139,6 +181,7 @@ class Scheme(ABC):
     mcs: str = ""
     needs_images: bool = False
     summary: str = ""
+    calibration: Calibration | None = None
 
     def fit(  # noqa: B027
         self,

@@ -10,7 +10,9 @@ from kbsc_tf.coding.selection import CODED_SCHEMES, chosen_mcs, transport_plan
 from kbsc_tf.config import IMAGE_SCHEMES, ChannelConfig, ExperimentConfig, FlatConfig, OfdmConfig
 from kbsc_tf.errors import UserError
 from kbsc_tf.features import FeatureSet, class_features
-from kbsc_tf.schemes.analogue import spread
+from kbsc_tf.schemes.adaptive import AdaptiveScheme
+from kbsc_tf.schemes.adaptive_fit import AdaptiveFit
+from kbsc_tf.schemes.analogue import ClosedFormScheme, spread
 from kbsc_tf.schemes.base import Scheme
 from kbsc_tf.schemes.feature_ldpc import FeatureLdpcScheme
 from kbsc_tf.schemes.genie import GenieScheme
@@ -24,6 +26,7 @@ from kbsc_tf.schemes.noise_free import NoiseFreeScheme
 from kbsc_tf.schemes.pca import PcaScheme
 from kbsc_tf.schemes.raw import RawScheme
 from kbsc_tf.schemes.receiver import Receiver
+from kbsc_tf.semantic.adaptive import SYMBOLS
 
 
 def check_schemes(config: ExperimentConfig) -> dict[str, ImageCodec]:
@@ -90,6 +93,10 @@ class _Builder:
     ) -> None:
         self.config, self.training = config, training
         self.receiver, self.knowledge = receiver, knowledge
+        adaptive, most = config.adaptive, max(SYMBOLS, *config.k)
+        self._adaptive = {
+            objective: AdaptiveFit(adaptive, most, objective) for objective in (None, adaptive.objective, "supervised")
+        }
         self._files = {name: ImageFiles(codec, config.codec.processes) for name, codec in check_schemes(config).items()}
 
     def schemes(self, name: str, channel: ChannelConfig) -> Iterator[Scheme]:
@@ -101,7 +108,7 @@ class _Builder:
                 raise UserError(f"schemes: raw needs features of even length, these have {dim}; leave raw out")
             if isinstance(channel, OfdmConfig) and (shortfall := channel.shortfall(dim // 2, "raw")):
                 raise UserError(f"channels: {channel.label}: {shortfall}, or leave raw out of schemes")
-            yield RawScheme(dim, channel)
+            yield self._observed(RawScheme(dim, channel))
         elif name in CODED_SCHEMES:
             yield from self._coded(name, channel)
         else:
@@ -138,7 +145,11 @@ class _Builder:
                     f"k: PCA on {symbols} axes needs {symbols + 1} training samples, there are {len(self.training)}; "
                     "lower k or leave pca out of schemes"
                 )
-            return PcaScheme(k, channel)
+            return self._observed(PcaScheme(k, channel))
+        if name.startswith("adaptive"):
+            objective = {"adaptive_linear": None, "adaptive_supervised": "supervised"}
+            fitted = self._adaptive[objective.get(name, config.adaptive.objective)]
+            return AdaptiveScheme(k, channel, fitted, name)
         if name in ("bpg_capacity", "jpeg_capacity"):
             per_file = config.coding.images_per_block if config.codec.tiled else 1
             files = self._files[name.split("_")[0]]
@@ -148,6 +159,10 @@ class _Builder:
         if name == "index_ldpc":
             return IndexLdpcScheme(k, channel, config.coding, self.knowledge, self.receiver)
         return LabelLdpcScheme(k, channel, config.coding, self.knowledge, self._prompts())
+
+    def _observed(self, scheme: ClosedFormScheme) -> ClosedFormScheme:
+        scheme.observing = self.config.receiver.decision == "posterior"
+        return scheme
 
     def _prompts(self) -> np.ndarray:
         settings, clip = self.config.features, self.receiver.clip

@@ -11,8 +11,9 @@ from kbsc_tf.features import FeatureSet
 from kbsc_tf.schemes.analogue import AnalogueScheme, spread
 from kbsc_tf.schemes.base import Report, Validation, silent
 from kbsc_tf.semantic.link import SemanticLink
+from kbsc_tf.semantic.losses import SemanticLoss
 from kbsc_tf.semantic.network import SemanticDecoder, SemanticEncoder, count_flops
-from kbsc_tf.semantic.training import train
+from kbsc_tf.semantic.training import GridAccuracy, train, training_batches
 
 
 class KbscScheme(AnalogueScheme):
@@ -59,12 +60,13 @@ class KbscScheme(AnalogueScheme):
         decoder = SemanticDecoder(symbols, features.shape[1], noise_aware=self.training.noise_aware)
         encoder.adapt(features)
         decoder.adapt(features)
+        settings, link = self.training, SemanticLink(encoder, decoder, self.trained_on)
         trained = train(
-            SemanticLink(encoder, decoder, self.trained_on),
-            features,
-            validation.features,
-            validation.score,
-            self.training,
+            link,
+            lambda epoch: training_batches(features, settings, epoch, link.features_per_realisation),
+            SemanticLoss(settings.loss, np.mean(features, axis=0)),
+            GridAccuracy(validation.features, validation.score, settings.validation_snr_db, settings.seed),
+            settings,
             folder,
             self._identity(features, symbols),
             report,

@@ -7,8 +7,9 @@ import numpy as np
 from kbsc_tf.config import ReceiverConfig
 from kbsc_tf.data.image_set import fingerprint
 from kbsc_tf.features import ClipEncoder, FeatureSet
-from kbsc_tf.knowledge import Decision, KnowledgeBase
+from kbsc_tf.knowledge import Calibration, Decision, KnowledgeBase
 from kbsc_tf.schemes.base import Transmission
+from kbsc_tf.schemes.code_search import CodeSearch, Posterior
 
 _KEPT = 16_384  # images whose features are kept: 32 MB at 512 dimensions
 
@@ -17,24 +18,38 @@ class Receiver:
     """Turn what arrived into an entry of the knowledge base.
 
     Transmission ─► features (or images ─► CLIP ─► features) ─► KB search or vote ─► Decision
+                 ─► code and noise (or features ─► axes) ─► class posterior ─► Decision
 
     Parameters
     ----------
     knowledge_base : KnowledgeBase
     config : ReceiverConfig
         Decision rule and top_k.
+    code_search : CodeSearch or None
+        Needed to decide by posterior.
     clip : ClipEncoder or None
         Needed for schemes that deliver images. Features of the last images are kept: a file that arrives at several
         SNRs is embedded once.
     """
 
-    def __init__(self, knowledge_base: KnowledgeBase, config: ReceiverConfig, clip: ClipEncoder | None = None) -> None:
-        self.knowledge_base, self.config, self.clip = knowledge_base, config, clip
+    def __init__(
+        self,
+        knowledge_base: KnowledgeBase,
+        config: ReceiverConfig,
+        code_search: CodeSearch | None = None,
+        clip: ClipEncoder | None = None,
+    ) -> None:
+        if config.decision == "posterior" and code_search is None:
+            raise ValueError("receiver.decision: posterior needs axes of training features, see learn_posterior")
+        self.knowledge_base, self.config, self.code_search, self.clip = knowledge_base, config, code_search, clip
         self._embedded: OrderedDict[str, np.ndarray] = OrderedDict()
 
     @classmethod
-    def around(cls, entries: FeatureSet, config: ReceiverConfig) -> "Receiver":
-        """Build the knowledge base of ``entries`` that ``config`` describes, and a receiver around it."""
+    def around(cls, entries: FeatureSet, config: ReceiverConfig, posterior: Posterior | None = None) -> "Receiver":
+        """Build the knowledge base of ``entries`` that ``config`` describes, and a receiver around it.
+
+        ``posterior`` is needed where the receiver decides by it.
+        """
         knowledge_base = KnowledgeBase.build(
             entries.x,
             entries.labels,
@@ -46,7 +61,7 @@ class Receiver:
             config.centre,
             config.gpu,
         )
-        return cls(knowledge_base, config)
+        return cls(knowledge_base, config, posterior and CodeSearch(posterior, entries, config))
 
     def features(self, transmission: Transmission) -> np.ndarray:
         """Received features [B, D], float32: as delivered, or embedded from the delivered images (zeros without)."""
@@ -59,8 +74,11 @@ class Receiver:
         features[there] = self._embed([transmission.images[i] for i in there])
         return features
 
-    def decide(self, transmission: Transmission) -> Decision:
-        """Search the knowledge base, or take the entries that the sender named; undelivered images get -1.
+    def decide(self, transmission: Transmission, calibration: Calibration | None = None) -> Decision:
+        """Search the knowledge base, or take the entries that the sender named.
+
+        Undelivered images get -1, and so do those of a confidence below ``abstain_below``. ``calibration`` of the
+        confidence replaces the receiver's own, where it decides by posterior.
 
         Returns
         -------
@@ -69,15 +87,30 @@ class Receiver:
         """
         if transmission.entries is not None:
             return self._named(transmission.entries, transmission.delivered)
-        return self.decide_features(self.features(transmission), transmission.delivered)
+        if self.code_search is not None and transmission.observation is not None:
+            decision = self.code_search.decide(transmission.observation, calibration)
+            return self._withhold(decision, transmission.delivered)
+        return self.decide_features(self.features(transmission), transmission.delivered, calibration)
 
-    def decide_features(self, features: np.ndarray, delivered: np.ndarray | None = None) -> Decision:
+    def decide_features(
+        self, features: np.ndarray, delivered: np.ndarray | None = None, calibration: Calibration | None = None
+    ) -> Decision:
         """As `decide`, for features [B, D] that may come from several transmissions; all delivered unless said."""
         rule = self.config
-        decision = self.knowledge_base.decide(features, rule.top_k, rule.decision, rule.temperature, rule.neighbours)
-        if delivered is not None:
-            lost = ~delivered
-            decision.ids[lost], decision.labels[lost], decision.confidence[lost] = -1, -1, 0.0
+        if self.code_search is not None:
+            decision = self.code_search.decide(self.code_search.observe(features), calibration)
+        else:
+            found = rule.top_k, rule.decision, rule.temperature, rule.neighbours
+            decision = self.knowledge_base.decide(features, *found)
+        return self._withhold(decision, delivered)
+
+    def _withhold(self, decision: Decision, delivered: np.ndarray | None) -> Decision:
+        """Show nothing for what was not delivered, or is too doubtful."""
+        lost = np.zeros(len(decision.ids), bool) if delivered is None else ~delivered
+        decision.confidence[lost] = 0.0
+        if self.config.abstain_below:
+            lost = lost | (decision.confidence < self.config.abstain_below)
+        decision.ids[lost], decision.labels[lost] = -1, -1
         return decision
 
     def _named(self, entries: np.ndarray, delivered: np.ndarray) -> Decision:

@@ -1,20 +1,39 @@
-"""Held-out features for training, judged as the receiver judges."""
+"""Held-out features: what training is judged by, and what confidences are calibrated on."""
 
 import numpy as np
 
 from kbsc_tf.config import ExperimentConfig
 from kbsc_tf.features import FeatureSplits
-from kbsc_tf.schemes.base import Validation
+from kbsc_tf.knowledge import fit_calibration
+from kbsc_tf.schemes.base import Scheme, SourceBatch, Validation
+from kbsc_tf.schemes.code_search import Posterior
 from kbsc_tf.schemes.receiver import Receiver
 
+_SNR_DB = (-10.0, -7.0, -4.0, -1.0, 2.0, 6.0, 10.0, 20.0)
 
-def hold_out(config: ExperimentConfig, features: FeatureSplits) -> Validation:
+
+def hold_out(config: ExperimentConfig, features: FeatureSplits, posterior: Posterior | None = None) -> Validation:
     """Validation sender's features against a knowledge base of the validation receiver's, with the receiver's rule."""
     sender = features.validation_sender.spread(config.training.validation_queries)
-    nearest = config.receiver.model_copy(update={"top_k": 1})
-    receiver = Receiver.around(features.validation_receiver, nearest)
+    nearest = config.receiver.model_copy(update={"top_k": 1, "abstain_below": 0.0})
+    receiver = Receiver.around(features.validation_receiver, nearest, posterior)
+    return Validation(np.asarray(sender.x, np.float32), sender.labels, receiver)
 
-    def score(received: np.ndarray) -> float:
-        return float(np.mean(receiver.decide_features(received).labels[:, 0] == sender.labels))
 
-    return Validation(np.asarray(sender.x, np.float32), score)
+def calibrate(scheme: Scheme, validation: Validation, seed: int = 0) -> None:
+    """Learn how far the receiver's confidence in what a fitted scheme delivers can be trusted.
+
+    Only where the receiver decides by posterior, and for schemes that deliver codes with their noise; with others
+    the receiver's own calibration is used.
+    """
+    search = validation.receiver.code_search
+    if search is None or scheme.needs_images:
+        return
+    levels = []
+    for snr_db in _SNR_DB:
+        observation = scheme.transmit(SourceBatch(validation.features), snr_db, seed).observation
+        if observation is None:
+            return
+        shares, _, quality = search.posterior(observation)
+        levels.append((shares, quality, validation.labels))
+    scheme.calibration = fit_calibration(levels)

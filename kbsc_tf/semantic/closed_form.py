@@ -3,6 +3,8 @@
 import keras
 import numpy as np
 
+from kbsc_tf.semantic.axes import principal_axes
+
 
 class _Linear(keras.Model):
     """y = (x - before) @ matrix + after, with weights that `set` writes and no optimiser touches."""
@@ -66,12 +68,8 @@ def fit_pca(features: np.ndarray, k: int) -> tuple[LinearEncoder, LinearDecoder]
     count, dim = features.shape
     if k > min(dim, count - 1):
         raise ValueError(f"PCA with k = {k} needs features of at least {k} dimensions and {k + 1} training samples")
-    mean = features.mean(axis=0, dtype=np.float64)
-    centred = features - mean
-    _, axes = np.linalg.eigh(centred.T @ centred)
-    axes = axes[:, ::-1][:, :k]
-    # The sign of an eigenvector is arbitrary; fix it so that another LAPACK gives the same transmission.
-    axes = axes * np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(k)])
+    mean, axes, _ = principal_axes(features)
+    axes = axes[:, :k]
     encoder, decoder = LinearEncoder(dim, k), LinearDecoder(k, dim)
     encoder.set(mean, axes, np.zeros(k))
     decoder.set(np.zeros(k), axes.T, mean)

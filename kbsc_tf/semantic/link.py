@@ -5,7 +5,7 @@ from typing import NamedTuple
 import keras
 import tensorflow as tf
 
-from kbsc_tf.channel import AnalogueLink, build_link
+from kbsc_tf.channel import AnalogueLink, ReceivedValues, build_link
 from kbsc_tf.config import ChannelConfig, parse_channel
 
 
@@ -19,11 +19,14 @@ class ReceivedFeatures(NamedTuple):
         Mean effective noise power of the feature's symbols, at unit signal power.
     papr_db : [B], tf.float32, or None
         See `kbsc_tf.channel.Received`.
+    received : ReceivedValues
+        What the decoder made the features of.
     """
 
     features: tf.Tensor
     noise_var: tf.Tensor
     papr_db: tf.Tensor | None
+    received: ReceivedValues
 
 
 @keras.saving.register_keras_serializable("kbsc_tf")
@@ -61,7 +64,7 @@ class SemanticLink(keras.Model):
         received = (air or self.air)(self.encoder(features, training=training), snr_db)
         knowledge = {"noise_var": received.noise_var} if getattr(self.decoder, "noise_aware", False) else {}
         features = self.decoder(received.values, training=training, **knowledge)
-        return ReceivedFeatures(features, tf.reduce_mean(received.noise_var, axis=1), received.papr_db)
+        return ReceivedFeatures(features, tf.reduce_mean(received.noise_var, axis=1), received.papr_db, received)
 
     @property
     def features_per_realisation(self) -> int:

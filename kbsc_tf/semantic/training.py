@@ -12,26 +12,31 @@ import pandas as pd
 import tensorflow as tf
 
 from kbsc_tf.channel import seed_noise, worth_compiling
-from kbsc_tf.config import SnrRange, TrainingConfig
+from kbsc_tf.config import AdaptiveConfig, SnrRange, TrainingConfig
 from kbsc_tf.errors import UserError
 from kbsc_tf.files import write_atomically
 from kbsc_tf.semantic.link import SemanticLink
-from kbsc_tf.semantic.losses import SemanticLoss
 
 Score = Callable[[np.ndarray], float]
 
 
 def training_batches(
-    features: np.ndarray, config: TrainingConfig, epoch: tf.Variable, per_snr: int = 1
+    features: np.ndarray,
+    config: TrainingConfig | AdaptiveConfig,
+    epoch: tf.Variable,
+    per_snr: int = 1,
+    labels: np.ndarray | None = None,
 ) -> tf.data.Dataset:
     """Shuffled batches ({feature [B, D], snr_db [B]}, feature), the SNR drawn anew for each sample.
 
-    ``per_snr`` neighbours in a batch share an SNR, because they share a resource grid. Order and SNRs follow from the
-    seed and ``epoch`` alone, so that resumed training sees what uninterrupted would.
+    ``per_snr`` neighbours in a batch share an SNR, because they share a resource grid. With ``labels`` [N] the inputs
+    have ``label`` [B] too. Order and SNRs follow from the seed and ``epoch`` alone, so that resumed training sees what
+    uninterrupted would.
     """
     count, batch = len(features), min(config.batch_size, len(features))
     steps = count // batch
     table = tf.constant(np.asarray(features, np.float32))
+    classes = None if labels is None else tf.constant(labels, tf.int32)
 
     def draw_snr(seed: tf.Tensor) -> tf.Tensor:
         if isinstance(config.snr_db, SnrRange):
@@ -49,7 +54,8 @@ def training_batches(
 
     def look_up(indices: tf.Tensor, snr_db: tf.Tensor) -> tuple[dict, tf.Tensor]:
         feature = tf.gather(table, indices)
-        return {"feature": feature, "snr_db": snr_db}, feature
+        known = {} if classes is None else {"label": tf.gather(classes, indices)}
+        return {"feature": feature, "snr_db": snr_db, **known}, feature
 
     batches = tf.data.Dataset.range(1).flat_map(draw_epoch)
     return batches.apply(tf.data.experimental.assert_cardinality(steps)).map(look_up).prefetch(2)
@@ -74,8 +80,32 @@ class EpochSeeds(keras.callbacks.Callback):
         seed_noise(int(np.random.SeedSequence([self.seed, epoch + 1]).generate_state(1)[0]))
 
 
-class SemanticValidation(keras.callbacks.Callback):
-    """Add ``val_top1``, the semantic accuracy averaged over a fixed SNR grid with fixed noise, to the epoch's logs.
+class ValidationAccuracy(keras.callbacks.Callback):
+    """Add ``val_top1``, the semantic accuracy on validation features, to the epoch's logs.
+
+    Parameters
+    ----------
+    accuracy : callable
+        Of the model being trained.
+
+    Raises
+    ------
+    UserError
+        At the end of an epoch in which the loss ceased to be a number.
+    """
+
+    def __init__(self, accuracy: Callable[[keras.Model], float]) -> None:
+        super().__init__()
+        self.accuracy = accuracy
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        if not np.isfinite(logs["loss"]):
+            raise diverged()
+        logs["val_top1"] = self.accuracy(self.model)
+
+
+class GridAccuracy:
+    """Semantic accuracy of a link averaged over a fixed SNR grid with fixed noise.
 
     A random SNR per epoch would make the choice of a checkpoint follow the draw, not the model.
 
@@ -92,22 +122,26 @@ class SemanticValidation(keras.callbacks.Callback):
     Raises
     ------
     UserError
-        At the end of an epoch in which the loss or what is received ceased to be a number.
+        What is received ceased to be a number.
     """
 
     def __init__(self, features: np.ndarray, score: Score, snr_db: list[float], seed: int) -> None:
-        super().__init__()
         self.features, self.score, self.snr_db, self.seed = tf.constant(features), score, snr_db, seed
         self._transmit = None
 
-    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+    def __call__(self, link: SemanticLink) -> float:
         if self._transmit is None:
-            self._transmit = tf.function(self.model.transmit, jit_compile=worth_compiling(self.model.air.channel))
+            self._transmit = tf.function(link.transmit, jit_compile=worth_compiling(link.air.channel))
         seed_noise(self.seed)
         received = [self._transmit(self.features, tf.constant(snr, tf.float32))[0].numpy() for snr in self.snr_db]
-        if not np.isfinite(logs["loss"]) or not np.all(np.isfinite(received)):
-            raise UserError("training diverged (its loss is not a number any more); lower training.learning_rate")
-        logs["val_top1"] = float(np.mean([self.score(r) for r in received]))
+        if not np.all(np.isfinite(received)):
+            raise diverged()
+        return float(np.mean([self.score(r) for r in received]))
+
+
+def diverged() -> UserError:
+    """The error of a training whose numbers have been lost."""
+    return UserError("training diverged (its loss is not a number any more); lower the learning_rate of the training")
 
 
 class ResumedEarlyStopping(keras.callbacks.EarlyStopping):
@@ -143,32 +177,38 @@ class ProgressReport(keras.callbacks.Callback):
 
 
 def train(
-    link: SemanticLink,
-    features: np.ndarray,
-    validation: np.ndarray,
-    score: Score,
-    config: TrainingConfig,
+    link: keras.Model,
+    batches: Callable[[tf.Variable], tf.data.Dataset],
+    loss: keras.losses.Loss | None,
+    accuracy: Callable[[keras.Model], float],
+    config: TrainingConfig | AdaptiveConfig,
     folder: Path,
     identity: str,
     report: Callable[[int, int, dict], None] = lambda epoch, epochs, logs: None,
-) -> SemanticLink:
+    xla: bool = True,
+) -> keras.Model:
     """Train ``link`` and return the checkpoint of best validation accuracy; interrupted training goes on.
 
     Parameters
     ----------
-    link : SemanticLink
-        Built and adapted; its weights are overwritten by a checkpoint if ``folder`` has one.
-    features : [N, D], float32
-    validation : [Q, D], float32
-    score : callable
-        See `SemanticValidation`.
-    config : TrainingConfig
+    link : keras.Model
+        Built and adapted, with its `AnalogueLink` as ``air``; its weights are overwritten by a checkpoint if ``folder``
+        has one.
+    batches : callable
+        Makes the batches of an epoch from its number, see `training_batches`.
+    loss : keras.losses.Loss or None
+        None: the model has its own.
+    accuracy : callable
+        Validation accuracy of the model.
+    config : TrainingConfig or AdaptiveConfig
     folder : Path
         Receives ``best.keras``, ``history.csv``, the resume state and ``training.json``.
     identity : str
         Fingerprint of everything that determines the result; a folder with another one is refused.
     report : callable
         Progress, once an epoch.
+    xla : bool
+        Compile a step, if the channel can be compiled.
 
     Raises
     ------
@@ -185,20 +225,20 @@ def train(
         logged = _logged(history) if resume.exists() else []
         with tf.device("CPU:0"):  # where tf.data reads it
             epoch = tf.Variable(0, dtype=tf.int64)
-        batches = training_batches(features, config, epoch, link.features_per_realisation)
-        steps = len(batches)
+        data = batches(epoch)
+        steps = len(data)
         schedule = keras.optimizers.schedules.CosineDecay(config.learning_rate, steps * config.epochs)
         link.compile(
             optimizer=keras.optimizers.Adam(schedule),
-            loss=SemanticLoss(config.loss, np.mean(features, axis=0)),
-            jit_compile=link.air.channel.xla,
+            loss=loss,
+            jit_compile=xla and link.air.channel.xla,
             steps_per_execution=min(steps, 20),
         )
         # Built now, because its state is part of what is restored.
         link.optimizer.build(link.trainable_variables)
         callbacks = [
             EpochSeeds(config.seed, epoch),
-            SemanticValidation(validation, score, config.validation_snr_db, config.seed),
+            ValidationAccuracy(accuracy),
             ProgressReport(report),
             keras.callbacks.ModelCheckpoint(
                 best,
@@ -215,14 +255,14 @@ def train(
         ]
         if config.tensorboard:
             callbacks.append(keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False))
-        link.fit(batches, epochs=config.epochs, callbacks=callbacks, shuffle=False, verbose=0)
+        link.fit(data, epochs=config.epochs, callbacks=callbacks, shuffle=False, verbose=0)
         # An epoch cut short between its log and its backup has been run, and logged, again.
         epochs = pd.read_csv(history).drop_duplicates("epoch", keep="last")
         epochs.to_csv(history, index=False)
         first, last = epochs["loss"].iloc[[0, -1]]
         if last > first:  # BatchNorm can keep the loss of ruined weights finite
             raise UserError(
-                f"training diverged (its loss rose from {first:.4g} to {last:.4g}); lower training.learning_rate"
+                f"training diverged (its loss rose from {first:.4g} to {last:.4g}); lower its learning_rate"
             )
         write_atomically(marker, json.dumps({"identity": identity, "done": True}, indent=1))
         shutil.rmtree(resume)

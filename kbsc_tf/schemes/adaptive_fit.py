@@ -1,0 +1,165 @@
+"""Fit the adaptive code: choose the order of its symbols on validation features, then train it on from there."""
+
+import hashlib
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kbsc_tf.channel import seed_noise
+from kbsc_tf.config import AdaptiveConfig
+from kbsc_tf.features import FeatureSet
+from kbsc_tf.schemes.base import Observation, Report, Transmission, Validation
+from kbsc_tf.semantic.adaptive import HIGHEST_SNR_DB, LOWEST_SNR_DB, AdaptiveCodec
+from kbsc_tf.semantic.adaptive_link import AdaptiveLink
+from kbsc_tf.semantic.axes import SemanticAxes, semantic_axes
+from kbsc_tf.semantic.objectives import CodeMetric
+from kbsc_tf.semantic.training import train, training_batches
+
+EXPONENTS = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
+_KNOTS_DB = (-10.0, -7.0, -4.0, -1.0, 2.0, 6.0, 10.0)
+_DEFAULT_METRIC = 0.5, 0.1  # exponent and bandwidth, for a receiver that does not decide by posterior
+
+
+class AdaptiveFit:
+    """The adaptive code of an experiment, learned when first asked for.
+
+    Parameters
+    ----------
+    config : AdaptiveConfig
+    symbols : int
+        The most that are sent, real.
+    objective : str or None
+        One of `kbsc_tf.semantic.objectives.OBJECTIVES`; None: the closed-form code, no training.
+
+    Attributes
+    ----------
+    name : str
+        For the folder of checkpoints.
+    summary : str
+        After fitting: a line for the user.
+    """
+
+    def __init__(self, config: AdaptiveConfig, symbols: int, objective: str | None) -> None:
+        self.config, self.symbols, self.objective = config, symbols, objective
+        self.name = {None: "adaptive_linear", "supervised": "adaptive_supervised"}.get(objective, "adaptive")
+        self.summary = ""
+        self._codec: AdaptiveCodec | None = None
+
+    def codec(self, training: FeatureSet, validation: Validation, folder: Path, report: Report) -> AdaptiveCodec:
+        """The fitted code; ``folder`` keeps the checkpoints of one that is trained."""
+        if self._codec is None:
+            self._codec = self._fit(training, validation, folder, report)
+        return self._codec
+
+    def _fit(self, training: FeatureSet, validation: Validation, folder: Path, report: Report) -> AdaptiveCodec:
+        features = np.asarray(training.x, np.float32)
+        axes = semantic_axes(features)
+        size = features.shape[1], len(axes.variance)
+        linear = AdaptiveCodec(*size, symbols=self.symbols)
+        linear.adapt(axes, np.ones(HIGHEST_SNR_DB - LOWEST_SNR_DB + 1))
+        judge = _Judge(validation, self.config)
+        exponents = self._exponents(linear, axes, judge)
+        linear.adapt(axes, exponents)
+        chosen = sorted({f"{e:.3g}" for e in exponents}, key=float)
+        self.summary = f"order by variance to the power {' to '.join(dict.fromkeys((chosen[0], chosen[-1])))}"
+        if self.objective is None:
+            return linear
+        keras.utils.set_random_seed(self.config.seed)  # of the initial weights, whatever ran before
+        link = AdaptiveLink(AdaptiveCodec(*size, self.config.hidden, self.symbols))
+        link.codec.adapt(axes, exponents)
+        metric = self._metric(axes.variance, validation)
+        link.train_for(self.objective, metric, self.config.symbols)
+        # The objectives of a label-free code cannot see labels by mistake.
+        labels = training.labels if self.objective == "supervised" else np.zeros(len(training), np.int64)
+        batch = min(self.config.batch_size, len(features))
+        trained = train(
+            link,
+            lambda epoch: training_batches(features, self.config, epoch, batch, labels),
+            None,
+            judge,
+            self.config,
+            folder,
+            self._identity(features, labels, metric, exponents),
+            report,
+            xla=False,  # takes 25 s to compile, and a step takes as long
+        ).codec
+        trained.measure_power(features)
+        gained = judge(AdaptiveLink(trained)) - judge(AdaptiveLink(linear))
+        self.summary += f"; {trained.count_params():,} parameters, {100 * gained:+.1f} points by training"
+        # Training starts at the closed form and may only help.
+        return trained if gained > 0 else linear
+
+    def _exponents(self, codec: AdaptiveCodec, axes: SemanticAxes, judge: "_Judge") -> np.ndarray:
+        """Exponent of the relevance at every SNR of the code's grid, interpolated between those tried."""
+        grid = np.arange(LOWEST_SNR_DB, HIGHEST_SNR_DB + 1)
+        if self.config.exponent is not None:
+            return np.full(len(grid), self.config.exponent)
+        accuracy = np.empty((len(EXPONENTS), len(_KNOTS_DB)))
+        for row, exponent in enumerate(EXPONENTS):
+            codec.adapt(axes, np.full(len(grid), exponent))
+            accuracy[row] = judge.by_snr(AdaptiveLink(codec), _KNOTS_DB)
+        # Neighbouring SNRs have a say, because a difference of a point is within the noise of a thousand queries.
+        padded = np.pad(accuracy, ((0, 0), (1, 1)), mode="edge")
+        smooth = padded[:, :-2] + 2 * padded[:, 1:-1] + padded[:, 2:]
+        return np.interp(grid, _KNOTS_DB, np.take(EXPONENTS, smooth.argmax(axis=0)))
+
+    def _metric(self, variance: np.ndarray, validation: Validation) -> CodeMetric:
+        search = validation.receiver.code_search
+        if search is not None:
+            return CodeMetric(tf.constant(search.rule.weights), search.rule.bandwidth)
+        exponent, bandwidth = _DEFAULT_METRIC
+        return CodeMetric(tf.constant((variance / variance[0]) ** ((1 - exponent) / 2)), bandwidth)
+
+    def _identity(self, features: np.ndarray, labels: np.ndarray, metric: CodeMetric, exponents: np.ndarray) -> str:
+        """Fingerprint of what determines the trained weights."""
+        digest = hashlib.sha256(features.tobytes())
+        for part in (labels, metric.weights.numpy(), np.array([metric.bandwidth, self.symbols]), exponents):
+            digest.update(np.ascontiguousarray(part).tobytes())
+        digest.update(f"{self.objective} {self.config.model_dump_json()}".encode())
+        return digest.hexdigest()[:16]
+
+
+class _Judge:
+    """Semantic accuracy of validation features over a fixed grid of SNRs and numbers of symbols, with fixed noise."""
+
+    def __init__(self, validation: Validation, config: AdaptiveConfig) -> None:
+        self._validation, self._config = validation, config
+        self._transmit = {}
+
+    def __call__(self, link: AdaptiveLink) -> float:
+        return float(np.mean(self.by_snr(link, self._config.validation_snr_db)))
+
+    def by_snr(self, link: AdaptiveLink, snr_db: list[float]) -> list[float]:
+        """Mean over the numbers of symbols, for each SNR."""
+        coder, counts = _Frozen(link.codec), self._config.validation_symbols
+        return [float(np.mean([self._accuracy(link, coder, snr, n) for n in counts])) for snr in snr_db]
+
+    def _accuracy(self, link: AdaptiveLink, coder: "_Frozen", snr_db: float, count: int) -> float:
+        key = id(link), count
+        if key not in self._transmit:
+            self._transmit[key] = link, tf.function(lambda x, snr: link.transmit(x, snr, count))
+        seed_noise(self._config.seed)
+        sent = self._validation
+        received = self._transmit[key][1](tf.constant(sent.features), tf.constant(snr_db, tf.float32))
+        size = len(sent.features)
+        transmission = Transmission(
+            features=received.features.numpy(),
+            images=None,
+            delivered=np.ones(size, bool),
+            channel_uses=np.full(size, count / 2),
+            observation=Observation(received.code.values.numpy(), received.code.noise_var.numpy(), coder),
+        )
+        return float(np.mean(sent.receiver.decide(transmission).labels[:, 0] == sent.labels))
+
+
+class _Frozen:
+    """A codec as it is now: entries are encoded anew after every epoch."""
+
+    def __init__(self, codec: AdaptiveCodec) -> None:
+        self._codec = codec
+
+    def codewords(self, features: np.ndarray) -> np.ndarray:
+        """As the codec's."""
+        return self._codec.codewords(features)

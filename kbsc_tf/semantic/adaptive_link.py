@@ -1,0 +1,100 @@
+"""The adaptive code around a channel: what is trained, and what transmits."""
+
+from typing import NamedTuple
+
+import keras
+import tensorflow as tf
+from keras import ops
+from sionna.phy import config as sionna_config
+
+from kbsc_tf.channel import AnalogueLink, build_link
+from kbsc_tf.config import ChannelConfig, FlatConfig, parse_channel
+from kbsc_tf.semantic.adaptive import AdaptiveCodec, ReceivedCode
+from kbsc_tf.semantic.objectives import OBJECTIVES, CodeMetric, Delivery
+
+
+class AdaptiveReception(NamedTuple):
+    """What comes out of an adaptive link.
+
+    Attributes
+    ----------
+    features : [B, D], tf.float32
+        The linear estimate.
+    code : ReceivedCode
+        What it is an estimate from.
+    noise_var, papr_db : [B], tf.float32
+        As in `kbsc_tf.semantic.link.ReceivedFeatures`.
+    """
+
+    features: tf.Tensor
+    code: ReceivedCode
+    noise_var: tf.Tensor
+    papr_db: tf.Tensor | None
+
+
+@keras.saving.register_keras_serializable("kbsc_tf")
+class AdaptiveLink(keras.Model):
+    """The adaptive code sent through a channel.
+
+    {feature [B, D], snr_db} ─► code ─► first k symbols ─► AnalogueLink ─► combine ─► code and noise [B, A], x̂ [B, D]
+
+    Parameters
+    ----------
+    codec : AdaptiveCodec
+    channel : ChannelConfig or dict
+    """
+
+    def __init__(self, codec: AdaptiveCodec, channel: ChannelConfig | dict | None = None, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.codec, self.channel_config = codec, parse_channel(channel or FlatConfig())
+        self.air = build_link(self.channel_config)
+        self._objective, self._metric, self._used = None, None, (codec.symbols, codec.symbols)
+        self.built = True  # the link has no weights of its own
+
+    def train_for(self, objective: str, metric: CodeMetric, symbols: tuple[int, int]) -> None:
+        """Set what `fit` minimises: one of `OBJECTIVES`, over numbers of received symbols from low to high."""
+        self._objective, self._metric, self._used = OBJECTIVES[objective], metric, symbols
+
+    def transmit(
+        self,
+        features: tf.Tensor,
+        snr_db: tf.Tensor,
+        count: int,
+        used: tf.Tensor | int | None = None,
+        air: AnalogueLink | None = None,
+    ) -> AdaptiveReception:
+        """Send the first ``count`` symbols of features [B, D] at Es/N0 ``snr_db`` ([], dB), receive ``used`` of them.
+
+        Over the link's own channel, or over ``air``.
+        """
+        symbols = self.codec.symbols_of(self.codec.code(features), snr_db, count)
+        received = (air or self.air)(symbols, snr_db)
+        code = self.codec.combine(received, snr_db, used)
+        return AdaptiveReception(self.codec.restore(code), code, ops.mean(received.noise_var, axis=1), received.papr_db)
+
+    def call(self, inputs: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
+        """Objective of each feature [B]; all of a batch {feature, snr_db, label} are sent at the first one's SNR."""
+        features, snr_db, codec = inputs["feature"], inputs["snr_db"][0], self.codec
+        low, high = self._used
+        used = sionna_config.tf_rng.uniform([], low, high + 1, tf.int32)
+        code = codec.code(features)
+        received = self.air(codec.symbols_of(code, snr_db, high), snr_db)
+        clean = ops.matmul(features - codec.mean, codec.whiten)
+        power = ops.mean(ops.square(code), axis=0)
+        delivery = Delivery(clean, code, codec.combine(received, snr_db, used, power), inputs["label"])
+        return self._objective(delivery, self._metric)
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True) -> tf.Tensor:
+        """The objective's mean."""
+        return ops.mean(y_pred)
+
+    def get_config(self) -> dict:
+        return {
+            **super().get_config(),
+            "codec": keras.saving.serialize_keras_object(self.codec),
+            "channel": self.channel_config.model_dump(mode="json"),
+        }
+
+    @classmethod
+    def from_config(cls, config: dict) -> "AdaptiveLink":
+        return cls(keras.saving.deserialize_keras_object(config.pop("codec")), **config)
