@@ -57,6 +57,7 @@ class Measurement:
             self._stand_ins = (self._stand_ins or 0) + int(outcome.quality["stand_in"].sum())
         self._mean("channel_uses", transmission.channel_uses)
         self._mean("delivered", delivered)
+        self._mean("answered", candidates[:, 0] >= 0)
         self._mean("feasible", np.ones(len(sent)) if transmission.feasible is None else transmission.feasible)
         for field in fields(Overhead):
             part = None if transmission.overhead is None else getattr(transmission.overhead, field.name)

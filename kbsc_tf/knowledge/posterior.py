@@ -8,6 +8,7 @@ from kbsc_tf.knowledge.calibration import Calibration
 from kbsc_tf.knowledge.decision import Decision, decide_vote, soft_vote
 from kbsc_tf.knowledge.index import build_index, place_index
 
+_TINY = np.finfo(np.float32).tiny
 _KEPT = 4  # indices: one for each set of coordinates that a scheme sends
 
 
@@ -62,7 +63,7 @@ class PosteriorSearch:
     ) -> None:
         entries = codewords * rule.weights
         lengths = np.linalg.norm(entries, axis=1, keepdims=True)
-        self._entries = (entries / np.maximum(lengths, np.finfo(np.float32).tiny)).astype(np.float32)
+        self._entries = (entries / np.maximum(lengths, _TINY)).astype(np.float32)
         # What is received is scaled as the average entry: its own length is not known through the noise.
         self._scale = (rule.weights / lengths.mean()).astype(np.float32)
         self._energy = np.square(self._entries).mean(axis=0)
@@ -107,11 +108,12 @@ class PosteriorSearch:
         The quality is the share of the code that arrived: 1 without noise, 0 where nothing did.
         """
         sent = np.isfinite(noise_var).any(axis=0)
-        scale = self._scale[sent]
-        precision = 1.0 / (self.rule.bandwidth + noise_var[:, sent] * np.square(scale))
-        energy = self._energy[sent]
-        mean = precision @ (energy / max(energy.sum(), np.finfo(np.float32).tiny))
-        queries = np.concatenate([values[:, sent] * scale * precision, -0.5 * mean[:, None]], axis=1)
+        scale, energy = self._scale[sent], self._energy[sent]
+        noise = noise_var[:, sent] * np.square(scale)
+        received = _at_unit_length(values[:, sent] * scale, noise, energy)
+        precision = 1.0 / (self.rule.bandwidth + noise)
+        mean = precision @ (energy / max(energy.sum(), _TINY))
+        queries = np.concatenate([received * precision, -0.5 * mean[:, None]], axis=1)
         found = self._search(sent, np.ascontiguousarray(queries, np.float32), min(neighbours, len(self.labels)))
         shares, nearest = soft_vote(*found, self.labels, self.num_classes, temperature=1.0)
         return shares, nearest, self.rule.bandwidth * (precision @ energy)
@@ -125,3 +127,23 @@ class PosteriorSearch:
             columns = np.concatenate([kept, np.square(kept).sum(axis=1, keepdims=True)], axis=1)
             self._built[key], _ = place_index(build_index(columns, self._index, "inner_product"), self._gpu)
         return self._built[key].search(queries, count)
+
+
+def _at_unit_length(received: np.ndarray, noise: np.ndarray, energy: np.ndarray) -> np.ndarray:
+    """Undo the power constraint, which hides how long each code was: entries have unit length, so what is received
+    is scaled to the power that an entry would have, as far as it is signal and not noise that differs.
+
+    Parameters
+    ----------
+    received, noise : [B, a], float32
+        Values of the coordinates that were sent, and their noise variance, inf where one did not arrive.
+    energy : [a], float32
+        Mean power of an entry in each.
+    """
+    expected = energy + noise  # inf: weight 0 below
+    power = np.mean(np.square(received) / expected, axis=1)
+    arrived = np.mean(np.isfinite(noise), axis=1)
+    signal = np.mean(energy / expected, axis=1)
+    ratio = np.where(arrived > 0, power / np.maximum(arrived, _TINY), 1.0)
+    share = np.where(arrived > 0, signal / np.maximum(arrived, _TINY), 0.0)
+    return received / np.maximum(ratio, _TINY)[:, None] ** (share[:, None] / 2)
