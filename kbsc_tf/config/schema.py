@@ -55,7 +55,10 @@ class DataConfig(Strict):
 
 
 class FeaturesConfig(Strict):
-    """Which CLIP embeds the images; or ``file``, an .npz of ready features that replaces data and CLIP."""
+    """Which CLIP embeds the images; or ``file``, an .npz of ready features that replaces data and CLIP.
+
+    ``unseen_classes``: so many classes are in no training or validation set; ``test_classes`` are sent and known.
+    """
 
     model: str = "small"
     file: Path | None = None
@@ -63,11 +66,15 @@ class FeaturesConfig(Strict):
     batch_size: int = Field(256, ge=1)
     prompt: str = "a photo of a {}"
     store: Path | None = None
+    unseen_classes: int = Field(0, ge=0)
+    test_classes: Literal["all", "seen", "unseen"] = "all"
 
     @model_validator(mode="after")
-    def _prompt_has_a_slot(self) -> "FeaturesConfig":
+    def _complete(self) -> "FeaturesConfig":
         if "{}" not in self.prompt:
             raise ValueError("prompt: expected one {} where the class name goes, for example 'a photo of a {}'")
+        if self.test_classes != "all" and not self.unseen_classes:
+            raise ValueError(f"test_classes: {self.test_classes} needs unseen_classes, how many there are; give it")
         return self
 
 

@@ -76,14 +76,16 @@ class AdaptiveConfig(Strict):
     """The adaptive code and how it is trained, over AWGN, for all SNRs and numbers of symbols at once.
 
     ``exponent``: the relevance of an axis for the order of symbols is its variance to this power; chosen on validation
-    features, for every SNR, unless given. ``hidden``: width of the residual network. ``symbols``: how many of them are
-    received, drawn anew for each batch as ``snr_db`` is. The code's own ``objective`` knows no labels; that of the
-    scheme adaptive_supervised is always ``supervised``.
+    features, for every SNR, unless given. ``hidden``: width of the residual network. ``only_if_better``: keep the
+    closed-form code where training does not raise the validation accuracy. ``symbols``: how many are received, drawn
+    anew for each batch as ``snr_db`` is. The code's own ``objective`` knows no labels; that of the scheme
+    adaptive_supervised is always ``supervised``.
     """
 
     exponent: float | None = Field(None, ge=0, le=4)
     hidden: int = Field(256, ge=1)
-    objective: Literal["distortion", "contrastive", "distillation"] = "distillation"
+    objective: Literal["distortion", "contrastive", "distillation"] = "distortion"
+    only_if_better: bool = True
     snr_db: SnrChoice = SnrRange(low=-10.0, high=20.0)
     symbols: tuple[int, int] = (16, 512)
     epochs: int = Field(10, ge=1)

@@ -58,13 +58,16 @@ class FeatureSet:
     def spread(self, count: int) -> "FeatureSet":
         """At most ``count`` of them, evenly spread, because a folder's images are ordered by class."""
         count = min(count, len(self))
-        picks = np.linspace(0, len(self) - 1, count).round().astype(int)
+        return self.subset(np.linspace(0, len(self) - 1, count).round().astype(int))
+
+    def subset(self, rows: NDArray[np.int64]) -> "FeatureSet":
+        """The features of some rows."""
         return replace(
             self,
-            x=self.x[picks],
-            labels=self.labels[picks],
-            references=tuple(self.references[i] for i in picks),
-            images=None if self.images is None else self.images.subset(picks, self.name),
+            x=self.x[rows],
+            labels=self.labels[rows],
+            references=tuple(self.references[i] for i in rows),
+            images=None if self.images is None else self.images.subset(rows, self.name),
         )
 
     @property

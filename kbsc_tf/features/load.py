@@ -8,6 +8,7 @@ from kbsc_tf.features.clip import ClipEncoder
 from kbsc_tf.features.feature_file import load_feature_file
 from kbsc_tf.features.feature_set import FeatureSplits
 from kbsc_tf.features.store import extract
+from kbsc_tf.features.unseen import hold_out_classes
 from kbsc_tf.features.zero_shot import zero_shot
 
 _PARTS = ("training", "validation_sender", "validation_receiver", "sender", "receiver")
@@ -41,6 +42,11 @@ def load_features(
     UserError
         Anything wrong with images, model, store or file, in one sentence.
     """
+    splits, report = _load(config, skip_bad, progress)
+    return hold_out_classes(splits, config.features) if config.features.unseen_classes else splits, report
+
+
+def _load(config: ExperimentConfig, skip_bad: bool, progress: bool) -> tuple[FeatureSplits, dict[str, Any]]:
     settings = config.features
     if settings.file is not None:
         splits = load_feature_file(settings.file, settings.image_shape)

@@ -89,21 +89,23 @@ class AdaptiveFit:
         gained = judge(AdaptiveLink(trained)) - judge(AdaptiveLink(linear))
         self.summary += f"; {trained.count_params():,} parameters, {100 * gained:+.1f} points by training"
         # Training starts at the closed form and may only help.
-        return trained if gained > 0 else linear
+        return linear if self.config.only_if_better and gained <= 0 else trained
 
     def _exponents(self, codec: AdaptiveCodec, axes: SemanticAxes, judge: "_Judge") -> np.ndarray:
         """Exponent of the relevance at every SNR of the code's grid, interpolated between those tried."""
         grid = np.arange(LOWEST_SNR_DB, HIGHEST_SNR_DB + 1)
         if self.config.exponent is not None:
             return np.full(len(grid), self.config.exponent)
-        accuracy = np.empty((len(EXPONENTS), len(_KNOTS_DB)))
+        listed = self.config.snr_db
+        knots = sorted(listed) if isinstance(listed, list) else _KNOTS_DB
+        accuracy = np.empty((len(EXPONENTS), len(knots)))
         for row, exponent in enumerate(EXPONENTS):
             codec.adapt(axes, np.full(len(grid), exponent))
-            accuracy[row] = judge.by_snr(AdaptiveLink(codec), _KNOTS_DB)
+            accuracy[row] = judge.by_snr(AdaptiveLink(codec), knots)
         # Neighbouring SNRs have a say, because a difference of a point is within the noise of a thousand queries.
         padded = np.pad(accuracy, ((0, 0), (1, 1)), mode="edge")
         smooth = padded[:, :-2] + 2 * padded[:, 1:-1] + padded[:, 2:]
-        return np.interp(grid, _KNOTS_DB, np.take(EXPONENTS, smooth.argmax(axis=0)))
+        return np.interp(grid, knots, np.take(EXPONENTS, smooth.argmax(axis=0)))
 
     def _metric(self, variance: np.ndarray, validation: Validation) -> CodeMetric:
         search = validation.receiver.code_search

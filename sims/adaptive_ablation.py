@@ -1,0 +1,54 @@
+"""What each part of the adaptive scheme and its receiver is worth: one row a variant, with intervals.
+
+    python sims/adaptive_ablation.py sims/adaptive.yaml OUT.csv [--set KEY=VALUE ...]
+
+Runs the experiment once for every variant, in folders beside OUT.csv; what is there already is not run again.
+"""
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+from rich.console import Console
+
+from kbsc_tf.config import load_config
+from kbsc_tf.evaluation.experiment import run
+from kbsc_tf.evaluation.progress import Progress
+from kbsc_tf.evaluation.records import read_records
+
+VARIANTS = {
+    "PCA, nearest, not centred": ["schemes=[pca]", "receiver={decision: nearest, centre: false, metric: l2}"],
+    "PCA, nearest, centred": ["schemes=[pca]", "receiver={decision: nearest}"],
+    "PCA, centred vote": ["schemes=[pca]", "receiver={decision: vote}"],
+    "PCA, posterior, plain metric": ["schemes=[pca]", "receiver={decision: posterior, exponent: 0}"],
+    "PCA, posterior": ["schemes=[pca]", "receiver={decision: posterior}"],
+    "order of symbols, centred vote": ["schemes=[adaptive_linear]", "receiver={decision: vote}"],
+    "order by variance, posterior": ["schemes=[adaptive_linear]", "adaptive.exponent=1"],
+    "order of symbols, posterior": ["schemes=[adaptive_linear]"],
+    "residual network, distortion": ["schemes=[adaptive]", "adaptive.objective=distortion"],
+    "residual network, distillation": ["schemes=[adaptive]", "adaptive.objective=distillation"],
+    "residual network, contrastive": ["schemes=[adaptive]", "adaptive.objective=contrastive"],
+    "residual network, supervised": ["schemes=[adaptive_supervised]"],
+}
+COMMON = ["k=[64, 256]", "snr_db=[-7, 0, 7, inf]", "sweep.latency=false", "adaptive.only_if_better=false"]
+COLUMNS = ["channel", "k", "snr_db", "n", "top1", "top1_low", "top1_high"]
+
+
+def main() -> None:
+    """Run all variants and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("experiment", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
+    chosen = parser.parse_args()
+    progress, tables = Progress(Console()), []
+    for number, (variant, changes) in enumerate(VARIANTS.items()):
+        folder = chosen.out.with_suffix("") / f"{number:02d}"
+        run(load_config(chosen.experiment, [*COMMON, *chosen.set, *changes]), folder, False, progress)
+        tables.append(read_records(folder)[COLUMNS].assign(variant=variant))
+    chosen.out.parent.mkdir(parents=True, exist_ok=True)
+    pd.concat(tables)[["variant", *COLUMNS]].to_csv(chosen.out, index=False)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+"""How much one adaptive model loses against models fitted to a single SNR and number of symbols each.
+
+    python sims/adaptive_specialists.py sims/adaptive.yaml OUT.csv [--set KEY=VALUE ...]
+
+A specialist chooses its order of symbols and trains its network for its own SNR and k alone, over the experiment's
+first channel, with the same receiver. Writes a line for each SNR and k: both accuracies, with intervals.
+"""
+
+import argparse
+import math
+from pathlib import Path
+
+import pandas as pd
+from rich.console import Console
+
+from kbsc_tf.config import ExperimentConfig, load_config
+from kbsc_tf.evaluation.experiment import run
+from kbsc_tf.evaluation.progress import Progress
+from kbsc_tf.evaluation.records import read_records
+
+COLUMNS = ["top1", "top1_low", "top1_high"]
+
+
+def specialist(config: ExperimentConfig, k: int, snr_db: float) -> ExperimentConfig:
+    """The experiment for one SNR and k."""
+    own = {"symbols": (k, k), "validation_symbols": [k], "snr_db": [snr_db], "validation_snr_db": [snr_db]}
+    adaptive = config.adaptive.model_copy(update=own)
+    return config.model_copy(update={"k": [k], "snr_db": [snr_db], "adaptive": adaptive})
+
+
+def main() -> None:
+    """Run the one model and all specialists, and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("experiment", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
+    chosen = parser.parse_args()
+    config = load_config(chosen.experiment, ["schemes=[adaptive]", "sweep.latency=false", *chosen.set])
+    snrs = [snr_db for snr_db in config.snr_db if math.isfinite(snr_db)]
+    config = config.model_copy(update={"channels": config.channels[:1], "snr_db": snrs})
+    progress, folder, rows = Progress(Console()), chosen.out.with_suffix(""), []
+    run(config, folder / "one", False, progress)
+    one = read_records(folder / "one").set_index(["k", "snr_db"])
+    for k in config.k:
+        for snr_db in snrs:
+            own = folder / f"k{k}_{snr_db:g}dB"
+            run(specialist(config, k, snr_db), own, False, progress)
+            records = read_records(own).iloc[0]
+            figures = {f"one_{c}": one.loc[(k, snr_db), c] for c in COLUMNS} | {f"own_{c}": records[c] for c in COLUMNS}
+            rows.append({"k": k, "snr_db": snr_db, "n": records["n"], **figures})
+    pd.DataFrame(rows).to_csv(chosen.out, index=False)
+
+
+if __name__ == "__main__":
+    main()
