@@ -138,6 +138,21 @@ def compare(
         _list_files([csv], progress)
 
 
+@app.command()
+def confidence(
+    folder: Folder,
+    share: Annotated[float, typer.Option("--share", help="Share of deliveries to abstain on.")] = 0.2,
+    formats: Annotated[list[str], typer.Option("--format", help="png, pdf or svg; may be repeated.")] = ["png", "pdf"],  # noqa: B006
+) -> None:
+    """How far the receiver's confidence can be trusted, and what abstaining on the least confident buys."""
+    from kbsc_tf.evaluation.confidence import write_confidence
+    from kbsc_tf.evaluation.confidence_plot import confidence_table, draw_confidence
+
+    progress, files = _progress(), write_confidence(folder, share)
+    progress.console.print(confidence_table(folder))
+    _list_files([*files, *draw_confidence(folder, formats, share)], progress)
+
+
 @app.command("kb-scaling")
 def kb_scaling(file: ExperimentFile, set_: Overrides = None, out: Out = None) -> None:
     """Accuracy, recall, time and memory of exact and approximate search in knowledge bases of growing size."""

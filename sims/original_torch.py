@@ -3,8 +3,8 @@
     python sims/original_torch.py FEATURES.npz
 
 The 512-384-256-384-512 network with batch power and AWGN, Adam 1e-4, MSE, batch 128 from a DataLoader of single
-samples, then the 13-point test: batches of 256, a FAISS search and a look-up of every retrieved vector. Prints one
-JSON object.
+samples, then the 13-point test: batches of 256, a FAISS search and a look-up of every retrieved vector; and the latency
+of one image. Prints one JSON object.
 """
 
 import json
@@ -71,10 +71,32 @@ def test_s(link: Link, sender: torch.Tensor, knowledge: np.ndarray) -> float:
     return time.perf_counter() - start
 
 
+@torch.no_grad()
+def latency_s(link: Link, sender: torch.Tensor, knowledge: np.ndarray) -> tuple[float, float]:
+    """Median seconds for one image of the network, channel included, and of the search."""
+    link.eval()
+    index = faiss.IndexFlatL2(512)
+    index.add(knowledge)
+    one = sender[:1]
+    received = link(one, 10.0).numpy()
+
+    def median(work) -> float:
+        times = []
+        for _ in range(330):
+            start = time.perf_counter()
+            work()
+            times.append(time.perf_counter() - start)
+        return float(np.median(times[30:]))
+
+    return median(lambda: link(one, 10.0).numpy()), median(lambda: index.search(received, 1))
+
+
 if __name__ == "__main__":
     torch.set_num_threads(2)
     arrays = np.load(sys.argv[1])
     link = Link()
     epoch_s = train_epoch_s(link, torch.from_numpy(arrays["train_x"]))
     thirteen_s = test_s(link, torch.from_numpy(arrays["test_send_x"]), arrays["test_recv_x"])
-    print(json.dumps({"train_epoch_s": epoch_s, "thirteen_point_test_s": thirteen_s}))
+    network_s, search_s = latency_s(link, torch.from_numpy(arrays["test_send_x"]), arrays["test_recv_x"])
+    figures = {"train_epoch_s": epoch_s, "thirteen_point_test_s": thirteen_s}
+    print(json.dumps(figures | {"network_batch1_s": network_s, "search_batch1_s": search_s}))

@@ -3,52 +3,73 @@
 from typing import NamedTuple
 
 import numpy as np
+from scipy.optimize import isotonic_regression
 
+_BINS = 20
 _SHARPNESS = np.geomspace(0.1, 100.0, 61)
 
 
 class Calibration(NamedTuple):
-    """Sharpen class posteriors as a function of how much of the code arrived.
+    """Turn raw class posteriors into probabilities, given how much of the code arrived.
 
     A kernel around every entry counts each coordinate as independent evidence and each class as a cloud of kernels;
-    both are only roughly true, so the raw posterior has the right order and the wrong confidence. Raised to a power
-    and normalised again (temperature scaling: C. Guo et al., On calibration of modern neural networks, arXiv
-    1706.04599), it keeps the order.
+    both are only roughly true, so the raw posterior has the right order and the wrong confidence. First it is raised to
+    a power and normalised again (temperature scaling: C. Guo et al., On calibration of modern neural networks, arXiv
+    1706.04599); then the best class's share is replaced by how often such a share was right (isotonic regression:
+    B. Zadrozny and C. Elkan, Transforming classifier scores into accurate multiclass probability estimates, KDD 2002).
 
     Attributes
     ----------
     quality, sharpness : [K], float64
         Power at each quality of reception, qualities ascending; between them it is interpolated in the logarithm.
+    confidence, accuracy : [M], float64
+        How often the best class was right at each share of it, both ascending, interpolated between them.
     """
 
     quality: np.ndarray
     sharpness: np.ndarray
+    confidence: np.ndarray
+    accuracy: np.ndarray
 
-    def __call__(self, shares: np.ndarray, quality: np.ndarray) -> np.ndarray:
-        """Calibrated class posteriors [B, C] of posteriors [B, C] received at ``quality`` [B]."""
+    def sharpen(self, shares: np.ndarray, quality: np.ndarray) -> np.ndarray:
+        """Class posteriors [B, C] of raw posteriors [B, C] received at ``quality`` [B]."""
         power = np.exp(np.interp(quality, self.quality, np.log(self.sharpness)))
         return _sharpen(shares, power[:, None])
 
+    def trust(self, confidence: np.ndarray) -> np.ndarray:
+        """Probability [B] that the best class is right, of its share [B] in a sharpened posterior."""
+        return np.interp(confidence, self.confidence, self.accuracy).astype(np.float32)
 
-UNCALIBRATED = Calibration(np.zeros(1), np.ones(1))
+
+UNCALIBRATED = Calibration(np.zeros(1), np.ones(1), np.array([0.0, 1.0]), np.array([0.0, 1.0]))
 
 
 def fit_calibration(levels: list[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> Calibration:
-    """Choose the power of each level of reception so that its mean confidence is its accuracy.
+    """Choose the power of each level of reception so that its mean confidence is its accuracy; then the shape.
 
     Parameters
     ----------
     levels : list of (shares [B, C], quality [B], labels [B])
         Posteriors of validation deliveries, a level for each noise.
     """
-    knots = []
+    knots, confidences, corrects = [], [], []
     for shares, quality, labels in levels:
-        accuracy = np.mean(shares.argmax(axis=1) == labels)
+        correct = shares.argmax(axis=1) == labels
         confidence = [_sharpen(shares, power).max(axis=1).mean() for power in _SHARPNESS]
         # Confidence grows with the power; where no power is enough the last one is taken.
-        knots.append((float(quality.mean()), float(np.interp(accuracy, confidence, _SHARPNESS))))
+        power = float(np.interp(correct.mean(), confidence, _SHARPNESS))
+        knots.append((float(quality.mean()), power))
+        confidences.append(_sharpen(shares, power).max(axis=1))
+        corrects.append(correct)
     quality, sharpness = np.array(sorted(knots)).T
-    return Calibration(quality, sharpness)
+    return Calibration(quality, sharpness, *_shape(np.concatenate(confidences), np.concatenate(corrects)))
+
+
+def _shape(confidence: np.ndarray, correct: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean confidence and accuracy of bins of equal count, the accuracies made to ascend."""
+    bins = np.array_split(np.argsort(confidence, kind="stable"), min(_BINS, len(confidence)))
+    accuracy = isotonic_regression([correct[rows].mean() for rows in bins]).x
+    return np.array([confidence[rows].mean() for rows in bins]), accuracy
 
 
 def _sharpen(shares: np.ndarray, power: float | np.ndarray) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Noise-aware search: the class posterior of a noisy code against the knowledge base's own codewords."""
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -98,7 +99,9 @@ class PosteriorSearch:
             Its confidence is the calibrated probability that the winning class is right.
         """
         shares, nearest, quality = self.posterior(values, noise_var, neighbours)
-        return decide_vote((calibration or self.rule.calibration)(shares, quality), nearest, top_k)
+        calibration = calibration or self.rule.calibration
+        decision = decide_vote(calibration.sharpen(shares, quality), nearest, top_k)
+        return replace(decision, confidence=calibration.trust(decision.confidence))
 
     def posterior(
         self, values: np.ndarray, noise_var: np.ndarray, neighbours: int

@@ -143,13 +143,13 @@ class ClosedFormScheme(AnalogueScheme):
             # Received values [B, k] times this, plus the offset, are coordinates along the axes.
             self._to_axes = matrix @ (axes.basis / np.sqrt(axes.variance))
             self._offset = axes.codewords(after[None])
+            self._power = np.square(self._to_axes)
+            self._known = self._power.sum(axis=0) > _NOTHING * self._power.sum(axis=0).max()
 
     def _observe(self, received: ReceivedValues) -> Observation:
         """The received values are linear in the code, so the noise of every coordinate is known."""
         values, noise_var, gain = (part.numpy() for part in received[:3])
         unbiased = np.divide(values, gain, out=np.zeros_like(values), where=gain > 0)
-        power = np.square(self._to_axes)
-        known = power.sum(axis=0) > _NOTHING * power.sum(axis=0).max()
         # Of the noise of a complex symbol, half is in each of its reals.
-        noise = np.where(known, 0.5 * noise_var @ power, np.inf)
-        return Observation(np.where(known, unbiased @ self._to_axes + self._offset, 0.0), noise)
+        noise = np.where(self._known, 0.5 * noise_var @ self._power, np.inf)
+        return Observation(np.where(self._known, unbiased @ self._to_axes + self._offset, 0.0), noise)

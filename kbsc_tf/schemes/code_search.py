@@ -46,7 +46,8 @@ class Posterior(NamedTuple):
 def learn_posterior(features: FeatureSplits, config: ReceiverConfig, queries: int) -> Posterior:
     """Axes from the training features; metric, bandwidth and calibration from ``queries`` validation features."""
     axes = semantic_axes(np.asarray(features.training.x, np.float32))
-    sender, entries = features.validation_sender.spread(queries), features.validation_receiver
+    sender = features.validation_sender.spread(queries)
+    entries = features.validation_receiver.spread(len(features.receiver))
     codes = ValidationCodes(
         axes.codewords(sender.x), sender.labels, axes.codewords(entries.x), entries.labels, len(entries.class_names)
     )

@@ -16,7 +16,9 @@ def hold_out(config: ExperimentConfig, features: FeatureSplits, posterior: Poste
     """Validation sender's features against a knowledge base of the validation receiver's, with the receiver's rule."""
     sender = features.validation_sender.spread(config.training.validation_queries)
     nearest = config.receiver.model_copy(update={"top_k": 1, "abstain_below": 0.0})
-    receiver = Receiver.around(features.validation_receiver, nearest, posterior)
+    # As many entries as the receiver has, because a larger knowledge base is right more often.
+    entries = features.validation_receiver.spread(len(features.receiver))
+    receiver = Receiver.around(entries, nearest, posterior)
     return Validation(np.asarray(sender.x, np.float32), sender.labels, receiver)
 
 

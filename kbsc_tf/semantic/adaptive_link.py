@@ -84,7 +84,14 @@ class AdaptiveLink(keras.Model):
         delivery = Delivery(clean, code, codec.combine(received, snr_db, used, power), inputs["label"])
         return self._objective(delivery, self._metric)
 
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True) -> tf.Tensor:
+    def compute_loss(
+        self,
+        x: dict[str, tf.Tensor] | None = None,
+        y: tf.Tensor | None = None,
+        y_pred: tf.Tensor | None = None,
+        sample_weight: tf.Tensor | None = None,
+        training: bool = True,
+    ) -> tf.Tensor:
         """The objective's mean."""
         return ops.mean(y_pred)
 
