@@ -23,6 +23,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
 import typer
+from bench_adaptive import bench_adaptive
 from bench_coded import bench_coded
 from bench_ofdm import bench_ofdm
 from bench_sweep import bench_sweep
@@ -61,9 +62,11 @@ def main(
         original = json.loads(reference.read_text()) if reference.exists() else None
         baseline = time_original(torch, file) if torch else None
         link = bench_link(file, Path(temporary), original)
+        adaptive = bench_adaptive(file, Path(temporary))
         result = {
             "train_to_original_accuracy": link["training"],
             "thirteen_point_test": link["sweep"],
+            "adaptive": adaptive,
             "clip": bench_clip(),
             "search": bench_search(file),
             **bench_coded(),
@@ -74,7 +77,7 @@ def main(
                 "idle_machine": original["speed_two_cores"] if original else None,
                 "retimed_in_this_run": baseline,
             },
-            "ratio_to_original": ratios(link, original, baseline),
+            "ratio_to_original": ratios(link, adaptive, original, baseline),
             "versions": versions(),
             "cores": os.cpu_count(),
         }
@@ -179,14 +182,21 @@ def bench_knowledge_bases(folder: Path) -> list[dict]:
     return read_rows(folder)[columns].to_dict("records")
 
 
-def ratios(link: dict, original: dict | None, baseline: dict | None) -> dict[str, float | None]:
-    """Our seconds over the original's: as measured on an idle machine, and as re-timed in this run."""
+def ratios(link: dict, adaptive: dict, original: dict | None, baseline: dict | None) -> dict[str, float | None]:
+    """Our seconds over the original's: as measured on an idle machine, and as re-timed in this run.
+
+    The adaptive code is fitted once for all SNRs and rates: its time is over that of 20 epochs for one rate.
+    """
     out: dict[str, float | None] = {}
     speeds = {"idle": original["speed_two_cores"] if original else None, "retimed": baseline}
     for name, speed in speeds.items():
         epoch_s = (speed.get("train_epoch_s_awgn_256") or speed.get("train_epoch_s")) if speed else None
         out[f"training_{name}"] = link["training"]["seconds"] / (EPOCHS_OF_THE_ORIGINAL * epoch_s) if speed else None
         out[f"sweep_{name}"] = link["sweep"]["seconds"] / speed["thirteen_point_test_s"] if speed else None
+        out[f"adaptive_fit_{name}"] = adaptive["fit_s"] / (20 * epoch_s) if speed else None
+    if baseline:
+        one = ("network_batch1_s", "search_batch1_s")
+        out["adaptive_latency_retimed"] = sum(adaptive[part] for part in one) / sum(baseline[part] for part in one)
     return out
 
 

@@ -110,6 +110,10 @@ class FlatChannel:
         return self._awgn(h * symbols, no), h
 
 
-def seed_noise(seed: int) -> None:
-    """Restart Sionna's random numbers; compiled functions see it, because the generator object stays the same."""
-    sionna_config.seed = seed
+def seed_noise(seed: int | None) -> None:
+    """Restart Sionna's random numbers; compiled functions see it, because the generator object stays the same.
+
+    None lets them go on.
+    """
+    if seed is not None:
+        sionna_config.seed = seed

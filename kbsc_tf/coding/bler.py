@@ -131,7 +131,7 @@ class FastLink:
         self.plan = plan
         self.table = BlerTable(plan, channel, channel_key, **settings)
 
-    def __call__(self, bits: np.ndarray, snr_db: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    def __call__(self, bits: np.ndarray, snr_db: float, seed: int | None) -> tuple[np.ndarray, np.ndarray]:
         """Send payloads [B, A], uint8, as `CodedLink` does; payloads that are not delivered come back as zeros."""
         bits = np.asarray(bits, np.uint8)
         # One draw per block whatever the SNR: a block that arrives also arrives at a higher SNR.

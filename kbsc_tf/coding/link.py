@@ -74,7 +74,7 @@ class CodedLink:
         turns = np.arange(plan.channel_uses) % 2 if plan.modulation == "pi2_bpsk" else 0
         self._rotation = np.asarray(1j**turns, np.complex64)
 
-    def __call__(self, bits: np.ndarray, snr_db: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    def __call__(self, bits: np.ndarray, snr_db: float, seed: int | None) -> tuple[np.ndarray, np.ndarray]:
         """Send payloads, one per transport block.
 
         Parameters
@@ -82,8 +82,8 @@ class CodedLink:
         bits : [B, A], uint8
         snr_db : float
             Es/N0 in dB; infinite without noise.
-        seed : int
-            Of the channel's random numbers.
+        seed : int or None
+            Of the channel's random numbers; None lets them go on.
 
         Returns
         -------

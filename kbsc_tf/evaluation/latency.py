@@ -45,7 +45,7 @@ def _deciding(receiver: Receiver, scheme: Scheme, sent: Transmission) -> Callabl
 def _afresh(scheme: Scheme, source: SourceBatch, snr_db: float) -> None:
     """Transmit without what is left of earlier transmissions."""
     scheme.forget()
-    scheme.transmit(source, snr_db, 0)
+    scheme.transmit(source, snr_db, None)
 
 
 def _median_s(work: Callable[[], object]) -> float:

@@ -60,7 +60,7 @@ class AdaptiveScheme(Scheme):
         link = AdaptiveLink(self._codec, self.channel)
         self._transmit = tf.function(partial(link.transmit, count=self._sent, used=self.k, air=air))
 
-    def transmit(self, batch: SourceBatch, snr_db: float, seed: int) -> Transmission:
+    def transmit(self, batch: SourceBatch, snr_db: float, seed: int | None) -> Transmission:
         if self._codec is None:
             raise RuntimeError(f"{self.name}: call fit before transmit")
         seed_noise(seed)

@@ -76,7 +76,7 @@ class AnalogueScheme(Scheme):
         air = build_link(link.channel_config, link.repeats, share_traces=True)
         self._transmit = tf.function(partial(link.transmit, air=air))
 
-    def transmit(self, batch: SourceBatch, snr_db: float, seed: int) -> Transmission:
+    def transmit(self, batch: SourceBatch, snr_db: float, seed: int | None) -> Transmission:
         seed_noise(seed)
         received = self._transmit(tf.constant(batch.features), tf.constant(snr_db, tf.float32))
         n = self.k // self.link.repeats // 2

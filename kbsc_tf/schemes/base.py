@@ -204,8 +204,12 @@ class Scheme(ABC):
         """
 
     @abstractmethod
-    def transmit(self, batch: SourceBatch, snr_db: float, seed: int) -> Transmission:
-        """Send a batch at Es/N0 ``snr_db`` (dB); the result depends on nothing but the arguments and the fit."""
+    def transmit(self, batch: SourceBatch, snr_db: float, seed: int | None) -> Transmission:
+        """Send a batch at Es/N0 ``snr_db`` (dB); the result depends on nothing but the arguments and the fit.
+
+        Without a ``seed`` the noise goes on from where it was, as it does in a radio: for a clock, which should not see
+        the generator being restarted.
+        """
 
     def prepare(self, batch: SourceBatch, progress: Callable[[int], None] | None = None) -> None:  # noqa: B027
         """Do what no noise is needed for, so that `transmit` finds it done: image schemes encode.

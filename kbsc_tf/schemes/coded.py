@@ -107,7 +107,7 @@ class CodedScheme(Scheme):
     ) -> Transmission:
         """Hand over what `unpack` made."""
 
-    def transmit(self, batch: SourceBatch, snr_db: float, seed: int) -> Transmission:
+    def transmit(self, batch: SourceBatch, snr_db: float, seed: int | None) -> Transmission:
         packed, count = self.pack(batch), len(batch.features)
         if packed.feasible.any():
             bits, passed, papr_db = self._send(packed.bits, snr_db, seed)
@@ -137,7 +137,9 @@ class CodedScheme(Scheme):
     def forget(self) -> None:
         self._outcomes.clear()
 
-    def _send(self, bits: np.ndarray, snr_db: float, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    def _send(
+        self, bits: np.ndarray, snr_db: float, seed: int | None
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
         """Received payloads [T, A], whether each passed its checks [T], and the PAPR of its signal [T], if known.
 
         Link adaptation asks for transmissions that fixed schemes have made: which blocks arrived is kept, and the few

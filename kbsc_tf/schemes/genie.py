@@ -26,7 +26,7 @@ class GenieScheme(Scheme):
         self.name, self.k, self.needs_images = schemes[0].name, schemes[0].k, schemes[0].needs_images
         self._schemes = schemes
 
-    def transmit(self, batch: SourceBatch, snr_db: float, seed: int) -> Transmission:
+    def transmit(self, batch: SourceBatch, snr_db: float, seed: int | None) -> Transmission:
         ranked = sorted(self._schemes, key=lambda scheme: -scheme.plan.payload_bits)
         sent = [scheme.transmit(batch, snr_db, seed) for scheme in ranked]
         # The first that delivers; where none does, the most robust, the last.

@@ -59,7 +59,7 @@ class ImageCapacityScheme(Scheme):
         # Any budget will do: pictures are encoded for all announced ones.
         self.files.fit(pictures(batch.images, self.per_file, self.per_file), self.budget(0.0), progress)
 
-    def transmit(self, batch: SourceBatch, snr_db: float, seed: int) -> Transmission:
+    def transmit(self, batch: SourceBatch, snr_db: float, seed: int | None) -> Transmission:
         count = len(batch.images)
         files = self.files.fit(pictures(batch.images, self.per_file, self.per_file), self.budget(snr_db))
         feasible = np.repeat([file is not None for file in files], self.per_file)[:count]
@@ -75,7 +75,7 @@ class ImageCapacityScheme(Scheme):
     def forget(self) -> None:
         self.files.forget()
 
-    def _arrived(self, count: int, snr_db: float, seed: int) -> np.ndarray:
+    def _arrived(self, count: int, snr_db: float, seed: int | None) -> np.ndarray:
         """Whether the gain of each file's block supports the rate."""
         if self.channel.fading == "none" or self.channel.coherence == "fast" or np.isinf(snr_db):
             return np.ones(count, bool)

@@ -19,6 +19,6 @@ class NoiseFreeScheme(Scheme):
     def __init__(self, dim: int) -> None:
         self.k = dim
 
-    def transmit(self, batch: SourceBatch, snr_db: float, seed: int) -> Transmission:
+    def transmit(self, batch: SourceBatch, snr_db: float, seed: int | None) -> Transmission:
         count = len(batch.features)
         return Transmission(batch.features, None, np.ones(count, bool), np.zeros(count))
