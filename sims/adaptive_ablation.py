@@ -16,6 +16,7 @@ from kbsc_tf.evaluation.experiment import run
 from kbsc_tf.evaluation.progress import Progress
 from kbsc_tf.evaluation.records import read_records
 
+NETWORK = ["adaptive.hidden=256", "adaptive.learning_rate=1e-3"]
 VARIANTS = {
     "PCA, nearest, not centred": ["schemes=[pca]", "receiver={decision: nearest, centre: false, metric: l2}"],
     "PCA, nearest, centred": ["schemes=[pca]", "receiver={decision: nearest}"],
@@ -25,10 +26,13 @@ VARIANTS = {
     "order of symbols, centred vote": ["schemes=[adaptive_linear]", "receiver={decision: vote}"],
     "order by variance, posterior": ["schemes=[adaptive_linear]", "adaptive.exponent=1"],
     "order of symbols, posterior": ["schemes=[adaptive_linear]"],
-    "residual network, distortion": ["schemes=[adaptive]", "adaptive.objective=distortion"],
-    "residual network, distillation": ["schemes=[adaptive]", "adaptive.objective=distillation"],
-    "residual network, contrastive": ["schemes=[adaptive]", "adaptive.objective=contrastive"],
-    "residual network, supervised": ["schemes=[adaptive_supervised]"],
+    "learned power, distortion": ["schemes=[adaptive]", "adaptive.objective=distortion"],
+    "learned power, contrastive": ["schemes=[adaptive]", "adaptive.objective=contrastive"],
+    "learned power, distillation": ["schemes=[adaptive]"],
+    "residual network, distortion": ["schemes=[adaptive]", "adaptive.objective=distortion", *NETWORK],
+    "residual network, contrastive": ["schemes=[adaptive]", "adaptive.objective=contrastive", *NETWORK],
+    "residual network, distillation": ["schemes=[adaptive]", *NETWORK],
+    "residual network, supervised": ["schemes=[adaptive_supervised]", *NETWORK],
 }
 COMMON = ["k=[64, 256]", "snr_db=[-7, 0, 7, inf]", "sweep.latency=false", "adaptive.only_if_better=false"]
 COLUMNS = ["channel", "k", "snr_db", "n", "top1", "top1_low", "top1_high"]

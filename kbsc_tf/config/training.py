@@ -76,21 +76,22 @@ class AdaptiveConfig(Strict):
     """The adaptive code and how it is trained, over AWGN, for all SNRs and numbers of symbols at once.
 
     ``exponent``: the relevance of an axis for the order of symbols is its variance to this power; chosen on validation
-    features, for every SNR, unless given. ``hidden``: width of the residual network. ``only_if_better``: keep the
+    features, for every SNR, unless given. ``hidden``: width of a residual network; 0: only the power of each
+    axis at each SNR is learned. ``only_if_better``: keep the
     closed-form code where training does not raise the validation accuracy. ``symbols``: how many are received, drawn
     anew for each batch as ``snr_db`` is. The code's own ``objective`` knows no labels; that of the scheme
     adaptive_supervised is always ``supervised``.
     """
 
     exponent: float | None = Field(None, ge=0, le=4)
-    hidden: int = Field(256, ge=1)
-    objective: Literal["distortion", "contrastive", "distillation"] = "distortion"
+    hidden: int = Field(0, ge=0)
+    objective: Literal["distortion", "contrastive", "distillation"] = "distillation"
     only_if_better: bool = True
     snr_db: SnrChoice = SnrRange(low=-10.0, high=20.0)
     symbols: tuple[int, int] = (16, 512)
-    epochs: int = Field(10, ge=1)
+    epochs: int = Field(6, ge=1)
     batch_size: int = Field(512, ge=2)
-    learning_rate: float = Field(1e-3, gt=0)
+    learning_rate: float = Field(1e-2, gt=0)
     validation_snr_db: list[SnrDb] = Field([-7.0, 0.0, 7.0], min_length=1)
     validation_symbols: list[int] = Field([64, 256], min_length=1)
     patience: int = Field(10, ge=1)

@@ -38,7 +38,7 @@ class AdaptiveCodec(keras.Model):
     x [B, D] ─► whiten ─► c [B, A] ─► c + residual(c) ─► × gain(SNR) ─► symbol m carries coordinate order(SNR)[m]
     received symbols ─► combine by coordinate ─► ĉ, noise [B, A] ─► search among codes, or ─► LMMSE ─► x̂ [B, D]
 
-    Without training the residual is zero and the gain one: the code is linear, and every symbol has the same expected
+    Until it is trained the residual is zero and the gain one: the code is linear, and every symbol has the same expected
     power, so that every prefix of a transmission keeps the power constraint. Both ends look the order up by the SNR,
     which both know, to the nearest dB within -10 and 20 dB.
 
@@ -47,7 +47,7 @@ class AdaptiveCodec(keras.Model):
     dim, axes : int
         D, and the number A of axes that the features vary along.
     hidden : int
-        Width of the residual network; 0 for none.
+        Width of the residual network; 0 for none: only the gains are learned then.
     symbols : int
         Length of the order: the most that can be sent, real.
     """
@@ -70,10 +70,10 @@ class AdaptiveCodec(keras.Model):
         self.colour = fixed("colour", self.axes, self.dim)
         self.power = fixed("power", self.axes, initializer="ones")
         self.order = fixed("order", rows, self.symbols, dtype="int32")
+        self.log_gain = self.add_weight(shape=(knots, self.axes), initializer="zeros", name="log_gain")
         if self.hidden:
             self.expand.build((None, self.axes))
             self.project.build((None, self.hidden))
-            self.log_gain = self.add_weight(shape=(knots, self.axes), initializer="zeros", name="log_gain")
         self.built = True
 
     def adapt(self, axes: SemanticAxes, exponents: np.ndarray) -> None:
@@ -163,8 +163,6 @@ class AdaptiveCodec(keras.Model):
 
     def gain(self, snr_db: tf.Tensor) -> tf.Tensor:
         """Learned amplitude of each coordinate [A] beside the order, interpolated between SNRs."""
-        if not self.hidden:
-            return ops.ones_like(self.power)
         place = (_within(snr_db) - LOWEST_SNR_DB) / _KNOT_DB
         knots = ops.arange(self.log_gain.shape[0], dtype="float32")
         return ops.exp(ops.matmul(ops.relu(1.0 - ops.abs(knots - place)), self.log_gain))
