@@ -76,11 +76,10 @@ class AdaptiveConfig(Strict):
     """The adaptive code and how it is trained, over AWGN, for all SNRs and numbers of symbols at once.
 
     ``exponent``: the relevance of an axis for the order of symbols is its variance to this power; chosen on validation
-    features, for every SNR, unless given. ``hidden``: width of a residual network; 0: only the power of each
-    axis at each SNR is learned. ``only_if_better``: keep the
-    closed-form code where training does not raise the validation accuracy. ``symbols``: how many are received, drawn
-    anew for each batch as ``snr_db`` is. The code's own ``objective`` knows no labels; that of the scheme
-    adaptive_supervised is always ``supervised``.
+    features, for every SNR, unless given. ``hidden``: width of a residual network; 0: only the power of each axis at
+    each SNR is learned. ``only_if_better``: keep the closed-form code where training does not raise the validation
+    accuracy. ``symbols``: how many are received, drawn anew for each batch as ``snr_db`` is. The ``objective`` knows no
+    labels; that of the scheme adaptive_supervised is always ``supervised``.
     """
 
     exponent: float | None = Field(None, ge=0, le=4)

@@ -38,9 +38,9 @@ class AdaptiveCodec(keras.Model):
     x [B, D] ─► whiten ─► c [B, A] ─► c + residual(c) ─► × gain(SNR) ─► symbol m carries coordinate order(SNR)[m]
     received symbols ─► combine by coordinate ─► ĉ, noise [B, A] ─► search among codes, or ─► LMMSE ─► x̂ [B, D]
 
-    Until it is trained the residual is zero and the gain one: the code is linear, and every symbol has the same expected
-    power, so that every prefix of a transmission keeps the power constraint. Both ends look the order up by the SNR,
-    which both know, to the nearest dB within -10 and 20 dB.
+    Until it is trained the residual is zero and the gain one: the code is linear, and every symbol has the same
+    expected power, so that every prefix of a transmission keeps the power constraint. Both ends look the order up by
+    the SNR, which both know, to the nearest dB within -10 and 20 dB.
 
     Parameters
     ----------
