@@ -175,6 +175,16 @@ class ExperimentConfig(Strict):
         return self
 
     @model_validator(mode="after")
+    def _symbols_arrive_in_order(self) -> "ExperimentConfig":
+        ofdm = [channel.label for channel in self.channels if isinstance(channel, OfdmConfig)]
+        if "adaptive_progressive" in self.schemes and ofdm:
+            raise ValueError(
+                f"schemes: adaptive_progressive needs symbols that arrive one by one, and the grids of {ofdm[0]} arrive "
+                "as a whole; use adaptive"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _grids_hold_a_row(self) -> "ExperimentConfig":
         shared = self.coding.images_per_block if any("_ldpc" in name for name in self.schemes) else 1
         uses = [(f"channels: {channel.label}", channel, shared) for channel in self.channels]

@@ -8,6 +8,7 @@ import numpy as np
 from kbsc_tf.knowledge.calibration import Calibration
 from kbsc_tf.knowledge.decision import Decision, decide_vote, soft_vote
 from kbsc_tf.knowledge.index import build_index, place_index
+from kbsc_tf.threads import one_thread
 
 _TINY = np.finfo(np.float32).tiny
 _KEPT = 4  # indices: one for each set of coordinates that a scheme sends
@@ -128,7 +129,9 @@ class PosteriorSearch:
                 del self._built[next(iter(self._built))]
             kept = self._entries[:, sent]
             columns = np.concatenate([kept, np.square(kept).sum(axis=1, keepdims=True)], axis=1)
-            self._built[key], _ = place_index(build_index(columns, self._index, "inner_product"), self._gpu)
+            with one_thread():  # every worker must build the same
+                built = build_index(columns, self._index, "inner_product")
+            self._built[key], _ = place_index(built, self._gpu)
         return self._built[key].search(queries, count)
 
 

@@ -31,6 +31,8 @@ class AdaptiveScheme(Scheme):
         need not know k. With the others the power constraint is that of the k symbols.
     """
 
+    observing = True
+
     def __init__(self, k: int, channel: ChannelConfig, fitted: AdaptiveFit, name: str = "adaptive") -> None:
         self.k, self.channel, self.name = k, channel, name
         self._fitted = fitted

@@ -50,14 +50,7 @@ class AnalogueScheme(Scheme):
     k : int
         Real channel symbols per image, even.
     channel : ChannelConfig
-
-    Attributes
-    ----------
-    observing : bool
-        Tell the receiver the noise of every coordinate too, for one that decides by posterior; set it before `fit`.
     """
-
-    observing = False
 
     def __init__(self, k: int, channel: ChannelConfig) -> None:
         self.k, self.channel = k, channel
@@ -117,7 +110,10 @@ def sent_uncoded(
 
 
 class ClosedFormScheme(AnalogueScheme):
-    """An analogue scheme whose codec follows from the training features without training."""
+    """An analogue scheme whose codec follows from the training features without training.
+
+    It delivers observations where ``observing`` is set before `fit`.
+    """
 
     @abstractmethod
     def codec(self, features: np.ndarray, symbols: int) -> tuple[keras.Model, keras.Model]:

@@ -170,6 +170,8 @@ class Scheme(ABC):
         Modulation and code rate of coded schemes that come with several, as in records; empty for others.
     needs_images : bool
         Whether `transmit` reads ``SourceBatch.images``.
+    observing : bool
+        Whether `transmit` delivers an `Observation`, for a receiver that decides by posterior.
     summary : str
         After `fit`: one line for the user, for example the size of the networks.
     calibration : Calibration or None
@@ -180,6 +182,7 @@ class Scheme(ABC):
     k: int
     mcs: str = ""
     needs_images: bool = False
+    observing: bool = False
     summary: str = ""
     calibration: Calibration | None = None
 

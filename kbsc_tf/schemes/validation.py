@@ -25,17 +25,15 @@ def hold_out(config: ExperimentConfig, features: FeatureSplits, posterior: Poste
 def calibrate(scheme: Scheme, validation: Validation, seed: int = 0) -> None:
     """Learn how far the receiver's confidence in what a fitted scheme delivers can be trusted.
 
-    Only where the receiver decides by posterior, and for schemes that deliver codes with their noise; with others
-    the receiver's own calibration is used.
+    Only where the receiver decides by posterior, and for schemes that deliver observations; with others the
+    receiver's own calibration is used.
     """
     search = validation.receiver.code_search
-    if search is None or scheme.needs_images:
+    if search is None or not scheme.observing:
         return
     levels = []
     for snr_db in _SNR_DB:
-        observation = scheme.transmit(SourceBatch(validation.features), snr_db, seed).observation
-        if observation is None:
-            return
-        shares, _, quality = search.posterior(observation)
+        sent = scheme.transmit(SourceBatch(validation.features), snr_db, seed)
+        shares, _, quality = search.posterior(sent.observation)
         levels.append((shares, quality, validation.labels))
     scheme.calibration = fit_calibration(levels)
