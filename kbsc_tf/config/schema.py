@@ -179,7 +179,7 @@ class ExperimentConfig(Strict):
         ofdm = [channel.label for channel in self.channels if isinstance(channel, OfdmConfig)]
         if "adaptive_progressive" in self.schemes and ofdm:
             raise ValueError(
-                f"schemes: adaptive_progressive needs symbols that arrive one by one, and the grids of {ofdm[0]} arrive "
+                f"schemes: adaptive_progressive needs symbols that arrive one by one, and grids of {ofdm[0]} arrive "
                 "as a whole; use adaptive"
             )
         return self
