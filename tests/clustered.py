@@ -6,7 +6,7 @@ import numpy as np
 
 from kbsc_tf.evaluation.measurement import Measurement
 from kbsc_tf.evaluation.sweep import Outcome
-from kbsc_tf.features import FeatureSet
+from kbsc_tf.features import FeatureSet, FeatureSplits
 from kbsc_tf.metrics import Tally
 
 DIM, CLASSES = 64, 20
@@ -21,6 +21,11 @@ def feature_set(count: int, seed: int, noise: float, **fields) -> FeatureSet:
     x = centres[labels] + noise * np.random.default_rng(seed).standard_normal((count, DIM))
     names, references = tuple(map(str, range(CLASSES))), tuple(map(str, range(count)))
     return FeatureSet("some", _unit(x), labels, names, references, "file:test", **fields)
+
+
+def feature_splits(noise: float = 0.6) -> FeatureSplits:
+    """Training features, 120 held out on either side, and 200 on either side of the test."""
+    return FeatureSplits(*(feature_set(count, seed, noise) for seed, count in enumerate((600, 120, 120, 200, 200), 1)))
 
 
 def write_features(path: Path, seed: int = 0, nan_in_row: int | None = None) -> Path:

@@ -167,10 +167,12 @@ class ExperimentConfig(Strict):
         needing = [name for name in self.schemes if name.startswith("adaptive")]
         needing += ["receiver.decision: posterior"] if self.receiver.decision == "posterior" else []
         for channel in self.channels if needing else ():
-            if isinstance(channel, FlatConfig) and channel.preset == "original":
+            if not isinstance(channel, FlatConfig):
+                continue
+            if channel.preset == "original" or (channel.fading != "none" and channel.equaliser == "none"):
                 raise ValueError(
-                    f"channels: {channel.label}: the preset's receiver knows nothing about its channel, which "
-                    f"{needing[0]} needs; leave one of them out"
+                    f"channels: {channel.label}: its receiver does not equalise, and {needing[0]} must know the noise "
+                    "behind an equaliser; leave one of them out"
                 )
         return self
 

@@ -6,7 +6,7 @@ from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from kbsc_tf.config.channel import ChannelConfig
 from kbsc_tf.config.strict import Strict
-from kbsc_tf.config.units import SnrDb
+from kbsc_tf.config.units import EvenK, SnrDb
 
 
 class SnrRange(Strict):
@@ -87,12 +87,12 @@ class AdaptiveConfig(Strict):
     objective: Literal["distortion", "contrastive", "distillation"] = "distillation"
     only_if_better: bool = True
     snr_db: SnrChoice = SnrRange(low=-10.0, high=20.0)
-    symbols: tuple[int, int] = (16, 512)
+    symbols: tuple[EvenK, EvenK] = (16, 512)
     epochs: int = Field(6, ge=1)
     batch_size: int = Field(512, ge=2)
     learning_rate: float = Field(1e-2, gt=0)
     validation_snr_db: list[SnrDb] = Field([-7.0, 0.0, 7.0], min_length=1)
-    validation_symbols: list[int] = Field([64, 256], min_length=1)
+    validation_symbols: list[EvenK] = Field([64, 256], min_length=1)
     patience: int = Field(10, ge=1)
     seed: int = Field(0, ge=0)
     tensorboard: bool = False

@@ -66,10 +66,13 @@ def fit_calibration(levels: list[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> 
 
 
 def _shape(confidence: np.ndarray, correct: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean confidence and accuracy of bins of equal count, the accuracies made to ascend."""
-    bins = np.array_split(np.argsort(confidence, kind="stable"), min(_BINS, len(confidence)))
-    accuracy = isotonic_regression([correct[rows].mean() for rows in bins]).x
-    return np.array([confidence[rows].mean() for rows in bins]), accuracy
+    """Mean confidence and accuracy of bins of about equal count, the accuracies made to ascend."""
+    ranks = np.searchsorted(np.sort(confidence), confidence)  # equal confidences have one rank, and so one bin
+    bins = ranks * _BINS // len(confidence)
+    groups = [bins == number for number in np.unique(bins)]
+    counts = [group.sum() for group in groups]
+    accuracy = isotonic_regression([correct[group].mean() for group in groups], weights=counts).x
+    return np.array([confidence[group].mean() for group in groups]), accuracy
 
 
 def _sharpen(shares: np.ndarray, power: float | np.ndarray) -> np.ndarray:

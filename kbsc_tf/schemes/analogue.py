@@ -10,15 +10,15 @@ import numpy as np
 import tensorflow as tf
 
 from kbsc_tf.channel import Channel, ReceivedValues, build_link, seed_noise
+from kbsc_tf.channel.power import amplitude
 from kbsc_tf.config import ChannelConfig
 from kbsc_tf.errors import UserError
 from kbsc_tf.features import FeatureSet
 from kbsc_tf.schemes.air import air_overhead, sharing
 from kbsc_tf.schemes.base import Observation, Overhead, Report, Scheme, SourceBatch, Transmission, Validation, silent
+from kbsc_tf.schemes.linear_observer import LinearObserver
 from kbsc_tf.semantic.axes import semantic_axes
 from kbsc_tf.semantic.link import SemanticLink
-
-_NOTHING = 1e-9  # of the largest noise power: rounding errors on an axis that no symbol says anything about
 
 
 def spread(k: int, dim: int) -> tuple[int, int]:
@@ -70,11 +70,12 @@ class AnalogueScheme(Scheme):
         self._transmit = tf.function(partial(link.transmit, air=air))
 
     def transmit(self, batch: SourceBatch, snr_db: float, seed: int | None) -> Transmission:
+        link = self.link
         seed_noise(seed)
         received = self._transmit(tf.constant(batch.features), tf.constant(snr_db, tf.float32))
-        n = self.k // self.link.repeats // 2
+        n = self.k // link.repeats // 2
         observation = self._observe(received.received) if self.observing else None
-        return sent_uncoded(self.link.air.channel, n, n, received, observation)
+        return sent_uncoded(link.air.channel, n, n, received, observation)
 
     def _observe(self, received: ReceivedValues) -> Observation | None:
         """What the receiver knows about the coordinates of the code; None: nothing but the restored feature."""
@@ -130,22 +131,12 @@ class ClosedFormScheme(AnalogueScheme):
         symbols, repeats = spread(self.k, features.shape[1])
         encoder, decoder = self.codec(features, symbols)
         link = SemanticLink(encoder, decoder, self.channel, repeats)
+        values = encoder(features)
         # The decoder knows the amplitude of the average feature, not that of the one it receives.
-        decoder.scale(float(link.air.received_amplitude(encoder(features))))
+        decoder.scale(float(link.air.received_amplitude(values)))
         self.link = link
         if self.observing:
-            axes = semantic_axes(features)
-            _, matrix, after = decoder.get_weights()
-            # Received values [B, k] times this, plus the offset, are coordinates along the axes.
-            self._to_axes = matrix @ (axes.basis / np.sqrt(axes.variance))
-            self._offset = axes.codewords(after[None])
-            self._power = np.square(self._to_axes)
-            self._known = self._power.sum(axis=0) > _NOTHING * self._power.sum(axis=0).max()
+            self._linear = LinearObserver(decoder, semantic_axes(features), (values / amplitude(values)).numpy())
 
     def _observe(self, received: ReceivedValues) -> Observation:
-        """The received values are linear in the code, so the noise of every coordinate is known."""
-        values, noise_var, gain = (part.numpy() for part in received[:3])
-        unbiased = np.divide(values, gain, out=np.zeros_like(values), where=gain > 0)
-        # Of the noise of a complex symbol, half is in each of its reals.
-        noise = np.where(self._known, 0.5 * noise_var @ self._power, np.inf)
-        return Observation(np.where(self._known, unbiased @ self._to_axes + self._offset, 0.0), noise)
+        return self._linear(*(part.numpy() for part in received[:3]))

@@ -95,7 +95,9 @@ OBJECTIVES: dict[str, Callable[[Delivery, CodeMetric], tf.Tensor]] = {
 
 
 def likelihoods(delivery: Delivery, metric: CodeMetric) -> tf.Tensor:
-    """Log-likelihood of every code as an entry [B, B], up to a constant per row: that of `PosteriorSearch`."""
+    """Log-likelihood of every code as an entry [B, B], up to a constant per row: that of `PosteriorSearch`, but for the
+    received code's length, which is left as it is.
+    """
     weighted = delivery.code * metric.weights
     lengths = ops.norm(weighted, axis=1, keepdims=True)
     entries = weighted / lengths

@@ -260,7 +260,9 @@ def train(
         epochs = pd.read_csv(history).drop_duplicates("epoch", keep="last")
         epochs.to_csv(history, index=False)
         first, last = epochs["loss"].iloc[[0, -1]]
-        if last > first:  # BatchNorm can keep the loss of ruined weights finite
+        # BatchNorm can keep the loss of ruined weights finite. A model with its own loss draws one SNR for a whole
+        # batch, and its loss follows the draws.
+        if loss is not None and last > first:
             raise UserError(
                 f"training diverged (its loss rose from {first:.4g} to {last:.4g}); lower its learning_rate"
             )

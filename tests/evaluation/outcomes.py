@@ -72,7 +72,8 @@ def add_record(folder, point, rows):
         (folder / "run.json").write_text(json.dumps(RUN))
     row = dict.fromkeys(COLUMNS, math.nan) | point._asdict()
     low, high = wilson(int(rows["correct"].sum()), len(rows))
-    row |= {"channel_uses": point.k / 2, "cbr": point.k / 2 / 3072, "n": len(rows), "feasible": 1.0, "delivered": 1.0}
+    row |= {"channel_uses": point.k / 2, "cbr": point.k / 2 / 3072, "n": len(rows)}
+    row |= {"feasible": 1.0, "delivered": 1.0, "answered": (rows["shown"] >= 0).mean()}
     row |= {"trials": int(rows["trial"].max()) + 1, "stop": "images", "top1": rows["correct"].mean()}
     row |= {"top1_low": low, "top1_high": high}
     path = folder / "records.csv"

@@ -34,9 +34,10 @@ def _row(scheme, channel, mcs, k, snr_db, seed, share, uses, feasible=1.0, faile
     row = dict.fromkeys(COLUMNS, math.nan) | ONE_TRIAL
     row |= {"scheme": scheme, "channel": channel, "mcs": mcs, "k": k, "snr_db": snr_db, "seed": seed, "n": IMAGES}
     row |= {"channel_uses": uses, "cbr": uses / VALUES, "top1": correct / IMAGES, "top1_low": low, "top1_high": high}
-    row |= {"feasible": feasible, "delivered": feasible * (1 - failed)}
+    delivered = feasible * (1 - failed)
+    row |= {"feasible": feasible, "delivered": delivered, "answered": delivered}
     if psnr is not None:
-        missing = 1 - feasible * (1 - failed)
+        missing = 1 - delivered
         value = (1 - missing) * psnr + missing * 12.6
         row |= {"psnr": value, "psnr_low": value - 0.12, "psnr_high": value + 0.12}
         row |= {"ms_ssim": (value - 8) / 30, "ms_ssim_low": (value - 8.2) / 30, "ms_ssim_high": (value - 7.8) / 30}

@@ -13,7 +13,7 @@ from kbsc_tf.evaluation.records import COLUMNS
 from kbsc_tf.evaluation.sweep import chunk_seed, chunks, transmit
 from kbsc_tf.features import FeatureSet
 from kbsc_tf.metrics import wilson
-from kbsc_tf.schemes import Overhead, Scheme, Transmission, Validation, build_schemes
+from kbsc_tf.schemes import Overhead, Scheme, Transmission, build_schemes
 from kbsc_tf.schemes.receiver import Receiver
 
 K, SHAPE = 16, (32, 32)
@@ -29,13 +29,13 @@ def receiver(**rule):
 
 
 @pytest.fixture(scope="module")
-def schemes(tmp_path_factory):
+def schemes():
     """PCA and raw over AWGN and Rayleigh by (name, channel)."""
     found = {}
     for channel in (FlatConfig(), FlatConfig(fading="rayleigh")):
         config = ExperimentConfig(name="t", schemes=["pca", "raw"], k=[K], channels=[channel])
         for _, scheme in build_schemes(config, TRAINING):
-            scheme.fit(TRAINING, Validation(SENDER.x, lambda x: 0.0), tmp_path_factory.mktemp("x"), lambda *_: None)
+            scheme.fit(TRAINING)
             found[scheme.name, channel.label] = scheme
     return found
 
@@ -113,7 +113,7 @@ def test_costs_and_counts(schemes):
     for (name, _), scheme in schemes.items():
         row = point(scheme, 3.0)
         uses = {"pca": K, "raw": DIM}[name] / 2
-        assert (row["n"], row["delivered"], row["channel_uses"]) == (250, 1.0, uses)
+        assert (row["n"], row["delivered"], row["answered"], row["channel_uses"]) == (250, 1.0, 1.0, uses)
         assert row["cbr"] == uses / 3072
         assert (row["top1_low"], row["top1_high"]) == wilson(row["top1"] * 250, 250)
         assert row["top1"] <= row["top5"] and row["top1"] <= row["coarse1"]
@@ -128,10 +128,10 @@ def test_raw_without_noise_is_retrieval_without_a_channel(schemes, rule):
     assert measure(outcome, SENDER, KNOWLEDGE, SHAPE)["mse_sent_received"] < 1e-12
 
 
-def test_pca_on_all_axes_without_noise_retrieves_what_raw_does(tmp_path, schemes):
+def test_pca_on_all_axes_without_noise_retrieves_what_raw_does(schemes):
     """Around the knowledge base's own mean the ranking is by angle, which the power constraint keeps."""
     [(_, whole)] = build_schemes(ExperimentConfig(name="t", schemes=["pca"], k=[DIM]), TRAINING)
-    whole.fit(KNOWLEDGE, Validation(SENDER.x, lambda x: 0.0), tmp_path, lambda *_: None)
+    whole.fit(KNOWLEDGE)
     outcome = transmit(whole, receiver(), SENDER, math.inf, 0, 100)
     expected = transmit(schemes["raw", "awgn"], receiver(), SENDER, math.inf, 0, 100)
     np.testing.assert_array_equal(outcome.decision.ids, expected.decision.ids)
@@ -166,7 +166,7 @@ def test_undelivered_images_stay_in_the_denominator():
     row = point(HalfLost(), 0.0)
     expected = receiver().decide_features(SENDER.x, np.arange(250) % 2 == 0)
     hits = expected.labels[:, 0] == SENDER.labels
-    assert row["n"] == 250 and row["delivered"] == 0.5 and row["channel_uses"] == 20.0
+    assert row["n"] == 250 and row["delivered"] == row["answered"] == 0.5 and row["channel_uses"] == 20.0
     assert row["top1"] == hits.mean() < 0.5 and row["top5"] <= 0.5 and row["coarse1"] <= 0.5
     assert hits[::2].mean() > 0.6  # those that arrived are right as often as ever
     assert row["mse_sent_received"] == 0.0  # of what arrived
@@ -179,7 +179,10 @@ def test_nothing_delivered_is_zero_accuracy_without_distances():
             return Transmission(batch.features, None, np.zeros(count, bool), np.full(count, 7.0))
 
     row = point(AllLost(), 0.0)
-    assert row["top1"] == row["top5"] == row["coarse1"] == row["delivered"] == 0.0 and row["top1_low"] == 0.0
+    assert (
+        row["top1"] == row["top5"] == row["coarse1"] == row["delivered"] == row["answered"] == 0.0
+        and row["top1_low"] == 0.0
+    )
     assert row["mse_sent_received"] is None and row["cosine_received_retrieved"] is None
 
 

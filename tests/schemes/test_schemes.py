@@ -10,16 +10,17 @@ from clustered import DIM, feature_set
 
 from kbsc_tf.channel import seed_noise
 from kbsc_tf.channel.power import amplitude
-from kbsc_tf.config import ExperimentConfig, FlatConfig
+from kbsc_tf.config import ExperimentConfig, FlatConfig, ReceiverConfig
 from kbsc_tf.errors import UserError
-from kbsc_tf.schemes import SourceBatch, Validation, build_schemes
+from kbsc_tf.schemes import Receiver, SourceBatch, Validation, build_schemes
 
 K = 16
 NAMES = ["kbsc", "pca", "raw"]
 
 TRAINING = feature_set(600, 1, 0.6)
 BATCH = SourceBatch(feature_set(50, 2, 0.6).x)
-VALIDATION = Validation(feature_set(40, 3, 0.6).x, lambda received: 0.5)
+HELD_OUT = feature_set(40, 3, 0.6)
+VALIDATION = Validation(HELD_OUT.x, HELD_OUT.labels, Receiver.around(feature_set(40, 4, 0.6), ReceiverConfig()))
 
 
 def build(channel=None, k=K, dim=DIM, count=600, **settings):

@@ -14,8 +14,9 @@ import tensorflow as tf
 from kbsc_tf.config import FlatConfig, TrainingConfig
 from kbsc_tf.errors import UserError
 from kbsc_tf.semantic.link import SemanticLink
+from kbsc_tf.semantic.losses import SemanticLoss
 from kbsc_tf.semantic.network import SemanticDecoder, SemanticEncoder
-from kbsc_tf.semantic.training import train, training_batches
+from kbsc_tf.semantic.training import GridAccuracy, train, training_batches
 
 K, DIM, CLASSES = 8, 32, 10
 CENTRES = np.random.default_rng(0).standard_normal((CLASSES, DIM))
@@ -51,7 +52,17 @@ def run(folder, score=nearest_centre, report=lambda epoch, epochs, logs: None, i
     link = SemanticLink(encoder, decoder, FlatConfig(fading="rayleigh"))
     link.air.channel = copy.copy(link.air.channel)  # which others share
     link.air.channel.xla = xla
-    return train(link, FEATURES, VALIDATION, score, TrainingConfig(**settings), folder, identity, report)
+    config = TrainingConfig(**settings)
+    return train(
+        link,
+        lambda epoch: training_batches(FEATURES, config, epoch, link.features_per_realisation),
+        SemanticLoss(config.loss, FEATURES.mean(axis=0)),
+        GridAccuracy(VALIDATION, score, config.validation_snr_db, config.seed),
+        config,
+        folder,
+        identity,
+        report,
+    )
 
 
 def stop_at(last):
@@ -156,7 +167,7 @@ def test_resuming_keeps_the_best_model_and_counts_on_to_the_early_stop(tmp_path)
 @pytest.mark.parametrize("learning_rate", [1e9, 1e30], ids=["finite", "not a number"])
 def test_divergence_is_one_sentence_and_never_done(tmp_path, learning_rate):
     for _ in range(2):
-        with pytest.raises(UserError, match=r"diverged.*lower training.learning_rate"):
+        with pytest.raises(UserError, match=r"diverged.*lower (the|its) learning_rate"):
             run(tmp_path, learning_rate=learning_rate, epochs=2)
 
 
