@@ -92,7 +92,7 @@ class AdaptiveConfig(Strict):
     batch_size: int = Field(512, ge=2)
     learning_rate: float = Field(1e-2, gt=0)
     validation_snr_db: list[SnrDb] = Field([-7.0, 0.0, 7.0], min_length=1)
-    validation_symbols: list[EvenK] = Field([64, 256], min_length=1)
+    validation_symbols: list[EvenK] = Field([64, 128, 256], min_length=1)
     patience: int = Field(10, ge=1)
     seed: int = Field(0, ge=0)
     tensorboard: bool = False
