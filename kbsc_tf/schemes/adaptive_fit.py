@@ -16,6 +16,7 @@ from kbsc_tf.semantic.adaptive_link import AdaptiveLink
 from kbsc_tf.semantic.axes import SemanticAxes, semantic_axes
 from kbsc_tf.semantic.objectives import CodeMetric
 from kbsc_tf.semantic.training import train, training_batches
+from kbsc_tf.threads import one_thread
 
 EXPONENTS = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
 _KNOTS_DB = (-10.0, -7.0, -4.0, -1.0, 2.0, 6.0, 10.0)
@@ -54,13 +55,12 @@ class AdaptiveFit:
         return self._codec
 
     def _fit(self, training: FeatureSet, validation: Validation, folder: Path, report: Report) -> AdaptiveCodec:
-        features = np.asarray(training.x, np.float32)
-        axes = semantic_axes(features)
-        size = features.shape[1], len(axes.variance)
-        linear = AdaptiveCodec(*size, symbols=self.symbols)
-        linear.adapt(axes, np.ones(HIGHEST_SNR_DB - LOWEST_SNR_DB + 1))
-        judge = _Judge(validation, self.config)
-        exponents = self._exponents(linear, axes, judge)
+        features, judge = np.asarray(training.x, np.float32), _Judge(validation, self.config)
+        with one_thread():  # every worker must choose the same
+            axes = semantic_axes(features)
+            size = features.shape[1], len(axes.variance)
+            linear = AdaptiveCodec(*size, symbols=self.symbols)
+            exponents = self._exponents(linear, axes, judge)
         linear.adapt(axes, exponents)
         chosen = sorted({f"{e:.3g}" for e in exponents}, key=float)
         self.summary = f"order by variance to the power {' to '.join(dict.fromkeys((chosen[0], chosen[-1])))}"
@@ -83,10 +83,11 @@ class AdaptiveFit:
             folder,
             self._identity(features, labels, metric, exponents),
             report,
-            xla=False,  # takes 25 s to compile, and a step takes as long
+            xla=False,  # takes 25 s to compile, and makes a step no faster
         ).codec
         trained.measure_power(features)
-        gained = judge(AdaptiveLink(trained)) - judge(AdaptiveLink(linear))
+        with one_thread():
+            gained = judge(AdaptiveLink(trained)) - judge(AdaptiveLink(linear))
         self.summary += f"; {trained.count_params():,} parameters, {100 * gained:+.1f} points by training"
         # Training starts at the closed form and may only help.
         return linear if self.config.only_if_better and gained <= 0 else trained
