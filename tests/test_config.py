@@ -91,6 +91,7 @@ def test_values_and_overrides(load):
         ("receiver: {decision: posterior, exponent: 1.5}\n", "receiver.exponent: .*less than or equal to 1.*1.5"),
         ("receiver: {decision: posterior, bandwidth: 0}\n", "receiver.bandwidth: .*greater than 0"),
         ("receiver: {decision: posterior, abstain_below: 1}\n", "receiver.abstain_below: .*less than 1"),
+        ("features: {test_classes: unseen}\n", "features: test_classes: unseen needs unseen_classes"),
         ("receiver: {decision: best}\n", "line 1: receiver.decision: .*'posterior'.*best"),
         ("adaptive:\n  symbols: [16, 514]\n", r"line 2: adaptive: symbols: expected two numbers .* got 16 and 514"),
         ("adaptive: {symbols: [0, 16]}\n", "adaptive.symbols.0: expected an even number"),
