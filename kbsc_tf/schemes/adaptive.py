@@ -36,7 +36,7 @@ class AdaptiveScheme(Scheme):
     def __init__(self, k: int, channel: ChannelConfig, fitted: AdaptiveFit, name: str = "adaptive") -> None:
         self.k, self.channel, self.name = k, channel, name
         self._fitted = fitted
-        self._sent = fitted.symbols if name == "adaptive_progressive" else k
+        self._sent, self._used = (fitted.symbols, k) if name == "adaptive_progressive" else (k, None)
         if fitted.objective is not None:
             self.trained_on = FlatConfig()
         self._codec: AdaptiveCodec | None = None
@@ -60,7 +60,7 @@ class AdaptiveScheme(Scheme):
         air = build_link(self.channel, share_traces=True)
         self._channel = air.channel
         link = AdaptiveLink(self._codec, self.channel)
-        self._transmit = tf.function(partial(link.transmit, count=self._sent, used=self.k, air=air))
+        self._transmit = tf.function(partial(link.transmit, count=self._sent, used=self._used, air=air))
 
     def transmit(self, batch: SourceBatch, snr_db: float, seed: int | None) -> Transmission:
         if self._codec is None:

@@ -1,6 +1,7 @@
 """Fit the adaptive code: choose the order of its symbols on validation features, then train it on from there."""
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
@@ -19,7 +20,7 @@ from kbsc_tf.semantic.training import train, training_batches
 from kbsc_tf.threads import one_thread
 
 EXPONENTS = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
-_KNOTS_DB = (-10.0, -7.0, -4.0, -1.0, 2.0, 6.0, 10.0)
+_KNOTS_DB = tuple(range(LOWEST_SNR_DB, 11, 2))
 _DEFAULT_METRIC = 0.5, 0.1  # exponent and bandwidth, for a receiver that does not decide by posterior
 
 
@@ -59,15 +60,16 @@ class AdaptiveFit:
         with one_thread():  # every worker must choose the same
             axes = semantic_axes(features)
             size = features.shape[1], len(axes.variance)
-            linear = AdaptiveCodec(*size, symbols=self.symbols)
+            rates = self.config.validation_symbols
+            linear = AdaptiveCodec(*size, symbols=self.symbols, rates=rates)
             exponents = self._exponents(linear, axes, judge)
         linear.adapt(axes, exponents)
-        chosen = sorted({f"{e:.3g}" for e in exponents}, key=float)
+        chosen = sorted({f"{e:.3g}" for e in exponents.flat}, key=float)
         self.summary = f"order by variance to the power {' to '.join(dict.fromkeys((chosen[0], chosen[-1])))}"
         if self.objective is None:
             return linear
         keras.utils.set_random_seed(self.config.seed)  # of the initial weights, whatever ran before
-        link = AdaptiveLink(AdaptiveCodec(*size, self.config.hidden, self.symbols))
+        link = AdaptiveLink(AdaptiveCodec(*size, self.config.hidden, self.symbols, rates))
         link.codec.adapt(axes, exponents)
         metric = self._metric(axes.variance, validation)
         link.train_for(self.objective, metric, self.config.symbols)
@@ -93,20 +95,25 @@ class AdaptiveFit:
         return linear if self.config.only_if_better and gained <= 0 else trained
 
     def _exponents(self, codec: AdaptiveCodec, axes: SemanticAxes, judge: "_Judge") -> np.ndarray:
-        """Exponent of the relevance at every SNR of the code's grid, interpolated between those tried."""
+        """Exponents of the relevance [1 + rates, 31] at every SNR of the code's grid: the best at the nearest tried.
+
+        The first row is best on average over the numbers of symbols, the others for one of them each.
+        """
         grid = np.arange(LOWEST_SNR_DB, HIGHEST_SNR_DB + 1)
         if self.config.exponent is not None:
-            return np.full(len(grid), self.config.exponent)
+            return np.full((1, len(grid)), self.config.exponent)
         listed = self.config.snr_db
         knots = sorted(listed) if isinstance(listed, list) else _KNOTS_DB
-        accuracy = np.empty((len(EXPONENTS), len(knots)))
-        for row, exponent in enumerate(EXPONENTS):
+        tried = []
+        for exponent in EXPONENTS:
             codec.adapt(axes, np.full(len(grid), exponent))
-            accuracy[row] = judge.by_snr(AdaptiveLink(codec), knots)
+            by_rate = judge.by_snr_and_rate(AdaptiveLink(codec), knots)
+            tried.append(np.concatenate([by_rate.mean(axis=0, keepdims=True), by_rate]))
         # Neighbouring SNRs have a say, because a difference of a point is within the noise of a thousand queries.
-        padded = np.pad(accuracy, ((0, 0), (1, 1)), mode="edge")
-        smooth = padded[:, :-2] + 2 * padded[:, 1:-1] + padded[:, 2:]
-        return np.interp(grid, knots, np.take(EXPONENTS, smooth.argmax(axis=0)))
+        padded = np.pad(tried, ((0, 0), (0, 0), (1, 1)), mode="edge")
+        smooth = padded[..., :-2] + 2 * padded[..., 1:-1] + padded[..., 2:]
+        nearest = np.abs(grid[:, None] - np.array(knots)).argmin(axis=1)
+        return np.take(EXPONENTS, smooth.argmax(axis=0))[:, nearest]
 
     def _metric(self, variance: np.ndarray, validation: Validation) -> CodeMetric:
         search = validation.receiver.code_search
@@ -132,12 +139,12 @@ class _Judge:
         self._transmit = {}
 
     def __call__(self, link: AdaptiveLink) -> float:
-        return float(np.mean(self.by_snr(link, self._config.validation_snr_db)))
+        return float(np.mean(self.by_snr_and_rate(link, self._config.validation_snr_db)))
 
-    def by_snr(self, link: AdaptiveLink, snr_db: list[float]) -> list[float]:
-        """Mean over the numbers of symbols, for each SNR."""
+    def by_snr_and_rate(self, link: AdaptiveLink, snr_db: Sequence[float]) -> np.ndarray:
+        """Accuracy [rates, SNRs]."""
         coder, counts = _Frozen(link.codec), self._config.validation_symbols
-        return [float(np.mean([self._accuracy(link, coder, snr, n) for n in counts])) for snr in snr_db]
+        return np.array([[self._accuracy(link, coder, snr, n) for snr in snr_db] for n in counts])
 
     def _accuracy(self, link: AdaptiveLink, coder: "_Frozen", snr_db: float, count: int) -> float:
         key = id(link), count

@@ -1,5 +1,6 @@
 """The SNR- and rate-adaptive code: ordered symbols, of which any number from the first on can be used."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import keras
@@ -35,12 +36,13 @@ class ReceivedCode(NamedTuple):
 class AdaptiveCodec(keras.Model):
     """Features to ordered channel symbols and back, for every SNR and every number of symbols.
 
-    x [B, D] ─► whiten ─► c [B, A] ─► c + residual(c) ─► × gain(SNR) ─► symbol m carries coordinate order(SNR)[m]
+    x [B, D] ─► whiten ─► c [B, A] ─► c + residual(c) ─► × gain(SNR) ─► symbol m carries coordinate order(SNR, k)[m]
     received symbols ─► combine by coordinate ─► ĉ, noise [B, A] ─► search among codes, or ─► LMMSE ─► x̂ [B, D]
 
     Until it is trained the residual is zero and the gain one: the code is linear, and every symbol has the same
     expected power, so that every prefix of a transmission keeps the power constraint. Both ends look the order up by
-    the SNR, which both know, to the nearest dB within -10 and 20 dB.
+    the SNR, which both know, to the nearest dB within -10 and 20 dB, and by the number of symbols, where the sender
+    knows how many will be received; else one order serves all numbers.
 
     Parameters
     ----------
@@ -50,11 +52,15 @@ class AdaptiveCodec(keras.Model):
         Width of the residual network; 0 for none: only the gains are learned then.
     symbols : int
         Length of the order: the most that can be sent, real.
+    rates : sequence of int
+        Numbers of symbols that have an order and gains of their own; others take those of the nearest, by ratio.
     """
 
-    def __init__(self, dim: int, axes: int, hidden: int = 0, symbols: int = SYMBOLS, **kwargs) -> None:
+    def __init__(
+        self, dim: int, axes: int, hidden: int = 0, symbols: int = SYMBOLS, rates: Sequence[int] = (), **kwargs
+    ) -> None:
         super().__init__(**kwargs)
-        self.dim, self.axes, self.hidden, self.symbols = dim, axes, hidden, symbols
+        self.dim, self.axes, self.hidden, self.symbols, self.rates = dim, axes, hidden, symbols, tuple(rates)
         self.expand = layers.Dense(hidden, activation="gelu", name="expand") if hidden else None
         # Zero to begin with, so that training starts from the linear code.
         self.project = layers.Dense(axes, kernel_initializer="zeros", name="project") if hidden else None
@@ -69,8 +75,10 @@ class AdaptiveCodec(keras.Model):
         self.mean, self.whiten = fixed("mean", self.dim), fixed("whiten", self.dim, self.axes)
         self.colour = fixed("colour", self.axes, self.dim)
         self.power = fixed("power", self.axes, initializer="ones")
-        self.order = fixed("order", rows, self.symbols, dtype="int32")
-        self.log_gain = self.add_weight(shape=(knots, self.axes), initializer="zeros", name="log_gain")
+        # Row 0 is for a sender that does not know how many symbols will be received.
+        self.order = fixed("order", 1 + len(self.rates), rows, self.symbols, dtype="int32")
+        shape = (1 + len(self.rates), knots, self.axes)
+        self.log_gain = self.add_weight(shape=shape, initializer="zeros", name="log_gain")
         if self.hidden:
             self.expand.build((None, self.axes))
             self.project.build((None, self.hidden))
@@ -83,19 +91,23 @@ class AdaptiveCodec(keras.Model):
         ----------
         axes : SemanticAxes
             Of the training features.
-        exponents : [31], float
+        exponents : [31] or [1 + rates, 31], float
             For every SNR in dB from -10 to 20: the relevance of an axis for the order is its variance to this power.
+            The first row is for all numbers of symbols at once.
         """
         scale = np.sqrt(axes.variance)
         self.mean.assign(axes.mean)
         self.whiten.assign(axes.basis / scale)
         self.colour.assign((axes.basis * scale).T)
-        rows = range(LOWEST_SNR_DB, HIGHEST_SNR_DB + 1)
+        grid = range(LOWEST_SNR_DB, HIGHEST_SNR_DB + 1)
         relevance = axes.variance / axes.variance[0]
         self.order.assign(
             [
-                schedule(relevance**exponent, 10 ** (snr_db / 10), self.symbols)
-                for snr_db, exponent in zip(rows, exponents, strict=True)
+                [
+                    schedule(relevance**exponent, 10 ** (snr_db / 10), self.symbols)
+                    for snr_db, exponent in zip(grid, row, strict=True)
+                ]
+                for row in np.broadcast_to(exponents, self.order.shape[:2])
             ]
         )
 
@@ -112,16 +124,22 @@ class AdaptiveCodec(keras.Model):
         """As `code`, for arrays."""
         return ops.convert_to_numpy(self.code(tf.constant(features, tf.float32)))
 
-    def symbols_of(self, code: tf.Tensor, snr_db: tf.Tensor, count: int) -> tf.Tensor:
+    def row_of(self, count: int) -> int:
+        """Row of orders and gains for a sender that knows that ``count`` symbols will be received; 0 if it does not."""
+        return 1 + int(np.argmin(np.abs(np.log(np.array(self.rates) / count)))) if self.rates else 0
+
+    def symbols_of(self, code: tf.Tensor, snr_db: tf.Tensor, count: int, row: tf.Tensor | int = 0) -> tf.Tensor:
         """The first ``count`` symbols [B, count], real, before the power constraint, at SNR ``snr_db`` [] in dB."""
-        return ops.take(code * self.gain(snr_db), self.order_at(snr_db)[:count], axis=1)
+        return ops.take(code * self.gain(snr_db, row), self.order_at(snr_db, row)[:count], axis=1)
 
     def combine(
         self,
         received: ReceivedValues,
         snr_db: tf.Tensor,
+        row: tf.Tensor | int = 0,
         used: tf.Tensor | int | None = None,
         power: tf.Tensor | None = None,
+        sent: tf.Tensor | None = None,
     ) -> ReceivedCode:
         """Estimate the code from received symbols, each weighed by its own noise (maximum ratio).
 
@@ -130,18 +148,22 @@ class AdaptiveCodec(keras.Model):
         received : ReceivedValues
             [B, n]
         snr_db : [], tf.float32
+        row : int
+            As the sender's, see `row_of`.
         used : int, optional
             How many of the symbols, from the first on, have been received; all unless given.
         power : [A], tf.float32, optional
             Of the code, while it is still being trained; that of `measure_power` unless given.
+        sent : [n], tf.float32, optional
+            1 for symbols that were sent, 0 for those left empty, while the code is still being trained.
         """
         count = received.values.shape[1]
-        order, gain = self.order_at(snr_db)[:count], self.gain(snr_db)
+        order, gain = self.order_at(snr_db, row)[:count], self.gain(snr_db, row)
         carries = ops.one_hot(order, self.axes)
         sent_power = ops.take((self.power if power is None else power) * ops.square(gain), order)
         there = ops.cast(ops.arange(count) < (count if used is None else used), "float32")
         # Two reals share a symbol of power 1: that of each is half, and so is its noise.
-        amplitude = ops.sqrt(2.0 * ops.mean(sent_power))
+        amplitude = ops.sqrt(2.0 * ops.mean(sent_power if sent is None else sent_power * sent))
         quiet = ops.maximum(0.5 * received.noise_var, 1e-12)  # noise-free symbols are combined by counting
         precision = ops.matmul(there / quiet, carries)
         unbiased = tf.math.divide_no_nan(received.values, received.gain)  # lost in a fade: 0, of no weight
@@ -157,21 +179,21 @@ class AdaptiveCodec(keras.Model):
         shrunk = received.values / (1.0 + received.noise_var)
         return ops.matmul(shrunk, self.colour) + self.mean
 
-    def order_at(self, snr_db: tf.Tensor) -> tf.Tensor:
+    def order_at(self, snr_db: tf.Tensor, row: tf.Tensor | int = 0) -> tf.Tensor:
         """Coordinate of each symbol, [symbols], int32."""
-        return self.order[ops.cast(ops.round(_within(snr_db)), "int32") - LOWEST_SNR_DB]
+        return self.order[row, ops.cast(ops.round(_within(snr_db)), "int32") - LOWEST_SNR_DB]
 
-    def gain(self, snr_db: tf.Tensor) -> tf.Tensor:
+    def gain(self, snr_db: tf.Tensor, row: tf.Tensor | int = 0) -> tf.Tensor:
         """Learned amplitude of each coordinate [A] beside the order, interpolated between SNRs."""
         place = (_within(snr_db) - LOWEST_SNR_DB) / _KNOT_DB
-        knots = ops.arange(self.log_gain.shape[0], dtype="float32")
-        return ops.exp(ops.matmul(ops.relu(1.0 - ops.abs(knots - place)), self.log_gain))
+        knots = ops.arange(self.log_gain.shape[1], dtype="float32")
+        return ops.exp(ops.matmul(ops.relu(1.0 - ops.abs(knots - place)), self.log_gain[row]))
 
     def call(self, features: tf.Tensor, training: bool = False) -> tf.Tensor:
         return self.code(features)
 
     def get_config(self) -> dict:
-        own = {"dim": self.dim, "axes": self.axes, "hidden": self.hidden, "symbols": self.symbols}
+        own = {"dim": self.dim, "axes": self.axes, "hidden": self.hidden, "symbols": self.symbols, "rates": self.rates}
         return {**super().get_config(), **own}
 
 

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import keras
+import numpy as np
 import tensorflow as tf
 from keras import ops
 from sionna.phy import config as sionna_config
@@ -63,25 +64,36 @@ class AdaptiveLink(keras.Model):
         used: tf.Tensor | int | None = None,
         air: AnalogueLink | None = None,
     ) -> AdaptiveReception:
-        """Send the first ``count`` symbols of features [B, D] at Es/N0 ``snr_db`` ([], dB), receive ``used`` of them.
+        """Send the first ``count`` symbols of features [B, D] at Es/N0 ``snr_db`` ([], dB).
 
-        Over the link's own channel, or over ``air``.
+        With ``used``, the sender does not know that only so many of them will have been received. Over the link's own
+        channel, or over ``air``.
         """
-        symbols = self.codec.symbols_of(self.codec.code(features), snr_db, count)
+        row = self.codec.row_of(count) if used is None else 0
+        symbols = self.codec.symbols_of(self.codec.code(features), snr_db, count, row)
         received = (air or self.air)(symbols, snr_db)
-        code = self.codec.combine(received, snr_db, used)
+        code = self.codec.combine(received, snr_db, row, used)
         return AdaptiveReception(self.codec.restore(code), code, ops.mean(received.noise_var, axis=1), received.papr_db)
 
     def call(self, inputs: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
-        """Objective of each feature [B]; all of a batch {feature, snr_db, label} are sent at the first one's SNR."""
+        """Objective of each feature [B]; all of a batch {feature, snr_db, label} are sent at the first one's SNR.
+
+        For a number of symbols that the sender knows, or for any number in the range of `train_for`: drawn every time.
+        """
         features, snr_db, codec = inputs["feature"], inputs["snr_db"][0], self.codec
         low, high = self._used
-        used = sionna_config.tf_rng.uniform([], low, high + 1, tf.int32)
+        draw, rates = sionna_config.tf_rng.uniform, tf.constant((0, *codec.rates), tf.int32)
+        row = draw([], 0, 1 + len(codec.rates), tf.int32)
+        used = ops.where(row > 0, ops.minimum(rates[row], high), draw([], low, high + 1, tf.int32))
+        # A sender that knows leaves the other symbols empty. The link spreads the power over all of them, so the SNR
+        # that it is asked for is that of the average over all.
+        sent = ops.cast((ops.arange(high) < used) | (row == 0), "float32")
+        air_snr_db = snr_db + 10.0 / np.log(10.0) * ops.log(ops.mean(sent))
         code = codec.code(features)
-        received = self.air(codec.symbols_of(code, snr_db, high), snr_db)
+        received = self.air(codec.symbols_of(code, snr_db, high, row) * sent, air_snr_db)
         clean = ops.matmul(features - codec.mean, codec.whiten)
         power = ops.mean(ops.square(code), axis=0)
-        delivery = Delivery(clean, code, codec.combine(received, snr_db, used, power), inputs["label"])
+        delivery = Delivery(clean, code, codec.combine(received, snr_db, row, used, power, sent), inputs["label"])
         return self._objective(delivery, self._metric)
 
     def compute_loss(
