@@ -114,8 +114,8 @@ def test_without_a_network_there_are_gains_to_train():
     with tf.GradientTape() as tape:
         value = tf.reduce_mean(link(inputs(tf.constant(TRAINING[:BATCH]))))
     [gains], [gradient] = link.trainable_variables, tape.gradient(value, link.trainable_variables)
-    assert gains.name == "log_gain" and np.all(np.isfinite(gradient)) and np.any(gradient[3] != 0)
-    assert np.all(np.delete(gradient, 3, axis=0) == 0)  # 5 dB is the fourth knot
+    assert gains.name == "log_gain" and np.all(np.isfinite(gradient)) and np.any(gradient[0, 3] != 0)
+    assert np.all(np.delete(gradient[0], 3, axis=0) == 0)  # 5 dB is the fourth knot
 
 
 @pytest.mark.parametrize("name", sorted(OBJECTIVES))
@@ -207,7 +207,7 @@ def test_symbols_that_are_not_used_have_not_been_received(channel, snr_db):
     codec, used = link.codec, 14
     received = link.air(codec.symbols_of(codec.code(TRAINING[:BATCH]), snr_db, 40), snr_db)
     first = received._replace(**{part: getattr(received, part)[:, :used] for part in ("values", "noise_var", "gain")})
-    for left, right in zip(codec.combine(received, snr_db, used), codec.combine(first, snr_db), strict=True):
+    for left, right in zip(codec.combine(received, snr_db, used=used), codec.combine(first, snr_db), strict=True):
         np.testing.assert_allclose(left, right, rtol=1e-5)
     whole = codec.combine(received, snr_db)
     assert np.isfinite(whole.noise_var).sum() > np.isfinite(codec.combine(first, snr_db).noise_var).sum()
@@ -224,10 +224,42 @@ def test_the_order_is_that_of_the_nearest_snr_of_the_grid():
     assert order(3.4) == order(2.6) == order(3.0) != order(4.0)
 
 
+def test_numbers_of_symbols_have_orders_of_their_own():
+    codec = AdaptiveCodec(DIM, DIM, rates=(16, 64))
+    codec.adapt(semantic_axes(TRAINING), np.array([[1.0] * 31, [2.0] * 31, [0.25] * 31]))
+    orders = [codec.order_at(tf.constant(0.0), row).numpy().tolist() for row in range(3)]
+    assert orders[0] != orders[1] != orders[2]
+    assert [codec.row_of(count) for count in (2, 16, 31, 33, 64, 512)] == [1, 1, 1, 2, 2, 2]  # nearest by ratio
+    assert AdaptiveCodec(DIM, DIM).row_of(64) == 0
+    link, x = AdaptiveLink(codec), tf.constant(TRAINING[:BATCH])
+    received = link.transmit(x, tf.constant(0.0), 16).code.noise_var.numpy()
+    np.testing.assert_array_equal(np.isfinite(received[0]), np.isin(np.arange(DIM), orders[1][:16]))
+    progressive = link.transmit(x, tf.constant(0.0), 64, used=16).code.noise_var.numpy()
+    np.testing.assert_array_equal(np.isfinite(progressive[0]), np.isin(np.arange(DIM), orders[0][:16]))
+
+
+def test_training_reaches_the_gains_of_every_number():
+    codec = AdaptiveCodec(DIM, DIM, rates=(16, 32))
+    codec.adapt(semantic_axes(TRAINING), np.ones(31))
+    link = AdaptiveLink(codec)
+    link.train_for("distortion", metric(), (8, 40))
+    reached = np.zeros(3, bool)
+    for seed in range(20):
+        seed_noise(seed)
+        with tf.GradientTape() as tape:
+            value = tf.reduce_mean(link(inputs(tf.constant(TRAINING[:BATCH]))))
+        gradient = tape.gradient(value, codec.log_gain.value).numpy()
+        assert np.all(np.isfinite(gradient))
+        touched = np.any(gradient != 0, axis=(1, 2))
+        assert touched.sum() == 1
+        reached |= touched
+    assert reached.all()
+
+
 def test_gains_are_interpolated_between_knots_of_5_db():
     codec = make_link(trained=True).codec
     left, middle, right = (np.log(codec.gain(tf.constant(snr_db))) for snr_db in (5.0, 7.0, 10.0))
-    np.testing.assert_allclose(left, codec.log_gain[3], atol=1e-6)
+    np.testing.assert_allclose(left, codec.log_gain[0, 3], atol=1e-6)
     np.testing.assert_allclose(middle, 0.6 * left + 0.4 * right, atol=1e-6)
     np.testing.assert_array_equal(codec.gain(tf.constant(math.inf)), codec.gain(tf.constant(20.0)))
     np.testing.assert_array_equal(make_link().codec.gain(tf.constant(7.0)), np.ones(DIM))
