@@ -5,7 +5,7 @@ from kbsc_tf.knowledge.decision import Decision
 from kbsc_tf.knowledge.fit_posterior import ValidationCodes, fit_posterior
 from kbsc_tf.knowledge.index import search_devices, set_search_threads
 from kbsc_tf.knowledge.knowledge_base import KnowledgeBase
-from kbsc_tf.knowledge.posterior import PosteriorRule, PosteriorSearch
+from kbsc_tf.knowledge.posterior import PosteriorRule, PosteriorSearch, metric_weights
 
 __all__ = [
     "Calibration",
@@ -16,6 +16,7 @@ __all__ = [
     "ValidationCodes",
     "fit_calibration",
     "fit_posterior",
+    "metric_weights",
     "search_devices",
     "set_search_threads",
 ]

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from kbsc_tf.knowledge.calibration import UNCALIBRATED, fit_calibration
-from kbsc_tf.knowledge.posterior import PosteriorRule, PosteriorSearch
+from kbsc_tf.knowledge.posterior import PosteriorRule, PosteriorSearch, metric_weights
 
 EXPONENTS = (0.0, 0.25, 0.5, 0.75)
 BANDWIDTHS = (0.025, 0.05, 0.1, 0.2)
@@ -53,8 +53,7 @@ def fit_posterior(
     neighbours : int
         How many entries vote.
     exponent : float, optional
-        Metric: axes are divided by variance ** (exponent / 2), 0 leaves the features' own, 1 whitens. Chosen among
-        `EXPONENTS` unless given.
+        Of the metric, see `metric_weights`. Chosen among `EXPONENTS` unless given.
     bandwidth : float, optional
         Chosen among `BANDWIDTHS` unless given.
     """
@@ -80,8 +79,7 @@ def fit_posterior(
 
 
 def _rule(variance: np.ndarray, exponent: float, bandwidth: float) -> PosteriorRule:
-    weights = np.asarray(variance, np.float32) ** ((1.0 - exponent) / 2)
-    return PosteriorRule(weights / weights[0], bandwidth, UNCALIBRATED)
+    return PosteriorRule(metric_weights(variance, exponent), bandwidth, UNCALIBRATED, exponent)
 
 
 def _search(codes: ValidationCodes, rule: PosteriorRule) -> PosteriorSearch:

@@ -25,11 +25,28 @@ class PosteriorRule(NamedTuple):
         Variance per coordinate of the kernel around every entry; codewords have unit length in the metric.
     calibration : Calibration
         Makes a confidence out of a vote.
+    exponent : float or None
+        What the weights follow from, see `metric_weights`; None for others.
     """
 
     weights: np.ndarray
     bandwidth: float
     calibration: Calibration
+    exponent: float | None = None
+
+
+def metric_weights(variance: np.ndarray, exponent: float) -> np.ndarray:
+    """Weights [A] of codes at unit variance, in a metric that divides axes by their variance ** (exponent / 2).
+
+    Parameters
+    ----------
+    variance : [A], float32
+        Of the features along each axis.
+    exponent : float
+        0 leaves the features' own metric, 1 whitens.
+    """
+    weights = np.asarray(variance, np.float32) ** ((1.0 - exponent) / 2)
+    return weights / weights[0]
 
 
 class PosteriorSearch:

@@ -8,7 +8,7 @@ import tensorflow as tf
 from kbsc_tf.channel import build_link, seed_noise
 from kbsc_tf.config import ChannelConfig, FlatConfig
 from kbsc_tf.features import FeatureSet
-from kbsc_tf.schemes.adaptive_fit import AdaptiveFit
+from kbsc_tf.schemes.adaptive_fit import ClosedFormFit
 from kbsc_tf.schemes.analogue import sent_uncoded
 from kbsc_tf.schemes.base import Observation, Report, Scheme, SourceBatch, Transmission, Validation, silent
 from kbsc_tf.semantic.adaptive import AdaptiveCodec
@@ -24,7 +24,7 @@ class AdaptiveScheme(Scheme):
         Real channel symbols that are received, even.
     channel : ChannelConfig
         That it is used on; it is fitted over AWGN.
-    fitted : AdaptiveFit
+    fitted : ClosedFormFit
         Shared by all k and channels, so that the code is learned once.
     name : {"adaptive", "adaptive_linear", "adaptive_progressive", "adaptive_supervised"}
         ``adaptive_progressive`` starts to send all symbols there are, and the receiver uses the first k: the sender
@@ -33,11 +33,11 @@ class AdaptiveScheme(Scheme):
 
     observing = True
 
-    def __init__(self, k: int, channel: ChannelConfig, fitted: AdaptiveFit, name: str = "adaptive") -> None:
+    def __init__(self, k: int, channel: ChannelConfig, fitted: ClosedFormFit, name: str = "adaptive") -> None:
         self.k, self.channel, self.name = k, channel, name
         self._fitted = fitted
         self._sent, self._used = (fitted.symbols, k) if name == "adaptive_progressive" else (k, None)
-        if fitted.objective is not None:
+        if fitted.trained:
             self.trained_on = FlatConfig()
         self._codec: AdaptiveCodec | None = None
 

@@ -11,7 +11,9 @@ import tensorflow as tf
 from kbsc_tf.channel import seed_noise
 from kbsc_tf.config import AdaptiveConfig
 from kbsc_tf.features import FeatureSet
-from kbsc_tf.schemes.base import Observation, Report, Transmission, Validation
+from kbsc_tf.knowledge import metric_weights
+from kbsc_tf.schemes.analogue import sent_uncoded
+from kbsc_tf.schemes.base import Observation, Report, Validation
 from kbsc_tf.semantic.adaptive import HIGHEST_SNR_DB, LOWEST_SNR_DB, AdaptiveCodec
 from kbsc_tf.semantic.adaptive_link import AdaptiveLink
 from kbsc_tf.semantic.axes import SemanticAxes, semantic_axes
@@ -24,16 +26,14 @@ _KNOTS_DB = tuple(range(LOWEST_SNR_DB, 11, 2))
 _DEFAULT_METRIC = 0.5, 0.1  # exponent and bandwidth, for a receiver that does not decide by posterior
 
 
-class AdaptiveFit:
-    """The adaptive code of an experiment, learned when first asked for.
+class ClosedFormFit:
+    """The closed-form adaptive code of an experiment, learned when first asked for.
 
     Parameters
     ----------
     config : AdaptiveConfig
     symbols : int
         The most that are sent, real.
-    objective : str or None
-        One of `kbsc_tf.semantic.objectives.OBJECTIVES`; None: the closed-form code, no training.
 
     Attributes
     ----------
@@ -43,9 +43,10 @@ class AdaptiveFit:
         After fitting: a line for the user.
     """
 
-    def __init__(self, config: AdaptiveConfig, symbols: int, objective: str | None) -> None:
-        self.config, self.symbols, self.objective = config, symbols, objective
-        self.name = {None: "adaptive_linear", "supervised": "adaptive_supervised"}.get(objective, "adaptive")
+    name, trained = "adaptive_linear", False
+
+    def __init__(self, config: AdaptiveConfig, symbols: int) -> None:
+        self.config, self.symbols = config, symbols
         self.summary = ""
         self._codec: AdaptiveCodec | None = None
 
@@ -56,43 +57,16 @@ class AdaptiveFit:
         return self._codec
 
     def _fit(self, training: FeatureSet, validation: Validation, folder: Path, report: Report) -> AdaptiveCodec:
-        features, judge = np.asarray(training.x, np.float32), _Judge(validation, self.config)
+        search = validation.receiver.code_search
         with one_thread():  # every worker must choose the same
-            axes = semantic_axes(features)
-            size = features.shape[1], len(axes.variance)
-            rates = self.config.validation_symbols
-            linear = AdaptiveCodec(*size, symbols=self.symbols, rates=rates)
-            exponents = self._exponents(linear, axes, judge)
-        linear.adapt(axes, exponents)
+            axes = search.axes if search else semantic_axes(np.asarray(training.x, np.float32))
+            size = training.dim, len(axes.variance)
+            codec = AdaptiveCodec(*size, symbols=self.symbols, rates=self.config.validation_symbols)
+            exponents = self._exponents(codec, axes, _Judge(validation, self.config))
+        codec.adapt(axes, exponents)
         chosen = sorted({f"{e:.3g}" for e in exponents.flat}, key=float)
         self.summary = f"order by variance to the power {' to '.join(dict.fromkeys((chosen[0], chosen[-1])))}"
-        if self.objective is None:
-            return linear
-        keras.utils.set_random_seed(self.config.seed)  # of the initial weights, whatever ran before
-        link = AdaptiveLink(AdaptiveCodec(*size, self.config.hidden, self.symbols, rates))
-        link.codec.adapt(axes, exponents)
-        metric = self._metric(axes.variance, validation)
-        link.train_for(self.objective, metric, self.config.symbols)
-        # The objectives of a label-free code cannot see labels by mistake.
-        labels = training.labels if self.objective == "supervised" else np.zeros(len(training), np.int64)
-        batch = min(self.config.batch_size, len(features))
-        trained = train(
-            link,
-            lambda epoch: training_batches(features, self.config, epoch, batch, labels),
-            None,
-            judge,
-            self.config,
-            folder,
-            self._identity(features, labels, metric, exponents),
-            report,
-            xla=False,  # takes 25 s to compile, and makes a step no faster
-        ).codec
-        trained.measure_power(features)
-        with one_thread():
-            gained = judge(AdaptiveLink(trained)) - judge(AdaptiveLink(linear))
-        self.summary += f"; {trained.count_params():,} parameters, {100 * gained:+.1f} points by training"
-        # Training starts at the closed form and may only help.
-        return linear if self.config.only_if_better and gained <= 0 else trained
+        return codec
 
     def _exponents(self, codec: AdaptiveCodec, axes: SemanticAxes, judge: "_Judge") -> np.ndarray:
         """Exponents of the relevance [1 + rates, 31] at every SNR of the code's grid: the best at the nearest tried.
@@ -115,20 +89,71 @@ class AdaptiveFit:
         nearest = np.abs(grid[:, None] - np.array(knots)).argmin(axis=1)
         return np.take(EXPONENTS, smooth.argmax(axis=0))[:, nearest]
 
-    def _metric(self, variance: np.ndarray, validation: Validation) -> CodeMetric:
-        search = validation.receiver.code_search
-        if search is not None:
-            return CodeMetric(tf.constant(search.rule.weights), search.rule.bandwidth)
-        exponent, bandwidth = _DEFAULT_METRIC
-        return CodeMetric(tf.constant((variance / variance[0]) ** ((1 - exponent) / 2)), bandwidth)
 
-    def _identity(self, features: np.ndarray, labels: np.ndarray, metric: CodeMetric, exponents: np.ndarray) -> str:
+class TrainedFit(ClosedFormFit):
+    """The adaptive code trained on from its closed form.
+
+    Parameters
+    ----------
+    start : ClosedFormFit
+        Shared with the scheme that uses it as it is.
+    objective : str
+        One of `kbsc_tf.semantic.objectives.OBJECTIVES`.
+    """
+
+    trained = True
+
+    def __init__(self, start: ClosedFormFit, objective: str) -> None:
+        super().__init__(start.config, start.symbols)
+        self.start, self.objective = start, objective
+        self.name = "adaptive_supervised" if objective == "supervised" else "adaptive"
+
+    def _fit(self, training: FeatureSet, validation: Validation, folder: Path, report: Report) -> AdaptiveCodec:
+        config, judge = self.config, _Judge(validation, self.config)
+        linear = self.start.codec(training, validation, folder, report)
+        keras.utils.set_random_seed(config.seed)  # of the initial weights, whatever ran before
+        link = AdaptiveLink(AdaptiveCodec(linear.dim, linear.axes, config.hidden, linear.symbols, linear.rates))
+        link.codec.start_from(linear)
+        features, metric = np.asarray(training.x, np.float32), _metric(training, validation)
+        link.train_for(self.objective, metric, config.symbols)
+        # The objectives of a label-free code cannot see labels by mistake.
+        labels = training.labels if self.objective == "supervised" else np.zeros(len(training), np.int64)
+        trained = train(
+            link,
+            lambda epoch: training_batches(features, config, epoch, min(config.batch_size, len(features)), labels),
+            None,
+            judge,
+            config,
+            folder,
+            self._identity(features, labels, metric, linear),
+            report,
+            xla=False,  # takes 25 s to compile, and makes a step no faster
+        ).codec
+        trained.measure_power(features)
+        with one_thread():
+            gained = judge(AdaptiveLink(trained)) - judge(AdaptiveLink(linear))
+        gain = f"{trained.count_params():,} parameters, {100 * gained:+.1f} points by training"
+        self.summary = f"{self.start.summary}; {gain}"
+        # Training starts at the closed form and may only help.
+        return linear if config.only_if_better and gained <= 0 else trained
+
+    def _identity(self, features: np.ndarray, labels: np.ndarray, metric: CodeMetric, start: AdaptiveCodec) -> str:
         """Fingerprint of what determines the trained weights."""
         digest = hashlib.sha256(features.tobytes())
-        for part in (labels, metric.weights.numpy(), np.array([metric.bandwidth, self.symbols]), exponents):
+        for part in (labels, metric.weights.numpy(), np.array([metric.bandwidth]), start.order.numpy()):
             digest.update(np.ascontiguousarray(part).tobytes())
         digest.update(f"{self.objective} {self.config.model_dump_json()}".encode())
         return digest.hexdigest()[:16]
+
+
+def _metric(training: FeatureSet, validation: Validation) -> CodeMetric:
+    """The receiver's, so that training looks at codes as it does."""
+    search = validation.receiver.code_search
+    if search is not None:
+        return CodeMetric(tf.constant(search.rule.weights), search.rule.bandwidth)
+    exponent, bandwidth = _DEFAULT_METRIC
+    variance = semantic_axes(np.asarray(training.x, np.float32)).variance
+    return CodeMetric(tf.constant(metric_weights(variance, exponent)), bandwidth)
 
 
 class _Judge:
@@ -153,14 +178,8 @@ class _Judge:
         seed_noise(self._config.seed)
         sent = self._validation
         received = self._transmit[key][1](tf.constant(sent.features), tf.constant(snr_db, tf.float32))
-        size = len(sent.features)
-        transmission = Transmission(
-            features=received.features.numpy(),
-            images=None,
-            delivered=np.ones(size, bool),
-            channel_uses=np.full(size, count / 2),
-            observation=Observation(received.code.values.numpy(), received.code.noise_var.numpy(), coder),
-        )
+        observation = Observation(received.code.values.numpy(), received.code.noise_var.numpy(), coder)
+        transmission = sent_uncoded(link.air.channel, count // 2, count // 2, received, observation)
         return float(np.mean(sent.receiver.decide(transmission).labels[:, 0] == sent.labels))
 
 

@@ -11,7 +11,7 @@ from kbsc_tf.config import IMAGE_SCHEMES, ChannelConfig, ExperimentConfig, FlatC
 from kbsc_tf.errors import UserError
 from kbsc_tf.features import FeatureSet, class_features
 from kbsc_tf.schemes.adaptive import AdaptiveScheme
-from kbsc_tf.schemes.adaptive_fit import AdaptiveFit
+from kbsc_tf.schemes.adaptive_fit import ClosedFormFit, TrainedFit
 from kbsc_tf.schemes.analogue import ClosedFormScheme, spread
 from kbsc_tf.schemes.base import Scheme
 from kbsc_tf.schemes.feature_ldpc import FeatureLdpcScheme
@@ -93,9 +93,13 @@ class _Builder:
     ) -> None:
         self.config, self.training = config, training
         self.receiver, self.knowledge = receiver, knowledge
-        adaptive, most = config.adaptive, max(SYMBOLS, *config.k)
+        linear = ClosedFormFit(config.adaptive, max(SYMBOLS, *config.k))
+        label_free = TrainedFit(linear, config.adaptive.objective)
         self._adaptive = {
-            objective: AdaptiveFit(adaptive, most, objective) for objective in (None, adaptive.objective, "supervised")
+            "adaptive": label_free,
+            "adaptive_progressive": label_free,
+            "adaptive_linear": linear,
+            "adaptive_supervised": TrainedFit(linear, "supervised"),
         }
         self._files = {name: ImageFiles(codec, config.codec.processes) for name, codec in check_schemes(config).items()}
 
@@ -146,10 +150,8 @@ class _Builder:
                     "lower k or leave pca out of schemes"
                 )
             return self._observed(PcaScheme(k, channel))
-        if name.startswith("adaptive"):
-            objective = {"adaptive_linear": None, "adaptive_supervised": "supervised"}
-            fitted = self._adaptive[objective.get(name, config.adaptive.objective)]
-            return AdaptiveScheme(k, channel, fitted, name)
+        if name in self._adaptive:
+            return AdaptiveScheme(k, channel, self._adaptive[name], name)
         if name in ("bpg_capacity", "jpeg_capacity"):
             per_file = config.coding.images_per_block if config.codec.tiled else 1
             files = self._files[name.split("_")[0]]
@@ -161,7 +163,8 @@ class _Builder:
         return LabelLdpcScheme(k, channel, config.coding, self.knowledge, self._prompts())
 
     def _observed(self, scheme: ClosedFormScheme) -> ClosedFormScheme:
-        scheme.observing = self.config.receiver.decision == "posterior"
+        if self.receiver is not None and self.receiver.code_search is not None:
+            scheme.observe_along(self.receiver.code_search.axes)
         return scheme
 
     def _prompts(self) -> np.ndarray:

@@ -35,11 +35,9 @@ class Posterior(NamedTuple):
 
     def describe(self) -> str:
         """One line for the log."""
-        last = len(self.axes.variance) - 1
-        exponent = 1 - 2 * np.log(self.rule.weights[last]) / np.log(self.axes.variance[last] / self.axes.variance[0])
         return (
-            f"decision by posterior: {last + 1} axes, divided by their variance to the power {exponent:.3g}/2; "
-            f"kernel bandwidth {self.rule.bandwidth:g}"
+            f"decision by posterior: {len(self.axes.variance)} axes, divided by their variance to the power "
+            f"{self.rule.exponent:g}/2; kernel bandwidth {self.rule.bandwidth:g}"
         )
 
 

@@ -111,6 +111,14 @@ class AdaptiveCodec(keras.Model):
             ]
         )
 
+    def start_from(self, other: "AdaptiveCodec") -> None:
+        """Take over the closed-form code of a codec of the same sizes."""
+        for mine, theirs in zip(self._closed_form(), other._closed_form(), strict=True):
+            mine.assign(theirs)
+
+    def _closed_form(self) -> tuple[keras.Variable, ...]:
+        return self.mean, self.whiten, self.colour, self.order
+
     def measure_power(self, features: np.ndarray) -> None:
         """Learn each coordinate's power from training features [N, D]: the receiver scales by it."""
         self.power.assign(ops.mean(ops.square(self.code(features)), axis=0))
@@ -132,6 +140,12 @@ class AdaptiveCodec(keras.Model):
         """The first ``count`` symbols [B, count], real, before the power constraint, at SNR ``snr_db`` [] in dB."""
         return ops.take(code * self.gain(snr_db, row), self.order_at(snr_db, row)[:count], axis=1)
 
+    def on_air(self, count: int, row: tf.Tensor | int, used: tf.Tensor | int) -> tf.Tensor:
+        """Which of ``count`` symbols are sent, [count], 0 or 1: a sender that knows that ``used`` will be received
+        leaves the others empty, one that does not (row 0) sends all.
+        """
+        return ops.cast((ops.arange(count) < used) | (row == 0), "float32")
+
     def combine(
         self,
         received: ReceivedValues,
@@ -139,7 +153,6 @@ class AdaptiveCodec(keras.Model):
         row: tf.Tensor | int = 0,
         used: tf.Tensor | int | None = None,
         power: tf.Tensor | None = None,
-        sent: tf.Tensor | None = None,
     ) -> ReceivedCode:
         """Estimate the code from received symbols, each weighed by its own noise (maximum ratio).
 
@@ -151,19 +164,18 @@ class AdaptiveCodec(keras.Model):
         row : int
             As the sender's, see `row_of`.
         used : int, optional
-            How many of the symbols, from the first on, have been received; all unless given.
+            How many of the symbols, from the first on, have been received; all unless given. See `on_air`.
         power : [A], tf.float32, optional
             Of the code, while it is still being trained; that of `measure_power` unless given.
-        sent : [n], tf.float32, optional
-            1 for symbols that were sent, 0 for those left empty, while the code is still being trained.
         """
         count = received.values.shape[1]
         order, gain = self.order_at(snr_db, row)[:count], self.gain(snr_db, row)
         carries = ops.one_hot(order, self.axes)
         sent_power = ops.take((self.power if power is None else power) * ops.square(gain), order)
-        there = ops.cast(ops.arange(count) < (count if used is None else used), "float32")
+        used = count if used is None else used
+        there = ops.cast(ops.arange(count) < used, "float32")
         # Two reals share a symbol of power 1: that of each is half, and so is its noise.
-        amplitude = ops.sqrt(2.0 * ops.mean(sent_power if sent is None else sent_power * sent))
+        amplitude = ops.sqrt(2.0 * ops.mean(sent_power * self.on_air(count, row, used)))
         quiet = ops.maximum(0.5 * received.noise_var, 1e-12)  # noise-free symbols are combined by counting
         precision = ops.matmul(there / quiet, carries)
         unbiased = tf.math.divide_no_nan(received.values, received.gain)  # lost in a fade: 0, of no weight

@@ -85,15 +85,14 @@ class AdaptiveLink(keras.Model):
         draw, rates = sionna_config.tf_rng.uniform, tf.constant((0, *codec.rates), tf.int32)
         row = draw([], 0, 1 + len(codec.rates), tf.int32)
         used = ops.where(row > 0, ops.minimum(rates[row], high), draw([], low, high + 1, tf.int32))
-        # A sender that knows leaves the other symbols empty. The link spreads the power over all of them, so the SNR
-        # that it is asked for is that of the average over all.
-        sent = ops.cast((ops.arange(high) < used) | (row == 0), "float32")
+        # The link spreads the power over empty symbols too, so the SNR that it is asked for is the average over all.
+        sent = codec.on_air(high, row, used)
         air_snr_db = snr_db + 10.0 / np.log(10.0) * ops.log(ops.mean(sent))
         code = codec.code(features)
         received = self.air(codec.symbols_of(code, snr_db, high, row) * sent, air_snr_db)
         clean = ops.matmul(features - codec.mean, codec.whiten)
         power = ops.mean(ops.square(code), axis=0)
-        delivery = Delivery(clean, code, codec.combine(received, snr_db, row, used, power, sent), inputs["label"])
+        delivery = Delivery(clean, code, codec.combine(received, snr_db, row, used, power), inputs["label"])
         return self._objective(delivery, self._metric)
 
     def compute_loss(
