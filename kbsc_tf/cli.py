@@ -146,7 +146,8 @@ def confidence(
 ) -> None:
     """How far the receiver's confidence can be trusted, and what abstaining on the least confident buys."""
     from kbsc_tf.evaluation.confidence import write_confidence
-    from kbsc_tf.evaluation.confidence_plot import confidence_table, draw_confidence
+    from kbsc_tf.evaluation.confidence_plot import draw_confidence
+    from kbsc_tf.evaluation.confidence_table import confidence_table
 
     progress, files = _progress(), write_confidence(folder, share)
     progress.console.print(confidence_table(folder))

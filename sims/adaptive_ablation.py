@@ -5,11 +5,9 @@
 Runs the experiment once for every variant, in folders beside OUT.csv; what is there already is not run again.
 """
 
-import argparse
-from pathlib import Path
-
 import pandas as pd
 from rich.console import Console
+from variants import arguments
 
 from kbsc_tf.config import load_config
 from kbsc_tf.evaluation.experiment import run
@@ -40,11 +38,7 @@ COLUMNS = ["channel", "k", "snr_db", "n", "top1", "top1_low", "top1_high"]
 
 def main() -> None:
     """Run all variants and write the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("experiment", type=Path)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
-    chosen = parser.parse_args()
+    chosen = arguments(__doc__)
     progress, tables = Progress(Console()), []
     for number, (variant, changes) in enumerate(VARIANTS.items()):
         folder = chosen.out.with_suffix("") / f"{number:02d}"

@@ -6,12 +6,11 @@ A specialist chooses its order of symbols and trains its network for its own SNR
 first channel, with the same receiver. Writes a line for each SNR and k: both accuracies, with intervals.
 """
 
-import argparse
 import math
-from pathlib import Path
 
 import pandas as pd
 from rich.console import Console
+from variants import arguments
 
 from kbsc_tf.config import ExperimentConfig, load_config
 from kbsc_tf.evaluation.experiment import run
@@ -30,11 +29,7 @@ def specialist(config: ExperimentConfig, k: int, snr_db: float) -> ExperimentCon
 
 def main() -> None:
     """Run the one model and all specialists, and write the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("experiment", type=Path)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
-    chosen = parser.parse_args()
+    chosen = arguments(__doc__)
     config = load_config(chosen.experiment, ["schemes=[adaptive]", "sweep.latency=false", *chosen.set])
     snrs = [snr_db for snr_db in config.snr_db if math.isfinite(snr_db)]
     config = config.model_copy(update={"channels": config.channels[:1], "snr_db": snrs})

@@ -25,7 +25,7 @@ NO_TENSORFLOW = [
     "records", "results", "sessions", "status", "points", "per_image", "provenance", "runner", "progress", "sweep_view",
     "compare", "compare_table", "report", "report_parts", "classes", "plots", "comparison", "style", "legends",
     "figure_files", "kb_scaling_plot", "kb_scaling_records", "envelope", "table", "names", "gallery",
-    "confidence", "confidence_plot",
+    "confidence", "confidence_plot", "confidence_table",
 ]  # fmt: skip
 HEAVY = ["tensorflow", "keras", "sionna", "transformers", "faiss"]
 FILES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))

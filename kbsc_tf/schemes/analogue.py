@@ -17,7 +17,6 @@ from kbsc_tf.features import FeatureSet
 from kbsc_tf.schemes.air import air_overhead, sharing
 from kbsc_tf.schemes.base import Observation, Overhead, Report, Scheme, SourceBatch, Transmission, Validation, silent
 from kbsc_tf.schemes.linear_observer import LinearObserver
-from kbsc_tf.semantic.axes import SemanticAxes
 from kbsc_tf.semantic.link import SemanticLink
 
 
@@ -113,14 +112,8 @@ def sent_uncoded(
 class ClosedFormScheme(AnalogueScheme):
     """An analogue scheme whose codec follows from the training features without training.
 
-    It delivers observations if `observe_along` is called before `fit`.
+    It delivers observations along the receiver's axes where the receiver of `fit`'s validation decides by posterior.
     """
-
-    _axes: SemanticAxes | None = None
-
-    def observe_along(self, axes: SemanticAxes) -> None:
-        """Deliver observations along the receiver's axes."""
-        self._axes, self.observing = axes, True
 
     @abstractmethod
     def codec(self, features: np.ndarray, symbols: int) -> tuple[keras.Model, keras.Model]:
@@ -141,8 +134,10 @@ class ClosedFormScheme(AnalogueScheme):
         # The decoder knows the amplitude of the average feature, not that of the one it receives.
         decoder.scale(float(link.air.received_amplitude(values)))
         self.link = link
-        if self._axes is not None:
-            self._linear = LinearObserver(decoder, self._axes, (values / amplitude(values)).numpy())
+        search = None if validation is None else validation.receiver.code_search
+        self.observing = search is not None
+        if self.observing:
+            self._linear = LinearObserver(decoder, search.axes, (values / amplitude(values)).numpy())
 
     def _observe(self, received: ReceivedValues) -> Observation:
         return self._linear(*(part.numpy() for part in received[:3]))

@@ -12,7 +12,7 @@ from kbsc_tf.errors import UserError
 from kbsc_tf.features import FeatureSet, class_features
 from kbsc_tf.schemes.adaptive import AdaptiveScheme
 from kbsc_tf.schemes.adaptive_fit import ClosedFormFit, TrainedFit
-from kbsc_tf.schemes.analogue import ClosedFormScheme, spread
+from kbsc_tf.schemes.analogue import spread
 from kbsc_tf.schemes.base import Scheme
 from kbsc_tf.schemes.feature_ldpc import FeatureLdpcScheme
 from kbsc_tf.schemes.genie import GenieScheme
@@ -112,7 +112,7 @@ class _Builder:
                 raise UserError(f"schemes: raw needs features of even length, these have {dim}; leave raw out")
             if isinstance(channel, OfdmConfig) and (shortfall := channel.shortfall(dim // 2, "raw")):
                 raise UserError(f"channels: {channel.label}: {shortfall}, or leave raw out of schemes")
-            yield self._observed(RawScheme(dim, channel))
+            yield RawScheme(dim, channel)
         elif name in CODED_SCHEMES:
             yield from self._coded(name, channel)
         else:
@@ -149,7 +149,7 @@ class _Builder:
                     f"k: PCA on {symbols} axes needs {symbols + 1} training samples, there are {len(self.training)}; "
                     "lower k or leave pca out of schemes"
                 )
-            return self._observed(PcaScheme(k, channel))
+            return PcaScheme(k, channel)
         if name in self._adaptive:
             return AdaptiveScheme(k, channel, self._adaptive[name], name)
         if name in ("bpg_capacity", "jpeg_capacity"):
@@ -161,11 +161,6 @@ class _Builder:
         if name == "index_ldpc":
             return IndexLdpcScheme(k, channel, config.coding, self.knowledge, self.receiver)
         return LabelLdpcScheme(k, channel, config.coding, self.knowledge, self._prompts())
-
-    def _observed(self, scheme: ClosedFormScheme) -> ClosedFormScheme:
-        if self.receiver is not None and self.receiver.code_search is not None:
-            scheme.observe_along(self.receiver.code_search.axes)
-        return scheme
 
     def _prompts(self) -> np.ndarray:
         settings, clip = self.config.features, self.receiver.clip

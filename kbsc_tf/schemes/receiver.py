@@ -61,7 +61,8 @@ class Receiver:
             config.centre,
             config.gpu,
         )
-        return cls(knowledge_base, config, posterior and CodeSearch(posterior, entries, config))
+        by_posterior = config.decision == "posterior" and posterior is not None
+        return cls(knowledge_base, config, CodeSearch(posterior, entries, config) if by_posterior else None)
 
     def features(self, transmission: Transmission) -> np.ndarray:
         """Received features [B, D], float32: as delivered, or embedded from the delivered images (zeros without)."""

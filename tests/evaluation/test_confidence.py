@@ -23,7 +23,8 @@ from kbsc_tf.evaluation.confidence import (
     share_of,
     write_confidence,
 )
-from kbsc_tf.evaluation.confidence_plot import confidence_table, draw_confidence
+from kbsc_tf.evaluation.confidence_plot import draw_confidence
+from kbsc_tf.evaluation.confidence_table import confidence_table
 from kbsc_tf.evaluation.points import Point
 from kbsc_tf.metrics import wilson
 

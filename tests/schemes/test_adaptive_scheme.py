@@ -270,7 +270,7 @@ def test_knowing_the_noise_never_hurts_raw_over_fading(tmp_path):
         posterior = learn_posterior(splits, config.receiver, 120) if decision == "posterior" else None
         receiver = Receiver.around(splits.receiver, config.receiver, posterior)
         [(_, scheme)] = build_schemes(config, splits.training, receiver, splits.receiver)
-        scheme.fit(splits.training, None, tmp_path)
+        scheme.fit(splits.training, hold_out(config, splits, posterior), tmp_path)
         labels = np.stack(
             [
                 receiver.decide(scheme.transmit(SourceBatch(splits.sender.x), -2.0, seed)).labels[:, 0]
