@@ -184,8 +184,9 @@ def _pooled_text(curves: list[_Curve]) -> str:
     ks, snrs = _ks(curves), np.concatenate([curve.snrs for curve in curves])
     finite = snrs[np.isfinite(snrs)]
     text = f", $k$ = {ks[0]}" if len(ks) == 1 else ""
-    if len(finite) and finite.min() < finite.max():
-        return f"{text}, {snr_text(finite.min()).removesuffix(' dB')} to {snr_text(finite.max())} pooled"
+    if len(finite) and finite.min() < snrs.max():
+        low, high = snr_text(finite.min()), snr_text(snrs.max())
+        return f"{text}, {low.removesuffix(' dB') if high.endswith('dB') else low} to {high} pooled"
     return f"{text}, {snr_text(finite[0] if len(finite) else snrs[0])}"
 
 
