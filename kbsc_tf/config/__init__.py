@@ -2,11 +2,13 @@
 
 from kbsc_tf.config.channel import ChannelConfig, FlatConfig, parse_channel
 from kbsc_tf.config.file import load_config, load_kb_scaling
+from kbsc_tf.config.jscc import SWIN_SIZES, JsccConfig, SwinJsccConfig, SwinSize
 from kbsc_tf.config.kb_scaling import IndexConfig, KbScalingConfig
 from kbsc_tf.config.ofdm import OfdmConfig
 from kbsc_tf.config.receiver import ReceiverConfig
 from kbsc_tf.config.schema import (
     IMAGE_SCHEMES,
+    NEURAL_IMAGE_SCHEMES,
     CodecConfig,
     CodingConfig,
     DataConfig,
@@ -30,12 +32,17 @@ __all__ = [
     "FlatConfig",
     "FolderSplits",
     "IndexConfig",
+    "JsccConfig",
     "KbScalingConfig",
     "LossWeights",
+    "NEURAL_IMAGE_SCHEMES",
     "OfdmConfig",
     "ReceiverConfig",
+    "SWIN_SIZES",
     "SnrRange",
     "SweepConfig",
+    "SwinJsccConfig",
+    "SwinSize",
     "TrainingConfig",
     "load_config",
     "load_kb_scaling",

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from kbsc_tf.config.channel import ChannelConfig, FlatConfig
+from kbsc_tf.config.jscc import JsccConfig, SwinJsccConfig
 from kbsc_tf.config.ofdm import OfdmConfig
 from kbsc_tf.config.receiver import ReceiverConfig
 from kbsc_tf.config.strict import Strict
@@ -113,12 +114,13 @@ class CodecConfig(Strict):
 SchemeName = Literal[
     "kbsc", "kbsc_awgn", "pca", "raw",
     "adaptive", "adaptive_linear", "adaptive_progressive", "adaptive_supervised",
-    "bpg_ldpc", "jpeg_ldpc", "bpg_capacity", "jpeg_capacity",
+    "bpg_ldpc", "jpeg_ldpc", "bpg_capacity", "jpeg_capacity", "deepjscc", "adjscc", "swinjscc",
     "feature_ldpc_pq", "feature_ldpc_sq", "index_ldpc", "label_ldpc", "noise_free",
 ]  # fmt: skip
 
 
-IMAGE_SCHEMES = ("bpg_ldpc", "jpeg_ldpc", "bpg_capacity", "jpeg_capacity")
+NEURAL_IMAGE_SCHEMES = ("deepjscc", "adjscc", "swinjscc")
+IMAGE_SCHEMES = ("bpg_ldpc", "jpeg_ldpc", "bpg_capacity", "jpeg_capacity", *NEURAL_IMAGE_SCHEMES)
 """Schemes that send images, not features."""
 
 
@@ -138,6 +140,8 @@ class ExperimentConfig(Strict):
     seeds: list[Annotated[int, Field(ge=0)]] = Field([0], min_length=1)
     training: TrainingConfig = TrainingConfig()
     adaptive: AdaptiveConfig = AdaptiveConfig()
+    deepjscc: JsccConfig = JsccConfig()
+    swinjscc: SwinJsccConfig = SwinJsccConfig()
     coding: CodingConfig = CodingConfig()
     codec: CodecConfig = CodecConfig()
     sweep: SweepConfig = SweepConfig()
@@ -190,7 +194,8 @@ class ExperimentConfig(Strict):
     def _grids_hold_a_row(self) -> "ExperimentConfig":
         shared = self.coding.images_per_block if any("_ldpc" in name for name in self.schemes) else 1
         uses = [(f"channels: {channel.label}", channel, shared) for channel in self.channels]
-        for where, channel, images in (*uses, ("training.channel", self.training.channel, 1)):
+        trained_on = {f"{name}.channel": getattr(self, name).channel for name in ("training", "deepjscc", "swinjscc")}
+        for where, channel, images in (*uses, *((name, channel, 1) for name, channel in trained_on.items())):
             if not isinstance(channel, OfdmConfig):
                 continue
             owner = f"k = {max(self.k)}{f' and {images} images' if images > 1 else ''}"

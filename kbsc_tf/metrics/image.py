@@ -83,7 +83,7 @@ def ms_ssim(a: Sequence[NDArray[np.uint8]], b: Sequence[NDArray[np.uint8]]) -> N
     for row, (first, _) in enumerate(_pairs(a, b)):
         by_size.setdefault(first.shape, []).append(row)
     for (height, width, _), rows in by_size.items():
-        compare = _comparison(*_window_and_scales(min(height, width)))
+        compare = _comparison(*scales_for(min(height, width)))
         batch = max(1, _PIXELS_AT_ONCE // (height * width))
         for start in range(0, len(rows), batch):
             part = rows[start : start + batch]
@@ -103,14 +103,33 @@ def _pairs(a: Sequence, b: Sequence) -> list[tuple[np.ndarray, np.ndarray]]:
     return pairs
 
 
-def _window_and_scales(side: int) -> tuple[int, int]:
-    """Window width and number of scales for images whose smaller side is ``side`` pixels."""
+def scales_for(side: int) -> tuple[int, tuple[float, ...]]:
+    """How MS-SSIM compares images whose smaller side is ``side`` pixels, by the table of `ms_ssim`.
+
+    Parameters
+    ----------
+    side : int
+        Pixels, at least 3.
+
+    Returns
+    -------
+    window : int
+        Width of the Gaussian window in pixels.
+    weights : tuple of float
+        Exponent of each scale, the finest first.
+
+    Raises
+    ------
+    ValueError
+        Images smaller than 3 pixels.
+    """
     if _fitting_scales(side, _WINDOW) >= len(_WEIGHTS):
-        return _WINDOW, len(_WEIGHTS)
+        return _WINDOW, _WEIGHTS
     scales = min(_fitting_scales(side, _SMALL_WINDOW), _SMALL_SCALES)
     if not scales:
         raise ValueError(f"MS-SSIM needs images of at least {_SMALL_WINDOW} pixels a side, got {side}")
-    return _SMALL_WINDOW, scales
+    total = sum(_WEIGHTS[:scales])
+    return _SMALL_WINDOW, tuple(weight / total for weight in _WEIGHTS[:scales])
 
 
 def _fitting_scales(side: int, window: int) -> int:
@@ -123,16 +142,12 @@ def _fitting_scales(side: int, window: int) -> int:
 
 
 @functools.cache
-def _comparison(window: int, scales: int) -> Callable:
+def _comparison(window: int, weights: tuple[float, ...]) -> Callable:
     """The compiled comparison of two uint8 batches [B, H, W, 3] -> float32 [B], traced once for images of all sizes."""
     import tensorflow as tf
 
-    weights = np.array(_WEIGHTS[:scales])
-    if scales < len(_WEIGHTS):
-        weights /= weights.sum()
-
     @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8)] * 2)
     def compare(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
-        return tf.image.ssim_multiscale(a, b, 255, weights.tolist(), window)
+        return tf.image.ssim_multiscale(a, b, 255, weights, window)
 
     return compare

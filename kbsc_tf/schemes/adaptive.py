@@ -68,4 +68,5 @@ class AdaptiveScheme(Scheme):
         seed_noise(seed)
         received = self._transmit(tf.constant(batch.features), tf.constant(snr_db, tf.float32))
         observation = Observation(received.code.values.numpy(), received.code.noise_var.numpy(), self._codec)
-        return sent_uncoded(self._channel, self._sent // 2, self.k // 2, received, observation)
+        symbols = self._sent // 2, self.k // 2
+        return sent_uncoded(self._channel, *symbols, received, received.features.numpy(), observation=observation)

@@ -159,6 +159,8 @@ def _metric(training: FeatureSet, validation: Validation) -> CodeMetric:
 class _Judge:
     """Semantic accuracy of validation features over a fixed grid of SNRs and numbers of symbols, with fixed noise."""
 
+    figure = "val_top1"
+
     def __init__(self, validation: Validation, config: AdaptiveConfig) -> None:
         self._validation, self._config = validation, config
         self._transmit = {}
@@ -179,7 +181,8 @@ class _Judge:
         sent = self._validation
         received = self._transmit[key][1](tf.constant(sent.features), tf.constant(snr_db, tf.float32))
         observation = Observation(received.code.values.numpy(), received.code.noise_var.numpy(), coder)
-        transmission = sent_uncoded(link.air.channel, count // 2, count // 2, received, observation)
+        features, symbols = received.features.numpy(), (count // 2, count // 2)
+        transmission = sent_uncoded(link.air.channel, *symbols, received, features, observation=observation)
         return float(np.mean(sent.receiver.decide(transmission).labels[:, 0] == sent.labels))
 
 

@@ -74,7 +74,7 @@ class AnalogueScheme(Scheme):
         received = self._transmit(tf.constant(batch.features), tf.constant(snr_db, tf.float32))
         n = self.k // link.repeats // 2
         observation = self._observe(received.received) if self.observing else None
-        return sent_uncoded(link.air.channel, n, n, received, observation)
+        return sent_uncoded(link.air.channel, n, n, received, received.features.numpy(), observation=observation)
 
     def _observe(self, received: ReceivedValues) -> Observation | None:
         """What the receiver knows about the coordinates of the code; None: nothing but the restored feature."""
@@ -82,7 +82,13 @@ class AnalogueScheme(Scheme):
 
 
 def sent_uncoded(
-    channel: Channel, symbols: int, used: int, received: Any, observation: Observation | None
+    channel: Channel,
+    symbols: int,
+    used: int,
+    received: Any,
+    features: np.ndarray | None = None,
+    images: list[np.ndarray] | None = None,
+    observation: Observation | None = None,
 ) -> Transmission:
     """A transmission that cannot fail.
 
@@ -91,14 +97,16 @@ def sent_uncoded(
     channel : Channel
     symbols, used : int
         Complex symbols of an image that share a realisation, and those the receiver waits for, which are its cost.
-    received : ReceivedFeatures or AdaptiveReception
-    observation : Observation or None
+    received : ReceivedFeatures, AdaptiveReception or ReceivedImages
+        For what the receiver knows of noise and peaks.
+    features, images, observation
+        As in `Transmission`.
     """
-    count = len(received.features)
+    count = len(received.noise_var)
     overhead = air_overhead(channel.overhead(used), count)
     return Transmission(
-        features=received.features.numpy(),
-        images=None,
+        features=features,
+        images=images,
         delivered=np.ones(count, bool),
         channel_uses=np.full(count, float(channel.channel_uses(used))),
         noise_var=received.noise_var.numpy(),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from kbsc_tf.data import ImageSet
 from kbsc_tf.features import FeatureSet
 from kbsc_tf.knowledge import Calibration
 
@@ -138,11 +139,14 @@ class Validation:
     labels : [Q], int64
         Index of each feature's class in the receiver's class names.
     receiver : Receiver
+    images : ImageSet or None
+        What the features were made of, where there are images.
     """
 
     features: np.ndarray
     labels: np.ndarray
     receiver: "Receiver"
+    images: ImageSet | None = None
 
     def score(self, received: np.ndarray) -> float:
         """Share of received features [Q, D] for which an entry of the sent class is shown."""

@@ -7,7 +7,14 @@ import numpy as np
 
 from kbsc_tf.codecs import BpgCodec, BpgToolsCodec, ImageCodec, JpegCodec
 from kbsc_tf.coding.selection import CODED_SCHEMES, chosen_mcs, transport_plan
-from kbsc_tf.config import IMAGE_SCHEMES, ChannelConfig, ExperimentConfig, FlatConfig, OfdmConfig
+from kbsc_tf.config import (
+    IMAGE_SCHEMES,
+    NEURAL_IMAGE_SCHEMES,
+    ChannelConfig,
+    ExperimentConfig,
+    FlatConfig,
+    OfdmConfig,
+)
 from kbsc_tf.errors import UserError
 from kbsc_tf.features import FeatureSet, class_features
 from kbsc_tf.schemes.adaptive import AdaptiveScheme
@@ -22,6 +29,7 @@ from kbsc_tf.schemes.image_ldpc import ImageLdpcScheme
 from kbsc_tf.schemes.index_ldpc import IndexLdpcScheme
 from kbsc_tf.schemes.kbsc import KbscScheme
 from kbsc_tf.schemes.label_ldpc import LabelLdpcScheme
+from kbsc_tf.schemes.neural_image import DeepJsccScheme, SwinJsccScheme
 from kbsc_tf.schemes.noise_free import NoiseFreeScheme
 from kbsc_tf.schemes.pca import PcaScheme
 from kbsc_tf.schemes.raw import RawScheme
@@ -37,8 +45,9 @@ def check_schemes(config: ExperimentConfig) -> dict[str, ImageCodec]:
     UserError
         One is missing: says how to get it.
     """
-    if config.training.tensorboard and find_spec("tensorboard") is None:
-        raise UserError("training.tensorboard: needs the package tensorboard; pip install it or set this to false")
+    for part in ("training", "adaptive", "deepjscc", "swinjscc"):
+        if getattr(config, part).tensorboard and find_spec("tensorboard") is None:
+            raise UserError(f"{part}.tensorboard: needs the package tensorboard; pip install it or set this to false")
     codec, codecs = config.codec, {}
     if {"bpg_ldpc", "bpg_capacity"} & set(config.schemes):
         codecs["bpg"] = BpgToolsCodec(codec.chroma) if codec.bpg_tools else BpgCodec(codec.chroma)
@@ -152,6 +161,10 @@ class _Builder:
             return PcaScheme(k, channel)
         if name in self._adaptive:
             return AdaptiveScheme(k, channel, self._adaptive[name], name)
+        if name in NEURAL_IMAGE_SCHEMES:
+            settings = config.swinjscc if name == "swinjscc" else config.deepjscc
+            build = SwinJsccScheme if name == "swinjscc" else DeepJsccScheme
+            return build(name, k, channel, settings, self.training.images, config.k)
         if name in ("bpg_capacity", "jpeg_capacity"):
             per_file = config.coding.images_per_block if config.codec.tiled else 1
             files = self._files[name.split("_")[0]]

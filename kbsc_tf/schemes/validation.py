@@ -19,7 +19,7 @@ def hold_out(config: ExperimentConfig, features: FeatureSplits, posterior: Poste
     # As many entries as the receiver has, because a larger knowledge base is right more often.
     entries = features.validation_receiver.spread(len(features.receiver))
     receiver = Receiver.around(entries, nearest, posterior)
-    return Validation(np.asarray(sender.x, np.float32), sender.labels, receiver)
+    return Validation(np.asarray(sender.x, np.float32), sender.labels, receiver, sender.images)
 
 
 def calibrate(scheme: Scheme, validation: Validation, seed: int = 0) -> None:

@@ -1,10 +1,11 @@
-"""Train a semantic link with Keras: random SNR per sample, validation on a fixed grid, resumable."""
+"""Train a link with Keras: random SNR per sample, validation on a fixed grid, resumable."""
 
 import contextlib
 import json
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Protocol
 
 import keras
 import numpy as np
@@ -12,31 +13,38 @@ import pandas as pd
 import tensorflow as tf
 
 from kbsc_tf.channel import seed_noise, worth_compiling
-from kbsc_tf.config import AdaptiveConfig, SnrRange, TrainingConfig
+from kbsc_tf.config import AdaptiveConfig, JsccConfig, SnrRange, TrainingConfig
 from kbsc_tf.errors import UserError
 from kbsc_tf.files import write_atomically
 from kbsc_tf.semantic.link import SemanticLink
 
 Score = Callable[[np.ndarray], float]
+TrainedConfig = TrainingConfig | AdaptiveConfig | JsccConfig
 
 
-def training_batches(
-    features: np.ndarray,
-    config: TrainingConfig | AdaptiveConfig,
-    epoch: tf.Variable,
-    per_snr: int = 1,
-    labels: np.ndarray | None = None,
-) -> tf.data.Dataset:
-    """Shuffled batches ({feature [B, D], snr_db [B]}, feature), the SNR drawn anew for each sample.
+class Judge(Protocol):
+    """What a checkpoint is chosen by: the more the better.
 
-    ``per_snr`` neighbours in a batch share an SNR, because they share a resource grid. With ``labels`` [N] the inputs
-    have ``label`` [B] too. Order and SNRs follow from the seed and ``epoch`` alone, so that resumed training sees what
-    uninterrupted would.
+    Attributes
+    ----------
+    figure : str
+        Its name in the history.
     """
-    count, batch = len(features), min(config.batch_size, len(features))
+
+    figure: str
+
+    def __call__(self, link: keras.Model) -> float:
+        """The figure of a link that is being trained."""
+
+
+def shuffled(count: int, config: TrainedConfig, epoch: tf.Variable, per_snr: int = 1) -> tf.data.Dataset:
+    """Batches (indices [B], snr_db [B]) of ``count`` samples in a new order, the SNR drawn anew for each sample.
+
+    ``per_snr`` neighbours in a batch share an SNR, because they share a resource grid. Order and SNRs follow from the
+    seed and ``epoch`` alone, so that resumed training sees what uninterrupted would.
+    """
+    batch = min(config.batch_size, count)
     steps = count // batch
-    table = tf.constant(np.asarray(features, np.float32))
-    classes = None if labels is None else tf.constant(labels, tf.int32)
 
     def draw_snr(seed: tf.Tensor) -> tf.Tensor:
         if isinstance(config.snr_db, SnrRange):
@@ -52,13 +60,26 @@ def training_batches(
         snrs = tf.repeat(snrs[:, ::per_snr], per_snr, axis=1)[:, :batch]
         return tf.data.Dataset.from_tensor_slices((orders, snrs))
 
+    return tf.data.Dataset.range(1).flat_map(draw_epoch).apply(tf.data.experimental.assert_cardinality(steps))
+
+
+def training_batches(
+    features: np.ndarray,
+    config: TrainingConfig | AdaptiveConfig,
+    epoch: tf.Variable,
+    per_snr: int = 1,
+    labels: np.ndarray | None = None,
+) -> tf.data.Dataset:
+    """Batches ({feature [B, D], snr_db [B]}, feature), `shuffled`; with ``labels`` [N] also ``label`` [B]."""
+    table = tf.constant(np.asarray(features, np.float32))
+    classes = None if labels is None else tf.constant(labels, tf.int32)
+
     def look_up(indices: tf.Tensor, snr_db: tf.Tensor) -> tuple[dict, tf.Tensor]:
         feature = tf.gather(table, indices)
         known = {} if classes is None else {"label": tf.gather(classes, indices)}
         return {"feature": feature, "snr_db": snr_db, **known}, feature
 
-    batches = tf.data.Dataset.range(1).flat_map(draw_epoch)
-    return batches.apply(tf.data.experimental.assert_cardinality(steps)).map(look_up).prefetch(2)
+    return shuffled(len(features), config, epoch, per_snr).map(look_up).prefetch(2)
 
 
 class EpochSeeds(keras.callbacks.Callback):
@@ -68,7 +89,7 @@ class EpochSeeds(keras.callbacks.Callback):
     ----------
     seed : int
     epoch : tf.Variable
-        Kept at the number of the current epoch, for `training_batches`.
+        Kept at the number of the current epoch, for `shuffled`.
     """
 
     def __init__(self, seed: int, epoch: tf.Variable) -> None:
@@ -80,13 +101,12 @@ class EpochSeeds(keras.callbacks.Callback):
         seed_noise(int(np.random.SeedSequence([self.seed, epoch + 1]).generate_state(1)[0]))
 
 
-class ValidationAccuracy(keras.callbacks.Callback):
-    """Add ``val_top1``, the semantic accuracy on validation features, to the epoch's logs.
+class Validating(keras.callbacks.Callback):
+    """Add what a judge says of the model to the epoch's logs.
 
     Parameters
     ----------
-    accuracy : callable
-        Of the model being trained.
+    judge : Judge
 
     Raises
     ------
@@ -94,14 +114,14 @@ class ValidationAccuracy(keras.callbacks.Callback):
         At the end of an epoch in which the loss ceased to be a number.
     """
 
-    def __init__(self, accuracy: Callable[[keras.Model], float]) -> None:
+    def __init__(self, judge: Judge) -> None:
         super().__init__()
-        self.accuracy = accuracy
+        self.judge = judge
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         if not np.isfinite(logs["loss"]):
             raise diverged()
-        logs["val_top1"] = self.accuracy(self.model)
+        logs[self.judge.figure] = self.judge(self.model)
 
 
 class GridAccuracy:
@@ -124,6 +144,8 @@ class GridAccuracy:
     UserError
         What is received ceased to be a number.
     """
+
+    figure = "val_top1"
 
     def __init__(self, features: np.ndarray, score: Score, snr_db: list[float], seed: int) -> None:
         self.features, self.score, self.snr_db, self.seed = tf.constant(features), score, snr_db, seed
@@ -180,14 +202,14 @@ def train(
     link: keras.Model,
     batches: Callable[[tf.Variable], tf.data.Dataset],
     loss: keras.losses.Loss | None,
-    accuracy: Callable[[keras.Model], float],
-    config: TrainingConfig | AdaptiveConfig,
+    judge: Judge,
+    config: TrainedConfig,
     folder: Path,
     identity: str,
     report: Callable[[int, int, dict], None] = lambda epoch, epochs, logs: None,
     xla: bool = True,
 ) -> keras.Model:
-    """Train ``link`` and return the checkpoint of best validation accuracy; interrupted training goes on.
+    """Train ``link`` and return the checkpoint that the judge likes best; interrupted training goes on.
 
     Parameters
     ----------
@@ -195,12 +217,11 @@ def train(
         Built and adapted, with its `AnalogueLink` as ``air``; its weights are overwritten by a checkpoint if ``folder``
         has one.
     batches : callable
-        Makes the batches of an epoch from its number, see `training_batches`.
+        Makes the batches of an epoch from its number, see `shuffled`.
     loss : keras.losses.Loss or None
         None: the model has its own.
-    accuracy : callable
-        Validation accuracy of the model.
-    config : TrainingConfig or AdaptiveConfig
+    judge : Judge
+    config : TrainingConfig, AdaptiveConfig or JsccConfig
     folder : Path
         Receives ``best.keras``, ``history.csv``, the resume state and ``training.json``.
     identity : str
@@ -222,7 +243,7 @@ def train(
         if state["done"] and best.exists():
             return keras.saving.load_model(best, compile=False)
         keras.utils.set_random_seed(config.seed)
-        logged = _logged(history) if resume.exists() else []
+        logged = _logged(history, judge.figure) if resume.exists() else []
         with tf.device("CPU:0"):  # where tf.data reads it
             epoch = tf.Variable(0, dtype=tf.int64)
         data = batches(epoch)
@@ -238,18 +259,18 @@ def train(
         link.optimizer.build(link.trainable_variables)
         callbacks = [
             EpochSeeds(config.seed, epoch),
-            ValidationAccuracy(accuracy),
+            Validating(judge),
             ProgressReport(report),
             keras.callbacks.ModelCheckpoint(
                 best,
-                monitor="val_top1",
+                monitor=judge.figure,
                 mode="max",
                 save_best_only=True,
                 # A resumed run must not replace the best model by a worse one.
                 initial_value_threshold=max(logged) if logged and best.exists() else None,
             ),
             keras.callbacks.CSVLogger(history, append=bool(logged)),
-            ResumedEarlyStopping(logged, monitor="val_top1", mode="max", patience=config.patience),
+            ResumedEarlyStopping(logged, monitor=judge.figure, mode="max", patience=config.patience),
             # Two states, as writing one may be cut short; kept until the training is marked as done.
             keras.callbacks.BackupAndRestore(resume, double_checkpoint=True, delete_checkpoint=False),
         ]
@@ -297,8 +318,8 @@ def _claim(marker: Path, identity: str) -> dict:
     return state
 
 
-def _logged(history: Path) -> list[float]:
-    """Validation accuracy of the epochs that an interrupted training has logged."""
+def _logged(history: Path, figure: str) -> list[float]:
+    """What the judge said at the epochs that an interrupted training has logged."""
     if not history.exists() or history.stat().st_size == 0:
         return []
-    return pd.read_csv(history).drop_duplicates("epoch", keep="last")["val_top1"].tolist()
+    return pd.read_csv(history).drop_duplicates("epoch", keep="last")[figure].tolist()

@@ -1,0 +1,1 @@
+"""Neural joint source-channel coding of images."""

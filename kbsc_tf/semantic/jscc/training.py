@@ -1,0 +1,71 @@
+"""What training an image link needs beside `kbsc_tf.semantic.training`: batches of images and a judge of them."""
+
+import numpy as np
+import tensorflow as tf
+
+from kbsc_tf.channel import seed_noise
+from kbsc_tf.config import JsccConfig
+from kbsc_tf.metrics.image import ms_ssim, psnr
+from kbsc_tf.semantic.jscc.link import ImageLink
+from kbsc_tf.semantic.training import diverged, shuffled
+
+
+def to_float(images: tf.Tensor | np.ndarray) -> tf.Tensor:
+    """Images [B, H, W, 3], uint8, as networks see them: float32 in 0..1."""
+    return tf.cast(images, tf.float32) / 255.0
+
+
+def to_uint8(images: tf.Tensor) -> np.ndarray:
+    """Images as they are shown: what a network put out, [B, H, W, 3], clipped and rounded."""
+    return np.rint(np.clip(images, 0.0, 1.0) * 255.0).astype(np.uint8)
+
+
+def image_batches(
+    images: np.ndarray, config: JsccConfig, epoch: tf.Variable, per_snr: int = 1, rates: int = 0
+) -> tf.data.Dataset:
+    """Batches ({image [B, H, W, 3], snr_db [B]}, image), see `kbsc_tf.semantic.training.shuffled`.
+
+    With ``rates`` the inputs have ``rate`` [B] too, the number of one of them, the same for a batch.
+    """
+    table = tf.constant(images)
+
+    def look_up(indices: tf.Tensor, snr_db: tf.Tensor) -> tuple[dict, tf.Tensor]:
+        image = to_float(tf.gather(table, indices))
+        # The first index of a shuffled batch is as good as a die.
+        known = {"rate": tf.fill(tf.shape(indices), indices[0] % rates)} if rates else {}
+        return {"image": image, "snr_db": snr_db, **known}, image
+
+    return shuffled(len(images), config, epoch, per_snr).map(look_up).prefetch(2)
+
+
+class GridQuality:
+    """Mean PSNR (dB) or MS-SSIM, as the loss is, of validation images over a fixed grid of SNRs and all rates.
+
+    Parameters
+    ----------
+    images : [Q, H, W, 3], uint8
+    config : JsccConfig
+
+    Raises
+    ------
+    UserError
+        What is received ceased to be a number.
+    """
+
+    def __init__(self, images: np.ndarray, config: JsccConfig) -> None:
+        self.images, self.config = images, config
+        self.figure, self._compare = ("val_psnr", psnr) if config.loss == "mse" else ("val_ms_ssim", ms_ssim)
+        self._transmit = {}
+
+    def __call__(self, link: ImageLink) -> float:
+        seed_noise(self.config.seed)
+        grid = [(snr_db, rate) for snr_db in self.config.validation_snr_db for rate in link.rates or (None,)]
+        return float(np.mean([self._quality(link, snr_db, rate) for snr_db, rate in grid]))
+
+    def _quality(self, link: ImageLink, snr_db: float, rate: int | None) -> float:
+        if rate not in self._transmit:
+            self._transmit[rate] = tf.function(lambda images, snr: link.transmit(images, snr, rate).images)
+        received = self._transmit[rate](to_float(self.images), tf.constant(snr_db, tf.float32))
+        if not np.all(np.isfinite(received)):
+            raise diverged()
+        return float(np.mean(self._compare(self.images, to_uint8(received))))
