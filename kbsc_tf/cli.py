@@ -63,7 +63,7 @@ def kb(file: ExperimentFile, set_: Overrides = None, out: Out = None, skip_bad: 
 
 @app.command()
 def train(file: ExperimentFile, set_: Overrides = None, out: Out = None, skip_bad: SkipBad = False) -> None:
-    """Train the KBSC links; interrupted training goes on where it stopped."""
+    """Train the networks; interrupted training goes on where it stopped."""
     config, folder, progress = _start(file, set_, out)
     from kbsc_tf.evaluation import experiment
 

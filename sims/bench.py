@@ -1,4 +1,4 @@
-"""Speed of training, sweeps, CLIP, search, BPG + LDPC, the coded link, OFDM and large knowledge bases, as JSON.
+"""Speed of training, sweeps, CLIP, search, image codecs, the coded link, OFDM and large knowledge bases, as JSON.
 
     python sims/bench.py [--folder DIR] [--torch PYTHON]
 
@@ -25,6 +25,7 @@ import numpy as np
 import typer
 from bench_adaptive import bench_adaptive
 from bench_coded import bench_coded
+from bench_jscc import bench_jscc
 from bench_ofdm import bench_ofdm
 from bench_sweep import bench_sweep
 from rich.console import Console
@@ -68,6 +69,7 @@ def main(
             "thirteen_point_test": link["sweep"],
             "adaptive": adaptive,
             "clip": bench_clip(),
+            "image_codecs": bench_jscc(),
             "search": bench_search(file),
             **bench_coded(),
             **bench_ofdm(),

@@ -133,7 +133,7 @@ def test_values_and_overrides(load):
 def test_mistakes_in_the_file(load, text, message):
     with pytest.raises(UserError, match=message) as caught:
         load(text)
-    assert "\n" not in str(caught.value) and len(str(caught.value)) < 400
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 500
 
 
 @pytest.mark.parametrize(
@@ -213,6 +213,16 @@ def test_mistakes_in_an_ofdm_channel(load, settings, message):
             "channels: [{}, {type: ofdm}]\nschemes: [jpeg_capacity]\n",
             "schemes: jpeg_capacity knows .* flat channels alone",
         ),
+        ("schemes: [deepjscc]\ndeepjscc: {snr_db: [5, inf]}\n", "line 2: deepjscc: snr_db: expected finite SNRs"),
+        ("swinjscc:\n  size: huge\n", "line 2: swinjscc.size: .*'base'"),
+        (
+            "swinjscc:\n  size: {widths: [8], depths: [2], heads: [3], window: 2}\n",
+            "swinjscc.size: .*widths that their",
+        ),
+        ("swinjscc:\n  size: {widths: [8], heads: [2], window: 2}\n", "line 2: swinjscc.size.depths: Field required"),
+        ("swinjscc: {variant: both}\n", "line 1: swinjscc.variant: .*'sa_ra'"),
+        ("deepjscc: {channel: {type: ofdm}}\nk: [4096]\n", "deepjscc.channel: a grid of 1032 data symbols"),
+        ("schemes: [swinjscc]\nfeatures: {file: x.npz}\n", "schemes: swinjscc needs images"),
         ("training:\n  channel: tdl-a\n", "line 2: training.channel: expected a channel of type flat or ofdm"),
         (
             "training:\n  channel: {type: ofdm}\nk: [4096]\n",

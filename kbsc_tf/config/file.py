@@ -74,7 +74,7 @@ def _override(content: dict, override: str) -> None:
 
 
 # Of the schema's alternatives: pydantic names them where the file does not.
-_TAGS = {"flat", "ofdm", "list", "range", "procedural", "tiled"}
+_TAGS = {"flat", "ofdm", "list", "range", "procedural", "tiled", "published", "own"}
 
 
 def _first_problem(path: Path, node: yaml.Node, overrides: list[str], error: ValidationError) -> str:

@@ -1,9 +1,10 @@
 """Neural joint source-channel codecs of images, and how they are trained. Imports no TensorFlow."""
 
+import math
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from kbsc_tf.config.channel import ChannelConfig
 from kbsc_tf.config.strict import Strict
@@ -49,6 +50,13 @@ SWIN_SIZES = {
 """The sizes that SwinJSCC was published in (arXiv 2308.09361)."""
 
 
+SizeChoice = Annotated[
+    Annotated[Literal["cifar", "small", "base", "large"], Tag("published")] | Annotated[SwinSize, Tag("own")],
+    Discriminator(lambda value: "published" if isinstance(value, str) else "own"),
+]
+"""A published size by its name, or one of your own."""
+
+
 class JsccConfig(Strict):
     """How an image codec is trained.
 
@@ -70,6 +78,12 @@ class JsccConfig(Strict):
     tensorboard: bool = False
     checkpoint: Path | None = None
 
+    @model_validator(mode="after")
+    def _can_be_told(self) -> "JsccConfig":
+        if not all(map(math.isfinite, self.told_snr_db)):
+            raise ValueError("snr_db: expected finite SNRs to train at, because networks are told them")
+        return self
+
     @property
     def told_snr_db(self) -> tuple[float, float]:
         """Lowest and highest SNR, in dB, of training."""
@@ -85,7 +99,7 @@ class SwinJsccConfig(JsccConfig):
 
     learning_rate: float = Field(3e-4, gt=0)
     variant: Literal["none", "sa", "ra", "sa_ra"] = "sa_ra"
-    size: Literal["cifar", "small", "base", "large"] | SwinSize = "cifar"
+    size: SizeChoice = "cifar"
 
     @property
     def snr_adaptive(self) -> bool:

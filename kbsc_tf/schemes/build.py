@@ -35,19 +35,23 @@ from kbsc_tf.schemes.pca import PcaScheme
 from kbsc_tf.schemes.raw import RawScheme
 from kbsc_tf.schemes.receiver import Receiver
 from kbsc_tf.semantic.adaptive import SYMBOLS
+from kbsc_tf.semantic.jscc.torch_file import read_state_dict
 
 
 def check_schemes(config: ExperimentConfig) -> dict[str, ImageCodec]:
-    """Find the programs and packages that schemes need, before any long work; returns the codecs by their names.
+    """Find the programs, packages and files that schemes need, before any long work; returns the codecs by their names.
 
     Raises
     ------
     UserError
-        One is missing: says how to get it.
+        One is missing, or a file is no checkpoint: says what to do.
     """
     for part in ("training", "adaptive", "deepjscc", "swinjscc"):
         if getattr(config, part).tensorboard and find_spec("tensorboard") is None:
             raise UserError(f"{part}.tensorboard: needs the package tensorboard; pip install it or set this to false")
+    for part, names in (("deepjscc", {"deepjscc", "adjscc"}), ("swinjscc", {"swinjscc"})):
+        if names & set(config.schemes) and (path := getattr(config, part).checkpoint):
+            read_state_dict(path)
     codec, codecs = config.codec, {}
     if {"bpg_ldpc", "bpg_capacity"} & set(config.schemes):
         codecs["bpg"] = BpgToolsCodec(codec.chroma) if codec.bpg_tools else BpgCodec(codec.chroma)

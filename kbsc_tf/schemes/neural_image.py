@@ -168,8 +168,8 @@ class NeuralImageScheme(Scheme):
         places = height * width // stride**2
         if k % places:
             raise UserError(
-                f"k: {self.name} makes {places} places of {height}x{width} pixels, so k must be a multiple of {places}, "
-                f"got {k}; change k or leave {self.name} out of schemes"
+                f"k: {self.name} makes {places} places of {height}x{width} pixels, so k must be a multiple of it, "
+                f"not {k}; change k or leave {self.name} out of schemes"
             )
         return k // places
 

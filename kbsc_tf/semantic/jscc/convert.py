@@ -149,7 +149,7 @@ def _assign(path: Path, state: dict[str, np.ndarray], entries: list[Entry], unus
     for (name, variable), value in zip(entries, values, strict=True):
         if value.shape != tuple(variable.shape):
             raise UserError(
-                f"{path}: {name} has shape {state[name].shape}, which does not fit the model's {tuple(variable.shape)}; "
+                f"{path}: {name} has shape {state[name].shape}, which does not fit the {tuple(variable.shape)} here; "
                 "choose the size and variant that the file holds"
             )
     for (_, variable), value in zip(entries, values, strict=True):

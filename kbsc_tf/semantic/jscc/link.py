@@ -127,7 +127,7 @@ class ImageLink(keras.Model):
 
     def measure(self, images: np.ndarray, snr_db: Sequence[float]) -> None:
         """Learn from images [N, H, W, 3] what published weights lack: the favoured channels and the decoder's scale."""
-        told = tf.constant(np.resize(np.asarray(snr_db, np.float32), len(images)))
+        told = self._told(np.resize(np.asarray(snr_db, np.float32), len(images)))
         power = []
         for number, rate in enumerate(self.rates):
             z, gates = self.encoder(images, told, tf.fill(tf.shape(told), float(rate)))
@@ -135,7 +135,8 @@ class ImageLink(keras.Model):
             power.append(tf.reduce_mean(tf.square(tf.gather(z, self.chosen(rate), axis=3))))
         if not self.rates:
             power.append(tf.reduce_mean(tf.square(self.encoder(images, told))))
-        self.decoder.scale.assign(tf.sqrt(tf.reduce_mean(power)))
+        if hasattr(self.decoder, "scale"):  # the channel of DeepJSCC hands no amplitude over
+            self.decoder.scale.assign(tf.sqrt(tf.reduce_mean(power)))
 
     def _told(self, snr_db: tf.Tensor) -> tf.Tensor:
         return tf.clip_by_value(snr_db, *self.told_snr_db)
@@ -148,7 +149,8 @@ class ImageLink(keras.Model):
 
     def _over_the_air(self, z, snr_db, air):
         """z [B, h, w, r] -> received, of unit power, and all that the receiver has."""
-        arrived = air(tf.reshape(z, [-1, z.shape[1] * z.shape[2] * z.shape[3]]), snr_db)
+        # A switch would take the gradient of all that goes in, of the noise power too.
+        arrived = air(tf.reshape(z, [-1, z.shape[1] * z.shape[2] * z.shape[3]]), tf.stop_gradient(snr_db))
         return tf.reshape(arrived.values * _UNIT, tf.shape(z)), arrived
 
     def get_config(self) -> dict:

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from drawn_weights import draw
 from safetensors.numpy import save_file
 
-from drawn_weights import draw
 from kbsc_tf.channel.power import amplitude
 from kbsc_tf.config import SwinSize
 from kbsc_tf.errors import UserError
