@@ -21,18 +21,17 @@ from kbsc_tf.semantic.jscc.deepjscc import STRIDE, DeepJsccDecoder, DeepJsccEnco
 from kbsc_tf.semantic.jscc.link import ImageLink
 from kbsc_tf.semantic.jscc.losses import image_loss
 from kbsc_tf.semantic.jscc.swinjscc import SwinJsccDecoder, SwinJsccEncoder
-from kbsc_tf.semantic.jscc.training import GridQuality, image_batches, to_float, to_uint8
+from kbsc_tf.semantic.jscc.training import GridQuality, batch_size, image_batches, to_float, to_uint8
 from kbsc_tf.semantic.training import train
 
-_PIXELS_AT_ONCE = 1 << 20
-_MEASURED = 500  # training images that tell what published weights lack
+_MEASURED = 200  # training images that tell what published weights lack
 
 
 class NeuralImageScheme(Scheme):
     """Send k real values that a network makes of an image, uncoded, and restore the image by another network.
 
     Both ends know the SNR where the networks have an SNR input. No part of an image's power or of its choice of
-    channels is handed to the receiver.
+    channels is handed to the receiver, unless the channel is ``preset: original``, which hands over the power.
 
     Parameters
     ----------
@@ -86,8 +85,9 @@ class NeuralImageScheme(Scheme):
     ) -> None:
         if self.config.checkpoint is not None:
             link = self._around(*self.converted(self.config.checkpoint), self.trained_on)
-            some = training.spread(_MEASURED).images
-            link.measure(to_float(self._read(some)).numpy(), self.config.validation_snr_db)
+            some, size = self._read(training.spread(_MEASURED).images), batch_size(*self.image_shape)
+            batches = [to_float(some[start : start + size]) for start in range(0, len(some), size)]
+            link.measure(batches, self.config.validation_snr_db)
         elif validation is None or folder is None:
             raise ValueError(f"{self.name} is trained: fit needs validation and folder")
         else:
@@ -106,7 +106,7 @@ class NeuralImageScheme(Scheme):
         seed_noise(seed)
         channel, symbols = self._link.air.channel, self.k // 2
         together = channel.rows_per_realisation(symbols)
-        step = max(1, _PIXELS_AT_ONCE // images[0, ..., 0].size // together) * together
+        step = max(1, batch_size(*self.image_shape) // together) * together
         parts = [
             self._transmit(to_float(images[start : start + step]), tf.constant(snr_db, tf.float32))
             for start in range(0, len(images), step)
@@ -168,7 +168,7 @@ class NeuralImageScheme(Scheme):
         places = height * width // stride**2
         if k % places:
             raise UserError(
-                f"k: {self.name} makes {places} places of {height}x{width} pixels, so k must be a multiple of it, "
+                f"k: {self.name} has {places} places at {height}x{width} pixels, so k must be a multiple of {places}, "
                 f"not {k}; change k or leave {self.name} out of schemes"
             )
         return k // places

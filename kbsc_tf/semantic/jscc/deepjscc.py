@@ -11,6 +11,7 @@ STRIDE = 4
 """Pixels, in height and in width, that become one place of the latent."""
 
 _KERNEL, _MARGIN = 5, 2
+_OPEN = keras.initializers.Constant(3.0)
 
 
 @keras.saving.register_keras_serializable("kbsc_tf")
@@ -35,7 +36,8 @@ class AttentionFeature(layers.Layer):
         self.squeeze = layers.Dense(hidden, activation="relu", name="squeeze")
 
     def build(self, input_shape: tuple) -> None:
-        self.excite = layers.Dense(input_shape[-1], activation="sigmoid", name="excite")
+        # Starts near 1: four gates of 1/2 would leave a sixteenth of the signal.
+        self.excite = layers.Dense(input_shape[-1], activation="sigmoid", bias_initializer=_OPEN, name="excite")
         self.squeeze.build((None, input_shape[-1] + 1))
         self.excite.build((None, self.hidden))
         self.built = True

@@ -5,7 +5,6 @@ from functools import partial
 from typing import NamedTuple
 
 import keras
-import numpy as np
 import tensorflow as tf
 from keras import ops
 
@@ -79,17 +78,14 @@ class ImageLink(keras.Model):
         if not self.rates:
             return self.transmit(images, snr_db).images
         number = inputs["rate"][0]
-        rates = tf.constant(self.rates, tf.float32)
-        z, gates = self.encoder(images, self._told(snr_db), tf.fill(tf.shape(snr_db), rates[number]))
-        favour = ops.mean(gates, axis=0)
+        z, gates = self._encode(images, snr_db, tf.constant(self.rates, tf.float32)[number])
+        favour = self.favour[number]
         if training:
+            favour = ops.mean(gates, axis=0)
             here = ops.one_hot(number, len(self.rates))[:, None] * (1.0 - _MOMENTUM)
             self.favour.assign(self.favour + here * (favour[None] - self.favour))
-        else:
-            favour = self.favour[number]
-        branches = [partial(self._send, z, snr_db, favour, rate, self.air) for rate in self.rates]
-        received = tf.switch_case(number, [lambda branch=branch: branch()[0] for branch in branches])
-        return self.decoder(received, self._told(snr_db))
+        branches = [partial(self._send_favoured, z, snr_db, favour, rate) for rate in self.rates]
+        return self.decoder(tf.switch_case(number, branches), self._told(snr_db))
 
     def transmit(
         self, images: tf.Tensor, snr_db: tf.Tensor, rate: int | None = None, air: AnalogueLink | None = None
@@ -103,49 +99,52 @@ class ImageLink(keras.Model):
         air : AnalogueLink
             The link's own channel unless given.
         """
-        told = tf.broadcast_to(self._told(snr_db), tf.shape(images)[:1])
-        air = air or self.air
+        received, arrived = self._over_the_air(self.latent(images, snr_db, rate), snr_db, air or self.air)
         if self.rates:
-            z, _ = self.encoder(images, told, tf.fill(tf.shape(told), float(rate)))
-            received, arrived = self._send(z, snr_db, self.favour[self.rates.index(rate)], rate, air)
-        else:
-            received, arrived = self._over_the_air(self.encoder(images, told), snr_db, air)
-        noise_var = tf.reduce_mean(arrived.noise_var, axis=1)
-        return ReceivedImages(self.decoder(received, told), noise_var, arrived.papr_db)
+            received = _spread(received, self.chosen(rate), self.encoder.channels)
+        restored = self.decoder(received, self._of_each(self._told(snr_db), images))
+        return ReceivedImages(restored, tf.reduce_mean(arrived.noise_var, axis=1), arrived.papr_db)
 
-    def values(self, images: tf.Tensor, snr_db: tf.Tensor, rate: int | None = None) -> tf.Tensor:
-        """What goes into the air interface, [B, k], before the power constraint."""
-        told = tf.broadcast_to(self._told(snr_db), tf.shape(images)[:1])
+    def latent(self, images: tf.Tensor, snr_db: tf.Tensor, rate: int | None = None) -> tf.Tensor:
+        """What is sent, [B, h, w, r], before the power constraint; of a rate-adaptive encoder the favoured channels."""
         if not self.rates:
-            return tf.reshape(self.encoder(images, told), [len(images), -1])
-        z, _ = self.encoder(images, told, tf.fill(tf.shape(told), float(rate)))
-        return tf.reshape(tf.gather(z, self.chosen(rate), axis=3), [len(images), -1])
+            return self._encode(images, snr_db)
+        return tf.gather(self._encode(images, snr_db, float(rate))[0], self.chosen(rate), axis=3)
 
     def chosen(self, rate: int) -> tf.Tensor:
         """Channels that are sent at a rate, [rate], int32."""
         return tf.math.top_k(self.favour[self.rates.index(rate)], rate).indices
 
-    def measure(self, images: np.ndarray, snr_db: Sequence[float]) -> None:
-        """Learn from images [N, H, W, 3] what published weights lack: the favoured channels and the decoder's scale."""
-        told = self._told(np.resize(np.asarray(snr_db, np.float32), len(images)))
-        power = []
+    def measure(self, batches: Sequence[tf.Tensor], snr_db: Sequence[float]) -> None:
+        """Learn what published weights lack: the favoured channels and the scale of the decoder.
+
+        ``batches`` of images [B, H, W, 3] are encoded at all ``snr_db``.
+        """
+        grid = [(images, tf.constant(snr, tf.float32)) for images in batches for snr in snr_db]
         for number, rate in enumerate(self.rates):
-            z, gates = self.encoder(images, told, tf.fill(tf.shape(told), float(rate)))
+            gates = [tf.reduce_mean(self._encode(*point, float(rate))[1], axis=0) for point in grid]
             self.favour[number].assign(tf.reduce_mean(gates, axis=0))
-            power.append(tf.reduce_mean(tf.square(tf.gather(z, self.chosen(rate), axis=3))))
-        if not self.rates:
-            power.append(tf.reduce_mean(tf.square(self.encoder(images, told))))
         if hasattr(self.decoder, "scale"):  # the channel of DeepJSCC hands no amplitude over
+            power = [tf.reduce_mean(tf.square(self.latent(*p, rate))) for p in grid for rate in self.rates or (None,)]
             self.decoder.scale.assign(tf.sqrt(tf.reduce_mean(power)))
 
-    def _told(self, snr_db: tf.Tensor) -> tf.Tensor:
+    def _encode(self, images, snr_db, rate=None):
+        """What the encoder makes of images, told the SNR and, with ``rates``, one of them."""
+        told = self._of_each(self._told(snr_db), images)
+        return self.encoder(images, told, self._of_each(rate, images)) if self.rates else self.encoder(images, told)
+
+    def _told(self, snr_db):
         return tf.clip_by_value(snr_db, *self.told_snr_db)
 
-    def _send(self, z, snr_db, favour, rate, air):
+    def _of_each(self, value, images):
+        """The same for every image unless there is one for each, [B]."""
+        return tf.broadcast_to(tf.cast(value, tf.float32), tf.shape(images)[:1])
+
+    def _send_favoured(self, z, snr_db, favour, rate):
         """Of z [B, h, w, C] the favoured channels through the air; zeros in place of the others."""
         chosen = tf.math.top_k(favour, rate).indices
-        received, arrived = self._over_the_air(tf.gather(z, chosen, axis=3), snr_db, air)
-        return tf.einsum("bhwr,rc->bhwc", received, tf.one_hot(chosen, z.shape[3])), arrived
+        received, _ = self._over_the_air(tf.gather(z, chosen, axis=3), snr_db, self.air)
+        return _spread(received, chosen, z.shape[3])
 
     def _over_the_air(self, z, snr_db, air):
         """z [B, h, w, r] -> received, of unit power, and all that the receiver has."""
@@ -168,3 +167,8 @@ class ImageLink(keras.Model):
         encoder = keras.saving.deserialize_keras_object(config.pop("encoder"))
         decoder = keras.saving.deserialize_keras_object(config.pop("decoder"))
         return cls(encoder, decoder, **config)
+
+
+def _spread(received, chosen, channels):
+    """The sent channels [B, h, w, r] where they belong among all, [B, h, w, channels], and zeros elsewhere."""
+    return tf.einsum("bhwr,rc->bhwc", received, tf.one_hot(chosen, channels))
