@@ -214,6 +214,7 @@ def test_mistakes_in_an_ofdm_channel(load, settings, message):
             "schemes: jpeg_capacity knows .* flat channels alone",
         ),
         ("schemes: [deepjscc]\ndeepjscc: {snr_db: [5, inf]}\n", "line 2: deepjscc: snr_db: expected finite SNRs"),
+        ("schemes: [adjscc]\ndeepjscc: {checkpoint: x.pkl}\n", "deepjscc.checkpoint: holds no attention features"),
         ("swinjscc:\n  size: huge\n", "line 2: swinjscc.size: .*'base'"),
         (
             "swinjscc:\n  size: {widths: [8], depths: [2], heads: [3], window: 2}\n",

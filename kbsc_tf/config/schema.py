@@ -167,6 +167,12 @@ class ExperimentConfig(Strict):
         return self
 
     @model_validator(mode="after")
+    def _checkpoint_is_of_the_scheme(self) -> "ExperimentConfig":
+        if self.deepjscc.checkpoint and "adjscc" in self.schemes:
+            raise ValueError("deepjscc.checkpoint: holds no attention features; leave adjscc out of schemes")
+        return self
+
+    @model_validator(mode="after")
     def _receiver_knows_the_noise(self) -> "ExperimentConfig":
         needing = [name for name in self.schemes if name.startswith("adaptive")]
         needing += ["receiver.decision: posterior"] if self.receiver.decision == "posterior" else []

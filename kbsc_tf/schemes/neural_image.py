@@ -49,11 +49,10 @@ class NeuralImageScheme(Scheme):
     Raises
     ------
     UserError
-        Image size or k does not suit the network.
+        Image size, k or checkpoint does not suit the network.
     """
 
     needs_images = True
-    rates: tuple[int, ...] = ()
 
     def __init__(
         self, name: str, k: int, channel: ChannelConfig, config: JsccConfig, images: ImageSet, all_k: list[int]
@@ -61,6 +60,8 @@ class NeuralImageScheme(Scheme):
         self.name, self.k, self.channel, self.config = name, k, channel, config
         self.trained_on = config.channel or channel
         self.image_shape = images.image_shape
+        self.channels, self.rates = self._latent(all_k)
+        self._published = self.published(config.checkpoint) if config.checkpoint else None
         self._link: ImageLink | None = None
 
     @property
@@ -69,11 +70,15 @@ class NeuralImageScheme(Scheme):
         return f"{self.name}_{self.trained_on.label}" + ("" if self.rates else f"_k{self.k}")
 
     @abstractmethod
+    def _latent(self, all_k: list[int]) -> tuple[int, tuple[int, ...]]:
+        """Channels per place that are sent, and for rate-adaptive networks those at all k."""
+
+    @abstractmethod
     def networks(self) -> tuple[keras.Model, keras.Model]:
         """Encoder and decoder to be trained."""
 
     @abstractmethod
-    def converted(self, path: Path) -> tuple[keras.Model, keras.Model]:
+    def published(self, path: Path) -> tuple[keras.Model, keras.Model]:
         """Encoder and decoder from a published checkpoint."""
 
     def fit(
@@ -83,8 +88,8 @@ class NeuralImageScheme(Scheme):
         folder: Path | None = None,
         report: Report = silent,
     ) -> None:
-        if self.config.checkpoint is not None:
-            link = self._around(*self.converted(self.config.checkpoint), self.trained_on)
+        if self._published is not None:
+            link = self._around(*self._published, self.trained_on)
             some, size = self._read(training.spread(_MEASURED).images), batch_size(*self.image_shape)
             batches = [to_float(some[start : start + size]) for start in range(0, len(some), size)]
             link.measure(batches, self.config.validation_snr_db)
@@ -173,6 +178,13 @@ class NeuralImageScheme(Scheme):
             )
         return k // places
 
+    def _of_this_k(self, path: Path, encoder: keras.Model, decoder: keras.Model) -> tuple[keras.Model, keras.Model]:
+        """The networks of a file, if they send as many values."""
+        if encoder.channels != self.channels:
+            k = self.k // self.channels * encoder.channels
+            raise UserError(f"{path}: makes k = {k}, the experiment has k = {self.k}; set k")
+        return encoder, decoder
+
 
 def _joined(parts):
     """Received images of one batch that was sent in parts."""
@@ -184,22 +196,15 @@ def _joined(parts):
 class DeepJsccScheme(NeuralImageScheme):
     """DeepJSCC, or as ``adjscc`` the same with attention features that see the SNR."""
 
-    def __init__(self, name: str, *others) -> None:
-        super().__init__(name, *others)
-        self.channels = self._channels(self.k, STRIDE, STRIDE)
+    def _latent(self, all_k: list[int]) -> tuple[int, tuple[int, ...]]:
+        return self._channels(self.k, STRIDE, STRIDE), ()
 
     def networks(self) -> tuple[keras.Model, keras.Model]:
         settings = self.channels, self.name == "adjscc"
         return DeepJsccEncoder(*settings), DeepJsccDecoder(*settings)
 
-    def converted(self, path: Path) -> tuple[keras.Model, keras.Model]:
-        if self.name == "adjscc":
-            raise UserError("deepjscc.checkpoint: holds no attention features; leave adjscc out of schemes")
-        encoder, decoder = load_deepjscc(path)
-        if encoder.channels != self.channels:
-            places = self.k // self.channels
-            raise UserError(f"{path}: makes k = {encoder.channels * places}, the experiment has k = {self.k}; set k")
-        return encoder, decoder
+    def published(self, path: Path) -> tuple[keras.Model, keras.Model]:
+        return self._of_this_k(path, *load_deepjscc(path))
 
 
 class SwinJsccScheme(NeuralImageScheme):
@@ -207,19 +212,17 @@ class SwinJsccScheme(NeuralImageScheme):
 
     config: SwinJsccConfig
 
-    def __init__(
-        self, name: str, k: int, channel: ChannelConfig, config: SwinJsccConfig, images: ImageSet, all_k: list[int]
-    ) -> None:
-        super().__init__(name, k, channel, config, images, all_k)
-        size = config.dimensions
-        self.channels = self._channels(k, size.stride, size.multiple)
-        if config.rate_adaptive:
-            self.rates = tuple(sorted(self._channels(one, size.stride, size.multiple) for one in all_k))
-            if self.rates[-1] > size.widths[-1]:
-                raise UserError(
-                    f"k: swinjscc has {size.widths[-1]} channels to choose from, and k = {max(all_k)} needs "
-                    f"{self.rates[-1]}; lower k, or take another swinjscc.size or variant"
-                )
+    def _latent(self, all_k: list[int]) -> tuple[int, tuple[int, ...]]:
+        size = self.config.dimensions
+        channels, *rates = (self._channels(k, size.stride, size.multiple) for k in (self.k, *sorted(all_k)))
+        if not self.config.rate_adaptive:
+            return channels, ()
+        if rates[-1] > size.widths[-1]:
+            raise UserError(
+                f"k: swinjscc has {size.widths[-1]} channels to choose from, and k = {max(all_k)} needs {rates[-1]}; "
+                "lower k, or take another swinjscc.size or variant"
+            )
+        return channels, tuple(rates)
 
     def networks(self) -> tuple[keras.Model, keras.Model]:
         size = self.config.dimensions
@@ -227,15 +230,10 @@ class SwinJsccScheme(NeuralImageScheme):
         settings = size, channels, self.config.snr_adaptive, self.config.rate_adaptive
         return SwinJsccEncoder(*settings), SwinJsccDecoder(*settings)
 
-    def converted(self, path: Path) -> tuple[keras.Model, keras.Model]:
+    def published(self, path: Path) -> tuple[keras.Model, keras.Model]:
         config = self.config
         networks = load_swinjscc(path, config.dimensions, config.snr_adaptive, config.rate_adaptive)
-        if not self.rates and networks[0].channels != self.channels:
-            places = self.k // self.channels
-            raise UserError(
-                f"{path}: makes k = {networks[0].channels * places}, the experiment has k = {self.k}; set k"
-            )
-        return networks
+        return networks if self.rates else self._of_this_k(path, *networks)
 
     def _rate(self) -> int | None:
         return self.channels if self.rates else None

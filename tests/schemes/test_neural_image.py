@@ -265,13 +265,16 @@ def test_published_weights_are_used_as_they_are(tmp_path, name, file, k, setting
     ("names", "file", "settings", "message"),
     [
         (["deepjscc"], "deepjscc_c4", {}, "makes k = 128, the experiment has k = 64; set k"),
-        (["adjscc"], "deepjscc_c4", {}, "holds no attention features; leave adjscc out of schemes"),
         (["swinjscc"], "swinjscc_tiny_sa", {"variant": "sa"}, "makes k = 96, the experiment has k = 64; set k"),
         (["swinjscc"], "swinjscc_tiny_sa", {}, "is missing|has no place in the model"),
     ],
 )
 def test_a_checkpoint_that_does_not_suit_is_refused(tmp_path, names, file, settings, message):
     part = "swinjscc" if "swinjscc" in names else "deepjscc"
-    [scheme] = build(names, [64], **{part: {**checkpoint(tmp_path, file), **settings}})
     with pytest.raises(UserError, match=message):
-        scheme.fit(TRAINING)
+        build(names, [64], **{part: {**checkpoint(tmp_path, file), **settings}})
+
+
+def test_a_checkpoint_that_is_not_there_is_refused():
+    with pytest.raises(UserError, match="none.pkl: cannot be read"):
+        build(["deepjscc"], [64], deepjscc={"checkpoint": "none.pkl"})
