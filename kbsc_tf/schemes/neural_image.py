@@ -1,6 +1,7 @@
 """Neural joint source-channel coding of images: DeepJSCC, ADJSCC and SwinJSCC."""
 
 import hashlib
+import math
 from abc import abstractmethod
 from functools import partial
 from pathlib import Path
@@ -129,7 +130,9 @@ class NeuralImageScheme(Scheme):
         # Seeds the initial weights, so that a training is reproducible whatever ran before it.
         keras.utils.set_random_seed(self.config.seed)
         link = self._around(*self.networks(), self.trained_on)
-        per_snr = link.air.channel.rows_per_realisation(self.k // 2)
+        # Images that share a grid share its SNR, at whichever rate.
+        symbols = [rate * self.k // self.channels // 2 for rate in self.rates or (self.channels,)]
+        per_snr = math.lcm(*(link.air.channel.rows_per_realisation(n) for n in symbols))
         chosen = np.linspace(0, len(validation) - 1, min(self.config.validation_images, len(validation)))
         judged = self._read(validation.subset(chosen.round().astype(int), validation.name))
         return train(

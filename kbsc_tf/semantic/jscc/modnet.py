@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 from keras import layers, ops
 
-MODULATIONS = 7
+_MODULATIONS = 7
 
 
 @keras.saving.register_keras_serializable("kbsc_tf")
@@ -25,21 +25,20 @@ class ModNet(layers.Layer):
     def build(self, input_shape: tuple) -> None:
         width = input_shape[-1]
         hidden = int(1.5 * width)
-        # The modulators are no part of what the original draws from a normal distribution.
         self.modulators = [
             [
                 layers.Dense(hidden, activation, name=f"modulator{i}_{j}")
                 for j, activation in enumerate(("relu", "relu", "sigmoid"))
             ]
-            for i in range(MODULATIONS)
+            for i in range(_MODULATIONS)
         ]
-        self.steps = [layers.Dense(hidden, name=f"step{i}") for i in range(MODULATIONS)]
+        self.steps = [layers.Dense(hidden, name=f"step{i}") for i in range(_MODULATIONS)]
         self.gate = layers.Dense(width, "sigmoid", name="gate")
         for first, *others in self.modulators:
             first.build((None, 1))
             for layer in others:
                 layer.build((None, hidden))
-        for layer, size in zip(self.steps, (width, *[hidden] * (MODULATIONS - 1)), strict=True):
+        for layer, size in zip(self.steps, (width, *[hidden] * (_MODULATIONS - 1)), strict=True):
             layer.build((None, None, None, size))
         self.gate.build((None, None, None, hidden))
         self.built = True
