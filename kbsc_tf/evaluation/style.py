@@ -41,9 +41,9 @@ _LOOKS = {
     "bpg_capacity": Look("#009E73", "d", DASHED),
     "jpeg_ldpc": Look("#CC79A7", "v"),
     "jpeg_capacity": Look("#CC79A7", "<", DASHED),
-    "deepjscc": Look("#332288", "h"),  # Tol's indigo, olive and purple
-    "adjscc": Look("#999933", "H"),
-    "swinjscc": Look("#AA4499", "8"),
+    "deepjscc": Look("#332288", "v"),  # Tol's indigo, olive and purple
+    "adjscc": Look("#999933", "<"),
+    "swinjscc": Look("#AA4499", "h"),
     "feature_ldpc_pq": Look("#E69F00", "P"),
     "feature_ldpc_sq": Look("#56B4E9", "X"),
     "index_ldpc": Look("#606060", "p"),
