@@ -82,7 +82,7 @@ def test_run_json_says_what_made_the_records(tmp_path):
     run = json.loads(folder.run_path.read_text())
     assert run["complete"] and run["wall_time_s"] >= 0 and run["device"] == "CPU"
     assert run["config"]["name"] == "small" and run["config_hash"] == folder._config_hash
-    assert run["seeds"] == {"data": 0, "training": 0, "adaptive": 0, "sweep": [3, 4]}
+    assert run["seeds"] == {"data": 0, "training": 0, "adaptive": 0, "deepjscc": 0, "swinjscc": 0, "sweep": [3, 4]}
     assert {"python", "numpy", "kbsc_tf"} <= set(run["versions"]) and {"commit", "dirty", "command"} <= set(run)
 
 
