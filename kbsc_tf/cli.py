@@ -1,5 +1,6 @@
 """The `kbsc` command. Heavy imports wait until a command needs them: help and bad arguments answer at once."""
 
+import logging
 import os
 import signal
 import sys
@@ -238,6 +239,8 @@ def _prepare_tensorflow() -> None:
         from kbsc_tf.evaluation.devices import share_gpus
 
         share_gpus()
+    # TensorFlow warns of gradients through complex numbers and of tracing for every new shape: both are meant.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 
 def _progress():
