@@ -94,6 +94,10 @@ class ImageSet:
             skipped=(),
         )
 
+    def spread(self, count: int) -> "ImageSet":
+        """At most ``count`` of them, see `evenly_spread`."""
+        return self.subset(evenly_spread(len(self), count), self.name)
+
     @property
     def coarse_labels(self) -> NDArray[np.int64] | None:
         """Superclass of each image, int64 [N]; None without superclasses."""
@@ -113,6 +117,11 @@ class Splits:
     validation_receiver: ImageSet
     sender: ImageSet
     receiver: ImageSet
+
+
+def evenly_spread(total: int, count: int) -> NDArray[np.int64]:
+    """Indices of at most ``count`` of ``total``, evenly spread, because a folder's images are ordered by class."""
+    return np.linspace(0, total - 1, min(count, total)).round().astype(np.int64)
 
 
 def fingerprint(*parts: bytes | NDArray | Sequence[str]) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from kbsc_tf.data.image_set import ImageSet
+from kbsc_tf.data.image_set import ImageSet, evenly_spread
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,8 @@ class FeatureSet:
         return self.x.shape[1]
 
     def spread(self, count: int) -> "FeatureSet":
-        """At most ``count`` of them, evenly spread, because a folder's images are ordered by class."""
-        count = min(count, len(self))
-        return self.subset(np.linspace(0, len(self) - 1, count).round().astype(int))
+        """At most ``count`` of them, see `kbsc_tf.data.image_set.evenly_spread`."""
+        return self.subset(evenly_spread(len(self), count))
 
     def subset(self, rows: NDArray[np.int64]) -> "FeatureSet":
         """The features of some rows."""

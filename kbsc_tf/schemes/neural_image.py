@@ -22,7 +22,7 @@ from kbsc_tf.semantic.jscc.deepjscc import STRIDE, DeepJsccDecoder, DeepJsccEnco
 from kbsc_tf.semantic.jscc.link import ImageLink
 from kbsc_tf.semantic.jscc.losses import image_loss
 from kbsc_tf.semantic.jscc.swinjscc import SwinJsccDecoder, SwinJsccEncoder
-from kbsc_tf.semantic.jscc.training import GridQuality, batch_size, image_batches, to_float, to_uint8
+from kbsc_tf.semantic.jscc.training import GridQuality, image_batches, in_batches, to_uint8
 from kbsc_tf.semantic.training import train
 
 _MEASURED = 200  # training images that tell what published weights lack
@@ -91,9 +91,7 @@ class NeuralImageScheme(Scheme):
     ) -> None:
         if self._published is not None:
             link = self._around(*self._published, self.trained_on)
-            some, size = self._read(training.spread(_MEASURED).images), batch_size(*self.image_shape)
-            batches = [to_float(some[start : start + size]) for start in range(0, len(some), size)]
-            link.measure(batches, self.config.validation_snr_db)
+            link.measure(in_batches(self._read(training.images.spread(_MEASURED))), self.config.validation_snr_db)
         elif validation is None or folder is None:
             raise ValueError(f"{self.name} is trained: fit needs validation and folder")
         else:
@@ -101,7 +99,8 @@ class NeuralImageScheme(Scheme):
         self._link = self._around(link.encoder, link.decoder, self.channel)
         self._link.favour.assign(link.favour)
         air = build_link(self.channel, share_traces=True)
-        self._transmit = tf.function(partial(self._link.transmit, rate=self._rate(), air=air))
+        rate = self.channels if self.rates else None
+        self._transmit = tf.function(partial(self._link.transmit, rate=rate, air=air))
         parameters = link.encoder.count_params() + link.decoder.count_params()
         self.summary = f"{parameters:,} parameters"
 
@@ -111,17 +110,9 @@ class NeuralImageScheme(Scheme):
         images = self._stack(batch.images, "the source")
         seed_noise(seed)
         channel, symbols = self._link.air.channel, self.k // 2
-        together = channel.rows_per_realisation(symbols)
-        step = max(1, batch_size(*self.image_shape) // together) * together
-        parts = [
-            self._transmit(to_float(images[start : start + step]), tf.constant(snr_db, tf.float32))
-            for start in range(0, len(images), step)
-        ]
-        received = _joined(parts)
+        batches, snr = in_batches(images, channel.rows_per_realisation(symbols)), tf.constant(snr_db, tf.float32)
+        received = _joined([self._transmit(batch, snr) for batch in batches])
         return sent_uncoded(channel, symbols, symbols, received, images=[*to_uint8(received.images)])
-
-    def _rate(self) -> int | None:
-        return None
 
     def _around(self, encoder: keras.Model, decoder: keras.Model, channel: ChannelConfig) -> ImageLink:
         return ImageLink(encoder, decoder, channel, self.config.told_snr_db, self.rates)
@@ -133,8 +124,7 @@ class NeuralImageScheme(Scheme):
         # Images that share a grid share its SNR, at whichever rate.
         symbols = [rate * self.k // self.channels // 2 for rate in self.rates or (self.channels,)]
         per_snr = math.lcm(*(link.air.channel.rows_per_realisation(n) for n in symbols))
-        chosen = np.linspace(0, len(validation) - 1, min(self.config.validation_images, len(validation)))
-        judged = self._read(validation.subset(chosen.round().astype(int), validation.name))
+        judged = self._read(validation.spread(self.config.validation_images))
         return train(
             link,
             lambda epoch: image_batches(self._read(training), self.config, epoch, per_snr, len(self.rates)),
@@ -237,6 +227,3 @@ class SwinJsccScheme(NeuralImageScheme):
         config = self.config
         networks = load_swinjscc(path, config.dimensions, config.snr_adaptive, config.rate_adaptive)
         return networks if self.rates else self._of_this_k(path, *networks)
-
-    def _rate(self) -> int | None:
-        return self.channels if self.rates else None

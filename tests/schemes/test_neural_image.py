@@ -20,7 +20,8 @@ from kbsc_tf.data.load import procedural_set
 from kbsc_tf.errors import UserError
 from kbsc_tf.evaluation.records import read_records
 from kbsc_tf.metrics.image import psnr
-from kbsc_tf.schemes import Receiver, SourceBatch, Validation, build_schemes, neural_image
+from kbsc_tf.schemes import Receiver, SourceBatch, Validation, build_schemes
+from kbsc_tf.semantic.jscc import training
 
 CODECS = Path(__file__).parents[1] / "semantic" / "jscc"
 TINY = {"widths": [8, 16], "depths": [2, 2], "heads": [2, 4], "window": 2}
@@ -132,7 +133,7 @@ def test_a_batch_in_parts_is_the_batch(awgn, name, monkeypatch):
     """Without noise, which falls otherwise on the parts."""
     scheme = awgn[name, K[0]]
     whole = scheme.transmit(BATCH, math.inf, 1)
-    monkeypatch.setattr(neural_image, "batch_size", lambda height, width: 3)
+    monkeypatch.setattr(training, "_PIXELS_AT_ONCE", 3 * SIDE * SIDE)
     parts = scheme.transmit(BATCH, math.inf, 1)
     # Rounding may fall on either side of a half level.
     np.testing.assert_allclose(np.stack(parts.images).astype(int), np.stack(whole.images).astype(int), atol=1)
@@ -149,7 +150,7 @@ def test_images_that_share_a_grid_stay_together(awgn, monkeypatch, tmp_path):
     monkeypatch.setattr(
         scheme, "_transmit", lambda images, snr_db: rows.append(len(images)) or transmit(images, snr_db)
     )
-    monkeypatch.setattr(neural_image, "batch_size", lambda height, width: 1)
+    monkeypatch.setattr(training, "_PIXELS_AT_ONCE", 1)
     parts = scheme.transmit(BATCH, 10.0, 1)
     assert set(rows[:-1]) == {together} and rows[-1] == 10 % together
     for sent in (whole, parts):

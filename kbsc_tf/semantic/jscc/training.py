@@ -12,14 +12,16 @@ from kbsc_tf.semantic.training import diverged, shuffled
 _PIXELS_AT_ONCE = 1 << 20
 
 
-def batch_size(height: int, width: int) -> int:
-    """How many images of a size go through a network at once, where none is trained."""
-    return max(1, _PIXELS_AT_ONCE // (height * width))
-
-
 def to_float(images: tf.Tensor | np.ndarray) -> tf.Tensor:
     """Images [B, H, W, 3], uint8, as networks see them: float32 in 0..1."""
     return tf.cast(images, tf.float32) / 255.0
+
+
+def in_batches(images: np.ndarray, multiple: int = 1) -> list[tf.Tensor]:
+    """Images [B, H, W, 3], uint8, as networks see them, in as many as go through one at once, a ``multiple``."""
+    _, height, width, _ = images.shape
+    size = max(1, _PIXELS_AT_ONCE // (height * width) // multiple) * multiple
+    return [to_float(images[start : start + size]) for start in range(0, len(images), size)]
 
 
 def to_uint8(images: tf.Tensor) -> np.ndarray:
@@ -72,9 +74,8 @@ class GridQuality:
     def _quality(self, link: ImageLink, snr_db: float, rate: int | None) -> float:
         if rate not in self._transmit:
             self._transmit[rate] = tf.function(lambda images, snr: link.transmit(images, snr, rate).images)
-        size = batch_size(*self.images.shape[1:3])
-        batches = [self.images[start : start + size] for start in range(0, len(self.images), size)]
-        received = [self._transmit[rate](to_float(batch), tf.constant(snr_db, tf.float32)) for batch in batches]
+        snr = tf.constant(snr_db, tf.float32)
+        received = [self._transmit[rate](batch, snr) for batch in in_batches(self.images)]
         if not all(np.all(np.isfinite(part)) for part in received):
             raise diverged()
         return float(np.mean(self._compare(self.images, np.concatenate([to_uint8(part) for part in received]))))
