@@ -147,6 +147,11 @@ class ExperimentConfig(Strict):
     sweep: SweepConfig = SweepConfig()
     executor: ExecutorConfig = ExecutorConfig()
 
+    @property
+    def trainings(self) -> dict[str, TrainingConfig | JsccConfig]:
+        """How networks are trained that may be trained through a channel of their own, by the field's name."""
+        return {"training": self.training, "deepjscc": self.deepjscc, "swinjscc": self.swinjscc}
+
     @model_validator(mode="after")
     def _names_differ(self) -> "ExperimentConfig":
         labels = [c.label for c in self.channels]
@@ -200,8 +205,8 @@ class ExperimentConfig(Strict):
     def _grids_hold_a_row(self) -> "ExperimentConfig":
         shared = self.coding.images_per_block if any("_ldpc" in name for name in self.schemes) else 1
         uses = [(f"channels: {channel.label}", channel, shared) for channel in self.channels]
-        trained_on = {f"{name}.channel": getattr(self, name).channel for name in ("training", "deepjscc", "swinjscc")}
-        for where, channel, images in (*uses, *((name, channel, 1) for name, channel in trained_on.items())):
+        trained_on = [(f"{name}.channel", part.channel, 1) for name, part in self.trainings.items()]
+        for where, channel, images in (*uses, *trained_on):
             if not isinstance(channel, OfdmConfig):
                 continue
             owner = f"k = {max(self.k)}{f' and {images} images' if images > 1 else ''}"

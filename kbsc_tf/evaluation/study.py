@@ -150,7 +150,7 @@ def describe_features(features: FeatureSplits, report: dict, progress: Progress)
 
 def _check_channels(config: ExperimentConfig, progress: Progress) -> None:
     """Build the OFDM channels, so that what is not possible is said before any work, and say what they suffer from."""
-    trained_on = (part.channel for part in (config.training, config.deepjscc, config.swinjscc))
+    trained_on = (part.channel for part in config.trainings.values())
     for channel in dict.fromkeys((*config.channels, *trained_on)):
         if isinstance(channel, OfdmConfig):
             build_channel(channel)

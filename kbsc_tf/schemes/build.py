@@ -46,8 +46,8 @@ def check_schemes(config: ExperimentConfig) -> dict[str, ImageCodec]:
     UserError
         One is missing, or a file is no checkpoint: says what to do.
     """
-    for part in ("training", "adaptive", "deepjscc", "swinjscc"):
-        if getattr(config, part).tensorboard and find_spec("tensorboard") is None:
+    for part, settings in {**config.trainings, "adaptive": config.adaptive}.items():
+        if settings.tensorboard and find_spec("tensorboard") is None:
             raise UserError(f"{part}.tensorboard: needs the package tensorboard; pip install it or set this to false")
     for part, names in (("deepjscc", {"deepjscc", "adjscc"}), ("swinjscc", {"swinjscc"})):
         if names & set(config.schemes) and (path := getattr(config, part).checkpoint):
