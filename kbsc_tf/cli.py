@@ -35,7 +35,7 @@ SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave out unreadable 
 def run(file: ExperimentFile, set_: Overrides = None, out: Out = None, skip_bad: SkipBad = False) -> None:
     """Do everything: features, knowledge base, training, sweep, figures."""
     config, folder, progress = _start(file, set_, out)
-    from kbsc_tf.evaluation import experiment
+    from kbsc_tf.study import experiment
 
     figures = experiment.run(config, folder, skip_bad, progress)
     _show_table(folder, progress)
@@ -46,8 +46,8 @@ def run(file: ExperimentFile, set_: Overrides = None, out: Out = None, skip_bad:
 def features(file: ExperimentFile, set_: Overrides = None, out: Out = None, skip_bad: SkipBad = False) -> None:
     """Embed the images into the feature store and report zero-shot accuracy."""
     config, _, progress = _start(file, set_, out)
-    from kbsc_tf.evaluation.experiment import describe_features
     from kbsc_tf.features import load_features
+    from kbsc_tf.study.experiment import describe_features
 
     splits, report = load_features(config, skip_bad)
     describe_features(splits, report, progress)
@@ -57,7 +57,7 @@ def features(file: ExperimentFile, set_: Overrides = None, out: Out = None, skip
 def kb(file: ExperimentFile, set_: Overrides = None, out: Out = None, skip_bad: SkipBad = False) -> None:
     """Build the receiver's knowledge base and save it in the results folder."""
     config, folder, progress = _start(file, set_, out)
-    from kbsc_tf.evaluation.experiment import save_knowledge_base
+    from kbsc_tf.study.experiment import save_knowledge_base
 
     progress.say(f"saved {save_knowledge_base(config, folder, skip_bad, progress)}")
 
@@ -66,7 +66,7 @@ def kb(file: ExperimentFile, set_: Overrides = None, out: Out = None, skip_bad: 
 def train(file: ExperimentFile, set_: Overrides = None, out: Out = None, skip_bad: SkipBad = False) -> None:
     """Train the networks; interrupted training goes on where it stopped."""
     config, folder, progress = _start(file, set_, out)
-    from kbsc_tf.evaluation import experiment
+    from kbsc_tf.study import experiment
 
     study = experiment.prepare(config, folder, skip_bad, progress)
     experiment.open_results(study, progress)
@@ -77,7 +77,7 @@ def train(file: ExperimentFile, set_: Overrides = None, out: Out = None, skip_ba
 def sweep(file: ExperimentFile, set_: Overrides = None, out: Out = None, skip_bad: SkipBad = False) -> None:
     """Measure the points that the results folder does not hold yet."""
     config, folder, progress = _start(file, set_, out)
-    from kbsc_tf.evaluation import experiment
+    from kbsc_tf.study import experiment
 
     study = experiment.prepare(config, folder, skip_bad, progress)
     results = experiment.open_results(study, progress)
@@ -89,8 +89,8 @@ def sweep(file: ExperimentFile, set_: Overrides = None, out: Out = None, skip_ba
 @app.command()
 def status(folder: Folder) -> None:
     """How far a sweep is: points done, running and left, and the time that may take."""
-    from kbsc_tf.evaluation.status import show_status
-    from kbsc_tf.evaluation.status import status as look
+    from kbsc_tf.sweep.status import show_status
+    from kbsc_tf.sweep.status import status as look
 
     _progress().console.print(show_status(look(folder)), highlight=False)
 
@@ -102,8 +102,8 @@ def plot(
     data: Annotated[bool, typer.Option("--data", help="Write the points of every figure too, as CSV.")] = False,
 ) -> None:
     """Draw the figures again from the records, without TensorFlow."""
-    from kbsc_tf.evaluation.kb_scaling_plot import draw_kb_scaling
-    from kbsc_tf.evaluation.plots import draw_figures
+    from kbsc_tf.figures.curves import draw_figures
+    from kbsc_tf.kb_scaling.plot import draw_kb_scaling
 
     progress = _progress()
     if (folder / "kb_scaling.csv").exists():
@@ -117,7 +117,7 @@ def plot(
 @app.command()
 def report(folder: Folder) -> None:
     """Put everything about a run into one HTML page, report.html in its folder."""
-    from kbsc_tf.evaluation.report import write_report
+    from kbsc_tf.figures.report import write_report
 
     _list_files([write_report(folder)], _progress())
 
@@ -129,8 +129,8 @@ def compare(
     csv: Annotated[Path | None, typer.Option("--csv", help="Write the table into this file too.")] = None,
 ) -> None:
     """Compare two schemes image by image: differences with intervals, and McNemar's test."""
-    from kbsc_tf.evaluation.compare import compare as paired
-    from kbsc_tf.evaluation.compare_table import comparison_table, write_comparison
+    from kbsc_tf.analysis.paired import compare as paired
+    from kbsc_tf.figures.paired_table import comparison_table, write_comparison
 
     progress, comparison = _progress(), paired(a, b)
     progress.console.print(comparison_table(comparison))
@@ -146,9 +146,9 @@ def confidence(
     formats: Annotated[list[str], typer.Option("--format", help="png, pdf or svg; may be repeated.")] = ["png", "pdf"],  # noqa: B006
 ) -> None:
     """How far the receiver's confidence can be trusted, and what abstaining on the least confident buys."""
-    from kbsc_tf.evaluation.confidence import write_confidence
-    from kbsc_tf.evaluation.confidence_plot import draw_confidence
-    from kbsc_tf.evaluation.confidence_table import confidence_table
+    from kbsc_tf.analysis.confidence import write_confidence
+    from kbsc_tf.figures.confidence import draw_confidence
+    from kbsc_tf.figures.confidence_table import confidence_table
 
     progress, files = _progress(), write_confidence(folder, share)
     progress.console.print(confidence_table(folder))
@@ -163,7 +163,7 @@ def kb_scaling(file: ExperimentFile, set_: Overrides = None, out: Out = None) ->
     config = load_kb_scaling(file, set_)
     folder = out or Path("results") / config.name
     _prepare_tensorflow()
-    from kbsc_tf.evaluation.kb_scaling import run_kb_scaling
+    from kbsc_tf.kb_scaling.study import run_kb_scaling
 
     progress = _progress()
     figures = run_kb_scaling(config, folder, progress)
@@ -173,13 +173,13 @@ def kb_scaling(file: ExperimentFile, set_: Overrides = None, out: Out = None) ->
 @app.command()
 def info() -> None:
     """Versions and devices."""
-    from kbsc_tf.evaluation.provenance import code_state, versions
+    from kbsc_tf.results.provenance import code_state, versions
 
     progress = _progress()
     for name, version in {**versions(), **code_state()}.items():
         progress.say(f"{name}: {version}")
     _prepare_tensorflow()
-    from kbsc_tf.evaluation.devices import describe_devices
+    from kbsc_tf.study.devices import describe_devices
 
     progress.say(f"devices: {describe_devices()}")
 
@@ -219,7 +219,7 @@ def _start(file: Path, overrides: list[str] | None, out: Path | None) -> tuple:
 
     config = load_config(file, overrides)
     folder = out or Path("results") / config.name
-    from kbsc_tf.evaluation.results import ResultsFolder
+    from kbsc_tf.results.folder import ResultsFolder
 
     ResultsFolder.check(folder, config.model_dump(mode="json"), config.hash())
     from kbsc_tf.coding.selection import check_plans
@@ -236,7 +236,7 @@ def _prepare_tensorflow() -> None:
     from kbsc_tf.features.clip_weights import quiet
 
     with quiet():
-        from kbsc_tf.evaluation.devices import share_gpus
+        from kbsc_tf.study.devices import share_gpus
 
         share_gpus()
     # TensorFlow warns of gradients through complex numbers and of tracing for every new shape: both are meant.
@@ -244,14 +244,14 @@ def _prepare_tensorflow() -> None:
 
 
 def _progress():
-    from kbsc_tf.evaluation.progress import Progress
+    from kbsc_tf.progress import Progress
 
     return Progress(Console())
 
 
 def _show_table(folder: Path, progress) -> None:
-    from kbsc_tf.evaluation.records import read_records
-    from kbsc_tf.evaluation.table import accuracy_table
+    from kbsc_tf.figures.table import accuracy_table
+    from kbsc_tf.results.records import read_records
 
     progress.console.print(accuracy_table(read_records(folder)))
 

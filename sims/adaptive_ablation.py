@@ -10,9 +10,9 @@ from rich.console import Console
 from variants import arguments
 
 from kbsc_tf.config import load_config
-from kbsc_tf.evaluation.experiment import run
-from kbsc_tf.evaluation.progress import Progress
-from kbsc_tf.evaluation.records import read_records
+from kbsc_tf.progress import Progress
+from kbsc_tf.results.records import read_records
+from kbsc_tf.study.experiment import run
 
 NETWORK = ["adaptive.hidden=256", "adaptive.learning_rate=1e-3"]
 VARIANTS = {

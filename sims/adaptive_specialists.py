@@ -13,9 +13,9 @@ from rich.console import Console
 from variants import arguments
 
 from kbsc_tf.config import ExperimentConfig, load_config
-from kbsc_tf.evaluation.experiment import run
-from kbsc_tf.evaluation.progress import Progress
-from kbsc_tf.evaluation.records import read_records
+from kbsc_tf.progress import Progress
+from kbsc_tf.results.records import read_records
+from kbsc_tf.study.experiment import run
 
 COLUMNS = ["top1", "top1_low", "top1_high"]
 

@@ -32,14 +32,14 @@ from rich.console import Console
 
 from kbsc_tf.config import ExperimentConfig, FlatConfig, load_kb_scaling
 from kbsc_tf.data.load import procedural_set
-from kbsc_tf.evaluation import experiment
-from kbsc_tf.evaluation.kb_scaling import run_kb_scaling
-from kbsc_tf.evaluation.kb_scaling_records import read_rows
-from kbsc_tf.evaluation.progress import Progress
-from kbsc_tf.evaluation.provenance import versions
-from kbsc_tf.evaluation.records import read_records
 from kbsc_tf.features import ClipEncoder
+from kbsc_tf.kb_scaling.records import read_rows
+from kbsc_tf.kb_scaling.study import run_kb_scaling
 from kbsc_tf.knowledge import KnowledgeBase
+from kbsc_tf.progress import Progress
+from kbsc_tf.results.provenance import versions
+from kbsc_tf.results.records import read_records
+from kbsc_tf.study import experiment
 
 EPOCHS = 6
 EPOCHS_OF_THE_ORIGINAL = 60

@@ -6,9 +6,9 @@ from pathlib import Path
 from rich.console import Console
 
 from kbsc_tf.config import ExperimentConfig
-from kbsc_tf.evaluation import experiment
-from kbsc_tf.evaluation.latency import measure_latency
-from kbsc_tf.evaluation.progress import Progress
+from kbsc_tf.progress import Progress
+from kbsc_tf.study import experiment
+from kbsc_tf.study.latency import measure_latency
 
 
 def bench_adaptive(features: Path, folder: Path) -> dict[str, float]:

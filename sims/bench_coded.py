@@ -15,9 +15,9 @@ from kbsc_tf.coding import Mcs, TransportPlan
 from kbsc_tf.coding.link import CodedLink
 from kbsc_tf.config import CodecConfig, CodingConfig, FlatConfig
 from kbsc_tf.data.load import procedural_set
-from kbsc_tf.schemes import SourceBatch
-from kbsc_tf.schemes.image_files import ImageFiles
-from kbsc_tf.schemes.image_ldpc import ImageLdpcScheme
+from kbsc_tf.schemes.image_ldpc.files import ImageFiles
+from kbsc_tf.schemes.image_ldpc.scheme import ImageLdpcScheme
+from kbsc_tf.transmission import SourceBatch
 
 K, MCS, SNR_DB = 1024, "16qam-1/2", 12.0
 IMAGES, OBVIOUS_IMAGES, BLOCKS = 1000, 10, 512

@@ -9,9 +9,9 @@ import tensorflow as tf
 
 from kbsc_tf.channel import seed_noise
 from kbsc_tf.config import SWIN_SIZES, FlatConfig, SwinSize
-from kbsc_tf.semantic.jscc.deepjscc import DeepJsccDecoder, DeepJsccEncoder
-from kbsc_tf.semantic.jscc.link import ImageLink
-from kbsc_tf.semantic.jscc.swinjscc import SwinJsccDecoder, SwinJsccEncoder
+from kbsc_tf.schemes.jscc.deepjscc import DeepJsccDecoder, DeepJsccEncoder
+from kbsc_tf.schemes.jscc.link import ImageLink
+from kbsc_tf.schemes.jscc.swinjscc import SwinJsccDecoder, SwinJsccEncoder
 
 BASELINE = "deepjscc"
 CHANNELS = 16  # values per place: CBR 1/6 at 32x32, with 64 places

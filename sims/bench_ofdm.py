@@ -8,9 +8,9 @@ import numpy as np
 import tensorflow as tf
 
 from kbsc_tf.config import LossWeights, OfdmConfig
-from kbsc_tf.semantic.link import SemanticLink
-from kbsc_tf.semantic.losses import SemanticLoss
-from kbsc_tf.semantic.network import SemanticDecoder, SemanticEncoder
+from kbsc_tf.schemes.analogue.link import SemanticLink
+from kbsc_tf.schemes.kbsc.losses import SemanticLoss
+from kbsc_tf.schemes.kbsc.network import SemanticDecoder, SemanticEncoder
 
 K, DIM, BATCH, CALLS = 128, 512, 512, 10
 CHANNEL = OfdmConfig(type="ofdm", model="tdl-a", csi="ls")

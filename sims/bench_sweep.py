@@ -6,8 +6,8 @@ from pathlib import Path
 from rich.console import Console
 
 from kbsc_tf.config import ExperimentConfig
-from kbsc_tf.evaluation import experiment
-from kbsc_tf.evaluation.progress import Progress
+from kbsc_tf.progress import Progress
+from kbsc_tf.study import experiment
 
 EXECUTORS = {"local": {"kind": "local"}, "processes": {"kind": "processes", "workers": 2}}
 SEEDS = 4  # sweeps one after another: the first waits for the workers to load TensorFlow

@@ -35,9 +35,9 @@ from kbsc_tf.config import FlatConfig
 from kbsc_tf.data.folder import load_folder
 from kbsc_tf.data.splits import cap_per_class
 from kbsc_tf.errors import UserError
-from kbsc_tf.evaluation.figure_files import save_figure
-from kbsc_tf.evaluation.progress import Progress
-from kbsc_tf.evaluation.style import (
+from kbsc_tf.figures.channel_uses import cbr_text
+from kbsc_tf.figures.files import save_figure
+from kbsc_tf.figures.style import (
     LEGEND_ROW,
     PANEL_HEIGHT,
     PANEL_WIDTH,
@@ -46,14 +46,14 @@ from kbsc_tf.evaluation.style import (
     panel_title,
     paper_style,
 )
-from kbsc_tf.evaluation.uses import cbr_text
 from kbsc_tf.files import make_folder, write_atomically
 from kbsc_tf.metrics.image import psnr
 from kbsc_tf.metrics.intervals import mean_interval
-from kbsc_tf.semantic.jscc.convert import load_deepjscc
-from kbsc_tf.semantic.jscc.deepjscc import STRIDE
-from kbsc_tf.semantic.jscc.link import ImageLink
-from kbsc_tf.semantic.jscc.training import to_uint8
+from kbsc_tf.progress import Progress
+from kbsc_tf.schemes.jscc.convert import load_deepjscc
+from kbsc_tf.schemes.jscc.deepjscc import STRIDE
+from kbsc_tf.schemes.jscc.link import ImageLink
+from kbsc_tf.schemes.jscc.training import to_uint8
 
 LABEL_TO_ES_N0_DB = 10 * np.log10(2)
 """What is added to the authors' label: their noise variance is 1 / (2 SNR) per real value of unit power."""

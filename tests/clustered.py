@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
-from kbsc_tf.evaluation.measurement import Measurement
-from kbsc_tf.evaluation.sweep import Outcome
 from kbsc_tf.features import FeatureSet, FeatureSplits
 from kbsc_tf.metrics import Tally
+from kbsc_tf.study.measurement import Measurement
+from kbsc_tf.study.trial import Outcome
 
 DIM, CLASSES = 64, 20
 FILE_CLASSES = 10

@@ -17,3 +17,13 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes a minute each comes first, so that no worker is left alone with it at the end."""
     items.sort(key=lambda item: item.path.name != "test_notebooks.py")
+
+
+@pytest.fixture(scope="session")
+def quiet():
+    """Progress that says nothing."""
+    from rich.console import Console
+
+    from kbsc_tf.progress import Progress
+
+    return Progress(Console(quiet=True))

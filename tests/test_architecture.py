@@ -1,44 +1,54 @@
-"""The house rules: imports go downward, heavy packages have one importer, type hints are there, files stay short."""
+"""The house rules: no circles, imports go downward, heavy packages have one importer, files and folders stay small."""
 
 import ast
 import subprocess
 import sys
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 import kbsc_tf
 
 PACKAGE = Path(kbsc_tf.__file__).parent
 FLOORS = [
     {"errors"},
-    {"config", "files", "threads"},
+    {"files", "threads", "progress", "transmission", "registry"},
+    {"config"},
     {"data", "channel", "codecs", "metrics"},
-    {"features", "semantic", "coding", "knowledge"},
-    {"schemes"},
-    {"evaluation"},
+    {"features", "coding", "knowledge", "results"},
+    {"receiver", "training", "analysis", "sweep"},
+    {"schemes", "figures"},
+    {"study"},
+    {"kb_scaling"},
     {"cli"},
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
-ONLY_IMPORTER = {"transformers": "features", "faiss": "knowledge"}
-NO_TENSORFLOW = [
-    "records", "results", "sessions", "status", "points", "per_image", "provenance", "runner", "progress", "sweep_view",
-    "compare", "compare_table", "report", "report_parts", "classes", "plots", "comparison", "style", "legends",
-    "figure_files", "kb_scaling_plot", "kb_scaling_records", "envelope", "table", "names", "gallery",
-    "confidence", "confidence_plot", "confidence_table",
-]  # fmt: skip
+ONLY_IMPORTER = {"transformers": "features", "faiss": "knowledge", "ray": "sweep"}
+LIGHT = ["config", "results", "sweep", "analysis", "figures", "progress", "transmission", "cli"]
 HEAVY = ["tensorflow", "keras", "sionna", "transformers", "faiss"]
 FILES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
-MAX_LINES = 350
+MAX_LINES, MAX_FILES = 350, 16
 
 
-def room(file):
+def module(file: Path) -> str:
+    """Dotted name of a file of the package."""
+    return ".".join(("kbsc_tf", *file.with_suffix("").parts)).removesuffix(".__init__")
+
+
+MODULES = {module(file): file for file in FILES}
+
+
+def room(file: Path) -> str:
     return file.parts[0].removesuffix(".py")
 
 
-def imported(file):
-    """Dotted names of all modules a file imports, inside functions too."""
-    for node in ast.walk(ast.parse((PACKAGE / file).read_text(encoding="utf-8"))):
+def tree(file: Path) -> ast.Module:
+    return ast.parse((PACKAGE / file).read_text(encoding="utf-8"))
+
+
+def imported(file: Path) -> Iterator[str]:
+    """Dotted names of all modules a file imports, inside functions and for type hints too."""
+    for node in ast.walk(tree(file)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -47,68 +57,95 @@ def imported(file):
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def untyped(tree):
+GRAPH = {name: {one for one in imported(file) if one in MODULES and one != name} for name, file in MODULES.items()}
+
+
+def circle(graph: dict[str, set[str]]) -> list[str]:
+    """Names that lead to each other in a circle, one after another; empty without any."""
+    done: set[str] = set()
+
+    def walk(name: str, path: list[str]) -> list[str]:
+        if name in path:
+            return path[path.index(name) :]
+        if name in done:
+            return []
+        for other in sorted(graph[name]):
+            if found := walk(other, [*path, name]):
+                return found
+        done.add(name)
+        return []
+
+    return next((found for name in sorted(graph) if (found := walk(name, []))), [])
+
+
+def untyped(body: ast.Module | ast.ClassDef) -> Iterator[tuple[int, str, str]]:
     """(line, function, parameter) of public functions, and of public methods of public classes, without a hint."""
-    for node in tree.body:
+    for node in body.body:
         if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
             yield from untyped(node)
         elif isinstance(node, ast.FunctionDef) and (not node.name.startswith("_") or node.name.startswith("__")):
             known = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
-            static = any(isinstance(d, ast.Name) and d.id == "staticmethod" for d in node.decorator_list)
-            for argument in known[isinstance(tree, ast.ClassDef) and not static :]:
-                if argument.annotation is None:
+            for argument in known:
+                if argument.arg not in ("self", "cls") and argument.annotation is None:
                     yield node.lineno, node.name, argument.arg
 
 
-def loaded_by(code):
-    """Which heavy packages a fresh interpreter has loaded after ``code``."""
-    code += f"\nimport sys\nprint([name for name in {HEAVY} if name in sys.modules])"
-    return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.strip()
+def loaded_by(statement: str) -> str:
+    """Heavy packages that a fresh interpreter has loaded after a statement."""
+    code = f"import sys; {statement}; print([name for name in {HEAVY} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
 
 
-@pytest.mark.parametrize("file", FILES, ids=str)
-def test_imports_go_downward(file):
-    if file.name == "__init__.py" and len(file.parts) == 1:
-        assert not [name for name in imported(file) if name.startswith("kbsc_tf")]
-        return
-    assert room(file) in FLOOR, f"{file}: name its floor in this test"
-    for name in imported(file):
-        if name.startswith("kbsc_tf."):
-            other = name.split(".")[1]
-            # Rooms of one floor do not know each other.
-            assert other in (room(file), "__version__") or FLOOR[other] < FLOOR[room(file)], f"{file} imports {name}"
+def test_no_file_imports_in_a_circle():
+    assert circle(GRAPH) == []
 
 
-@pytest.mark.parametrize("file", FILES, ids=str)
-def test_heavy_packages_have_one_importer(file):
-    for name in imported(file):
-        owner = ONLY_IMPORTER.get(name.split(".")[0])
-        assert owner in (None, room(file)), f"{file} imports {name}"
+def test_imports_go_downward():
+    for file in (one for one in FILES if room(one) != "__init__"):
+        for name in GRAPH[module(file)] - {"kbsc_tf"}:
+            assert FLOOR[name.split(".")[1]] <= FLOOR[room(file)], f"{file} imports {name}"
 
 
-@pytest.mark.parametrize("file", FILES, ids=str)
-def test_public_parameters_have_type_hints(file):
-    assert not list(untyped(ast.parse((PACKAGE / file).read_text(encoding="utf-8"))))
+def test_rooms_import_each_other_one_way():
+    rooms: dict[str, set[str]] = {}
+    for name, others in GRAPH.items():
+        if name != "kbsc_tf":
+            rooms.setdefault(name.split(".")[1], set()).update(one.split(".")[1] for one in others if "." in one)
+    assert circle({name: others - {name} for name, others in rooms.items()}) == []
 
 
-@pytest.mark.parametrize("file", FILES, ids=str)
-def test_files_stay_short(file):
-    assert len((PACKAGE / file).read_text(encoding="utf-8").splitlines()) <= MAX_LINES
+def test_heavy_packages_have_one_importer():
+    for file in FILES:
+        for name in {one.split(".")[0] for one in imported(file)}:
+            assert ONLY_IMPORTER.get(name, room(file)) == room(file), f"{file} imports {name}"
 
 
-@pytest.mark.parametrize("name", NO_TENSORFLOW)
-def test_no_tensorflow_is_named_where_figures_are_drawn(name):
-    assert not {n.split(".")[0] for n in imported(Path("evaluation") / f"{name}.py")} & set(HEAVY)
+def test_light_rooms_name_no_heavy_package():
+    for file in (one for one in FILES if room(one) in LIGHT):
+        assert not {name.split(".")[0] for name in imported(file)} & set(HEAVY), file
 
 
-def test_figures_are_drawn_without_tensorflow():
-    modules = ", ".join(f"kbsc_tf.evaluation.{name}" for name in NO_TENSORFLOW)
-    assert loaded_by(f"import {modules}, kbsc_tf.config, kbsc_tf.cli, kbsc_tf.metrics") == "[]"
+def test_light_rooms_load_without_tensorflow():
+    names = ", ".join(name for name, file in MODULES.items() if room(file) in LIGHT)
+    assert loaded_by(f"import {names}") == "[]"
+
+
+def test_public_parameters_have_type_hints():
+    assert [(str(file), *one) for file in FILES for one in untyped(tree(file))] == []
+
+
+def test_files_and_folders_stay_small():
+    lines = {str(file): len((PACKAGE / file).read_text(encoding="utf-8").splitlines()) for file in FILES}
+    assert {file: count for file, count in lines.items() if count > MAX_LINES} == {}
+    folders = Counter(str(file.parent) for file in FILES)
+    assert {folder: count for folder, count in folders.items() if count > MAX_FILES} == {}
 
 
 def test_the_walk_sees_what_it_should():
     """The checks above pass on files without imports too: here are some they must find."""
     assert "kbsc_tf.channel.flat" in set(imported(Path("channel/analogue.py")))
-    assert "kbsc_tf.evaluation.plots" in set(imported(Path("cli.py")))  # inside a function
-    tree = ast.parse("def f(a, b: int): ...\nclass A:\n  def g(self, c, *, d=1): ...\n  def _h(self, e): ...")
-    assert [found[1:] for found in untyped(tree)] == [("f", "a"), ("g", "c"), ("g", "d")]
+    assert "kbsc_tf.figures.curves" in set(imported(Path("cli.py")))  # inside a function
+    assert circle({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == ["b", "c"]
+    source = ast.parse("def f(a, b: int): ...\nclass A:\n  def g(self, c, *, d=1): ...\n  def _h(self, e): ...")
+    assert [found[1:] for found in untyped(source)] == [("f", "a"), ("g", "c"), ("g", "d")]

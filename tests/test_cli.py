@@ -18,8 +18,8 @@ from clustered import write_features
 from PIL import Image
 
 from kbsc_tf.cli import main
-from kbsc_tf.evaluation.executors import ray_cluster
-from kbsc_tf.evaluation.records import read_records
+from kbsc_tf.results.records import read_records
+from kbsc_tf.sweep.executors import ray_cluster
 
 HEAVY = ["tensorflow", "keras", "sionna", "transformers", "faiss", "pandas"]
 CODE = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from kbsc_tf.cli import main; main()"
@@ -389,7 +389,7 @@ def test_images_go_over_the_coded_link_all_the_way(kbsc, image_file, tmp_path):
 
 def test_missing_programs_are_named_before_anything_is_embedded(refused, image_file, monkeypatch, capfd):
     monkeypatch.setenv("PATH", "")
-    monkeypatch.setattr("kbsc_tf.evaluation.experiment.load_features", lambda *_: pytest.fail("too late"))
+    monkeypatch.setattr("kbsc_tf.study.experiment.load_features", lambda *_: pytest.fail("too late"))
     capfd.readouterr()  # what TensorFlow says when it is imported
     refused(
         "bpgenc", "run", image_file, "--set", "schemes=[bpg_ldpc]", "--set", "k=[1024]", "--set", "codec.bpg_tools=true"
@@ -416,7 +416,7 @@ def test_ctrl_c_is_status_130_and_one_line(kbsc, file, monkeypatch):
         raise KeyboardInterrupt
 
     kbsc("info")  # takes what TensorFlow says when it is imported
-    monkeypatch.setattr("kbsc_tf.evaluation.experiment.fit", interrupted)
+    monkeypatch.setattr("kbsc_tf.study.experiment.fit", interrupted)
     status, _, err = kbsc("run", file)
     assert (status, err) == (130, "kbsc: stopped; the same command goes on from here\n")
 
@@ -429,7 +429,7 @@ def test_ctrl_c_that_a_library_turns_into_an_error_is_status_130(kbsc, file, mon
             raise TypeError("as TensorFlow does while it traces") from None
 
     kbsc("info")  # takes what TensorFlow says when it is imported
-    monkeypatch.setattr("kbsc_tf.evaluation.experiment.fit", swallow)
+    monkeypatch.setattr("kbsc_tf.study.experiment.fit", swallow)
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # it is ignored where CI runs in the background
     try:
         status, _, err = kbsc("run", file)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+import kbsc_tf.data.procedural as procedural
 from kbsc_tf.config import DataConfig
-from kbsc_tf.data import procedural
 from kbsc_tf.data.cifar import load_cifar
 from kbsc_tf.data.folder import load_folder
 from kbsc_tf.data.image_set import ImageSet, Splits, fingerprint

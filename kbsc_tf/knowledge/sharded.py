@@ -9,8 +9,8 @@ import faiss
 import numpy as np
 
 from kbsc_tf.errors import UserError
+from kbsc_tf.knowledge.disk_space import LEFTOVER, check_memory, check_room, entry_bytes, serialised_bytes
 from kbsc_tf.knowledge.index import METRICS, cause, make_index, training_needed
-from kbsc_tf.knowledge.room import LEFTOVER, check_memory, check_room, entry_bytes, serialised_bytes
 
 SHARD = 65_536
 """Entries looked at together: 134 MB at 512 dimensions. FAISS searches in blocks of 1024; a multiple of that keeps

@@ -21,7 +21,7 @@ def pool_seeds(records: pd.DataFrame, metric: str = "top1") -> pd.DataFrame:
     Parameters
     ----------
     records : DataFrame
-        As :func:`kbsc_tf.evaluation.records.read_records` returns it.
+        As :func:`kbsc_tf.results.records.read_records` returns it.
     metric : {"top1", "top5", "coarse1", "psnr", "ms_ssim"}
 
     Returns

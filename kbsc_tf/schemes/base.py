@@ -1,132 +1,16 @@
-"""The seam: what a transmission scheme is given, and what it hands to the receiver."""
+"""The seam: what a transmission scheme can do."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from kbsc_tf.data import ImageSet
 from kbsc_tf.features import FeatureSet
-from kbsc_tf.knowledge import Calibration
-
-if TYPE_CHECKING:
-    from kbsc_tf.schemes.receiver import Receiver
-
-
-@dataclass(frozen=True)
-class SourceBatch:
-    """What the sender has.
-
-    Attributes
-    ----------
-    features : [B, D], float32
-        Semantic features, L2-normalised.
-    images : list of [H, W, 3] uint8, or None
-        The source images, where the scheme asked for them (`Scheme.needs_images`).
-    """
-
-    features: np.ndarray
-    images: list[np.ndarray] | None = None
-
-
-@dataclass(frozen=True)
-class Overhead:
-    """Parts of the channel uses that carry no data, each [B], float64, in complex channel uses; no part counts twice.
-
-    None: the scheme or its channel has no such part. What a code adds is shared out in proportion to the bits.
-
-    Attributes
-    ----------
-    header : codec headers and length fields
-    crc : checksums of transport and code blocks
-    padding : zeros that fill a block up
-    pilots : the air interface's pilots
-    guards : guard carriers and DC
-    prefix : cyclic prefix
-    unused : resource elements without a symbol
-    """
-
-    header: np.ndarray | None = None
-    crc: np.ndarray | None = None
-    padding: np.ndarray | None = None
-    pilots: np.ndarray | None = None
-    guards: np.ndarray | None = None
-    prefix: np.ndarray | None = None
-    unused: np.ndarray | None = None
-
-
-class Coder(Protocol):
-    """What makes codes of features, at the sender and of the receiver's own entries."""
-
-    def codewords(self, features: np.ndarray) -> np.ndarray:
-        """Codes [B, A], float32, of features [B, D]; about unit variance per coordinate."""
-
-
-@dataclass(frozen=True)
-class Observation:
-    """What arrived of a code, coordinate by coordinate.
-
-    Attributes
-    ----------
-    values : [B, A], float32
-        Unbiased estimates; 0 where nothing arrived.
-    noise_var : [B, A], float32
-        Their noise variance, linear; inf where nothing arrived.
-    coder : Coder or None
-        Made the code; None: its coordinates are those of the receiver's own axes.
-    """
-
-    values: np.ndarray
-    noise_var: np.ndarray
-    coder: Coder | None = None
-
-
-@dataclass(frozen=True)
-class Transmission:
-    """All that the receiver gets, and what it cost.
-
-    Attributes
-    ----------
-    features : [B, D], float32, or None
-        Received semantic features, or
-    images : list of B [H, W, 3] uint8 or None, or None
-        reconstructions, which the receiver embeds with its own CLIP; None in place of those not delivered.
-    delivered : [B], bool
-        False is an outage; it stays in every average and counts as wrong.
-    channel_uses : [B], float64
-        Complex channel uses, everything counted.
-    noise_var : [B], float32, or None
-        Mean effective noise power of the symbols at unit signal power, where the receiver knows it.
-    entries : [B], int64, or None
-        Knowledge base entries that the sender named, so that the receiver need not search; ``features`` are theirs.
-    feasible : [B], bool, or None
-        False: nothing that means the image fits the channel uses, whatever the noise; then it is not delivered
-        either. None: always feasible.
-    overhead : Overhead or None
-        Channel uses that carry no data, where the scheme has such.
-    papr_db : [B], float32, or None
-        Peak-to-average power ratio, in dB, of the time signal of the image's resource grid, where the channel has one.
-    groups : [B], int64, or None
-        Images with one number share a channel realisation or a code block, so that their outcomes are not
-        independent. None: all are independent.
-    observation : Observation or None
-        What a receiver that decides by posterior looks at instead of ``features``, where the scheme has it.
-    """
-
-    features: np.ndarray | None
-    images: list[np.ndarray | None] | None
-    delivered: np.ndarray
-    channel_uses: np.ndarray
-    noise_var: np.ndarray | None = None
-    entries: np.ndarray | None = None
-    feasible: np.ndarray | None = None
-    overhead: Overhead | None = None
-    papr_db: np.ndarray | None = None
-    groups: np.ndarray | None = None
-    observation: Observation | None = None
+from kbsc_tf.receiver import Calibration, Receiver
+from kbsc_tf.transmission import SourceBatch, Transmission
 
 
 @dataclass(frozen=True)
@@ -145,7 +29,7 @@ class Validation:
 
     features: np.ndarray
     labels: np.ndarray
-    receiver: "Receiver"
+    receiver: Receiver
     images: ImageSet | None = None
 
     def score(self, received: np.ndarray) -> float:

@@ -17,25 +17,25 @@ from kbsc_tf.config import (
 )
 from kbsc_tf.errors import UserError
 from kbsc_tf.features import FeatureSet, class_features
-from kbsc_tf.schemes.adaptive import AdaptiveScheme
-from kbsc_tf.schemes.adaptive_fit import ClosedFormFit, TrainedFit
-from kbsc_tf.schemes.analogue import spread
+from kbsc_tf.receiver.receiver import Receiver
+from kbsc_tf.schemes.adaptive.codec import SYMBOLS
+from kbsc_tf.schemes.adaptive.fit import ClosedFormFit, TrainedFit
+from kbsc_tf.schemes.adaptive.scheme import AdaptiveScheme
+from kbsc_tf.schemes.analogue.scheme import spread
 from kbsc_tf.schemes.base import Scheme
-from kbsc_tf.schemes.feature_ldpc import FeatureLdpcScheme
-from kbsc_tf.schemes.genie import GenieScheme
-from kbsc_tf.schemes.image_capacity import ImageCapacityScheme
-from kbsc_tf.schemes.image_files import ImageFiles
-from kbsc_tf.schemes.image_ldpc import ImageLdpcScheme
-from kbsc_tf.schemes.index_ldpc import IndexLdpcScheme
-from kbsc_tf.schemes.kbsc import KbscScheme
-from kbsc_tf.schemes.label_ldpc import LabelLdpcScheme
-from kbsc_tf.schemes.neural_image import DeepJsccScheme, SwinJsccScheme
+from kbsc_tf.schemes.coded.genie import GenieScheme
+from kbsc_tf.schemes.feature_ldpc.scheme import FeatureLdpcScheme
+from kbsc_tf.schemes.image_ldpc.capacity import ImageCapacityScheme
+from kbsc_tf.schemes.image_ldpc.files import ImageFiles
+from kbsc_tf.schemes.image_ldpc.scheme import ImageLdpcScheme
+from kbsc_tf.schemes.jscc.scheme import DeepJsccScheme, SwinJsccScheme
+from kbsc_tf.schemes.jscc.torch_file import read_state_dict
+from kbsc_tf.schemes.kbsc.scheme import KbscScheme
+from kbsc_tf.schemes.linear.pca import PcaScheme
+from kbsc_tf.schemes.linear.raw import RawScheme
+from kbsc_tf.schemes.naming.index_ldpc import IndexLdpcScheme
+from kbsc_tf.schemes.naming.label_ldpc import LabelLdpcScheme
 from kbsc_tf.schemes.noise_free import NoiseFreeScheme
-from kbsc_tf.schemes.pca import PcaScheme
-from kbsc_tf.schemes.raw import RawScheme
-from kbsc_tf.schemes.receiver import Receiver
-from kbsc_tf.semantic.adaptive import SYMBOLS
-from kbsc_tf.semantic.jscc.torch_file import read_state_dict
 
 
 def check_schemes(config: ExperimentConfig) -> dict[str, ImageCodec]:

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from kbsc_tf.schemes.base import Scheme, SourceBatch, Transmission
+from kbsc_tf.schemes.base import Scheme
+from kbsc_tf.transmission import SourceBatch, Transmission
 
 
 class NoiseFreeScheme(Scheme):

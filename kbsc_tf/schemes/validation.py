@@ -4,10 +4,11 @@ import numpy as np
 
 from kbsc_tf.config import ExperimentConfig
 from kbsc_tf.features import FeatureSplits
-from kbsc_tf.knowledge import fit_calibration
-from kbsc_tf.schemes.base import Scheme, SourceBatch, Validation
-from kbsc_tf.schemes.code_search import Posterior
-from kbsc_tf.schemes.receiver import Receiver
+from kbsc_tf.receiver import fit_calibration
+from kbsc_tf.receiver.code_search import Posterior
+from kbsc_tf.receiver.receiver import Receiver
+from kbsc_tf.schemes.base import Scheme, Validation
+from kbsc_tf.transmission import SourceBatch
 
 _SNR_DB = (-10.0, -7.0, -4.0, -1.0, 2.0, 6.0, 10.0, 20.0)
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from kbsc_tf.errors import UserError
+from kbsc_tf.knowledge.disk_space import check_memory
 from kbsc_tf.knowledge.index import build_index
-from kbsc_tf.knowledge.room import check_memory
 from kbsc_tf.knowledge.sharded import ExactSearch, ShardedIndex, check_parameters
 
 METRICS = ["inner_product", "l2"]

@@ -12,7 +12,10 @@ from kbsc_tf.channel import seed_noise
 from kbsc_tf.channel.power import amplitude
 from kbsc_tf.config import ExperimentConfig, FlatConfig, ReceiverConfig
 from kbsc_tf.errors import UserError
-from kbsc_tf.schemes import Receiver, SourceBatch, Validation, build_schemes
+from kbsc_tf.receiver import Receiver
+from kbsc_tf.schemes.base import Validation
+from kbsc_tf.schemes.build import build_schemes
+from kbsc_tf.transmission import SourceBatch
 
 K = 16
 NAMES = ["kbsc", "pca", "raw"]

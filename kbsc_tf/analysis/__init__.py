@@ -1,0 +1,1 @@
+"""What records and outcomes tell: paired tests, confidence. No TensorFlow."""

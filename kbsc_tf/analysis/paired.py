@@ -1,0 +1,204 @@
+"""Two schemes on the same images, point by point: ``kbsc compare A B``. Imports no TensorFlow."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from kbsc_tf.errors import UserError
+from kbsc_tf.metrics.paired import holm, mcnemar, paired_difference
+from kbsc_tf.results.envelope import envelope, is_fixed
+from kbsc_tf.results.folder import estimand_of, read_run
+from kbsc_tf.results.outcomes import class_names, per_image_points, read_per_image
+from kbsc_tf.results.points import Point
+from kbsc_tf.results.records import KEY, read_records
+
+COLUMNS = [
+    "scheme_a", "mcs_a", "scheme_b", "mcs_b", "channel", "k", "snr_db", "seed", "n", "trials", "top1_a", "top1_b",
+    "difference", "low", "high", "only_a", "only_b", "mcnemar_p", "p", "p_holm", "estimand",
+]  # fmt: skip
+_DRAWN_BY = ["source", "seed", "test_images", "test_ratio", "ratios", "per_class"]  # what chooses the sender's images
+_PLACE = ["channel", "k", "snr_db", "seed"]
+
+
+class NothingInCommon(UserError):
+    """The two have outcomes, but none at the same point."""
+
+
+class Side(NamedTuple):
+    """What is compared: a results folder, and of it one scheme, and of that one MCS, if they are given."""
+
+    folder: Path
+    scheme: str | None = None
+    mcs: str | None = None
+
+    @classmethod
+    def parse(cls, text: str | Path) -> "Side":
+        """From ``DIR``, ``DIR:SCHEME`` or ``DIR:SCHEME:MCS``; a folder's own name may hold colons."""
+        parts = str(text).split(":")
+        for taken in range(len(parts), max(0, len(parts) - 3), -1):
+            folder = Path(":".join(parts[:taken]))
+            if folder.is_dir():
+                return cls(folder, *parts[taken:])
+        raise UserError(f"{text}: no such results folder; give DIR, DIR:SCHEME or DIR:SCHEME:MCS")
+
+    @property
+    def text(self) -> str:
+        return ":".join(str(part) for part in self if part is not None)
+
+
+def compare(a: str | Path | Side, b: str | Path | Side) -> pd.DataFrame:
+    """Compare top-1 accuracies where both have the outcome of every image, paired by trial and image.
+
+    Parameters
+    ----------
+    a, b : str, Path or Side
+        ``DIR``, ``DIR:SCHEME`` or ``DIR:SCHEME:MCS``; both may be of one folder. Without a scheme, the other side's, or
+        every scheme that both folders hold. Without an MCS, the fixed one of a coded scheme that does best at the
+        point, which favours that scheme a little; the genie, where it has no other.
+
+    Returns
+    -------
+    DataFrame
+        ``COLUMNS``, a row per point (channel, k, SNR and seed) that both hold: accuracies, ``difference`` (a less b)
+        and its 95 % interval as fractions; ``only_a`` and ``only_b`` count the images that only one got right, and
+        ``mcnemar_p`` is McNemar's exact test of them. ``p`` is the test that allows for images that share a channel
+        realisation or a code block, or that were sent in several trials; where there are none, it is McNemar's.
+        ``p_holm`` is p corrected for the number of rows. Of unequal numbers of trials the common ones are used.
+        ``estimand`` is what the interval is of: other images ("population") or these, other noise ("test_set").
+
+    Raises
+    ------
+    UserError
+        A folder has no outcomes of images, or not of this scheme or MCS; other images; no common point.
+    """
+    a, b = (one if isinstance(one, Side) else Side.parse(one) for one in (a, b))
+    offers = {one.folder: records_with_outcomes(one.folder) for one in (a, b)}
+    a, b = a._replace(scheme=a.scheme or b.scheme), b._replace(scheme=b.scheme or a.scheme)
+    if a == b:
+        raise UserError(f"{a.text}: compared with itself; name two schemes, as in {a.folder}:kbsc {a.folder}:pca")
+    if a.folder != b.folder:
+        _check_same_images(a.folder, b.folder)
+    estimand = _estimand(a.folder, b.folder)
+    schemes = [a.scheme] if a.scheme else [s for s in _schemes(offers[a.folder]) if s in _schemes(offers[b.folder])]
+    rows = []
+    for scheme in schemes:
+        ours = chosen_points(a._replace(scheme=scheme), offers[a.folder])
+        theirs = chosen_points(b._replace(scheme=b.scheme or scheme), offers[b.folder])
+        rows += [
+            _compare_point(a.folder, ours[place], b.folder, theirs[place], estimand)
+            for place in ours
+            if place in theirs
+        ]
+    if not rows:
+        raise NothingInCommon(_nothing_common(a, offers[a.folder], b, offers[b.folder]))
+    table = pd.DataFrame(rows)
+    return table.assign(p_holm=holm(table["p"]))[COLUMNS]
+
+
+def records_with_outcomes(folder: Path) -> pd.DataFrame:
+    """Records of a results folder whose outcomes are kept, of every image.
+
+    Raises
+    ------
+    UserError
+        There are none.
+    """
+    kept = set(per_image_points(folder))
+    if not kept:
+        raise UserError(
+            f"{folder}: has no outcomes of single images to compare; run the sweep with --set sweep.per_image=true "
+            "into a new --out"
+        )
+    records = read_records(folder)
+    is_kept = [Point(*row) in kept for row in records[KEY].itertuples(index=False, name=None)]
+    return records[is_kept].reset_index(drop=True)
+
+
+def _schemes(records: pd.DataFrame) -> list[str]:
+    return list(records["scheme"].unique())
+
+
+def chosen_points(side: Side, records: pd.DataFrame) -> dict[tuple, Point]:
+    """The point that stands for a scheme at every (channel, k, snr_db, seed): of its MCSs the best fixed one.
+
+    Parameters
+    ----------
+    side : Side
+        A scheme, and an MCS if it is to be that one.
+    records : DataFrame
+        As `records_with_outcomes` returns them.
+    """
+    rows = records[records["scheme"] == side.scheme]
+    if rows.empty:
+        there = ", ".join(_schemes(records))
+        raise UserError(f"{side.folder}: no outcomes of the scheme {side.scheme}; there are those of {there}")
+    if side.mcs is not None:
+        there = ", ".join(mcs or "none" for mcs in rows["mcs"].unique())
+        rows = rows[rows["mcs"] == side.mcs]
+        if rows.empty:
+            raise UserError(f"{side.folder}: no outcomes of {side.scheme} with the MCS {side.mcs}; there are: {there}")
+    elif is_fixed(rows["mcs"]).any():
+        best = envelope(rows)
+        rows = best.assign(mcs=best["best_mcs"])
+    return {tuple(row[name] for name in _PLACE): Point(*(row[n] for n in KEY)) for row in rows.to_dict("records")}
+
+
+def _compare_point(folder_a: Path, a: Point, folder_b: Path, b: Point, estimand: str) -> dict[str, Any]:
+    rows = {}
+    for name, folder, point in (("a", folder_a, a), ("b", folder_b, b)):
+        table = read_per_image(folder, point)
+        rows[name] = table.set_index(["trial", "image"])[["label", "correct", "group"]].sort_index()
+    last = min(one.index[-1][0] for one in rows.values())
+    rows = {name: one.loc[:last] for name, one in rows.items()}
+    ours, theirs = rows["a"], rows["b"]
+    if not ours.index.equals(theirs.index) or not ours["label"].equals(theirs["label"]):
+        raise UserError(
+            f"{folder_a} and {folder_b}: not the same images at {a.text}; compare runs that send the same images"
+        )
+    trial, image = (ours.index.get_level_values(name).to_numpy() for name in ("trial", "image"))
+    clusterings = [pd.MultiIndex.from_arrays([trial, one["group"]]).factorize()[0] for one in (ours, theirs)]
+    if estimand == "population":
+        clusterings.append(image)
+    right_a, right_b = ours["correct"].to_numpy(), theirs["correct"].to_numpy()
+    found = paired_difference(right_a, right_b, clusterings)
+    only_a, only_b = int((right_a & ~right_b).sum()), int((right_b & ~right_a).sum())
+    return {
+        "scheme_a": a.scheme, "mcs_a": a.mcs, "scheme_b": b.scheme, "mcs_b": b.mcs, "channel": a.channel, "k": a.k,
+        "snr_db": a.snr_db, "seed": a.seed, "n": len(ours), "trials": len(np.unique(trial)),
+        "top1_a": right_a.mean(), "top1_b": right_b.mean(), "only_a": only_a, "only_b": only_b,
+        "mcnemar_p": mcnemar(only_a, only_b), "estimand": estimand, **found._asdict(),
+    }  # fmt: skip
+
+
+def _check_same_images(a: Path, b: Path) -> None:
+    """Labels alone do not tell: splits of another seed have the same ones."""
+    ours, theirs = (read_run(folder)["config"].get("data") or {} for folder in (a, b))
+    differ = [f"data.{name}" for name in _DRAWN_BY if ours.get(name) != theirs.get(name)]
+    if class_names(a) != class_names(b):
+        differ = ["the classes"]
+    if differ:
+        raise UserError(
+            f"{a} and {b}: not the same images, as {', '.join(differ)} differ; compare runs that send the same images"
+        )
+
+
+def _estimand(*folders: Path) -> str:
+    """The narrower claim only where both runs make it."""
+    claims = {estimand_of(read_run(folder)) for folder in folders}
+    return "test_set" if claims == {"test_set"} else "population"
+
+
+def _nothing_common(a: Side, ours: pd.DataFrame, b: Side, theirs: pd.DataFrame) -> str:
+    """The sentence that says why no point is in both."""
+    if a.scheme:
+        ours, theirs = ours[ours["scheme"] == a.scheme], theirs[theirs["scheme"] == b.scheme]
+    elif not set(ours["scheme"]) & set(theirs["scheme"]):
+        return f"{a.folder} and {b.folder}: no scheme is in both; name one of each, as in DIR:SCHEME"
+    for name in _PLACE:
+        if not set(ours[name]) & set(theirs[name]):
+            here, there = (", ".join(f"{v:g}" if name == "snr_db" else str(v) for v in dict.fromkeys(rows[name]))
+                           for rows in (ours, theirs))  # fmt: skip
+            return f"{a.text} and {b.text}: no point in common, for {name} is {here} against {there}; compare others"
+    return f"{a.text} and {b.text}: no point (channel, k, snr_db, seed) in common; compare others"

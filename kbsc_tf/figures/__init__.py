@@ -1,0 +1,1 @@
+"""Curves, galleries, tables and the HTML report, from records alone. No TensorFlow."""

@@ -1,0 +1,282 @@
+"""Figures drawn from records alone, for a two-column paper. Imports no TensorFlow."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from kbsc_tf.errors import UserError
+from kbsc_tf.figures.equal_uses import file_stem, plot_by_cbr, plot_cbr_overview
+from kbsc_tf.figures.files import PLAIN, Output, save_figure
+from kbsc_tf.figures.legends import interval_handles, stand_in_handles
+from kbsc_tf.figures.style import (
+    CEILING,
+    LEGEND,
+    LEGEND_ROW,
+    LINES,
+    PANEL_WIDTH,
+    TITLE_LINE,
+    break_marks,
+    columns_that_fit,
+    draw_ceiling,
+    draw_curve,
+    draw_noise_free,
+    looks_of,
+    panel_grid,
+    panel_layout,
+    panel_title,
+    paper_style,
+    scale_uses,
+    scale_values,
+    scheme_handle,
+    shade,
+    split_ceiling,
+    three_snrs,
+    title_lines,
+)
+from kbsc_tf.metrics.pooling import pool_seeds
+from kbsc_tf.results.envelope import condense
+from kbsc_tf.results.folder import estimand_of, read_run
+from kbsc_tf.results.names import metric_of, scheme_text, snr_text
+from kbsc_tf.results.records import read_records
+
+
+def draw_figures(
+    folder: Path | str,
+    formats: Sequence[str] = PLAIN.formats,
+    data: bool = False,
+    out_dir: Path | str | None = None,
+) -> list[Path]:
+    """Draw into a results folder, from its records.
+
+    Accuracy, PSNR and, with coded schemes, MS-SSIM versus SNR, then accuracy and PSNR versus CBR where there are
+    several numbers of channel uses. With coded schemes there is a figure versus SNR for every CBR.
+
+    Parameters
+    ----------
+    folder : Path
+        Results folder; its run.json, if there, says what the intervals are of.
+    formats : sequence of {"png", "pdf", "svg"}
+    data : bool
+        Write the plotted points of every figure too, as CSV.
+    out_dir : Path, optional
+        Folder for the figures; the results folder unless given.
+
+    Returns
+    -------
+    list of Path
+        What was written.
+    """
+    output = Output(formats, data, _estimand(Path(folder))).check()
+    records, out_dir = read_records(folder), Path(out_dir or folder)
+    metrics = [metric for metric in ("top1", "psnr", "ms_ssim") if records[metric].notna().any()]
+    if records["mcs"].eq("").all():
+        draw_by_snr, draw_by_cbr, metrics = _by_snr, plot_accuracy_vs_cbr, [m for m in metrics if m != "ms_ssim"]
+    else:
+        draw_by_snr, draw_by_cbr = plot_by_cbr, plot_cbr_overview
+    files = [path for metric in metrics for path in draw_by_snr(records, out_dir, metric, output=output)]
+    for metric in (metric for metric in metrics if metric != "ms_ssim"):
+        files += draw_by_cbr(records, out_dir, f"{file_stem(metric)}_vs_cbr", metric, output=output)
+    return files
+
+
+def _by_snr(records: pd.DataFrame, out_dir: Path, metric: str, output: Output) -> list[Path]:
+    return plot_accuracy(records, out_dir, file_stem(metric), metric, output)
+
+
+def _estimand(folder: Path) -> str:
+    """What the intervals of a results folder are of; records alone do not tell."""
+    try:
+        return estimand_of(read_run(folder))
+    except UserError:
+        return PLAIN.estimand
+
+
+def plot_accuracy(
+    records: pd.DataFrame,
+    out_dir: Path | str,
+    stem: str = "accuracy",
+    metric: str = "top1",
+    output: Output = PLAIN,
+) -> list[Path]:
+    """Draw accuracy versus SNR: a panel per channel, a colour per scheme, a line style per k, 95 % intervals as bands.
+
+    Noise-free points stand behind an axis break, for they have no SNR. Coded schemes are shown by their envelope.
+
+    Parameters
+    ----------
+    records : DataFrame
+        As :func:`kbsc_tf.results.records.read_records` returns it; several seeds are pooled.
+    out_dir : Path
+        Folder for ``{stem}.png`` (300 dpi) and so on; the same records give the same bytes.
+    stem : str
+    metric : {"top1", "top5", "coarse1", "psnr", "ms_ssim"}
+    output : Output
+        Formats (PNG and PDF unless given), and whether to write the plotted points.
+
+    Returns
+    -------
+    list of Path
+        The files.
+
+    Raises
+    ------
+    UserError
+        No record has the metric, or a file cannot be written.
+    """
+    points, ceiling = _points(records, metric)
+    with paper_style():
+        legend = _legend(points, "k", [f"$k$ = {k}" for k in _several(points)], _lines_of_k(points), ceiling)
+        legend += _row(stand_in_handles(points) + interval_handles(output.estimand))
+        figure, panels, titles = _panels(points, legend)
+        for channel, (left, bottom, width, height) in panels:
+            part = points[points["channel"] == channel]
+            finite, free = part[np.isfinite(part["snr_db"])], part[np.isinf(part["snr_db"])]
+            split = 0.1 if len(free) and len(finite) else 0.0
+            axes = figure.add_axes((left, bottom, width * (1 - 1.25 * split), height))
+            if len(finite):
+                _draw_curves(axes, points, finite, metric)
+                axes.xaxis.set_major_locator(MaxNLocator(9, steps=[1, 2, 5, 10], integer=True))
+                axes.set_xlabel(r"SNR $E_s/N_0$ (dB)")
+            draw_ceiling(axes, ceiling, channel, metric_of(metric).scale)
+            _finish(axes, points, metric, channel, titles)
+            if len(free):
+                beside = (left + width * (1 - split), bottom, width * split, height)
+                free_axes = figure.add_axes(beside, sharey=axes) if split else axes
+                schemes, scale = list(points["scheme"].unique()), metric_of(metric).scale
+                marks = [(schemes.index(p.scheme), p, *_look(points, p.scheme, p.k)) for p in free.itertuples()]
+                draw_noise_free(free_axes, marks, len(schemes), split, scale)
+                draw_ceiling(free_axes, ceiling, channel, scale)
+                if split:
+                    axes.spines["right"].set_visible(False)
+                    break_marks(axes, 1.0)
+        return save_figure(figure, Path(out_dir), stem, output, pd.concat([points, ceiling]), metric)
+
+
+def plot_accuracy_vs_cbr(
+    records: pd.DataFrame,
+    out_dir: Path | str,
+    stem: str = "accuracy_vs_cbr",
+    metric: str = "top1",
+    snr_db: Sequence[float] | None = None,
+    output: Output = PLAIN,
+) -> list[Path]:
+    """Draw accuracy versus channel uses and CBR: a panel per channel, a colour per scheme, a line style per SNR.
+
+    Parameters
+    ----------
+    records, out_dir, stem, metric, output
+        As in :func:`plot_accuracy`.
+    snr_db : sequence of float, optional
+        SNRs to show; the lowest, middle and highest finite one unless given.
+
+    Returns
+    -------
+    list of Path
+        The files; empty, and nothing drawn, if no channel has points at two numbers of channel uses.
+    """
+    points, ceiling = _points(records, metric)
+    wanted = list(snr_db) if snr_db is not None else three_snrs(points)
+    points = points[points["snr_db"].isin(wanted)]
+    if not points.groupby("channel")["channel_uses"].nunique().gt(1).any():
+        return []
+    lines = {snr: LINES[i % len(LINES)] for i, snr in enumerate(sorted(wanted, reverse=True))}
+    with paper_style():
+        legend = _legend(points, "snr_db", [snr_text(snr) for snr in lines], list(lines.values()), ceiling)
+        legend += _row(stand_in_handles(points) + interval_handles(output.estimand))
+        figure, panels, titles = _panels(points, legend, title=0.14)
+        looks, scale = looks_of(points["scheme"]), metric_of(metric).scale
+        for channel, box in panels:
+            axes = figure.add_axes(box)
+            part = points[points["channel"] == channel]
+            for (scheme, snr), curve in part.groupby(["scheme", "snr_db"], sort=False):
+                draw_curve(axes, curve, "channel_uses", looks[scheme], lines[snr], scale)
+            draw_ceiling(axes, ceiling, channel, scale)
+            _finish(axes, points, metric, channel, titles, pad=14)
+            axes.set_xlabel("Complex channel uses $n$ per image")
+            scale_uses(axes, part.groupby("channel_uses")["cbr"].first())
+        return save_figure(figure, Path(out_dir), stem, output, pd.concat([points, ceiling]), metric)
+
+
+def _points(records: pd.DataFrame, metric: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """What there is to draw, without points where nothing fits the channel uses; and the ceiling."""
+    points = pool_seeds(condense(records, metric), metric)
+    points = points[points["feasible"].ne(0)]
+    if points.empty:
+        raise UserError("records: nothing to show: no payload fits its channel uses; allow a larger k")
+    return split_ceiling(points)
+
+
+def _several(points: pd.DataFrame) -> list[int]:
+    """The k that need a line style, largest first: those of schemes with more than one; others say theirs by name."""
+    ks = points.groupby("scheme")["k"].agg(lambda k: tuple(sorted(set(k))))
+    return sorted({k for several in ks if len(several) > 1 for k in several}, reverse=True)
+
+
+def _lines_of_k(points: pd.DataFrame) -> list:
+    return [LINES[i % len(LINES)] for i in range(len(_several(points)))]
+
+
+def _shade(colour: str, step: int, steps: int) -> np.ndarray:
+    """Lighter for smaller k, never fainter than half."""
+    return shade(colour, 0.5 * step / max(steps - 1, 1))
+
+
+def _look(points: pd.DataFrame, scheme: str, k: int) -> tuple[np.ndarray, str]:
+    several, look = _several(points), looks_of(points["scheme"])[scheme]
+    return _shade(look.colour, several.index(k) if k in several else 0, len(several)), look.marker
+
+
+def _draw_curves(axes: Axes, points: pd.DataFrame, part: pd.DataFrame, metric: str) -> None:
+    several, lines = _several(points), _lines_of_k(points)
+    for (scheme, k), curve in part.groupby(["scheme", "k"], sort=False):
+        line = lines[several.index(k) if k in several else 0] if lines else "-"
+        draw_curve(axes, curve, "snr_db", _look(points, scheme, k), line, metric_of(metric).scale)
+
+
+def _finish(
+    axes: Axes, points: pd.DataFrame, metric: str, channel: str, titles: dict[str, list[str]], pad: float = 3
+) -> None:
+    scale_values(axes, points["low"].min(), points["high"].max(), metric)
+    panel_title(axes, titles[channel], pad)
+
+
+def _legend(points: pd.DataFrame, by: str, names: list[str], lines: list, ceiling: pd.DataFrame) -> list[list[Line2D]]:
+    """Rows of legend entries: schemes by colour and marker, then k or SNR by line style."""
+    steps, shown = len(names), []
+    for scheme, look in looks_of(points["scheme"]).items():
+        ks = points["k"][points["scheme"] == scheme].unique()
+        text = scheme_text(scheme) + (f" ($k$ = {ks[0]})" if by == "k" and len(ks) == 1 < points["k"].nunique() else "")
+        shown.append(scheme_handle(look, text))
+    if len(ceiling):
+        look = looks_of([CEILING])[CEILING]
+        shown.append(scheme_handle(look, scheme_text(CEILING), look.line))
+    grey = [_shade("black", i, steps) if by == "k" else "black" for i in range(steps)]
+    styles = [Line2D([], [], color=grey[i], linestyle=lines[i], label=names[i]) for i in range(steps)]
+    wide = min(2, points["channel"].nunique())
+    per_row = columns_that_fit(shown, wide * PANEL_WIDTH, 3 * wide)
+    rows = [shown[i : i + per_row] for i in range(0, len(shown), per_row)]
+    return rows + [styles[i : i + 4 * wide] for i in range(0, len(styles), 4 * wide)]
+
+
+def _row(handles: list) -> list[list]:
+    return [handles] if handles else []
+
+
+def _panels(points: pd.DataFrame, legend: list[list[Line2D]], title: float = 0.0) -> tuple:
+    """An empty figure under its legend, (channel, box of its axes), and the lines of every channel's title."""
+    channels, ks = list(points["channel"].unique()), points["k"].unique()
+    columns, size = panel_layout(len(channels))
+    more = f", $k$ = {ks[0]}" if len(ks) == 1 else ""
+    numbers = range(len(channels)) if len(channels) > 1 else [None]
+    titles = {name: title_lines(name, i, size[0], more) for name, i in zip(channels, numbers, strict=True)}
+    title += TITLE_LINE * (max(map(len, titles.values())) - 1)
+    figure, boxes = panel_grid(len(channels), columns, 0.04 + LEGEND_ROW * len(legend), title, size=size)
+    for i, row in enumerate(legend):
+        y = 1 - (0.04 + LEGEND_ROW * (i + 0.5)) / figure.get_figheight()
+        figure.legend(handles=row, loc="center", bbox_to_anchor=(0.5, y), ncols=len(row), **LEGEND)
+    return figure, list(zip(channels, boxes, strict=True)), titles

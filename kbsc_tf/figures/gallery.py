@@ -1,0 +1,136 @@
+"""A gallery of sent images, what arrived of them and what the receiver retrieved for them, over the SNR."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from kbsc_tf.figures.files import save_figure
+from kbsc_tf.figures.style import paper_style
+from kbsc_tf.metrics.image import PSNR_CAP_DB, psnr
+from kbsc_tf.results.names import snr_text
+
+_TILE, _NAME, _GAP, _HEAD, _LINE = 0.82, 0.13, 0.1, 0.2, 0.17  # inches
+_NEAR = 0.04  # inches between what arrived and what was retrieved
+# Okabe and Ito's green and vermilion, told apart by the colour-blind.
+_RIGHT, _WRONG, _NEITHER = "#009E73", "#D55E00", "black"
+
+
+class Column(NamedTuple):
+    """What became of R sent images at one SNR.
+
+    Attributes
+    ----------
+    retrieved : sequence of R [H, W, 3] uint8 or None
+        The images that the receiver shows; None where nothing was delivered.
+    correct : [R], bool
+    names : sequence of R str
+        Class names of the retrieved images.
+    received : sequence of R [H, W, 3] uint8 or None, optional
+        What arrived of the sent images, for schemes that deliver images.
+    """
+
+    retrieved: Sequence[np.ndarray | None]
+    correct: np.ndarray
+    names: Sequence[str]
+    received: Sequence[np.ndarray | None] | None = None
+
+
+def draw_gallery(
+    sent: Sequence[np.ndarray],
+    sent_names: Sequence[str],
+    columns: Mapping[float, Column],
+    out_dir: Path | str,
+    stem: str = "gallery",
+    title: str | None = None,
+) -> list[Path]:
+    """Draw a row per sent image: the image, then what was retrieved at each SNR, framed green (right) or red (wrong).
+
+    Beside what was retrieved stands what arrived, with its PSNR, if the columns have it.
+
+    Parameters
+    ----------
+    sent : sequence of R images, uint8 [H, W, 3]
+    sent_names : sequence of R str
+        Their class names.
+    columns : dict
+        snr_db to `Column`, or its parts in this order; drawn in the order of their SNR, inf (noise-free) last.
+    out_dir : Path
+        Folder for ``{stem}.png`` (300 dpi) and ``{stem}.pdf``; the same input gives the same bytes.
+    stem : str
+    title : str, optional
+
+    Returns
+    -------
+    list of Path
+        The PNG and the PDF.
+
+    Raises
+    ------
+    UserError
+        A file cannot be written.
+    """
+    shown = {snr: Column(*columns[snr]) for snr in sorted(columns)}
+    has_received = any(column.received is not None for column in shown.values())
+    rows, wide = len(sent), _TILE + (_TILE + _NEAR if has_received else 0)
+    head = _HEAD + (_LINE if title else 0) + (_LINE if has_received else 0)
+    # One more gap sets the sent images apart.
+    width = _TILE + _GAP + len(shown) * (wide + _GAP) + 2 * _GAP
+    height = rows * (_TILE + _NAME + _GAP) + head
+    with paper_style():
+        figure = Figure(figsize=(width, height))
+
+        def tile(row: int, left: float) -> Axes:
+            bottom = height - head - (row + 1) * (_TILE + _NAME + _GAP) + _GAP
+            return figure.add_axes((left / width, bottom / height, _TILE / width, _TILE / height))
+
+        def over(middle: float, text: str, line: int = 0) -> None:
+            y = 1 - (head - 0.02 - _LINE * line) / height
+            figure.text(middle / width, y, text, ha="center", va="bottom")
+
+        if title:
+            figure.text(0.5, 1 - 0.03 / height, title, ha="center", va="top")
+        over(_GAP + _TILE / 2, "sent")
+        for row in range(rows):
+            _draw_tile(tile(row, _GAP), sent[row], sent_names[row], _NEITHER)
+        for number, (snr, column) in enumerate(shown.items(), 1):
+            left = _GAP + number * (wide + _GAP) - (wide - _TILE) + _GAP
+            over(left + wide / 2, snr_text(snr), line=has_received)
+            last = left + wide - _TILE
+            if has_received:
+                over(left + _TILE / 2, "received")
+                over(last + _TILE / 2, "retrieved")
+            for row in range(rows):
+                if column.received is not None:
+                    image = column.received[row]
+                    _draw_tile(tile(row, left), image, "" if image is None else _likeness(sent[row], image), _NEITHER)
+                colour = _RIGHT if column.correct[row] else _WRONG
+                why = "" if column.received is not None else "not\ndelivered"
+                _draw_tile(tile(row, last), column.retrieved[row], column.names[row], colour, why)
+        return save_figure(figure, Path(out_dir), stem)
+
+
+def _likeness(sent: np.ndarray, received: np.ndarray) -> str:
+    psnr_db = psnr([sent], [received])[0]
+    return "exact copy" if psnr_db == PSNR_CAP_DB else f"PSNR {psnr_db:.1f} dB"
+
+
+def _draw_tile(axes: Axes, image: np.ndarray | None, name: str, colour: str, missing: str = "not\ndelivered") -> None:
+    if image is None:
+        axes.set_facecolor("#e0e0e0")
+        axes.text(0.5, 0.5, missing, ha="center", va="center", linespacing=0.9, transform=axes.transAxes, fontsize=7)
+    else:
+        # Pixels of a small image stay sharp squares; a large one is smoothed down to the tile.
+        small = max(np.shape(image)[:2]) <= 96
+        axes.imshow(image, interpolation="nearest" if small else "antialiased", aspect="equal")
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.grid(False)
+    frame = 0.6 if colour == _NEITHER else 1.6
+    for spine in axes.spines.values():
+        spine.set(color=colour, linewidth=frame)
+    name = name.replace("_", " ").replace("$", r"\$")
+    axes.set_title(name if len(name) <= 18 else name[:17] + "…", fontsize=6.5, pad=2)

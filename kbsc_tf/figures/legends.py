@@ -1,0 +1,43 @@
+"""Legend entries of the figures that compare schemes. Imports no TensorFlow."""
+
+import pandas as pd
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from kbsc_tf.figures.style import CEILING, DOTTED, HOLLOW, Look, is_hollow, looks_of, scheme_handle, shade
+from kbsc_tf.results.envelope import ENVELOPE
+from kbsc_tf.results.names import scheme_text
+
+# What is not the main curve of a scheme: each fixed MCS, and the genie.
+PALE, THIN, ADAPTED = 0.45, {"linewidth": 0.5}, {"linestyle": DOTTED, "linewidth": 0.8}
+
+
+def scheme_handles(looks: dict[str, Look], ceiling: pd.DataFrame) -> list[Line2D]:
+    """An entry for every scheme, and one for the ceiling if there is one."""
+    shown = {**looks, **(looks_of([CEILING]) if len(ceiling) else {})}
+    return [scheme_handle(look, scheme_text(scheme), look.line) for scheme, look in shown.items()]
+
+
+def explain(main: pd.DataFrame, genie: pd.DataFrame, fixed: pd.DataFrame) -> list[Line2D]:
+    """Legend entries for what is not a scheme."""
+    handles = []
+    if main["mcs"].eq(ENVELOPE).any():
+        handles.append(Line2D([], [], color="black", label="LDPC: best fixed MCS"))
+    if len(genie):
+        handles.append(Line2D([], [], color="black", label="LDPC: genie adaptation", **ADAPTED))
+    for scheme, look in looks_of(fixed["scheme"]).items():
+        text = f"each fixed MCS of {scheme_text(scheme)}"
+        handles.append(Line2D([], [], color=shade(look.colour, PALE), label=text, **THIN))
+    return handles + stand_in_handles(main)
+
+
+def stand_in_handles(points: pd.DataFrame) -> list[Line2D]:
+    """A legend's entry for hollow markers, where there are any."""
+    text = "mean image stands in for over 50 %"
+    return [Line2D([], [], color="black", marker="o", **HOLLOW, label=text)] if is_hollow(points).any() else []
+
+
+def interval_handles(estimand: str) -> list[Patch]:
+    """A legend's entry that says what the intervals are of, where that is not other images of the kind."""
+    text = "95 % interval: these images, other noise"
+    return [] if estimand == "population" else [Patch(color="black", alpha=0.18, linewidth=0, label=text)]

@@ -1,0 +1,328 @@
+"""How figures look: colours, sizes, panels; for a two-column paper. Leaves pyplot alone."""
+
+import math
+import textwrap
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.legend import Legend
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator, MaxNLocator, NullFormatter, NullLocator
+
+from kbsc_tf.figures.channel_uses import cbr_text
+from kbsc_tf.results.names import channel_text, metric_of
+
+
+class Look(NamedTuple):
+    """A scheme looks the same in every figure."""
+
+    colour: str
+    marker: str
+    line: str | tuple = "-"  # where line styles do not tell k or SNR
+
+
+DASHED, DOTTED = (0, (4, 1.2)), (0, (1, 1))
+CEILING = "noise_free"  # retrieval from perfect features: no channel uses, one accuracy, drawn as a level
+# Okabe and Ito's colours, told apart by the colour-blind; bounds are grey.
+_LOOKS = {
+    "kbsc": Look("#D55E00", "o"),
+    "kbsc_awgn": Look("#882255", ">"),  # Tol's wine: far darker than any neighbour
+    "pca": Look("#0072B2", "s"),
+    "raw": Look("#000000", "^"),
+    "bpg_ldpc": Look("#009E73", "D"),
+    "bpg_capacity": Look("#009E73", "d", DASHED),
+    "jpeg_ldpc": Look("#CC79A7", "v"),
+    "jpeg_capacity": Look("#CC79A7", "<", DASHED),
+    "deepjscc": Look("#332288", "v"),  # Tol's indigo, olive and purple
+    "adjscc": Look("#999933", "<"),
+    "swinjscc": Look("#AA4499", "h"),
+    "feature_ldpc_pq": Look("#E69F00", "P"),
+    "feature_ldpc_sq": Look("#56B4E9", "X"),
+    "index_ldpc": Look("#606060", "p"),
+    "label_ldpc": Look("#A0A0A0", "*"),
+    CEILING: Look("#707070", "", (0, (7, 2))),
+}
+_MARKER_SIZES = {"P": 4.2, "X": 4.0, "*": 4.6, "d": 3.8, "p": 3.6}  # those that look small at the usual 3
+_SPARE_LOOKS = [
+    Look(*look) for look in [("#009E73", "D"), ("#CC79A7", "v"), ("#E69F00", "P"), ("#56B4E9", "X"), ("#999999", "*")]
+]
+HOLLOW = {"linestyle": "none", "markerfacecolor": "white", "markeredgewidth": 0.6}
+LINES = ["-", DASHED, (0, (4, 1.2, 1, 1.2)), DOTTED, (0, (7, 1.2, 1, 1.2, 1, 1.2))]
+PANEL_WIDTH, PANEL_HEIGHT = 3.5, 2.35  # inches: one column of a two-column paper
+SMALL_PANEL = (2.33, 2.0)  # inches: three beside each other
+MANY = 4  # panels: more of them are small
+TITLE_LINE = 0.145  # inches: each further line of a panel's title
+LEGEND_ROW = 0.16  # inches
+_LEFT, _RIGHT, _BOTTOM, _TITLE = 0.46, 0.08, 0.42, 0.2  # inches around the axes
+LEGEND = {"frameon": False, "handlelength": 2.6, "columnspacing": 1.4, "borderpad": 0, "handletextpad": 0.5}
+STYLE = {
+    "font.family": "STIXGeneral",  # comes with matplotlib and sits well beside a paper's Times
+    "mathtext.fontset": "stix",
+    "font.size": 8,
+    "axes.titlesize": "medium",
+    "xtick.labelsize": 7.5,
+    "ytick.labelsize": 7.5,
+    "legend.fontsize": 7.5,
+    "axes.linewidth": 0.6,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.direction": "in",
+    "ytick.direction": "in",
+    "lines.linewidth": 0.9,
+    "lines.markersize": 3,
+    "grid.linewidth": 0.3,
+    "grid.color": "#d0d0d0",
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "pdf.fonttype": 42,  # embedded TrueType: what IEEE's checker asks for
+    "svg.hashsalt": "kbsc_tf",  # names inside an SVG are else made at random
+}
+_NOT_STYLE = ("backend", "backend_fallback", "interactive", "toolbar", "timezone")
+
+
+def paper_style():
+    """Matplotlib's defaults and ours: a user's own style sheet does not get into the figures."""
+    defaults = {k: v for k, v in matplotlib.rcParamsDefault.items() if not k.startswith(_NOT_STYLE)}
+    return matplotlib.rc_context({**defaults, **STYLE})
+
+
+def in_house_order(schemes: Iterable[str]) -> list[str]:
+    """Each scheme once, families together; those not known here last, as they come."""
+    places = list(_LOOKS)
+    return sorted(dict.fromkeys(schemes), key=lambda name: places.index(name) if name in _LOOKS else len(places))
+
+
+def looks_of(schemes: Iterable[str]) -> dict[str, Look]:
+    """Look of each scheme, in their order; those not known here share the spare ones by name."""
+    schemes = list(dict.fromkeys(schemes))
+    unknown = sorted(set(schemes) - set(_LOOKS))
+    spare = {scheme: _SPARE_LOOKS[i % len(_SPARE_LOOKS)] for i, scheme in enumerate(unknown)}
+    return {scheme: spare.get(scheme) or _LOOKS[scheme] for scheme in schemes}
+
+
+def shade(colour: str, white: float) -> np.ndarray:
+    """The colour mixed with a share of white."""
+    return (1 - white) * np.array(to_rgb(colour)) + white
+
+
+def panel_grid(
+    count: int,
+    columns: int,
+    head: float,
+    title: float = 0.0,
+    foot: float = 0.0,
+    size: tuple[float, float] = (PANEL_WIDTH, PANEL_HEIGHT),
+) -> tuple[Figure, list[tuple[float, float, float, float]]]:
+    """An empty figure with a head for the legend, and the box of each panel's axes, which are all one size.
+
+    Parameters
+    ----------
+    count, columns : int
+        Panels, row by row.
+    head : float
+        Inches above all panels.
+    title, foot : float
+        Inches in each panel above and below what a title and an axis label need.
+    size : (float, float)
+        Width and height of a panel in inches, without title and foot.
+
+    Returns
+    -------
+    Figure and list of (left, bottom, width, height) in shares of the figure
+    """
+    columns = min(columns, count)
+    rows, panel_width, panel = math.ceil(count / columns), size[0], size[1] + title + foot
+    total_width, total_height = columns * panel_width, rows * panel + head
+    width, height = panel_width - _LEFT - _RIGHT, panel - _BOTTOM - _TITLE - title - foot
+    boxes = []
+    for i in range(count):
+        left, bottom = (i % columns) * panel_width + _LEFT, (rows - 1 - i // columns) * panel + _BOTTOM + foot
+        boxes.append((left / total_width, bottom / total_height, width / total_width, height / total_height))
+    return Figure(figsize=(total_width, total_height)), boxes
+
+
+def add_legend(figure: Figure, handles: Sequence[Artist], top: float, columns: int) -> Legend:
+    """A legend in the middle of the figure, its upper edge ``top`` inches below the figure's, filled row by row."""
+    # Matplotlib fills column by column.
+    ordered = [handle for column in range(columns) for handle in handles[column::columns]]
+    anchor = (0.5, 1 - top / figure.get_figheight())
+    return figure.legend(handles=ordered, loc="upper center", bbox_to_anchor=anchor, ncols=columns, **LEGEND)
+
+
+def columns_that_fit(handles: Sequence[Artist], width: float, at_most: int) -> int:
+    """Columns of a legend with the fewest rows that ``width`` inches hold, and no more than these rows need."""
+    figure = Figure(figsize=(width, 1))
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    for columns in range(min(at_most, len(handles)), 1, -1):
+        legend = add_legend(figure, handles, 0, columns)
+        if legend.get_window_extent(renderer).width <= (width - 0.1) * figure.dpi:
+            return -(-len(handles) // -(-len(handles) // columns))
+        legend.remove()
+    return 1
+
+
+def draw_curve(axes: Axes, curve: pd.DataFrame, x: str, look: tuple, line: str | tuple, scale: float = 100) -> None:
+    """A curve with its 95 % band; hollow markers where a stand-in was shown for more than half of the images.
+
+    Parameters
+    ----------
+    axes : Axes
+    curve : DataFrame
+        Columns ``x``, value, low, high, n, stand_ins.
+    x : str
+    look : (colour, marker, ...)
+    line : line style
+    scale : float
+        Of the shown numbers, 100 for percent.
+    """
+    curve, (colour, marker) = curve.sort_values(x), look[:2]
+    axes.fill_between(curve[x], scale * curve["low"], scale * curve["high"], color=colour, alpha=0.18, linewidth=0)
+    if len(curve) == 1:  # a band needs two points
+        errors = scale * np.abs(curve[["low", "high"]].to_numpy().T - curve["value"].to_numpy())
+        axes.errorbar(curve[x], scale * curve["value"], errors, color=colour, elinewidth=0.6, capsize=1.5, fmt="none")
+    style = {"color": colour, "marker": marker, "markersize": marker_size(marker)}
+    axes.plot(curve[x], scale * curve["value"], linestyle=line, markeredgewidth=0, **style)
+    hollow = curve[is_hollow(curve)]
+    axes.plot(hollow[x], scale * hollow["value"], **HOLLOW, **style)
+
+
+def draw_ceiling(axes: Axes, points: pd.DataFrame, channel: str, scale: float, k: int | None = None) -> None:
+    """The level of the points of ``CEILING``: of this channel and k if it has its own, for it applies to every k."""
+    there = points[points["channel"] == channel]
+    there = there[there["k"] == k] if (there["k"] == k).any() else there
+    if len(there):
+        look = looks_of([CEILING])[CEILING]
+        axes.axhline(scale * there["value"].mean(), color=look.colour, linestyle=look.line, linewidth=0.7, zorder=1.5)
+
+
+def three_snrs(points: pd.DataFrame) -> list[float]:
+    """The lowest, middle and highest finite SNR of some points; fewer where there are not three."""
+    finite = sorted(points["snr_db"][np.isfinite(points["snr_db"])].unique())
+    return sorted({finite[i] for i in (0, len(finite) // 2, -1)}) if finite else []
+
+
+def split_ceiling(points: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """All points but those of ``CEILING``, and those; there being no others, it is a scheme like any."""
+    is_ceiling = points["scheme"] == CEILING
+    return (points, points[:0]) if is_ceiling.all() else (points[~is_ceiling], points[is_ceiling])
+
+
+def scheme_handle(look: Look, text: str, line: str | tuple = "-") -> Line2D:
+    """A legend's entry for a scheme."""
+    style = {"color": look.colour, "marker": look.marker, "markersize": marker_size(look.marker)}
+    return Line2D([], [], linestyle=line, markeredgewidth=0, label=text, **style)
+
+
+def marker_size(marker: str) -> float:
+    """Points, such that all markers look about equally large."""
+    return _MARKER_SIZES.get(marker, STYLE["lines.markersize"])
+
+
+def is_hollow(points: pd.DataFrame) -> pd.Series:
+    """Points of which more than half of the images are stand-ins."""
+    return points["stand_ins"] > points["n"] / 2
+
+
+def draw_noise_free(axes: Axes, marks: list[tuple], count: int, split: float, scale: float = 100) -> None:
+    """Points without noise side by side, on an axis that has one tick and no scale.
+
+    Parameters
+    ----------
+    axes : Axes
+    marks : list of (place in 0 ... count - 1, point, colour, marker)
+    count : int
+    split : float
+        0 if the axes stand alone, else the axis to the left is interrupted.
+    scale : float
+    """
+    for place, point, colour, marker in marks:
+        errors = [[scale * (point.value - point.low)], [scale * (point.high - point.value)]]
+        hollow = HOLLOW if point.stand_ins > point.n / 2 else {"markeredgewidth": 0}
+        style = {"color": colour, "fmt": marker, "markersize": marker_size(marker), "elinewidth": 0.6, **hollow}
+        axes.errorbar(place - (count - 1) / 2, scale * point.value, errors, **style)
+    axes.set_xlim(-count / 2 - 0.4, count / 2 + 0.4)
+    axes.set_xticks([0], ["no noise" if not split else "no\nnoise"], linespacing=0.75)
+    axes.tick_params(axis="x", length=0, pad=2)
+    axes.grid(False, axis="x")
+    if split:
+        axes.spines["left"].set_visible(False)
+        axes.tick_params(axis="y", left=False, labelleft=False)
+        break_marks(axes, 0.0)
+
+
+def break_marks(axes: Axes, x: float) -> None:
+    """The two short strokes that say: this axis is interrupted."""
+    stroke = {"marker": [(-0.5, -1), (0.5, 1)], "markersize": 5, "color": "k", "mew": 0.6, "clip_on": False}
+    axes.plot([x, x], [0, 1], transform=axes.transAxes, linestyle="none", **stroke)
+
+
+def scale_values(axes: Axes, low: float, high: float, metric: str) -> None:
+    """The same vertical scale in every panel: from zero, but for PSNR, whose zero means nothing."""
+    shown = metric_of(metric)
+    if shown.unit == "dB":
+        axes.set_ylim(2 * math.floor(low / 2 - 0.1), 2 * math.ceil(high / 2 + 0.1))
+    else:
+        most = shown.scale
+        top = min(most, most / 10 * math.ceil(10.2 * high))
+        axes.set_ylim(0, 1.02 * top if top == most else top)
+    axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
+    axes.set_ylabel(shown.label)
+
+
+def panel_layout(count: int) -> tuple[int, tuple[float, float]]:
+    """Columns and size of ``count`` panels, so that a page holds them: two wide ones a row, or three of many."""
+    return (2, (PANEL_WIDTH, PANEL_HEIGHT)) if count <= MANY else (3, SMALL_PANEL)
+
+
+def title_lines(channel: str, number: int | None, width: float, more: str = "") -> list[str]:
+    """ "(b) Rayleigh, fast" and ``more`` in lines that ``width`` inches hold; no letter without a number."""
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    letter = "" if number is None else f"({letters[number // 26 - 1] if number > 25 else ''}{letters[number % 26]}) "
+    return textwrap.wrap(letter + channel_text(channel) + more, round(16 * width), break_on_hyphens=False) or [""]
+
+
+def panel_title(axes: Axes, lines: Sequence[str], pad: float = 3, note: str = "") -> None:
+    """A title's lines ``pad`` points above the axes, under it a small note."""
+    if note:
+        axes.annotate(note, (0.5, 1), (0, pad), "axes fraction", textcoords="offset points", ha="center", fontsize=7)
+        pad += 9
+    # With y given, matplotlib does not move it out of the way of an axis on top, which pad has made room for.
+    several = {"y": 1.0, "linespacing": 1.0} if len(lines) > 1 else {}
+    axes.set_title("\n".join(lines), pad=pad, **several)
+
+
+def scale_uses(axes: Axes, cbr: pd.Series, gap: float = 6, limits: tuple[float, float] | None = None) -> None:
+    """Channel uses on a logarithmic scale, ticks where there are points and room, CBR along the top.
+
+    Parameters
+    ----------
+    axes : Axes
+    cbr : Series
+        CBR of each number of channel uses (the index).
+    gap : float
+        Points between the word CBR and the axes.
+    limits : (float, float), optional
+        Least and most channel uses of all panels; this panel's unless given.
+    """
+    axes.set_xscale("log", base=2)
+    least, most = limits or (cbr.index.min(), cbr.index.max())
+    axes.set_xlim(least / 1.15, most * 1.15)
+    cbr = cbr[np.diff(np.floor(np.log(cbr.index) / np.log(1.4)), prepend=-1) > 0]
+    above = axes.secondary_xaxis("top")
+    for axis, texts in (
+        (axes.xaxis, [f"{n:.1f}".removesuffix(".0") for n in cbr.index]),
+        (above.xaxis, [cbr_text(c) for c in cbr]),
+    ):
+        axis.set_major_locator(FixedLocator(list(cbr.index)))
+        axis.set_ticklabels(texts)
+        axis.set_minor_locator(NullLocator())
+        axis.set_minor_formatter(NullFormatter())
+    axes.annotate("CBR", (0, 1), (-gap, 6), "axes fraction", textcoords="offset points", ha="right", fontsize=7.5)

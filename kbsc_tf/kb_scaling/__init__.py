@@ -1,0 +1,1 @@
+"""A study of its own: search in knowledge bases of growing size."""

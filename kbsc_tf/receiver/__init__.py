@@ -1,0 +1,24 @@
+"""The receiver: its axes, decision by posterior, calibrated confidence, and what ties them to the knowledge base."""
+
+from kbsc_tf.receiver.axes import SemanticAxes, semantic_axes
+from kbsc_tf.receiver.calibration import Calibration, fit_calibration
+from kbsc_tf.receiver.code_search import CodeSearch, Posterior, learn_posterior
+from kbsc_tf.receiver.fit_posterior import ValidationCodes, fit_posterior
+from kbsc_tf.receiver.posterior import PosteriorRule, PosteriorSearch, metric_weights
+from kbsc_tf.receiver.receiver import Receiver
+
+__all__ = [
+    "Calibration",
+    "CodeSearch",
+    "Posterior",
+    "PosteriorRule",
+    "PosteriorSearch",
+    "Receiver",
+    "SemanticAxes",
+    "ValidationCodes",
+    "fit_calibration",
+    "fit_posterior",
+    "learn_posterior",
+    "metric_weights",
+    "semantic_axes",
+]

@@ -1,0 +1,91 @@
+"""Deciding by posterior: the receiver's own axes, and the search among codes of its entries."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from kbsc_tf.config import ReceiverConfig
+from kbsc_tf.features import FeatureSet, FeatureSplits
+from kbsc_tf.knowledge import Decision
+from kbsc_tf.receiver.axes import SemanticAxes, semantic_axes
+from kbsc_tf.receiver.calibration import Calibration
+from kbsc_tf.receiver.fit_posterior import ValidationCodes, fit_posterior
+from kbsc_tf.receiver.posterior import PosteriorRule, PosteriorSearch
+from kbsc_tf.transmission import Coder, Observation
+
+_KEPT = 4  # searches of codes that are no longer the receiver's own
+
+
+class Posterior(NamedTuple):
+    """How a receiver decides by posterior.
+
+    Attributes
+    ----------
+    axes : SemanticAxes
+        Of the training features.
+    rule : PosteriorRule
+    """
+
+    axes: SemanticAxes
+    rule: PosteriorRule
+
+    def describe(self) -> str:
+        """One line for the log."""
+        return (
+            f"decision by posterior: {len(self.axes.variance)} axes, divided by their variance to the power "
+            f"{self.rule.exponent:g}/2; kernel bandwidth {self.rule.bandwidth:g}"
+        )
+
+
+def learn_posterior(features: FeatureSplits, config: ReceiverConfig, queries: int) -> Posterior:
+    """Axes from the training features; metric, bandwidth and calibration from ``queries`` validation features."""
+    axes = semantic_axes(np.asarray(features.training.x, np.float32))
+    sender = features.validation_sender.spread(queries)
+    entries = features.validation_receiver.spread(len(features.receiver))
+    codes = ValidationCodes(
+        axes.codewords(sender.x), sender.labels, axes.codewords(entries.x), entries.labels, len(entries.class_names)
+    )
+    rule = fit_posterior(codes, axes.variance, config.neighbours, config.exponent, config.bandwidth)
+    return Posterior(axes, rule)
+
+
+class CodeSearch:
+    """Posterior decisions about codes, whoever made them.
+
+    Parameters
+    ----------
+    posterior : Posterior
+    entries : FeatureSet
+        Of the knowledge base.
+    config : ReceiverConfig
+    """
+
+    def __init__(self, posterior: Posterior, entries: FeatureSet, config: ReceiverConfig) -> None:
+        self.axes, self.rule = posterior
+        self._entries, self._config = entries, config
+        self._searches: dict[int, tuple[Coder, PosteriorSearch]] = {}
+
+    def observe(self, features: np.ndarray) -> Observation:
+        """Features [B, D] whose noise nobody knows, as if there were none."""
+        values = self.axes.codewords(features)
+        return Observation(values, np.zeros_like(values))
+
+    def decide(self, observation: Observation, calibration: Calibration | None = None) -> Decision:
+        """Class posterior, the best ``top_k`` classes; ``calibration`` replaces the receiver's own."""
+        search, config = self._search(observation.coder or self.axes), self._config
+        return search.decide(observation.values, observation.noise_var, config.top_k, config.neighbours, calibration)
+
+    def posterior(self, observation: Observation) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """As `PosteriorSearch.posterior`."""
+        search = self._search(observation.coder or self.axes)
+        return search.posterior(observation.values, observation.noise_var, self._config.neighbours)
+
+    def _search(self, coder: Coder) -> PosteriorSearch:
+        if id(coder) not in self._searches:
+            if len(self._searches) == _KEPT:
+                del self._searches[next(iter(self._searches))]
+            codewords, config = coder.codewords(self._entries.x), self._config
+            classes = len(self._entries.class_names)
+            search = PosteriorSearch(codewords, self._entries.labels, classes, self.rule, config.index, config.gpu)
+            self._searches[id(coder)] = coder, search  # the coder is kept, so that no other can have its id
+        return self._searches[id(coder)][1]

@@ -1,0 +1,134 @@
+"""The receiver: knowledge base, decision rule, and the CLIP that embeds reconstructed images."""
+
+from collections import OrderedDict
+
+import numpy as np
+
+from kbsc_tf.config import ReceiverConfig
+from kbsc_tf.data.image_set import fingerprint
+from kbsc_tf.features import ClipEncoder, FeatureSet
+from kbsc_tf.knowledge import Decision, KnowledgeBase
+from kbsc_tf.receiver.calibration import Calibration
+from kbsc_tf.receiver.code_search import CodeSearch, Posterior
+from kbsc_tf.transmission import Transmission
+
+_KEPT = 16_384  # images whose features are kept: 32 MB at 512 dimensions
+
+
+class Receiver:
+    """Turn what arrived into an entry of the knowledge base.
+
+    Transmission ─► features (or images ─► CLIP ─► features) ─► KB search or vote ─► Decision
+                 ─► code and noise (or features ─► axes) ─► class posterior ─► Decision
+
+    Parameters
+    ----------
+    knowledge_base : KnowledgeBase
+    config : ReceiverConfig
+        Decision rule and top_k.
+    code_search : CodeSearch or None
+        Needed to decide by posterior.
+    clip : ClipEncoder or None
+        Needed for schemes that deliver images. Features of the last images are kept: a file that arrives at several
+        SNRs is embedded once.
+    """
+
+    def __init__(
+        self,
+        knowledge_base: KnowledgeBase,
+        config: ReceiverConfig,
+        code_search: CodeSearch | None = None,
+        clip: ClipEncoder | None = None,
+    ) -> None:
+        if config.decision == "posterior" and code_search is None:
+            raise ValueError("receiver.decision: posterior needs axes of training features, see learn_posterior")
+        self.knowledge_base, self.config, self.code_search, self.clip = knowledge_base, config, code_search, clip
+        self._embedded: OrderedDict[str, np.ndarray] = OrderedDict()
+
+    @classmethod
+    def around(cls, entries: FeatureSet, config: ReceiverConfig, posterior: Posterior | None = None) -> "Receiver":
+        """Build the knowledge base of ``entries`` that ``config`` describes, and a receiver around it.
+
+        ``posterior`` is needed where the receiver decides by it.
+        """
+        knowledge_base = KnowledgeBase.build(
+            entries.x,
+            entries.labels,
+            entries.class_names,
+            entries.references,
+            entries.encoder,
+            config.index,
+            config.metric,
+            config.centre,
+            config.gpu,
+        )
+        by_posterior = config.decision == "posterior" and posterior is not None
+        return cls(knowledge_base, config, CodeSearch(posterior, entries, config) if by_posterior else None)
+
+    def features(self, transmission: Transmission) -> np.ndarray:
+        """Received features [B, D], float32: as delivered, or embedded from the delivered images (zeros without)."""
+        if transmission.features is not None:
+            return transmission.features
+        if self.clip is None:
+            raise ValueError("this scheme delivers images: the receiver needs a ClipEncoder to embed them")
+        there = [i for i, image in enumerate(transmission.images) if image is not None]
+        features = np.zeros((len(transmission.images), self.knowledge_base.dimension), np.float32)
+        features[there] = self._embed([transmission.images[i] for i in there])
+        return features
+
+    def decide(self, transmission: Transmission, calibration: Calibration | None = None) -> Decision:
+        """Search the knowledge base, or take the entries that the sender named.
+
+        Undelivered images get -1, and so do those of a confidence below ``abstain_below``. ``calibration`` of the
+        confidence replaces the receiver's own, where it decides by posterior.
+
+        Returns
+        -------
+        decision : Decision
+            ids and labels [B, top_k], int64; confidence [B], float32.
+        """
+        if transmission.entries is not None:
+            return self._named(transmission.entries, transmission.delivered)
+        if self.code_search is not None and transmission.observation is not None:
+            decision = self.code_search.decide(transmission.observation, calibration)
+            return self._withhold(decision, transmission.delivered)
+        return self.decide_features(self.features(transmission), transmission.delivered, calibration)
+
+    def decide_features(
+        self, features: np.ndarray, delivered: np.ndarray | None = None, calibration: Calibration | None = None
+    ) -> Decision:
+        """As `decide`, for features [B, D] that may come from several transmissions; all delivered unless said."""
+        rule = self.config
+        if self.code_search is not None:
+            decision = self.code_search.decide(self.code_search.observe(features), calibration)
+        else:
+            found = rule.top_k, rule.decision, rule.temperature, rule.neighbours
+            decision = self.knowledge_base.decide(features, *found)
+        return self._withhold(decision, delivered)
+
+    def _withhold(self, decision: Decision, delivered: np.ndarray | None) -> Decision:
+        """Show nothing for what was not delivered, or is too doubtful."""
+        lost = np.zeros(len(decision.ids), bool) if delivered is None else ~delivered
+        decision.confidence[lost] = 0.0
+        if self.config.abstain_below:
+            lost = lost | (decision.confidence < self.config.abstain_below)
+        decision.ids[lost], decision.labels[lost] = -1, -1
+        return decision
+
+    def _named(self, entries: np.ndarray, delivered: np.ndarray) -> Decision:
+        """A decision that was made at the sender: one candidate per image, without doubt."""
+        ids = np.full((len(entries), self.config.top_k), -1, np.int64)
+        ids[:, 0] = np.where(delivered, entries, -1)
+        labels = np.where(ids >= 0, self.knowledge_base.labels[ids], -1)
+        return Decision(ids, labels, (ids[:, 0] >= 0).astype(np.float32))
+
+    def _embed(self, images: list[np.ndarray]) -> np.ndarray:
+        """Features [M, D] of images, those that are kept and those still to be made."""
+        keys = [fingerprint(image) for image in images]
+        new = {key: image for key, image in zip(keys, images, strict=True) if key not in self._embedded}
+        if new:
+            self._embedded |= zip(new, self.clip.embed_images(list(new.values())), strict=True)
+        found = np.array([self._embedded[key] for key in keys], np.float32).reshape(-1, self.knowledge_base.dimension)
+        while len(self._embedded) > _KEPT:
+            self._embedded.popitem(last=False)
+        return found

@@ -1,0 +1,1 @@
+"""A results folder on disk: points, records, outcomes, and what made them. No TensorFlow."""

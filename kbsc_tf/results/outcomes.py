@@ -1,0 +1,135 @@
+"""Every outcome of a point, a Parquet file each: for confusion matrices and paired tests. Imports no TensorFlow."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from kbsc_tf.errors import UserError
+from kbsc_tf.files import cannot, make_folder
+from kbsc_tf.results.points import Point, as_json, as_point
+
+FOLDER = "per_image"
+_GROUP_ROWS = 100_000
+_SCHEMA = pa.schema(
+    [
+        ("trial", pa.int32()),
+        ("image", pa.int32()),  # row in the sender's set
+        ("label", pa.int32()),
+        ("shown", pa.int32()),  # class of the image that is shown, -1 without
+        ("entry", pa.int32()),  # its entry of the knowledge base, -1 without
+        ("delivered", pa.bool_()),
+        ("correct", pa.bool_()),
+        ("confidence", pa.float32()),
+        ("group", pa.int64()),  # images of a trial with one number share a channel realisation or a code block
+        ("psnr", pa.float32()),
+        ("ms_ssim", pa.float32()),
+    ]
+)
+_KEY = b"kbsc"
+
+
+@contextmanager
+def per_image_writer(folder: Path, point: Point, class_names: tuple[str, ...]) -> Iterator["PerImageWriter"]:
+    """A writer of one point's file, which is there as a whole when the block ends well, and else not at all."""
+    path = folder / FOLDER / f"{point.stem}.parquet"
+    make_folder(path.parent)
+    temporary = path.with_name(f".{path.name}")  # what a killed process left of it is overwritten
+    head = {**dict(zip(Point._fields, as_json(point), strict=True)), "class_names": list(class_names)}
+    try:
+        with pq.ParquetWriter(temporary, _SCHEMA.with_metadata({_KEY: json.dumps(head)}), compression="zstd") as file:
+            writer = PerImageWriter(file)
+            yield writer
+            writer.flush()
+        temporary.replace(path)
+    except OSError as error:
+        raise cannot("write", path, error) from None
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+class PerImageWriter:
+    """Adds trials to the file of a point, in row groups of some 100,000 rows, so that memory stays flat."""
+
+    def __init__(self, file: pq.ParquetWriter) -> None:
+        self._file = file
+        self._waiting: list[pa.Table] = []
+
+    def add(self, columns: dict[str, Any]) -> None:
+        """Write a trial: a value [B] or a scalar for every column; PSNR and MS-SSIM may be None."""
+        count = len(columns["image"])
+        arrays = []
+        for field in _SCHEMA:
+            values = columns[field.name]
+            if values is None or field.name == "trial":
+                values = [values] * count
+            arrays.append(pa.array(values, field.type))
+        self._waiting.append(pa.Table.from_arrays(arrays, schema=self._file.schema))
+        if sum(map(len, self._waiting)) >= _GROUP_ROWS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what is waiting as a row group."""
+        if self._waiting:
+            self._file.write_table(pa.concat_tables(self._waiting).combine_chunks())
+            self._waiting.clear()
+
+
+def read_per_image(folder: Path | str, point: Point) -> pd.DataFrame:
+    """All outcomes of a point: a row per trial and image.
+
+    Returns
+    -------
+    DataFrame
+        trial, image, label, shown, entry (ints; -1: nothing), delivered, correct (bool), confidence (float32), group
+        (int64), psnr, ms_ssim (float32, NaN for schemes that deliver no images).
+
+    Raises
+    ------
+    UserError
+        The point has no file, or it is damaged.
+    """
+    path = Path(folder) / FOLDER / f"{point.stem}.parquet"
+    if not path.exists():
+        raise UserError(
+            f"{path}: no outcomes of {point.text}; run the sweep with --set sweep.per_image=true into a new --out"
+        )
+    return _read(path).to_pandas()
+
+
+def per_image_points(folder: Path | str) -> list[Point]:
+    """Points whose outcomes are kept, in the order of their file names; empty without any."""
+    heads = (_head(path) for path in sorted((Path(folder) / FOLDER).glob("*.parquet")))
+    return [as_point([head[name] for name in Point._fields]) for head in heads]
+
+
+def class_names(folder: Path | str) -> list[str]:
+    """Names of the classes that ``label`` and ``shown`` count; empty without any outcomes."""
+    first = next(iter(sorted((Path(folder) / FOLDER).glob("*.parquet"))), None)
+    return [] if first is None else _head(first)["class_names"]
+
+
+def _read(path: Path) -> pa.Table:
+    try:
+        return pq.read_table(path, schema=_SCHEMA)
+    except (OSError, pa.ArrowException) as error:
+        raise _damaged(path, error) from None
+
+
+def _head(path: Path) -> dict[str, Any]:
+    try:
+        head = json.loads(pq.read_schema(path).metadata[_KEY])
+        as_point([head[name] for name in Point._fields])
+        return head
+    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
+        raise _damaged(path, error) from None
+
+
+def _damaged(path: Path, error: Exception) -> UserError:
+    why = str(error).splitlines()[0][:100] if str(error) else type(error).__name__
+    return UserError(f"{path}: damaged or not of this program ({why}); delete the file and its line in records.csv")

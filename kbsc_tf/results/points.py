@@ -1,0 +1,44 @@
+"""A point of a sweep: what tells one record from all others. Imports no TensorFlow."""
+
+import hashlib
+import math
+import re
+from typing import NamedTuple
+
+from kbsc_tf.results.names import channel_text, mcs_text, scheme_text, snr_text
+
+
+class Point(NamedTuple):
+    """Scheme x MCS x channel x k x SNR x seed; the fields are the first columns of a record."""
+
+    scheme: str
+    mcs: str
+    channel: str
+    k: int
+    snr_db: float
+    seed: int
+
+    @property
+    def stem(self) -> str:
+        """A file name for what belongs to this point: readable, and different for different points."""
+        snr = "inf" if math.isinf(self.snr_db) else f"{self.snr_db:g}"
+        parts = [self.scheme, self.mcs, self.channel, f"k{self.k}", f"{snr}dB", f"seed{self.seed}"]
+        text = re.sub(r"[^A-Za-z0-9.+-]+", "-", "_".join(part for part in parts if part))[:100]
+        return f"{text}_{hashlib.sha256(repr(tuple(self)).encode()).hexdigest()[:8]}"
+
+    @property
+    def text(self) -> str:
+        """For readers: "PCA, AWGN, k = 64, 5 dB, seed 0"."""
+        scheme = " ".join(part for part in (scheme_text(self.scheme), mcs_text(self.mcs)) if part)
+        return f"{scheme}, {channel_text(self.channel)}, k = {self.k}, {snr_text(self.snr_db)}, seed {self.seed}"
+
+
+def as_point(values: list | tuple) -> Point:
+    """From JSON or a table row, where noise-free may be written as "inf" and numbers may be of another type."""
+    scheme, mcs, channel, k, snr_db, seed = values
+    return Point(str(scheme), str(mcs), str(channel), int(k), float(snr_db), int(seed))
+
+
+def as_json(point: Point) -> list:
+    """The inverse of `as_point`; JSON has no infinity."""
+    return [*point[:4], "inf" if math.isinf(point.snr_db) else point.snr_db, point.seed]

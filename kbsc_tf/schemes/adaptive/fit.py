@@ -1,0 +1,195 @@
+"""Fit the adaptive code: choose the order of its symbols on validation features, then train it on from there."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kbsc_tf.channel import seed_noise
+from kbsc_tf.config import AdaptiveConfig
+from kbsc_tf.features import FeatureSet
+from kbsc_tf.receiver import metric_weights
+from kbsc_tf.receiver.axes import SemanticAxes, semantic_axes
+from kbsc_tf.schemes.adaptive.codec import HIGHEST_SNR_DB, LOWEST_SNR_DB, AdaptiveCodec
+from kbsc_tf.schemes.adaptive.link import AdaptiveLink
+from kbsc_tf.schemes.adaptive.objectives import CodeMetric
+from kbsc_tf.schemes.analogue.scheme import sent_uncoded
+from kbsc_tf.schemes.base import Report, Validation
+from kbsc_tf.threads import one_thread
+from kbsc_tf.training import CheckpointFolder, Trainer, training_batches
+from kbsc_tf.transmission import Observation
+
+EXPONENTS = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
+_KNOTS_DB = tuple(range(LOWEST_SNR_DB, 11, 2))
+_DEFAULT_METRIC = 0.5, 0.1  # exponent and bandwidth, for a receiver that does not decide by posterior
+
+
+class ClosedFormFit:
+    """The closed-form adaptive code of an experiment, learned when first asked for.
+
+    Parameters
+    ----------
+    config : AdaptiveConfig
+    symbols : int
+        The most that are sent, real.
+
+    Attributes
+    ----------
+    name : str
+        For the folder of checkpoints.
+    summary : str
+        After fitting: a line for the user.
+    """
+
+    name, trained = "adaptive_linear", False
+
+    def __init__(self, config: AdaptiveConfig, symbols: int) -> None:
+        self.config, self.symbols = config, symbols
+        self.summary = ""
+        self._codec: AdaptiveCodec | None = None
+
+    def codec(self, training: FeatureSet, validation: Validation, folder: Path, report: Report) -> AdaptiveCodec:
+        """The fitted code; ``folder`` keeps the checkpoints of one that is trained."""
+        if self._codec is None:
+            self._codec = self._fit(training, validation, folder, report)
+        return self._codec
+
+    def _fit(self, training: FeatureSet, validation: Validation, folder: Path, report: Report) -> AdaptiveCodec:
+        search = validation.receiver.code_search
+        with one_thread():  # every worker must choose the same
+            axes = search.axes if search else semantic_axes(np.asarray(training.x, np.float32))
+            size = training.dim, len(axes.variance)
+            codec = AdaptiveCodec(*size, symbols=self.symbols, rates=self.config.validation_symbols)
+            exponents = self._exponents(codec, axes, _Judge(validation, self.config))
+        codec.adapt(axes, exponents)
+        chosen = sorted({f"{e:.3g}" for e in exponents.flat}, key=float)
+        self.summary = f"order by variance to the power {' to '.join(dict.fromkeys((chosen[0], chosen[-1])))}"
+        return codec
+
+    def _exponents(self, codec: AdaptiveCodec, axes: SemanticAxes, judge: "_Judge") -> np.ndarray:
+        """Exponents of the relevance [1 + rates, 31] at every SNR of the code's grid: the best at the nearest tried.
+
+        The first row is best on average over the numbers of symbols, the others for one of them each.
+        """
+        grid = np.arange(LOWEST_SNR_DB, HIGHEST_SNR_DB + 1)
+        if self.config.exponent is not None:
+            return np.full((1, len(grid)), self.config.exponent)
+        listed = self.config.snr_db
+        knots = sorted(listed) if isinstance(listed, list) else _KNOTS_DB
+        tried = []
+        for exponent in EXPONENTS:
+            codec.adapt(axes, np.full(len(grid), exponent))
+            by_rate = judge.by_snr_and_rate(AdaptiveLink(codec), knots)
+            tried.append(np.concatenate([by_rate.mean(axis=0, keepdims=True), by_rate]))
+        # Neighbouring SNRs have a say, because a difference of a point is within the noise of a thousand queries.
+        padded = np.pad(tried, ((0, 0), (0, 0), (1, 1)), mode="edge")
+        smooth = padded[..., :-2] + 2 * padded[..., 1:-1] + padded[..., 2:]
+        nearest = np.abs(grid[:, None] - np.array(knots)).argmin(axis=1)
+        return np.take(EXPONENTS, smooth.argmax(axis=0))[:, nearest]
+
+
+class TrainedFit(ClosedFormFit):
+    """The adaptive code trained on from its closed form.
+
+    Parameters
+    ----------
+    start : ClosedFormFit
+        Shared with the scheme that uses it as it is.
+    objective : str
+        One of `kbsc_tf.schemes.adaptive.objectives.OBJECTIVES`.
+    """
+
+    trained = True
+
+    def __init__(self, start: ClosedFormFit, objective: str) -> None:
+        super().__init__(start.config, start.symbols)
+        self.start, self.objective = start, objective
+        self.name = "adaptive_supervised" if objective == "supervised" else "adaptive"
+
+    def _fit(self, training: FeatureSet, validation: Validation, folder: Path, report: Report) -> AdaptiveCodec:
+        config, judge = self.config, _Judge(validation, self.config)
+        linear = self.start.codec(training, validation, folder, report)
+        keras.utils.set_random_seed(config.seed)  # of the initial weights, whatever ran before
+        link = AdaptiveLink(AdaptiveCodec(linear.dim, linear.axes, config.hidden, linear.symbols, linear.rates))
+        link.codec.start_from(linear)
+        features, metric = np.asarray(training.x, np.float32), _metric(training, validation)
+        link.train_for(self.objective, metric, config.symbols)
+        # The objectives of a label-free code cannot see labels by mistake.
+        labels = training.labels if self.objective == "supervised" else np.zeros(len(training), np.int64)
+        trainer = Trainer(
+            config,
+            lambda epoch: training_batches(features, config, epoch, min(config.batch_size, len(features)), labels),
+            judge,
+            xla=False,  # takes 25 s to compile, and makes a step no faster
+        )
+        checkpoints = CheckpointFolder(folder, self._identity(features, labels, metric, linear))
+        trained = trainer.fit(link, checkpoints, report).codec
+        trained.measure_power(features)
+        with one_thread():
+            gained = judge(AdaptiveLink(trained)) - judge(AdaptiveLink(linear))
+        gain = f"{trained.count_params():,} parameters, {100 * gained:+.1f} points by training"
+        self.summary = f"{self.start.summary}; {gain}"
+        # Training starts at the closed form and may only help.
+        return linear if config.only_if_better and gained <= 0 else trained
+
+    def _identity(self, features: np.ndarray, labels: np.ndarray, metric: CodeMetric, start: AdaptiveCodec) -> str:
+        """Fingerprint of what determines the trained weights."""
+        digest = hashlib.sha256(features.tobytes())
+        for part in (labels, metric.weights.numpy(), np.array([metric.bandwidth]), start.order.numpy()):
+            digest.update(np.ascontiguousarray(part).tobytes())
+        digest.update(f"{self.objective} {self.config.model_dump_json()}".encode())
+        return digest.hexdigest()[:16]
+
+
+def _metric(training: FeatureSet, validation: Validation) -> CodeMetric:
+    """The receiver's, so that training looks at codes as it does."""
+    search = validation.receiver.code_search
+    if search is not None:
+        return CodeMetric(tf.constant(search.rule.weights), search.rule.bandwidth)
+    exponent, bandwidth = _DEFAULT_METRIC
+    variance = semantic_axes(np.asarray(training.x, np.float32)).variance
+    return CodeMetric(tf.constant(metric_weights(variance, exponent)), bandwidth)
+
+
+class _Judge:
+    """Semantic accuracy of validation features over a fixed grid of SNRs and numbers of symbols, with fixed noise."""
+
+    figure = "val_top1"
+
+    def __init__(self, validation: Validation, config: AdaptiveConfig) -> None:
+        self._validation, self._config = validation, config
+        self._transmit = {}
+
+    def __call__(self, link: AdaptiveLink) -> float:
+        return float(np.mean(self.by_snr_and_rate(link, self._config.validation_snr_db)))
+
+    def by_snr_and_rate(self, link: AdaptiveLink, snr_db: Sequence[float]) -> np.ndarray:
+        """Accuracy [rates, SNRs]."""
+        coder, counts = _Frozen(link.codec), self._config.validation_symbols
+        return np.array([[self._accuracy(link, coder, snr, n) for snr in snr_db] for n in counts])
+
+    def _accuracy(self, link: AdaptiveLink, coder: "_Frozen", snr_db: float, count: int) -> float:
+        key = id(link), count
+        if key not in self._transmit:
+            self._transmit[key] = link, tf.function(lambda x, snr: link.transmit(x, snr, count))
+        seed_noise(self._config.seed)
+        sent = self._validation
+        received = self._transmit[key][1](tf.constant(sent.features), tf.constant(snr_db, tf.float32))
+        observation = Observation(received.code.values.numpy(), received.code.noise_var.numpy(), coder)
+        features, symbols = received.features.numpy(), (count // 2, count // 2)
+        transmission = sent_uncoded(link.air.channel, *symbols, received, features, observation=observation)
+        return float(np.mean(sent.receiver.decide(transmission).labels[:, 0] == sent.labels))
+
+
+class _Frozen:
+    """A codec as it is now: entries are encoded anew after every epoch."""
+
+    def __init__(self, codec: AdaptiveCodec) -> None:
+        self._codec = codec
+
+    def codewords(self, features: np.ndarray) -> np.ndarray:
+        """As the codec's."""
+        return self._codec.codewords(features)

@@ -1,0 +1,118 @@
+"""The adaptive code around a channel: what is trained, and what transmits."""
+
+from typing import NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+from sionna.phy import config as sionna_config
+
+from kbsc_tf.channel import AnalogueLink, build_link
+from kbsc_tf.config import ChannelConfig, FlatConfig, parse_channel
+from kbsc_tf.schemes.adaptive.codec import AdaptiveCodec, ReceivedCode
+from kbsc_tf.schemes.adaptive.objectives import OBJECTIVES, CodeMetric, Delivery
+
+
+class AdaptiveReception(NamedTuple):
+    """What comes out of an adaptive link.
+
+    Attributes
+    ----------
+    features : [B, D], tf.float32
+        The linear estimate.
+    code : ReceivedCode
+        What it is an estimate from.
+    noise_var, papr_db : [B], tf.float32
+        As in `kbsc_tf.schemes.analogue.link.ReceivedFeatures`.
+    """
+
+    features: tf.Tensor
+    code: ReceivedCode
+    noise_var: tf.Tensor
+    papr_db: tf.Tensor | None
+
+
+@keras.saving.register_keras_serializable("kbsc_tf")
+class AdaptiveLink(keras.Model):
+    """The adaptive code sent through a channel.
+
+    {feature [B, D], snr_db} ─► code ─► first k symbols ─► AnalogueLink ─► combine ─► code and noise [B, A], x̂ [B, D]
+
+    Parameters
+    ----------
+    codec : AdaptiveCodec
+    channel : ChannelConfig or dict
+    """
+
+    def __init__(self, codec: AdaptiveCodec, channel: ChannelConfig | dict | None = None, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.codec, self.channel_config = codec, parse_channel(channel or FlatConfig())
+        self.air = build_link(self.channel_config)
+        self._objective, self._metric, self._used = None, None, (codec.symbols, codec.symbols)
+        self.built = True  # the link has no weights of its own
+
+    def train_for(self, objective: str, metric: CodeMetric, symbols: tuple[int, int]) -> None:
+        """Set what `fit` minimises: one of `OBJECTIVES`, over numbers of received symbols from low to high."""
+        self._objective, self._metric, self._used = OBJECTIVES[objective], metric, symbols
+
+    def transmit(
+        self,
+        features: tf.Tensor,
+        snr_db: tf.Tensor,
+        count: int,
+        used: tf.Tensor | int | None = None,
+        air: AnalogueLink | None = None,
+    ) -> AdaptiveReception:
+        """Send the first ``count`` symbols of features [B, D] at Es/N0 ``snr_db`` ([], dB).
+
+        With ``used``, the sender does not know that only so many of them will have been received. Over the link's own
+        channel, or over ``air``.
+        """
+        row = self.codec.row_of(count) if used is None else 0
+        symbols = self.codec.symbols_of(self.codec.code(features), snr_db, count, row)
+        received = (air or self.air)(symbols, snr_db)
+        code = self.codec.combine(received, snr_db, row, used)
+        return AdaptiveReception(self.codec.restore(code), code, ops.mean(received.noise_var, axis=1), received.papr_db)
+
+    def call(self, inputs: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
+        """Objective of each feature [B]; all of a batch {feature, snr_db, label} are sent at the first one's SNR.
+
+        For a number of symbols that the sender knows, or for any number in the range of `train_for`: drawn every time.
+        """
+        features, snr_db, codec = inputs["feature"], inputs["snr_db"][0], self.codec
+        low, high = self._used
+        draw, rates = sionna_config.tf_rng.uniform, tf.constant((0, *codec.rates), tf.int32)
+        row = draw([], 0, 1 + len(codec.rates), tf.int32)
+        used = ops.where(row > 0, ops.minimum(rates[row], high), draw([], low, high + 1, tf.int32))
+        # The link spreads the power over empty symbols too, so the SNR that it is asked for is the average over all.
+        sent = codec.on_air(high, row, used)
+        air_snr_db = snr_db + 10.0 / np.log(10.0) * ops.log(ops.mean(sent))
+        code = codec.code(features)
+        received = self.air(codec.symbols_of(code, snr_db, high, row) * sent, air_snr_db)
+        clean = ops.matmul(features - codec.mean, codec.whiten)
+        power = ops.mean(ops.square(code), axis=0)
+        delivery = Delivery(clean, code, codec.combine(received, snr_db, row, used, power), inputs["label"])
+        return self._objective(delivery, self._metric)
+
+    def compute_loss(
+        self,
+        x: dict[str, tf.Tensor] | None = None,
+        y: tf.Tensor | None = None,
+        y_pred: tf.Tensor | None = None,
+        sample_weight: tf.Tensor | None = None,
+        training: bool = True,
+    ) -> tf.Tensor:
+        """The objective's mean."""
+        return ops.mean(y_pred)
+
+    def get_config(self) -> dict:
+        return {
+            **super().get_config(),
+            "codec": keras.saving.serialize_keras_object(self.codec),
+            "channel": self.channel_config.model_dump(mode="json"),
+        }
+
+    @classmethod
+    def from_config(cls, config: dict) -> "AdaptiveLink":
+        return cls(keras.saving.deserialize_keras_object(config.pop("codec")), **config)

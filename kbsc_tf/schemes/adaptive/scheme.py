@@ -1,0 +1,73 @@
+"""Adaptive: one code for every SNR and every number of symbols, closed form or trained on from there."""
+
+from functools import partial
+from pathlib import Path
+
+import tensorflow as tf
+
+from kbsc_tf.channel import build_link, seed_noise
+from kbsc_tf.config import ChannelConfig, FlatConfig
+from kbsc_tf.features import FeatureSet
+from kbsc_tf.schemes.adaptive.codec import AdaptiveCodec
+from kbsc_tf.schemes.adaptive.fit import ClosedFormFit
+from kbsc_tf.schemes.adaptive.link import AdaptiveLink
+from kbsc_tf.schemes.analogue.scheme import sent_uncoded
+from kbsc_tf.schemes.base import Report, Scheme, Validation, silent
+from kbsc_tf.transmission import Observation, SourceBatch, Transmission
+
+
+class AdaptiveScheme(Scheme):
+    """Send the first k symbols of the adaptive code.
+
+    Parameters
+    ----------
+    k : int
+        Real channel symbols that are received, even.
+    channel : ChannelConfig
+        That it is used on; it is fitted over AWGN.
+    fitted : ClosedFormFit
+        Shared by all k and channels, so that the code is learned once.
+    name : {"adaptive", "adaptive_linear", "adaptive_progressive", "adaptive_supervised"}
+        ``adaptive_progressive`` starts to send all symbols there are, and the receiver uses the first k: the sender
+        need not know k. With the others the power constraint is that of the k symbols.
+    """
+
+    observing = True
+
+    def __init__(self, k: int, channel: ChannelConfig, fitted: ClosedFormFit, name: str = "adaptive") -> None:
+        self.k, self.channel, self.name = k, channel, name
+        self._fitted = fitted
+        self._sent, self._used = (fitted.symbols, k) if name == "adaptive_progressive" else (k, None)
+        if fitted.trained:
+            self.trained_on = FlatConfig()
+        self._codec: AdaptiveCodec | None = None
+
+    @property
+    def model(self) -> str:
+        """Name of the folder of its checkpoints, the same for all k."""
+        return self._fitted.name
+
+    def fit(
+        self,
+        training: FeatureSet,
+        validation: Validation | None = None,
+        folder: Path | None = None,
+        report: Report = silent,
+    ) -> None:
+        if validation is None or folder is None:
+            raise ValueError(f"{self.name}: its order is chosen on validation features; fit needs them and a folder")
+        self._codec = self._fitted.codec(training, validation, folder, report)
+        self.summary = self._fitted.summary
+        air = build_link(self.channel, share_traces=True)
+        self._channel = air.channel
+        link = AdaptiveLink(self._codec, self.channel)
+        self._transmit = tf.function(partial(link.transmit, count=self._sent, used=self._used, air=air))
+
+    def transmit(self, batch: SourceBatch, snr_db: float, seed: int | None) -> Transmission:
+        if self._codec is None:
+            raise RuntimeError(f"{self.name}: call fit before transmit")
+        seed_noise(seed)
+        received = self._transmit(tf.constant(batch.features), tf.constant(snr_db, tf.float32))
+        observation = Observation(received.code.values.numpy(), received.code.noise_var.numpy(), self._codec)
+        symbols = self._sent // 2, self.k // 2
+        return sent_uncoded(self._channel, *symbols, received, received.features.numpy(), observation=observation)

@@ -1,0 +1,1 @@
+"""What analogue schemes share: a codec whose symbols go over the air uncoded."""

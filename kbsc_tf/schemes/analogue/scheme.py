@@ -1,0 +1,152 @@
+"""What the analogue schemes share: a semantic link whose symbols go over the air uncoded."""
+
+from abc import abstractmethod
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kbsc_tf.channel import Channel, ReceivedValues, build_link, seed_noise
+from kbsc_tf.channel.power import amplitude
+from kbsc_tf.config import ChannelConfig
+from kbsc_tf.errors import UserError
+from kbsc_tf.features import FeatureSet
+from kbsc_tf.schemes.analogue.link import SemanticLink
+from kbsc_tf.schemes.base import Report, Scheme, Validation, silent
+from kbsc_tf.schemes.cost import air_overhead, sharing
+from kbsc_tf.schemes.linear.observer import LinearObserver
+from kbsc_tf.transmission import Observation, Overhead, SourceBatch, Transmission
+
+
+def spread(k: int, dim: int) -> tuple[int, int]:
+    """How k real channel symbols carry a feature of ``dim`` values: (symbols of the codec, times each is sent).
+
+    A linear code has no more than ``dim`` different symbols to send. What is left of the budget repeats them, which
+    the receiver combines: 3 dB for twice the channel uses.
+
+    Raises
+    ------
+    UserError
+        k is above ``dim`` and no multiple of it.
+    """
+    if k <= dim:
+        return k, 1
+    if k % dim:
+        raise UserError(
+            f"k: {k} symbols for features of {dim} values; give at most {dim}, or a multiple of it: symbols beyond are "
+            "repeated"
+        )
+    return dim, k // dim
+
+
+class AnalogueScheme(Scheme):
+    """Send k real values of a semantic codec in k/2 complex symbols; see `spread` for k above the feature's length.
+
+    Parameters
+    ----------
+    k : int
+        Real channel symbols per image, even.
+    channel : ChannelConfig
+    """
+
+    def __init__(self, k: int, channel: ChannelConfig) -> None:
+        self.k, self.channel = k, channel
+        self._link: SemanticLink | None = None
+
+    @property
+    def link(self) -> SemanticLink:
+        """The fitted encoder, channel and decoder."""
+        if self._link is None:
+            raise RuntimeError(f"{self.name}: call fit before transmit")
+        return self._link
+
+    @link.setter
+    def link(self, link: SemanticLink) -> None:
+        self._link = link
+        air = build_link(link.channel_config, link.repeats, share_traces=True)
+        self._transmit = tf.function(partial(link.transmit, air=air))
+
+    def transmit(self, batch: SourceBatch, snr_db: float, seed: int | None) -> Transmission:
+        link = self.link
+        seed_noise(seed)
+        received = self._transmit(tf.constant(batch.features), tf.constant(snr_db, tf.float32))
+        n = self.k // link.repeats // 2
+        observation = self._observe(received.received) if self.observing else None
+        return sent_uncoded(link.air.channel, n, n, received, received.features.numpy(), observation=observation)
+
+    def _observe(self, received: ReceivedValues) -> Observation | None:
+        """What the receiver knows about the coordinates of the code; None: nothing but the restored feature."""
+        return None
+
+
+def sent_uncoded(
+    channel: Channel,
+    symbols: int,
+    used: int,
+    received: Any,
+    features: np.ndarray | None = None,
+    images: list[np.ndarray] | None = None,
+    observation: Observation | None = None,
+) -> Transmission:
+    """A transmission that cannot fail.
+
+    Parameters
+    ----------
+    channel : Channel
+    symbols, used : int
+        Complex symbols of an image that share a realisation, and those the receiver waits for, which are its cost.
+    received : ReceivedFeatures, AdaptiveReception or ReceivedImages
+        For what the receiver knows of noise and peaks.
+    features, images, observation
+        As in `Transmission`.
+    """
+    count = len(received.noise_var)
+    overhead = air_overhead(channel.overhead(used), count)
+    return Transmission(
+        features=features,
+        images=images,
+        delivered=np.ones(count, bool),
+        channel_uses=np.full(count, float(channel.channel_uses(used))),
+        noise_var=received.noise_var.numpy(),
+        overhead=Overhead(**overhead) if overhead else None,
+        papr_db=None if received.papr_db is None else received.papr_db.numpy(),
+        groups=sharing(channel.rows_per_realisation(symbols), count),
+        observation=observation,
+    )
+
+
+class ClosedFormScheme(AnalogueScheme):
+    """An analogue scheme whose codec follows from the training features without training.
+
+    It delivers observations along the receiver's axes where the receiver of `fit`'s validation decides by posterior.
+    """
+
+    @abstractmethod
+    def codec(self, features: np.ndarray, symbols: int) -> tuple[keras.Model, keras.Model]:
+        """Encoder [B, D] -> [B, symbols] and its inverse, a `LinearDecoder`, from training features [N, D]."""
+
+    def fit(
+        self,
+        training: FeatureSet,
+        validation: Validation | None = None,
+        folder: Path | None = None,
+        report: Report = silent,
+    ) -> None:
+        features = np.asarray(training.x, np.float32)
+        symbols, repeats = spread(self.k, features.shape[1])
+        encoder, decoder = self.codec(features, symbols)
+        link = SemanticLink(encoder, decoder, self.channel, repeats)
+        values = encoder(features)
+        # The decoder knows the amplitude of the average feature, not that of the one it receives.
+        decoder.scale(float(link.air.received_amplitude(values)))
+        self.link = link
+        search = None if validation is None else validation.receiver.code_search
+        self.observing = search is not None
+        if self.observing:
+            self._linear = LinearObserver(decoder, search.axes, (values / amplitude(values)).numpy())
+
+    def _observe(self, received: ReceivedValues) -> Observation:
+        return self._linear(*(part.numpy() for part in received[:3]))

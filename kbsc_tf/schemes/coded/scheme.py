@@ -1,0 +1,159 @@
+"""What the coded schemes share: bits of one or several images in a transport block of the 5G LDPC link."""
+
+from abc import abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+
+from kbsc_tf.channel import build_channel
+from kbsc_tf.coding import TransportPlan
+from kbsc_tf.coding.bler import FastLink
+from kbsc_tf.coding.link import CodedLink
+from kbsc_tf.config import ChannelConfig, CodingConfig
+from kbsc_tf.data.image_set import fingerprint
+from kbsc_tf.schemes.base import Scheme
+from kbsc_tf.schemes.cost import air_overhead, sharing
+from kbsc_tf.transmission import Overhead, SourceBatch, Transmission
+
+
+@dataclass(frozen=True)
+class Packed:
+    """What a batch of B images becomes before coding: T = ceil(B / images per block) transport blocks.
+
+    Attributes
+    ----------
+    bits : [T, A], uint8
+        Payloads, zeros behind the data.
+    feasible : [B], bool
+        Whether anything that means the image is in them.
+    header_bits, padding_bits : [B], float64
+        Each image's share of codec headers and length fields, and of the zeros.
+    """
+
+    bits: np.ndarray
+    feasible: np.ndarray
+    header_bits: np.ndarray
+    padding_bits: np.ndarray
+
+
+class CodedScheme(Scheme):
+    """Send bits over the coded link of one transport plan.
+
+    batch [B] ─► pack ─► bits [T, A] ─► CodedLink ─► bits, delivered [T] ─► unpack ─► features or images [B]
+
+    Parameters
+    ----------
+    name : str
+    k : int
+        Twice the complex channel uses per image that may be spent.
+    channel : ChannelConfig
+    coding : CodingConfig
+    plan : TransportPlan or None
+        Of ``coding.images_per_block`` images; None if `fit` makes it.
+    mcs : str
+        As in records, where the scheme comes with several.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        k: int,
+        channel: ChannelConfig,
+        coding: CodingConfig,
+        plan: TransportPlan | None = None,
+        mcs: str = "",
+    ) -> None:
+        self.name, self.k, self.mcs = name, k, mcs
+        self.channel, self.coding, self.per_block = channel, coding, coding.images_per_block
+        self._outcomes: dict[tuple, tuple[np.ndarray, dict[int, np.ndarray], np.ndarray | None]] = {}
+        if plan is not None:
+            self.plan = plan
+
+    @property
+    def plan(self) -> TransportPlan:
+        """How a transport block is cut, coded and modulated."""
+        if not hasattr(self, "_plan"):
+            raise RuntimeError(f"{self.name}: call fit before transmit")
+        return self._plan
+
+    @plan.setter
+    def plan(self, plan: TransportPlan) -> None:
+        self._plan, air = plan, build_channel(self.channel)
+        settings = {"iterations": self.coding.iterations, "cn_update": self.coding.check_node}
+        if self.coding.fast:
+            self._link = FastLink(plan, air, self.channel.model_dump_json(exclude={"name"}), **settings)
+        else:
+            self._link = CodedLink(plan, air, **settings)
+        self._uses = air.channel_uses(plan.channel_uses) / self.per_block
+        self._air_overhead = air.overhead(plan.channel_uses)
+        self._images_per_realisation = air.rows_per_realisation(plan.channel_uses) * self.per_block
+
+    @abstractmethod
+    def pack(self, batch: SourceBatch) -> Packed:
+        """Turn a batch into payloads."""
+
+    @abstractmethod
+    def unpack(
+        self, bits: np.ndarray, arrived: np.ndarray, batch: SourceBatch
+    ) -> tuple[np.ndarray | list | None, np.ndarray]:
+        """Turn received payloads [T, A] into what they mean and whether each image [B] can be shown.
+
+        ``arrived`` [B], bool, says whose transport block passed its checks; the other rows mean nothing. Of ``batch``
+        only the number and the sizes of the images may be used.
+        """
+
+    @abstractmethod
+    def transmission(
+        self, content: np.ndarray | list | None, delivered: np.ndarray, **cost: np.ndarray | Overhead | None
+    ) -> Transmission:
+        """Hand over what `unpack` made."""
+
+    def transmit(self, batch: SourceBatch, snr_db: float, seed: int | None) -> Transmission:
+        packed, count = self.pack(batch), len(batch.features)
+        if packed.feasible.any():
+            bits, passed, papr_db = self._send(packed.bits, snr_db, seed)
+        else:
+            bits, passed, papr_db = packed.bits, np.zeros(len(packed.bits), bool), None
+        arrived = np.repeat(passed, self.per_block)[:count] & packed.feasible
+        content, delivered = self.unpack(bits, arrived, batch)
+        # All bits of a block, its checksums and padding included, share the channel uses of the block's symbols.
+        on_symbols = self._uses * self.per_block - sum(self._air_overhead)
+        uses_per_bit = on_symbols / (self.plan.blocks * self.plan.info_bits)
+        overhead = Overhead(
+            header=packed.header_bits * uses_per_bit,
+            crc=np.full(count, self.plan.crc_bits / self.per_block * uses_per_bit),
+            padding=packed.padding_bits * uses_per_bit,
+            **air_overhead(self._air_overhead, count, self.per_block),
+        )
+        return self.transmission(
+            content,
+            delivered & arrived,
+            channel_uses=np.full(count, self._uses),
+            feasible=packed.feasible,
+            overhead=overhead,
+            papr_db=None if papr_db is None else np.repeat(papr_db, self.per_block)[:count],
+            groups=sharing(self._images_per_realisation, count),
+        )
+
+    def forget(self) -> None:
+        self._outcomes.clear()
+
+    def _send(
+        self, bits: np.ndarray, snr_db: float, seed: int | None
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+        """Received payloads [T, A], whether each passed its checks [T], and the PAPR of its signal [T], if known.
+
+        Link adaptation asks for transmissions that fixed schemes have made: which blocks arrived is kept, and the few
+        that passed their checks with wrong bits.
+        """
+        key = (snr_db, seed, fingerprint(bits))
+        if key not in self._outcomes:
+            received, passed = self._link(bits, snr_db, seed)
+            wrong = np.flatnonzero(passed & (received != bits).any(axis=1))
+            papr_db = getattr(self._link, "papr_db", None)
+            self._outcomes[key] = passed, {int(row): received[row] for row in wrong}, papr_db
+        passed, wrong, papr_db = self._outcomes[key]
+        received = bits.copy()
+        for row, content in wrong.items():
+            received[row] = content
+        return received, passed, papr_db

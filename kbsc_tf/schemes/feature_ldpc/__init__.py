@@ -1,0 +1,1 @@
+"""Quantised features over 5G LDPC."""

@@ -1,0 +1,124 @@
+"""BPG or JPEG and 5G LDPC: the separation-based baseline, with every bit counted."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from kbsc_tf.codecs import CodecError
+from kbsc_tf.codecs.bits import read_ue7, write_ue7
+from kbsc_tf.coding import TransportPlan
+from kbsc_tf.coding.bits import bits_to_bytes, pack
+from kbsc_tf.config import ChannelConfig, CodecConfig, CodingConfig
+from kbsc_tf.schemes.coded.scheme import CodedScheme, Packed
+from kbsc_tf.schemes.image_ldpc.files import ImageFiles, pictures, untile
+from kbsc_tf.transmission import Overhead, SourceBatch, Transmission
+
+
+class ImageLdpcScheme(CodedScheme):
+    """Send each image as the best file that fits its channel uses at one modulation and code rate.
+
+    A transport block holds, per file, its length (7 bits a byte, the high bit: more follows), the whole file with its
+    codec's header, and zeros to the end. An image is delivered if all checksums of its block hold and its file decodes
+    to the size of a source image.
+
+    Parameters
+    ----------
+    name : str
+    k : int
+    channel : ChannelConfig
+    coding : CodingConfig
+    plan : TransportPlan
+        Of ``coding.images_per_block`` images.
+    mcs : str
+    files : ImageFiles
+        Of the codec; shared with other schemes.
+    codec : CodecConfig
+        ``tiled``: the images of a block are one picture in one file.
+    """
+
+    needs_images = True
+
+    def __init__(
+        self,
+        name: str,
+        k: int,
+        channel: ChannelConfig,
+        coding: CodingConfig,
+        plan: TransportPlan,
+        mcs: str,
+        files: ImageFiles,
+        codec: CodecConfig,
+    ) -> None:
+        super().__init__(name, k, channel, coding, plan, mcs)
+        self.files, self.per_file = files, self.per_block if codec.tiled else 1
+        share = plan.payload_bits // 8 * self.per_file // self.per_block
+        self.budget = max(0, share - len(write_ue7(share)))
+        files.expect(self.budget)
+
+    def prepare(self, batch: SourceBatch, progress: Callable[[int], None] | None = None) -> None:
+        self.files.fit(pictures(batch.images, self.per_block, self.per_file), self.budget, progress)
+
+    def pack(self, batch: SourceBatch) -> Packed:
+        count = len(batch.features)
+        files = self.files.fit(pictures(batch.images, self.per_block, self.per_file), self.budget)
+        contents = [write_ue7(len(file or b"")) + (file or b"") for file in files]
+        per_payload, size = self.per_block // self.per_file, self.plan.payload_bits
+        if size < 8 * per_payload:  # not even a length for every file: none is sent
+            contents = [b""] * len(files)
+        headers = [
+            8 * (len(c) - len(f) + self.files.codec.header_bytes(f)) if f else 8 * len(c)
+            for f, c in zip(files, contents, strict=True)
+        ]
+        payloads = [b"".join(contents[i : i + per_payload]) for i in range(0, len(contents), per_payload)]
+        padding = [(size - 8 * len(payload)) / self.per_block for payload in payloads]
+        return Packed(
+            pack(payloads, size),
+            np.repeat([file is not None for file in files], self.per_file)[:count],
+            np.repeat(np.divide(headers, self.per_file), self.per_file)[:count],
+            np.repeat(padding, self.per_block)[:count],
+        )
+
+    def unpack(
+        self, bits: np.ndarray, arrived: np.ndarray, batch: SourceBatch
+    ) -> tuple[list[np.ndarray | None], np.ndarray]:
+        images: list[np.ndarray | None] = []
+        for number, row in enumerate(bits):
+            first = number * self.per_block
+            if not arrived[first : first + self.per_block].any():
+                images += [None] * self.per_block
+                continue
+            for file in split_files(bits_to_bytes(row), self.per_block // self.per_file):
+                images += self._decode(file)
+        sizes = [image.shape for image in batch.images]
+        whole = [image is not None and image.shape == size for image, size in zip(images, sizes, strict=False)]
+        delivered = np.array(whole, bool) & arrived
+        return [image if there else None for image, there in zip(images, delivered, strict=False)], delivered
+
+    def transmission(
+        self, content: list[np.ndarray | None], delivered: np.ndarray, **cost: np.ndarray | Overhead | None
+    ) -> Transmission:
+        return Transmission(None, content, delivered, **cost)
+
+    def forget(self) -> None:
+        super().forget()
+        self.files.forget()
+
+    def _decode(self, file: bytes) -> list[np.ndarray | None]:
+        try:
+            picture = self.files.codec.decode(file)
+            return untile(picture, self.per_file)
+        except (CodecError, ValueError):  # a block that passed its checksums with wrong bits, or an empty file
+            return [None] * self.per_file
+
+
+def split_files(content: bytes, count: int) -> list[bytes]:
+    """The ``count`` files of a payload; empty where a length field does not make sense."""
+    files, position = [], 0
+    for _ in range(count):
+        try:
+            length, position = read_ue7(content, position)
+        except CodecError:
+            length = 0
+        files.append(content[position : position + length])
+        position += length
+    return files

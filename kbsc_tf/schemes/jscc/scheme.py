@@ -1,0 +1,227 @@
+"""Neural joint source-channel coding of images: DeepJSCC, ADJSCC and SwinJSCC."""
+
+import hashlib
+import math
+from abc import abstractmethod
+from functools import partial
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kbsc_tf.channel import build_link, seed_noise
+from kbsc_tf.config import ChannelConfig, JsccConfig, SwinJsccConfig
+from kbsc_tf.data import ImageSet
+from kbsc_tf.errors import UserError
+from kbsc_tf.features import FeatureSet
+from kbsc_tf.schemes.analogue.scheme import sent_uncoded
+from kbsc_tf.schemes.base import Report, Scheme, Validation, silent
+from kbsc_tf.schemes.jscc.convert import load_deepjscc, load_swinjscc
+from kbsc_tf.schemes.jscc.deepjscc import STRIDE, DeepJsccDecoder, DeepJsccEncoder
+from kbsc_tf.schemes.jscc.link import ImageLink
+from kbsc_tf.schemes.jscc.losses import image_loss
+from kbsc_tf.schemes.jscc.swinjscc import SwinJsccDecoder, SwinJsccEncoder
+from kbsc_tf.schemes.jscc.training import GridQuality, image_batches, in_batches, to_uint8
+from kbsc_tf.training import CheckpointFolder, Trainer
+from kbsc_tf.transmission import SourceBatch, Transmission
+
+_MEASURED = 200  # training images that tell what published weights lack
+
+
+class NeuralImageScheme(Scheme):
+    """Send k real values that a network makes of an image, uncoded, and restore the image by another network.
+
+    Both ends know the SNR where the networks have an SNR input. No part of an image's power or of its choice of
+    channels is handed to the receiver, unless the channel is ``preset: original``, which hands over the power.
+
+    Parameters
+    ----------
+    name : str
+    k : int
+        A multiple of the places of the latent.
+    channel : ChannelConfig
+        That it is used on.
+    config : JsccConfig
+    images : ImageSet
+        Training images; all images have the size of the first.
+    all_k : list of int
+        Of the experiment, for networks that serve all of them.
+
+    Raises
+    ------
+    UserError
+        Image size, k or checkpoint does not suit the network.
+    """
+
+    needs_images = True
+
+    def __init__(
+        self, name: str, k: int, channel: ChannelConfig, config: JsccConfig, images: ImageSet, all_k: list[int]
+    ) -> None:
+        self.name, self.k, self.channel, self.config = name, k, channel, config
+        self.trained_on = config.channel or channel
+        self.image_shape = images.image_shape
+        self.channels, self.rates = self._latent(all_k)
+        self._published = self.published(config.checkpoint) if config.checkpoint else None
+        self._link: ImageLink | None = None
+
+    @property
+    def model(self) -> str:
+        """Name of the folder of its checkpoints."""
+        return f"{self.name}_{self.trained_on.label}" + ("" if self.rates else f"_k{self.k}")
+
+    @abstractmethod
+    def _latent(self, all_k: list[int]) -> tuple[int, tuple[int, ...]]:
+        """Channels per place that are sent, and for rate-adaptive networks those at all k."""
+
+    @abstractmethod
+    def networks(self) -> tuple[keras.Model, keras.Model]:
+        """Encoder and decoder to be trained."""
+
+    @abstractmethod
+    def published(self, path: Path) -> tuple[keras.Model, keras.Model]:
+        """Encoder and decoder from a published checkpoint."""
+
+    def fit(
+        self,
+        training: FeatureSet,
+        validation: Validation | None = None,
+        folder: Path | None = None,
+        report: Report = silent,
+    ) -> None:
+        if self._published is not None:
+            link = self._around(*self._published, self.trained_on)
+            link.measure(in_batches(self._read(training.images.spread(_MEASURED))), self.config.validation_snr_db)
+        elif validation is None or folder is None:
+            raise ValueError(f"{self.name} is trained: fit needs validation and folder")
+        else:
+            link = self._train(training.images, validation.images, folder, report)
+        self._link = self._around(link.encoder, link.decoder, self.channel)
+        self._link.favour.assign(link.favour)
+        air = build_link(self.channel, share_traces=True)
+        rate = self.channels if self.rates else None
+        self._transmit = tf.function(partial(self._link.transmit, rate=rate, air=air))
+        parameters = link.encoder.count_params() + link.decoder.count_params()
+        self.summary = f"{parameters:,} parameters"
+
+    def transmit(self, batch: SourceBatch, snr_db: float, seed: int | None) -> Transmission:
+        if self._link is None:
+            raise RuntimeError(f"{self.name}: call fit before transmit")
+        images = self._stack(batch.images, "the source")
+        seed_noise(seed)
+        channel, symbols = self._link.air.channel, self.k // 2
+        batches, snr = in_batches(images, channel.rows_per_realisation(symbols)), tf.constant(snr_db, tf.float32)
+        received = _joined([self._transmit(batch, snr) for batch in batches])
+        return sent_uncoded(channel, symbols, symbols, received, images=[*to_uint8(received.images)])
+
+    def _around(self, encoder: keras.Model, decoder: keras.Model, channel: ChannelConfig) -> ImageLink:
+        return ImageLink(encoder, decoder, channel, self.config.told_snr_db, self.rates)
+
+    def _train(self, training: ImageSet, validation: ImageSet, folder: Path, report: Report) -> ImageLink:
+        # Seeds the initial weights, so that a training is reproducible whatever ran before it.
+        keras.utils.set_random_seed(self.config.seed)
+        link = self._around(*self.networks(), self.trained_on)
+        # Images that share a grid share its SNR, at whichever rate.
+        symbols = [rate * self.k // self.channels // 2 for rate in self.rates or (self.channels,)]
+        per_snr = math.lcm(*(link.air.channel.rows_per_realisation(n) for n in symbols))
+        judged = self._read(validation.spread(self.config.validation_images))
+        trainer = Trainer(
+            self.config,
+            lambda epoch: image_batches(self._read(training), self.config, epoch, per_snr, len(self.rates)),
+            GridQuality(judged, self.config),
+            image_loss(self.config.loss),
+            xla=False,  # takes minutes to compile for a CPU, and makes a step no faster
+        )
+        return trainer.fit(link, CheckpointFolder(folder, self._identity(training)), report)
+
+    def _read(self, images: ImageSet) -> np.ndarray:
+        return self._stack(images.read(np.arange(len(images))), images.name)
+
+    def _stack(self, images: list[np.ndarray], owner: str) -> np.ndarray:
+        """Images of one size as an array [B, H, W, 3], uint8."""
+        for number, image in enumerate(images):
+            if image.shape[:2] != self.image_shape:
+                raise UserError(
+                    f"{self.name}: image {number} of {owner} has {image.shape[0]}x{image.shape[1]} pixels, expected "
+                    f"{self.image_shape[0]}x{self.image_shape[1]} as the first; bring all images to one size"
+                )
+        return np.stack(images)
+
+    def _identity(self, training: ImageSet) -> str:
+        """Fingerprint of what determines the trained weights."""
+        parts = training.fingerprint, self.config.model_dump_json(), self.trained_on.model_dump_json(), self.model
+        return hashlib.sha256(" ".join((*parts, str(self.rates))).encode()).hexdigest()[:16]
+
+    def _channels(self, k: int, stride: int, multiple: int) -> int:
+        """Values per place of the latent that k is."""
+        height, width = self.image_shape
+        if height % multiple or width % multiple:
+            raise UserError(
+                f"schemes: {self.name} needs images whose height and width are multiples of {multiple}, these have "
+                f"{height}x{width}; leave it out or bring the images to another size"
+            )
+        places = height * width // stride**2
+        if k % places:
+            raise UserError(
+                f"k: {self.name} has {places} places at {height}x{width} pixels, so k must be a multiple of {places}, "
+                f"not {k}; change k or leave {self.name} out of schemes"
+            )
+        return k // places
+
+    def _of_this_k(self, path: Path, encoder: keras.Model, decoder: keras.Model) -> tuple[keras.Model, keras.Model]:
+        """The networks of a file, if they send as many values."""
+        if encoder.channels != self.channels:
+            k = self.k // self.channels * encoder.channels
+            raise UserError(f"{path}: makes k = {k}, the experiment has k = {self.k}; set k")
+        return encoder, decoder
+
+
+def _joined(parts):
+    """Received images of one batch that was sent in parts."""
+    if len(parts) == 1:
+        return parts[0]
+    return type(parts[0])(*(None if part[0] is None else tf.concat(part, axis=0) for part in zip(*parts, strict=True)))
+
+
+class DeepJsccScheme(NeuralImageScheme):
+    """DeepJSCC, or as ``adjscc`` the same with attention features that see the SNR."""
+
+    def _latent(self, all_k: list[int]) -> tuple[int, tuple[int, ...]]:
+        return self._channels(self.k, STRIDE, STRIDE), ()
+
+    def networks(self) -> tuple[keras.Model, keras.Model]:
+        settings = self.channels, self.name == "adjscc"
+        return DeepJsccEncoder(*settings), DeepJsccDecoder(*settings)
+
+    def published(self, path: Path) -> tuple[keras.Model, keras.Model]:
+        return self._of_this_k(path, *load_deepjscc(path))
+
+
+class SwinJsccScheme(NeuralImageScheme):
+    """SwinJSCC in the variant that its configuration says; with the rate ModNet, one network for all k."""
+
+    config: SwinJsccConfig
+
+    def _latent(self, all_k: list[int]) -> tuple[int, tuple[int, ...]]:
+        size = self.config.dimensions
+        channels, *rates = (self._channels(k, size.stride, size.multiple) for k in (self.k, *sorted(all_k)))
+        if not self.config.rate_adaptive:
+            return channels, ()
+        if rates[-1] > size.widths[-1]:
+            raise UserError(
+                f"k: swinjscc has {size.widths[-1]} channels to choose from, and k = {max(all_k)} needs {rates[-1]}; "
+                "lower k, or take another swinjscc.size or variant"
+            )
+        return channels, tuple(rates)
+
+    def networks(self) -> tuple[keras.Model, keras.Model]:
+        size = self.config.dimensions
+        channels = size.widths[-1] if self.rates else self.channels
+        settings = size, channels, self.config.snr_adaptive, self.config.rate_adaptive
+        return SwinJsccEncoder(*settings), SwinJsccDecoder(*settings)
+
+    def published(self, path: Path) -> tuple[keras.Model, keras.Model]:
+        config = self.config
+        networks = load_swinjscc(path, config.dimensions, config.snr_adaptive, config.rate_adaptive)
+        return networks if self.rates else self._of_this_k(path, *networks)

@@ -1,0 +1,84 @@
+"""KBSC: the trained encoder and decoder of arXiv 2504.01053."""
+
+import hashlib
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from kbsc_tf.config import ChannelConfig, TrainingConfig
+from kbsc_tf.features import FeatureSet
+from kbsc_tf.schemes.analogue.link import SemanticLink
+from kbsc_tf.schemes.analogue.scheme import AnalogueScheme, spread
+from kbsc_tf.schemes.base import Report, Validation, silent
+from kbsc_tf.schemes.kbsc.losses import SemanticLoss
+from kbsc_tf.schemes.kbsc.network import SemanticDecoder, SemanticEncoder, count_flops
+from kbsc_tf.training import CheckpointFolder, GridAccuracy, Trainer, training_batches
+
+
+class KbscScheme(AnalogueScheme):
+    """Neural semantic codec, trained end to end through a channel.
+
+    Beyond the feature's length, k takes the network of that length and repeats its symbols.
+
+    Parameters
+    ----------
+    k : int
+    channel : ChannelConfig
+        That it is used on.
+    training : TrainingConfig
+    trained_on : ChannelConfig, optional
+        That it is trained through; ``channel`` unless given.
+    name : {"kbsc", "kbsc_awgn"}
+    """
+
+    def __init__(
+        self,
+        k: int,
+        channel: ChannelConfig,
+        training: TrainingConfig,
+        trained_on: ChannelConfig | None = None,
+        name: str = "kbsc",
+    ) -> None:
+        super().__init__(k, channel)
+        self.training, self.trained_on, self.name = training, trained_on or channel, name
+
+    def fit(
+        self,
+        training: FeatureSet,
+        validation: Validation | None = None,
+        folder: Path | None = None,
+        report: Report = silent,
+    ) -> None:
+        if validation is None or folder is None:
+            raise ValueError("kbsc is trained: fit needs validation and folder")
+        # Seeds the initial weights, so that a training is reproducible whatever ran before it.
+        keras.utils.set_random_seed(self.training.seed)
+        features = np.asarray(training.x, np.float32)
+        symbols, repeats = spread(self.k, features.shape[1])
+        encoder = SemanticEncoder(symbols, features.shape[1])
+        decoder = SemanticDecoder(symbols, features.shape[1], noise_aware=self.training.noise_aware)
+        encoder.adapt(features)
+        decoder.adapt(features)
+        settings, link = self.training, SemanticLink(encoder, decoder, self.trained_on)
+        trainer = Trainer(
+            settings,
+            lambda epoch: training_batches(features, settings, epoch, link.features_per_realisation),
+            GridAccuracy(validation.features, validation.score, settings.validation_snr_db, settings.seed),
+            SemanticLoss(settings.loss, np.mean(features, axis=0)),
+        )
+        trained = trainer.fit(link, CheckpointFolder(folder, self._identity(features, symbols)), report)
+        encoder, decoder = trained.encoder, trained.decoder
+        self.link = SemanticLink(encoder, decoder, self.channel, repeats)
+        self.summary = (
+            f"{encoder.count_params() + decoder.count_params():,} parameters, "
+            f"{count_flops(encoder, decoder) / 1e6:.2f} MFLOPs per image"
+        )
+
+    def _identity(self, features: np.ndarray, symbols: int) -> str:
+        """Fingerprint of what determines the trained weights."""
+        digest = hashlib.sha256(features.tobytes())
+        for part in (self.training, self.trained_on):
+            digest.update(part.model_dump_json().encode())
+        digest.update(str(symbols).encode())
+        return digest.hexdigest()[:16]

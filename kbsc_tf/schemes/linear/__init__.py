@@ -1,0 +1,1 @@
+"""Closed-form linear codes: PCA and the raw feature."""

@@ -1,0 +1,1 @@
+"""Schemes whose sender knows the knowledge base and names an entry of it."""

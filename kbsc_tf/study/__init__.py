@@ -1,0 +1,1 @@
+"""An experiment with everything loaded: prepare, fit, simulate points, measure."""

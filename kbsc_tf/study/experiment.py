@@ -1,0 +1,128 @@
+"""The steps of an experiment: features -> knowledge base -> schemes -> sweep -> figures."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from kbsc_tf.config import ChannelConfig, ExperimentConfig
+from kbsc_tf.features import load_features
+from kbsc_tf.figures.curves import draw_figures
+from kbsc_tf.files import remove_leftovers, write_atomically
+from kbsc_tf.progress import Progress
+from kbsc_tf.receiver import Receiver
+from kbsc_tf.results import outcomes
+from kbsc_tf.results.envelope import GENIE
+from kbsc_tf.results.folder import ResultsFolder
+from kbsc_tf.schemes.base import Scheme
+from kbsc_tf.study.devices import describe_devices
+from kbsc_tf.study.latency import measure_latency
+from kbsc_tf.study.prepare import Study, describe_features, prepare
+from kbsc_tf.study.showcase import galleries
+from kbsc_tf.study.simulate import Simulator
+from kbsc_tf.study.trial import prepare as prepare_schemes
+from kbsc_tf.study.worker import job_of
+from kbsc_tf.sweep.executors.build import build_executor
+from kbsc_tf.sweep.runner import run_points
+
+
+def save_knowledge_base(config: ExperimentConfig, folder: Path, skip_bad: bool, progress: Progress) -> Path:
+    """Build the receiver's knowledge base and save it where `prepare` finds it."""
+    ResultsFolder.check(folder, config.model_dump(mode="json"), config.hash())
+    features, report = load_features(config, skip_bad)
+    describe_features(features, report, progress)
+    knowledge_base = Receiver.around(features.receiver, config.receiver).knowledge_base
+    knowledge_base.check(config.receiver.top_k)
+    progress.say(knowledge_base.describe())
+    knowledge_base.save(folder / "kb")
+    return folder / "kb"
+
+
+def fit(study: Study, progress: Progress) -> None:
+    """Fit every scheme; trained ones are loaded from their checkpoints."""
+    said: set[tuple[str, str, int, str]] = set()
+    with _training(study.folder, progress):
+        for number, (channel, scheme) in enumerate(study.schemes, 1):
+            label = " ".join(part for part in (scheme.name, scheme.mcs, f"k={scheme.k}", channel.label) if part)
+            with progress.job(f"training {label} ({number}/{len(study.schemes)})") as report:
+                study.fit(channel, scheme, report)
+            # A quantiser is the same on all channels: once is enough.
+            summary = (scheme.name, scheme.mcs, scheme.k, scheme.summary)
+            if scheme.summary and summary not in said:
+                progress.say(f"{label}: {scheme.summary}")
+                said.add(summary)
+
+
+@contextmanager
+def _training(folder: Path, progress: Progress) -> Iterator[None]:
+    """Two processes do not train the same networks: the second waits, and loads what the first has made."""
+    lock = FileLock(str(folder / ".training.lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        progress.say(f"waiting for another process that trains in {folder}")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def sweep(study: Study, results: ResultsFolder, progress: Progress) -> None:
+    """Measure every point that the results folder does not hold yet, one record each."""
+    points, config, done = study.points(), study.config, results.done()
+    left = {(point.scheme, point.mcs, point.channel, point.k) for point in points if point not in done}
+    schemes = [s for channel, s in study.schemes if (s.name, s.mcs, channel.label, s.k) in left and s.needs_images]
+    if schemes:
+        sender = study.features.sender
+        with progress.job("encoding images", len(sender)) as report:
+            prepare_schemes(dict.fromkeys(schemes), sender, config.sweep.chunk, report)
+    run_points(
+        points,
+        results,
+        lambda: build_executor(config.executor, partial(Simulator, study, fitted=True), partial(job_of, study)),
+        progress,
+    )
+    results.finish(points)
+
+
+def latencies(study: Study, results: ResultsFolder, progress: Progress) -> None:
+    """Measure latency once for each scheme, channel and k; not of genies, which no transmitter can be."""
+    schemes, rows = [(channel, scheme) for channel, scheme in study.schemes if scheme.mcs != GENIE], []
+    with progress.job("latency", len(schemes)) as report:
+        for number, (channel, scheme) in enumerate(schemes, 1):
+            figures = measure_latency(scheme, study.receiver, study.features.sender, study.config.sweep.chunk)
+            rows.append(_names(channel, scheme) | figures)
+            report(number, len(schemes), {})
+    results.write_latency(rows)
+
+
+def _names(channel: ChannelConfig, scheme: Scheme) -> dict[str, str | int]:
+    """What tells a scheme on a channel from all others, as columns of records and latencies."""
+    return {"scheme": scheme.name, "mcs": scheme.mcs, "channel": channel.label, "k": scheme.k}
+
+
+def run(config: ExperimentConfig, folder: Path, skip_bad: bool, progress: Progress) -> list[Path]:
+    """All steps; what earlier runs left in ``folder`` is not done again. Returns the figures."""
+    study = prepare(config, folder, skip_bad, progress)
+    results = open_results(study, progress)
+    fit(study, progress)
+    sweep(study, results, progress)
+    if config.sweep.latency and not results.latency_path.exists():
+        latencies(study, results, progress)
+    return draw_figures(folder) + galleries(study)
+
+
+def open_results(study: Study, progress: Progress) -> ResultsFolder:
+    """Create or reopen the results folder, and leave in it what the features were made of."""
+    config = study.config
+    results = ResultsFolder(study.folder, config.model_dump(mode="json"), config.hash(), describe_devices())
+    for warning in results.warnings:
+        progress.say(warning)
+    for part in (study.folder, study.folder / outcomes.FOLDER):
+        remove_leftovers(part)
+    write_atomically(study.folder / "features.json", json.dumps(study.feature_report, indent=1) + "\n")
+    return results

@@ -1,0 +1,158 @@
+"""An experiment with everything loaded and checked: features -> knowledge base -> schemes -> fit."""
+
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from kbsc_tf.channel import build_channel
+from kbsc_tf.channel.ofdm import warnings
+from kbsc_tf.config import IMAGE_SCHEMES, ChannelConfig, ExperimentConfig, OfdmConfig
+from kbsc_tf.errors import UserError
+from kbsc_tf.features import ClipEncoder, FeatureSet, FeatureSplits, load_features
+from kbsc_tf.knowledge import KnowledgeBase
+from kbsc_tf.metrics import wilson
+from kbsc_tf.progress import Progress
+from kbsc_tf.receiver import CodeSearch, Receiver, learn_posterior
+from kbsc_tf.results.folder import ResultsFolder
+from kbsc_tf.results.points import Point
+from kbsc_tf.schemes.base import Report, Scheme, Validation, silent
+from kbsc_tf.schemes.build import build_schemes, check_schemes
+from kbsc_tf.schemes.image_ldpc.files import ImageFiles
+from kbsc_tf.schemes.validation import calibrate, hold_out
+from kbsc_tf.study.image_quality import ImageQuality
+from kbsc_tf.sweep.executors.ray_cluster import check_ray
+from kbsc_tf.threads import one_thread
+
+
+@dataclass(frozen=True)
+class Study:
+    """A configuration with everything it needs loaded and checked, before any training.
+
+    Attributes
+    ----------
+    config : ExperimentConfig
+    folder : Path
+        Results folder.
+    features : FeatureSplits
+    receiver : Receiver
+        Around the test knowledge base.
+    schemes : list of (ChannelConfig, Scheme)
+        In the order of the records; not fitted yet.
+    validation : Validation
+    feature_report : dict
+        As `load_features` returns it.
+    skip_bad : bool
+        Unreadable images were left out.
+    """
+
+    config: ExperimentConfig
+    folder: Path
+    features: FeatureSplits
+    receiver: Receiver
+    schemes: list[tuple[ChannelConfig, Scheme]]
+    validation: Validation
+    feature_report: dict
+    skip_bad: bool = False
+
+    def points(self) -> list[Point]:
+        """All points of the sweep, in the order of the records."""
+        return [
+            Point(scheme.name, scheme.mcs, channel.label, scheme.k, snr_db, seed)
+            for channel, scheme in self.schemes
+            for seed in self.config.seeds
+            for snr_db in self.config.snr_db
+        ]
+
+    def fit(self, channel: ChannelConfig, scheme: Scheme, report: Report = silent) -> None:
+        """Fit one scheme; a trained one is loaded from its checkpoint."""
+        symbols = min(scheme.k, self.features.training.dim)  # beyond, a trained network is used again
+        trained_on = getattr(scheme, "trained_on", channel).label
+        own = f"{scheme.name}_{trained_on}_k{symbols}"
+        folder = self.folder / "models" / getattr(scheme, "model", own)
+        # What is not loaded from a checkpoint is computed by every worker, with other numbers of threads.
+        with nullcontext() if hasattr(scheme, "trained_on") else one_thread():
+            scheme.fit(self.features.training, self.validation, folder, report)
+        with one_thread():
+            calibrate(scheme, self.validation)
+
+    def image_files(self) -> list[ImageFiles]:
+        """Files of images that the schemes share, each once, in the order of the schemes."""
+        return list(dict.fromkeys(scheme.files for _, scheme in self.schemes if hasattr(scheme, "files")))
+
+    def quality(self) -> ImageQuality | None:
+        """What judges received images; None without images."""
+        images = self.features.training.images
+        return None if images is None else ImageQuality(images)
+
+
+def prepare(config: ExperimentConfig, folder: Path, skip_bad: bool, progress: Progress) -> Study:
+    """Embed the images (or read the features), build the knowledge base, and refuse what cannot work.
+
+    Writes nothing but the feature store. The knowledge base that `save_knowledge_base` left in ``folder`` is used if
+    it is there; one of another encoder, or of other entries or settings, is refused.
+    """
+    ResultsFolder.check(folder, config.model_dump(mode="json"), config.hash())
+    check_schemes(config)
+    if config.executor.kind == "ray":
+        check_ray(config.executor)
+    _check_channels(config, progress)
+    features, report = load_features(config, skip_bad)
+    describe_features(features, report, progress)
+    if config.sweep.queries is not None:
+        features = replace(features, sender=features.sender.spread(config.sweep.queries))
+    posterior = None
+    if config.receiver.decision == "posterior":
+        # An index that is trained, or filled by several threads at once, would be another one in every process.
+        with one_thread():
+            posterior = learn_posterior(features, config.receiver, config.training.validation_queries)
+    saved = folder / "kb"
+    is_saved = saved.exists()
+    if is_saved:
+        search = posterior and CodeSearch(posterior, features.receiver, config.receiver)
+        receiver = Receiver(KnowledgeBase.load(saved, config.receiver.gpu), config.receiver, search)
+    else:
+        with one_thread():
+            receiver = Receiver.around(features.receiver, config.receiver, posterior)
+    receiver.knowledge_base.check(config.receiver.top_k, features.sender.encoder)
+    if is_saved:
+        _check_entries(saved, receiver.knowledge_base, config, features.receiver)
+    progress.say(receiver.knowledge_base.describe())
+    if posterior:
+        progress.say(posterior.describe())
+    if {*IMAGE_SCHEMES, "label_ldpc"} & set(config.schemes):
+        receiver.clip = ClipEncoder(config.features.model, config.features.batch_size)
+    schemes = build_schemes(config, features.training, receiver, features.receiver)
+    return Study(config, folder, features, receiver, schemes, hold_out(config, features, posterior), report, skip_bad)
+
+
+def describe_features(features: FeatureSplits, report: dict, progress: Progress) -> None:
+    """Say what was embedded, how fast, and how well CLIP itself tells the classes apart."""
+    speed = f"embedded at {report['images_per_s']:.0f} images/s" if report["images_per_s"] else "nothing to embed"
+    progress.say(f"{report['images']} features of {report['encoder']['name']}: {speed}")
+    if report["skipped"]:
+        progress.say(f"{report['skipped']} unreadable images were left out")
+    if report["zero_shot"]:
+        correct, total = report["zero_shot"]
+        low, high = wilson(correct, total)
+        progress.say(
+            f"zero-shot accuracy on the sender's images: {100 * correct / total:.1f} % "
+            f"(95 % interval {100 * low:.1f} to {100 * high:.1f}, n = {total})"
+        )
+
+
+def _check_channels(config: ExperimentConfig, progress: Progress) -> None:
+    """Build the OFDM channels, so that what is not possible is said before any work, and say what they suffer from."""
+    trained_on = (part.channel for part in config.trainings.values())
+    for channel in dict.fromkeys((*config.channels, *trained_on)):
+        if isinstance(channel, OfdmConfig):
+            build_channel(channel)
+            for warning in warnings(channel):
+                progress.say(f"warning: channel {channel.label}: {warning}")
+
+
+def _check_entries(path: Path, saved: KnowledgeBase, config: ExperimentConfig, features: FeatureSet) -> None:
+    rule = config.receiver
+    settings = (saved.index, saved.metric, saved.centre) == (rule.index, rule.metric, rule.centre)
+    if not settings or tuple(saved.references) != features.references:
+        what = "entries" if settings else "index settings"
+        raise UserError(f"{path}: a knowledge base with other {what}; delete it or write it again with kbsc kb")

@@ -1,0 +1,142 @@
+"""Galleries of a run: sent images, what arrived of them, and what the receiver showed for them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from kbsc_tf.config import ChannelConfig
+from kbsc_tf.features import FeatureSet
+from kbsc_tf.figures.gallery import Column, draw_gallery
+from kbsc_tf.metrics import top_k_correct
+from kbsc_tf.results.envelope import GENIE, envelope
+from kbsc_tf.results.names import channel_text, mcs_text, scheme_text
+from kbsc_tf.results.records import read_records
+from kbsc_tf.schemes.base import Scheme
+from kbsc_tf.study.prepare import Study
+from kbsc_tf.study.trial import batch_of, chunk_seed, chunks
+from kbsc_tf.transmission import Transmission
+
+_ROWS = 6
+_COLUMNS = 4
+_COLUMNS_OF_TWO = 3  # what arrived and what was retrieved: together as wide as a page
+
+
+class _Choice(NamedTuple):
+    """The scheme that stands for all of its name, by SNR, and what is said of its MCS."""
+
+    channel: ChannelConfig
+    by_snr: dict[float, Scheme]
+    mcs: str
+
+
+def galleries(study: Study) -> list[Path]:
+    """Draw sent and retrieved images over the SNR, from trial 0 of the sweep's first seed.
+
+    ``gallery`` is of the first scheme, at its largest k. Each scheme that delivers images has its own,
+    ``gallery_SCHEME``, with what arrived beside what was retrieved. A coded scheme is shown with its genie or, without
+    one, with the fixed MCS that did best in the records. Without source images there is nothing to draw. Galleries that
+    are newer than the records stay: encoding whole chunks of images again takes its time.
+
+    Parameters
+    ----------
+    study : Study
+        Its schemes are fitted; its results folder holds the records.
+
+    Returns
+    -------
+    list of Path
+        PNG and PDF of each.
+    """
+    if study.features.sender.images is None:
+        return []
+    names = list(dict.fromkeys(scheme.name for _, scheme in study.schemes))
+    delivering = {scheme.name for _, scheme in study.schemes if scheme.needs_images}
+    files = _gallery(study, names[0], "gallery", _COLUMNS, with_received=False)
+    for name in (name for name in names if name in delivering):
+        files += _gallery(study, name, f"gallery_{name}", _COLUMNS_OF_TWO, with_received=True)
+    return files
+
+
+def _gallery(study: Study, name: str, stem: str, count: int, with_received: bool) -> list[Path]:
+    files = [study.folder / f"{stem}.{kind}" for kind in ("png", "pdf")]
+    if _are_newer(files, study.folder / "records.csv"):
+        return files
+    sender, receiver, config = study.features.sender, study.features.receiver, study.config
+    rows = _one_per_class(sender.labels, config.seeds[0])
+    snrs = _spread(sorted(config.snr_db), count)
+    channel, by_snr, mcs = _choose(study, name, snrs)
+    columns = {}
+    for snr_db, scheme in by_snr.items():
+        received = _transmit(scheme, sender, rows, snr_db, config.seeds[0], config.sweep.chunk)
+        if with_received and received.images is None:
+            return []  # it reads images, but delivers none
+        decision = study.receiver.decide(received, scheme.calibration)
+        ids, labels = decision.ids[:, 0], decision.labels[:, :1]
+        columns[snr_db] = Column(
+            retrieved=[receiver.images.read([i])[0] if i >= 0 else None for i in ids],
+            correct=top_k_correct(sender.labels[rows], labels, received.delivered),
+            names=[receiver.class_names[receiver.labels[i]] if i >= 0 else "nothing" for i in ids],
+            received=received.images if with_received else None,
+        )
+    parts = [scheme_text(name), mcs, f"$k$ = {by_snr[snrs[0]].k}", channel_text(channel.label)]
+    names = [sender.class_names[label] for label in sender.labels[rows]]
+    title = ", ".join(part for part in parts if part)
+    return draw_gallery(sender.images.read(rows), names, columns, study.folder, stem, title)
+
+
+def _are_newer(files: Sequence[Path], records: Path) -> bool:
+    try:
+        return min(path.stat().st_mtime_ns for path in files) > records.stat().st_mtime_ns
+    except OSError:  # one is not there
+        return False
+
+
+def _choose(study: Study, name: str, snrs: Sequence[float]) -> _Choice:
+    """At the largest k, on the first channel that has it: the scheme, its genie, or at each SNR its best MCS."""
+    k = max(scheme.k for _, scheme in study.schemes if scheme.name == name)
+    channel = next(channel for channel, scheme in study.schemes if (scheme.name, scheme.k) == (name, k))
+    found = {s.mcs: s for c, s in study.schemes if (s.name, s.k) == (name, k) and c.label == channel.label}
+    for mcs, text in (("", ""), (GENIE, "genie adaptation")):
+        if mcs in found:
+            return _Choice(channel, dict.fromkeys(snrs, found[mcs]), text)
+    best = _best_mcs(study, name, channel.label, k)
+    by_snr = {snr_db: found[best.get(snr_db, next(iter(found)))] for snr_db in snrs}
+    used = list(dict.fromkeys(scheme.mcs for scheme in by_snr.values()))
+    return _Choice(channel, by_snr, mcs_text(used[0]) if len(used) == 1 else "best fixed MCS")
+
+
+def _best_mcs(study: Study, name: str, channel: str, k: int) -> dict[float, str]:
+    """By SNR, from what is recorded of the first seed."""
+    records = read_records(study.folder) if (study.folder / "records.csv").exists() else pd.DataFrame()
+    if records.empty:
+        return {}
+    ours = records["scheme"].eq(name) & records["channel"].eq(channel) & records["k"].eq(k)
+    best = envelope(records[ours & records["seed"].eq(study.config.seeds[0])])
+    return dict(zip(best["snr_db"], best["best_mcs"], strict=True))
+
+
+def _transmit(
+    scheme: Scheme, sender: FeatureSet, rows: np.ndarray, snr_db: float, seed: int, chunk: int
+) -> Transmission:
+    """What the receiver gets of some images in trial 0: their chunks are sent as in the sweep, others are not sent."""
+    parts, size = {}, min(chunk, len(sender))
+    for number, indices in enumerate(chunks(len(sender), chunk)):
+        if (rows // size == number).any():
+            batch = batch_of(sender, indices, scheme.needs_images)
+            parts[number] = scheme.transmit(batch, snr_db, chunk_seed(seed, snr_db, number))
+    return Transmission.concat([parts[row // size].take(np.array([row % size])) for row in rows])
+
+
+def _one_per_class(labels: np.ndarray, seed: int) -> np.ndarray:
+    """Indices of the first images of some classes, drawn at random."""
+    _, first = np.unique(labels, return_index=True)
+    return np.random.default_rng(seed).permutation(first)[:_ROWS]
+
+
+def _spread(items: Sequence, count: int) -> list:
+    """At most ``count`` items, evenly spread, first and last included."""
+    picks = np.unique(np.linspace(0, len(items) - 1, min(count, len(items))).round().astype(int))
+    return [items[i] for i in picks]

@@ -1,0 +1,166 @@
+"""Points as tasks of a Ray cluster: an existing one, or one on this machine."""
+
+import logging
+import os
+import socket
+import time
+from collections.abc import Iterator
+from importlib.util import find_spec
+from typing import Any
+
+from kbsc_tf.config import ExecutorConfig
+from kbsc_tf.errors import UserError
+from kbsc_tf.results.points import Point
+from kbsc_tf.sweep.events import Event
+from kbsc_tf.sweep.executors.base import DEATHS, Job, too_many_deaths, worker_environment
+
+_POST_EVERY_S = 1.0
+_ANSWER_S = 10.0
+_PASSED_ON = ("KBSC_CACHE", "HF_HOME", "HF_HUB_OFFLINE", "PYTHONPATH")
+
+
+class RayExecutor:
+    """A Ray task per point; Ray starts a lost worker's point again on another, wherever there is room.
+
+    Parameters
+    ----------
+    job : Job
+        Its results folder must be on a file system that all machines of the cluster share.
+    settings : ExecutorConfig
+        That `check_ray` has found no fault with.
+
+    Raises
+    ------
+    UserError
+        The cluster cannot be reached, or it has no room for a single point.
+    """
+
+    def __init__(self, job: Job, settings: ExecutorConfig) -> None:
+        import ray
+
+        self._ray = ray
+        self._is_ours = not ray.is_initialized()
+        if self._is_ours:
+            _connect(ray, settings.address)
+        try:
+            self.slots = settings.workers or _room(ray.cluster_resources(), settings)
+            threads = settings.threads or max(1, round(settings.num_cpus))
+            passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+            self._compute = ray.remote(_compute).options(
+                num_cpus=settings.num_cpus,
+                num_gpus=settings.num_gpus,
+                max_retries=DEATHS - 1,
+                runtime_env={"env_vars": {**passed_on, **worker_environment(threads)}},
+            )
+            self._board = ray.remote(_Board).options(num_cpus=0, max_restarts=-1).remote()
+            self._job = ray.put(job)
+        except BaseException:
+            self.close()
+            raise
+        self._points: dict[Any, Point] = {}
+
+    def submit(self, point: Point) -> None:
+        """Hand a point to the cluster."""
+        self._points[self._compute.remote(self._job, point, self._board)] = point
+
+    def events(self, timeout_s: float) -> Iterator[Event]:
+        """As `Executor.events`; errors of a task are raised here."""
+        ray = self._ray
+        ready, _ = ray.wait(list(self._points), num_returns=1, timeout=timeout_s)
+        for task in ready:
+            point = self._points.pop(task)
+            try:
+                yield Event(point, record=ray.get(task))
+            except ray.exceptions.RayTaskError as error:
+                cause = error.cause
+                raise cause if isinstance(cause, UserError) else error from None
+            except ray.exceptions.RayError as error:
+                raise too_many_deaths(point, type(error).__name__) from None
+        if not ready:
+            try:
+                news = ray.get(self._board.take.remote(), timeout=timeout_s)
+            except ray.exceptions.RayError:  # figures are a courtesy: their loss is none of the records
+                return
+            yield from (Event(point, figures) for point, figures in news.items() if point in self._points.values())
+
+    def close(self) -> None:
+        """Cancel what is unfinished, and stop Ray if it was started here."""
+        for task in getattr(self, "_points", ()):
+            self._ray.cancel(task, force=True)
+        if self._is_ours:
+            self._ray.shutdown()
+
+
+class _Board:
+    """The latest figures of unfinished points, from many workers."""
+
+    def __init__(self) -> None:
+        self._news: dict[Point, Any] = {}
+
+    def post(self, point: Point, figures: Any) -> None:
+        self._news[point] = figures
+
+    def take(self) -> dict[Point, Any]:
+        news, self._news = self._news, {}
+        return news
+
+
+def _compute(job: Job, point: Point, board: Any) -> dict[str, Any]:
+    """The task: a worker process that has computed a point of this job before has everything loaded."""
+    posted = 0.0
+    if job.key not in _computers:
+        _computers.clear()
+        _computers[job.key] = job.computer()
+    for event in _computers[job.key].run(point):
+        if event.record is None and time.monotonic() - posted > _POST_EVERY_S:
+            board.post.remote(point, event.figures)
+            posted = time.monotonic()
+    return event.record
+
+
+_computers: dict[tuple, Any] = {}  # of this worker process: the last job's
+
+
+def check_ray(settings: ExecutorConfig) -> None:
+    """Refuse, before long work, a Ray that is not installed or a cluster where nobody answers."""
+    if find_spec("ray") is None:
+        raise UserError("executor: ray is not installed; pip install 'kbsc_tf[ray]' or choose processes")
+    if settings.address and ":" in settings.address:  # Ray itself ends the process where nobody answers
+        host, _, port = settings.address.removeprefix("ray://").rpartition(":")
+        try:
+            socket.create_connection((host, int(port)), timeout=_ANSWER_S).close()
+        except (OSError, ValueError, OverflowError) as error:
+            raise _unreachable(settings.address, error) from None
+
+
+def _connect(ray: Any, address: str | None) -> None:
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+    if address is None:
+        options["include_dashboard"] = False
+    try:
+        ray.init(address=address or "local", **options)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise _unreachable(address, error) from None
+
+
+def _unreachable(address: str | None, error: Exception) -> UserError:
+    where = f"the Ray cluster at {address}" if address else "Ray on this machine"
+    return UserError(
+        f"executor.address: cannot reach {where} ({str(error).splitlines()[0][:120]}); start it with ray start --head, "
+        "use auto on one of its machines, or leave address out"
+    )
+
+
+def _room(resources: dict[str, float], settings: ExecutorConfig) -> int:
+    """How many points fit the cluster side by side."""
+    room = int(resources.get("CPU", 0) // settings.num_cpus)
+    if settings.num_gpus:
+        room = min(room, int(resources.get("GPU", 0) / settings.num_gpus + 1e-9))
+    if room < 1:
+        has = ", ".join(f"{resources.get(name, 0):g} {name}" for name in ("CPU", "GPU"))
+        raise UserError(
+            f"executor: the Ray cluster has {has}, and a point asks for {settings.num_cpus:g} CPU and "
+            f"{settings.num_gpus:g} GPU; lower num_cpus or num_gpus"
+        )
+    return room

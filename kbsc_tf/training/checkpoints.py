@@ -1,0 +1,90 @@
+"""The folder of a training: its identity, best checkpoint, history, and the state to go on from."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import keras
+import pandas as pd
+
+from kbsc_tf.errors import UserError
+from kbsc_tf.files import write_atomically
+
+
+class CheckpointFolder:
+    """One training on disk; an interrupted one goes on where it stopped.
+
+    Parameters
+    ----------
+    path : Path
+        Receives ``best.keras``, ``history.csv``, the resume state and ``training.json``.
+    identity : str
+        Fingerprint of everything that determines the result; a folder with another one is refused.
+    """
+
+    def __init__(self, path: Path, identity: str) -> None:
+        self.path, self.identity = path, identity
+        names = ("training.json", "best.keras", "history.csv", "resume")
+        self._marker, self.best, self.history, self.resume = (path / name for name in names)
+
+    @contextmanager
+    def claimed(self) -> Iterator[None]:
+        """Use the folder within a ``with`` block: it is this training's, and a disk that is full has its sentence.
+
+        Raises
+        ------
+        UserError
+            The folder holds another training, is damaged, or cannot be written.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            if not self._marker.exists():
+                self._mark(done=False)
+            if self._state()[0] != self.identity:
+                raise UserError(
+                    f"{self.path}: holds a model trained on other features or settings; "
+                    "delete it or choose another --out"
+                )
+            yield
+        except OSError as error:  # Keras writes checkpoints itself
+            reason = error.strerror or error
+            raise UserError(
+                f"{self.path}: cannot keep the training ({reason}); free space or give another --out"
+            ) from None
+
+    def is_done(self) -> bool:
+        """Whether the training has ended, and its best checkpoint is there."""
+        return self._state()[1] and self.best.exists()
+
+    def logged(self, figure: str) -> list[float]:
+        """What the judge said at the epochs that an interrupted training has logged."""
+        if not self.resume.exists() or not self.history.exists() or self.history.stat().st_size == 0:
+            return []
+        return pd.read_csv(self.history).drop_duplicates("epoch", keep="last")[figure].tolist()
+
+    def tidy_history(self) -> pd.DataFrame:
+        """The epochs, each once: one cut short between its log and its backup has been run, and logged, again."""
+        epochs = pd.read_csv(self.history).drop_duplicates("epoch", keep="last")
+        epochs.to_csv(self.history, index=False)
+        return epochs
+
+    def finish(self) -> None:
+        """Note that the training is done; what it could have gone on from is removed."""
+        self._mark(done=True)
+        shutil.rmtree(self.resume)
+
+    def load(self) -> keras.Model:
+        """The best checkpoint."""
+        return keras.saving.load_model(self.best, compile=False)
+
+    def _mark(self, done: bool) -> None:
+        write_atomically(self._marker, json.dumps({"identity": self.identity, "done": done}, indent=1))
+
+    def _state(self) -> tuple[str, bool]:
+        try:
+            state = json.loads(self._marker.read_text())
+            return state["identity"], state["done"]
+        except (ValueError, KeyError, TypeError):
+            raise UserError(f"{self._marker}: damaged; delete the folder {self.path} to train anew") from None

@@ -1,0 +1,116 @@
+"""Train a link with Keras: random SNR per sample, validation on a fixed grid, resumable."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import keras
+import tensorflow as tf
+
+from kbsc_tf.errors import UserError
+from kbsc_tf.training.batches import TrainedConfig
+from kbsc_tf.training.callbacks import EpochSeeds, ProgressReport, ResumedEarlyStopping, Validating
+from kbsc_tf.training.checkpoints import CheckpointFolder
+from kbsc_tf.training.judges import Judge
+
+Report = Callable[[int, int, dict], None]
+
+
+@dataclass(frozen=True)
+class Trainer:
+    """How a link is trained.
+
+    Attributes
+    ----------
+    config : TrainingConfig, AdaptiveConfig or JsccConfig
+    batches : callable
+        Makes the batches of an epoch from its number, see `kbsc_tf.training.batches.shuffled`.
+    judge : Judge
+        Chooses the checkpoint.
+    loss : keras.losses.Loss or None
+        None: the model has its own.
+    xla : bool
+        Compile a step, if the channel can be compiled.
+    """
+
+    config: TrainedConfig
+    batches: Callable[[tf.Variable], tf.data.Dataset]
+    judge: Judge
+    loss: keras.losses.Loss | None = None
+    xla: bool = True
+
+    def fit(
+        self, link: keras.Model, folder: CheckpointFolder, report: Report = lambda epoch, epochs, logs: None
+    ) -> keras.Model:
+        """Train ``link`` and return the checkpoint that the judge likes best; interrupted training goes on.
+
+        Parameters
+        ----------
+        link : keras.Model
+            Built and adapted, with its `AnalogueLink` as ``air``; trained in place, or left alone where ``folder`` has
+            what a training of this identity has come to.
+        folder : CheckpointFolder
+        report : callable
+            Progress, once an epoch: (epoch, epochs, figures).
+
+        Raises
+        ------
+        UserError
+            The folder holds another training or cannot be written, or the training diverged.
+        """
+        with folder.claimed():
+            if not folder.is_done():
+                self._train(link, folder, report)
+            return folder.load()
+
+    def _train(self, link: keras.Model, folder: CheckpointFolder, report: Report) -> None:
+        keras.utils.set_random_seed(self.config.seed)
+        logged = folder.logged(self.judge.figure)
+        with tf.device("CPU:0"):  # where tf.data reads it
+            epoch = tf.Variable(0, dtype=tf.int64)
+        data = self.batches(epoch)
+        self._compile(link, len(data))
+        callbacks = [
+            EpochSeeds(self.config.seed, epoch),
+            Validating(self.judge),
+            ProgressReport(report),
+            *self._checkpoints(folder, logged),
+        ]
+        link.fit(data, epochs=self.config.epochs, callbacks=callbacks, shuffle=False, verbose=0)
+        first, last = folder.tidy_history()["loss"].iloc[[0, -1]]
+        # BatchNorm can keep the loss of ruined weights finite. A model with its own loss draws one SNR for a whole
+        # batch, and its loss follows the draws.
+        if self.loss is not None and last > first:
+            raise UserError(
+                f"training diverged (its loss rose from {first:.4g} to {last:.4g}); lower its learning_rate"
+            )
+        folder.finish()
+
+    def _compile(self, link: keras.Model, steps: int) -> None:
+        schedule = keras.optimizers.schedules.CosineDecay(self.config.learning_rate, steps * self.config.epochs)
+        link.compile(
+            optimizer=keras.optimizers.Adam(schedule),
+            loss=self.loss,
+            jit_compile=self.xla and link.air.channel.xla,
+            steps_per_execution=min(steps, 20),
+        )
+        # Built now, because its state is part of what is restored.
+        link.optimizer.build(link.trainable_variables)
+
+    def _checkpoints(self, folder: CheckpointFolder, logged: list[float]) -> list[keras.callbacks.Callback]:
+        """What keeps, and stops, a training; ``logged`` are the judge's figures before an interruption."""
+        figure, config = self.judge.figure, self.config
+        best = keras.callbacks.ModelCheckpoint(
+            folder.best,
+            monitor=figure,
+            mode="max",
+            save_best_only=True,
+            # A resumed run must not replace the best model by a worse one.
+            initial_value_threshold=max(logged) if logged and folder.best.exists() else None,
+        )
+        # Two states, as writing one may be cut short; kept until the training is marked as done.
+        backup = keras.callbacks.BackupAndRestore(folder.resume, double_checkpoint=True, delete_checkpoint=False)
+        log = keras.callbacks.CSVLogger(folder.history, append=bool(logged))
+        stop = ResumedEarlyStopping(logged, monitor=figure, mode="max", patience=config.patience)
+        if not config.tensorboard:
+            return [best, log, stop, backup]
+        return [best, log, stop, backup, keras.callbacks.TensorBoard(folder.path / "tensorboard", write_graph=False)]

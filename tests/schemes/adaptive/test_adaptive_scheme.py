@@ -1,0 +1,286 @@
+"""The adaptive schemes, and the closed-form ones, in front of a receiver that decides by posterior."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from clustered import DIM, feature_set, feature_splits
+
+from kbsc_tf.channel.power import amplitude
+from kbsc_tf.config import ExperimentConfig, FlatConfig
+from kbsc_tf.errors import UserError
+from kbsc_tf.receiver import Receiver, learn_posterior
+from kbsc_tf.receiver.axes import semantic_axes
+from kbsc_tf.schemes.adaptive import fit as adaptive_fit
+from kbsc_tf.schemes.build import build_schemes
+from kbsc_tf.schemes.validation import calibrate, hold_out
+from kbsc_tf.transmission import SourceBatch
+
+K, MOST = 16, 512
+NAMES = ["adaptive", "adaptive_linear", "adaptive_progressive", "adaptive_supervised"]
+SPLITS = feature_splits()
+BATCH = SourceBatch(SPLITS.sender.x)
+AWGN, RAYLEIGH = FlatConfig(), FlatConfig(fading="rayleigh")
+ADAPTIVE = {
+    "epochs": 2,
+    "batch_size": 100,
+    "hidden": 16,
+    "exponent": 1.0,
+    "learning_rate": 0.01,
+    "only_if_better": False,
+    "snr_db": [2.0],
+    "symbols": (32, 32),
+    "validation_symbols": [16],
+    "validation_snr_db": [0.0],
+}
+
+
+def config(schemes, k=(K,), channels=(AWGN,), adaptive=ADAPTIVE, **receiver):
+    receiver = {"decision": "posterior", "neighbours": 50, **receiver}
+    return ExperimentConfig(
+        name="t", schemes=schemes, k=list(k), channels=list(channels), receiver=receiver, adaptive=adaptive
+    )
+
+
+POSTERIOR = learn_posterior(SPLITS, config(["pca"]).receiver, 100)
+
+
+def fitted(folder, schemes, training=SPLITS.training, report=lambda *_: None, **settings):
+    """Schemes by (name, k, fading)."""
+    experiment = config(schemes, **settings)
+    validation = hold_out(experiment, SPLITS, POSTERIOR)
+    found = {}
+    for channel, scheme in build_schemes(experiment, training):
+        scheme.fit(training, validation, folder / getattr(scheme, "model", scheme.name), report)
+        found[scheme.name, scheme.k, channel.fading] = scheme
+    return found
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("models")
+
+
+@pytest.fixture(scope="module")
+def schemes(folder):
+    return fitted(folder, NAMES, k=(K, MOST), channels=(AWGN, RAYLEIGH))
+
+
+@pytest.fixture(scope="module")
+def closed_form(folder):
+    return fitted(folder, ["pca", "raw", "noise_free"], channels=(AWGN, RAYLEIGH))
+
+
+def codewords(scheme):
+    return scheme.transmit(BATCH, 0.0, 0).observation.coder.codewords(BATCH.features)
+
+
+@pytest.mark.parametrize("fading", ["none", "rayleigh"])
+@pytest.mark.parametrize("k", [K, MOST])
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_handed_to_the_receiver(schemes, name, k, fading):
+    sent = schemes[name, k, fading].transmit(BATCH, 5.0, 1)
+    assert sent.features.shape == (200, DIM) and sent.features.dtype == np.float32
+    assert sent.delivered.all() and sent.images is None and sent.channel_uses.tolist() == [k / 2] * 200
+    values, noise_var = sent.observation.values, sent.observation.noise_var
+    assert values.shape == noise_var.shape == (200, DIM) and values.dtype == noise_var.dtype == np.float32
+    arrived = np.isfinite(noise_var).all(axis=0)
+    assert 0 < arrived.sum() <= min(k, DIM) and np.isinf(noise_var[:, ~arrived]).all()
+
+
+def test_all_k_and_channels_share_one_code(schemes):
+    for name in NAMES:
+        coders = {id(s.transmit(BATCH, 0.0, 0).observation.coder) for key, s in schemes.items() if key[0] == name}
+        assert len(coders) == 1
+    assert schemes["adaptive", K, "none"].model == schemes["adaptive_progressive", MOST, "rayleigh"].model == "adaptive"
+    assert not hasattr(schemes["adaptive_linear", K, "none"], "trained_on")
+    assert schemes["adaptive", K, "rayleigh"].trained_on == AWGN
+
+
+def test_networks_change_the_code_and_the_closed_form_is_white(schemes):
+    linear, trained, supervised = (
+        codewords(schemes[name, K, "none"]) for name in ("adaptive_linear", "adaptive", "adaptive_supervised")
+    )
+    np.testing.assert_allclose(linear, semantic_axes(SPLITS.training.x).codewords(BATCH.features), atol=1e-4)
+    assert np.abs(trained - linear).max() > 0.01 and np.abs(supervised - trained).max() > 0.01
+    assert "parameters" in schemes["adaptive", K, "none"].summary
+
+
+@pytest.mark.parametrize("fading", ["none", "rayleigh"])
+def test_progressive_with_all_symbols_is_the_adaptive_code(schemes, fading):
+    """But for the learned powers, which are others for a sender that knows how many symbols will be received."""
+    senders = [schemes[name, MOST, fading] for name in ("adaptive", "adaptive_progressive")]
+    gains = senders[0]._codec.log_gain
+    learned = gains.numpy()
+    gains.assign(np.zeros_like(learned))
+    one, other = (sender.transmit(BATCH, 2.0, 4) for sender in senders)
+    gains.assign(learned)
+    np.testing.assert_array_equal(one.observation.values, other.observation.values)
+    np.testing.assert_array_equal(one.observation.noise_var, other.observation.noise_var)
+    np.testing.assert_array_equal(one.features, other.features)
+
+
+def test_progressive_sends_more_than_it_uses(schemes):
+    """The start of a long transmission: without noise the values of the long one, whose power was shared by all."""
+    short, long, alone = (
+        schemes[name, k, "none"].transmit(BATCH, math.inf, 4).observation
+        for name, k in (("adaptive_progressive", K), ("adaptive_progressive", MOST), ("adaptive", K))
+    )
+    seen = np.isfinite(short.noise_var[0])
+    assert seen.sum() < np.isfinite(long.noise_var[0]).sum() == DIM
+    np.testing.assert_array_equal(np.isfinite(alone.noise_var[0]), seen)
+    np.testing.assert_allclose(short.values[:, seen], long.values[:, seen], atol=1e-4)
+    assert np.abs(alone.values - short.values)[:, seen].max() > 0.1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_receiver_has_measured_the_power_of_the_code(schemes, name):
+    codec = schemes[name, K, "none"].transmit(BATCH, 0.0, 0).observation.coder
+    power = np.mean(codec.codewords(SPLITS.training.x) ** 2, axis=0)
+    np.testing.assert_allclose(codec.power, power, rtol=1e-4)
+    assert (np.abs(power - 1).max() > 1e-3) == (name != "adaptive_linear")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_result_depends_on_the_arguments_alone(schemes, name):
+    scheme = schemes[name, K, "rayleigh"]
+    first, other = (scheme.transmit(BATCH, 0.0, seed).observation for seed in (7, 8))
+    schemes["adaptive_linear", MOST, "none"].transmit(SourceBatch(BATCH.features[:3]), -3.0, 5)
+    again = scheme.transmit(BATCH, 0.0, 7).observation
+    np.testing.assert_array_equal(again.values, first.values)
+    np.testing.assert_array_equal(again.noise_var, first.noise_var)
+    assert not np.array_equal(first.values, other.values)
+
+
+def test_a_finished_training_is_loaded_not_repeated(schemes, folder):
+    def trained(*_):
+        pytest.fail("trained again")
+
+    again = fitted(folder, ["adaptive", "adaptive_supervised"], k=(K, MOST), report=trained)
+    for (name, k, fading), scheme in again.items():
+        np.testing.assert_array_equal(codewords(scheme), codewords(schemes[name, k, fading]))
+
+
+@pytest.mark.parametrize("change", [{"hidden": 8}, {"seed": 1}, {"objective": "contrastive"}], ids=str)
+def test_a_model_of_other_settings_is_refused(schemes, folder, change):
+    with pytest.raises(UserError, match="other features or settings"):
+        fitted(folder, ["adaptive"], adaptive={**ADAPTIVE, **change})
+
+
+@pytest.mark.parametrize(("name", "reads"), [("adaptive", False), ("adaptive_supervised", True)])
+def test_only_the_supervised_code_reads_labels(schemes, tmp_path, name, reads):
+    mixed = np.random.default_rng(0).permutation(SPLITS.training.labels)
+    other = fitted(tmp_path, [name], replace(SPLITS.training, labels=mixed), k=(K,))[name, K, "none"]
+    assert np.array_equal(codewords(other), codewords(schemes[name, K, "none"])) is not reads
+
+
+@pytest.mark.parametrize("helps", [False, True])
+def test_training_that_does_not_help_is_thrown_away(schemes, tmp_path, monkeypatch, helps):
+    monkeypatch.setattr(adaptive_fit._Judge, "__call__", lambda judge, link: float(bool(link.codec.hidden) is helps))
+    kept = fitted(tmp_path, ["adaptive"], adaptive={**ADAPTIVE, "only_if_better": True})["adaptive", K, "none"]
+    linear = codewords(schemes["adaptive_linear", K, "none"])
+    assert np.array_equal(codewords(kept), linear) is not helps
+    assert f"{100 if helps else -100:+.1f} points by training" in kept.summary
+
+
+def test_the_order_is_chosen_on_validation_features_unless_given(tmp_path):
+    chosen = fitted(tmp_path, ["adaptive_linear"], adaptive={**ADAPTIVE, "exponent": None})
+    assert chosen["adaptive_linear", K, "none"].summary.startswith("order by variance to the power ")
+    given = fitted(tmp_path, ["adaptive_linear"])
+    assert given["adaptive_linear", K, "none"].summary == "order by variance to the power 1"
+
+
+def test_the_code_needs_validation_and_fitting():
+    [(_, scheme)] = build_schemes(config(["adaptive"]), SPLITS.training)
+    with pytest.raises(RuntimeError, match="adaptive: call fit before transmit"):
+        scheme.transmit(BATCH, 0.0, 0)
+    with pytest.raises(ValueError, match="fit needs them"):
+        scheme.fit(SPLITS.training)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_receiver_finds_more_the_more_it_receives(schemes, name):
+    receiver = Receiver.around(SPLITS.receiver, config([name]).receiver, POSTERIOR)
+
+    def accuracy(k, snr_db):
+        decision = receiver.decide(schemes[name, k, "none"].transmit(BATCH, snr_db, 1))
+        return np.mean(decision.labels[:, 0] == SPLITS.sender.labels)
+
+    poor, good, best = accuracy(K, -12.0), accuracy(K, 5.0), accuracy(MOST, 5.0)
+    assert poor + 4.5 * math.sqrt(0.5 / 200) < good <= best + 4.5 * math.sqrt(0.1 / 200) and best > 0.9
+
+
+@pytest.mark.parametrize("snr_db", [-5.0, 8.0])
+@pytest.mark.parametrize("fading", ["none", "rayleigh"])
+@pytest.mark.parametrize("name", ["pca", "raw"])
+def test_closed_form_schemes_know_the_noise_of_every_coordinate(closed_form, name, fading, snr_db):
+    """Unbiased, but for the amplitude that the power constraint takes; normalised errors of variance 1."""
+    scheme = next(s for (n, _, f), s in closed_form.items() if (n, f) == (name, fading))
+    x = feature_set(2000, 9, 0.6).x
+    observation = scheme.transmit(SourceBatch(x), snr_db, 3).observation
+    amplitudes = (np.asarray(amplitude(scheme.link.encoder(features))) for features in (SPLITS.training.x, x))
+    typical, own = (next(amplitudes).mean(), next(amplitudes))
+    sent = np.isfinite(observation.noise_var).all(axis=0)
+    assert observation.coder is None and sent.sum() == (K if name == "pca" else DIM)
+    assert (observation.values[:, ~sent] == 0).all() and np.isinf(observation.noise_var[:, ~sent]).all()
+    expected = POSTERIOR.axes.codewords(x) * typical / own
+    errors = ((observation.values - expected) / np.sqrt(observation.noise_var))[:, sent]
+    assert (np.abs(errors.mean(axis=0)) < 4.5 / math.sqrt(2000)).all()
+    squares = np.square(errors).mean(axis=1)  # those of one feature share symbols, and depend on each other
+    assert abs(squares.mean() - 1) < 4.5 * squares.std() / math.sqrt(2000)
+
+
+def test_pca_is_observed_only_for_a_receiver_that_decides_by_posterior(closed_form, folder):
+    assert closed_form["pca", K, "none"].transmit(BATCH, 0.0, 0).observation is not None
+    plain = fitted(folder, ["pca"], decision="nearest")["pca", K, "none"]
+    assert plain.transmit(BATCH, 0.0, 0).observation is None
+
+
+@pytest.mark.parametrize("name", ["adaptive", "adaptive_progressive", "pca"])
+def test_calibrated_confidence_is_the_accuracy(schemes, closed_form, name):
+    """On the test features, which took no part: within 4.5 standard errors of 200 and of the 120 fitted."""
+    scheme = {**schemes, **closed_form}[name, K, "none"]
+    assert scheme.calibration is None
+    validation = hold_out(config([name]), SPLITS, POSTERIOR)
+    receiver = Receiver.around(SPLITS.receiver, config([name]).receiver, POSTERIOR)
+    try:
+        calibrate(scheme, validation)
+        assert len(scheme.calibration.quality) == 8 and (np.diff(scheme.calibration.quality) >= 0).all()
+        decision = receiver.decide(scheme.transmit(BATCH, -4.0, 1), scheme.calibration)
+    finally:
+        scheme.calibration = None
+    right = decision.labels[:, 0] == SPLITS.sender.labels
+    assert 0.1 < right.mean() < 0.95
+    assert abs(decision.confidence.mean() - right.mean()) < 4.5 * 0.5 * math.sqrt(1 / 200 + 1 / 120)
+
+
+def test_what_is_not_observed_is_not_calibrated(schemes, closed_form):
+    validation = hold_out(config(["pca"]), SPLITS, POSTERIOR)
+    without = next(scheme for (name, *_), scheme in closed_form.items() if name == "noise_free")
+    calibrate(without, validation)
+    assert without.calibration is None
+    scheme = schemes["adaptive", K, "none"]
+    calibrate(scheme, hold_out(config(["adaptive"], decision="vote"), SPLITS))
+    assert scheme.calibration is None
+
+
+def test_knowing_the_noise_never_hurts_raw_over_fading(tmp_path):
+    """Its axes are spread over all symbols, so that one deep fade must not drown them."""
+    settings = {"name": "test", "channels": [RAYLEIGH], "schemes": ["raw"], "k": [K], "features": {"file": "none"}}
+    splits, shares = feature_splits(noise=1.3), {}
+    for decision in ("nearest", "posterior"):
+        config = ExperimentConfig(**settings, receiver={"decision": decision})
+        posterior = learn_posterior(splits, config.receiver, 120) if decision == "posterior" else None
+        receiver = Receiver.around(splits.receiver, config.receiver, posterior)
+        [(_, scheme)] = build_schemes(config, splits.training, receiver, splits.receiver)
+        scheme.fit(splits.training, hold_out(config, splits, posterior), tmp_path)
+        labels = np.stack(
+            [
+                receiver.decide(scheme.transmit(SourceBatch(splits.sender.x), -2.0, seed)).labels[:, 0]
+                for seed in range(5)
+            ]
+        )
+        shares[decision] = np.mean(labels == splits.sender.labels)
+    # Paired over 1,000 deliveries: two standard errors of a difference are 4 points at most.
+    assert shares["posterior"] > shares["nearest"] - 0.04, shares

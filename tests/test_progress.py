@@ -1,0 +1,56 @@
+"""Progress: a bar on a terminal, few plain lines elsewhere."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+import kbsc_tf.progress as module
+from kbsc_tf.progress import Progress
+
+
+@pytest.fixture
+def lines():
+    return Progress(Console(file=io.StringIO(), width=40))
+
+
+def text(progress):
+    return progress.console.file.getvalue()
+
+
+def test_what_is_said_comes_out_as_it_is(lines):
+    lines.say("a [bold]line[/bold] that is longer than the console is wide: results/x.csv")
+    assert text(lines) == "a [bold]line[/bold] that is longer than the console is wide: results/x.csv\n"
+
+
+def test_a_job_says_its_end_and_nothing_in_between(lines):
+    with lines.job("training", 3) as report:
+        for step in (1, 2, 3):
+            report(step, 3, {"top1": step / 3, "note": "text"})
+    assert text(lines) == "training: 3/3 top1 1\n"
+
+
+def test_a_long_job_says_something_now_and_then(lines, monkeypatch):
+    now = 0.0
+    monkeypatch.setattr(module.time, "monotonic", lambda: now)
+    with lines.job("sweep", 100) as report:
+        for step in range(1, 31):
+            now = float(step)
+            report(step, 100, {})
+    assert text(lines).splitlines() == ["sweep: 11/100", "sweep: 22/100"]
+
+
+def test_a_job_that_never_reports_leaves_no_trace(lines):
+    with lines.job("nothing", 5):
+        pass
+    assert text(lines) == ""
+
+
+def test_a_bar_on_a_terminal_vanishes_and_survives_errors():
+    terminal = Progress(Console(file=io.StringIO(), force_terminal=True, width=80))
+    with pytest.raises(KeyboardInterrupt), terminal.job("sweep", 2) as report:
+        report(1, 2, {"top1": 0.5})
+        raise KeyboardInterrupt
+    assert "sweep" in text(terminal) and "top1 0.5" in text(terminal)
+    with terminal.job("again", 2) as report:  # the console is free again
+        report(2, 2, {})
