@@ -1,0 +1,76 @@
+"""Parts of an experiment whose keys depend on a name: a scheme, a channel, a dataset. Imports no TensorFlow."""
+
+from collections.abc import Callable
+from typing import Any
+
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic_core import CoreSchema, core_schema
+
+from kbsc_tf.config.strict import Strict
+from kbsc_tf.errors import UserError
+from kbsc_tf.registry import Registry
+
+
+class Named:
+    """As an annotation: validate a value by the ``Config`` of the spec that it names.
+
+    A string is short for a mapping that holds nothing but the name.
+
+    Parameters
+    ----------
+    registry : Registry
+        Its specs have a pydantic model ``Config``.
+    key : str
+        Where the name stands in a mapping.
+    default : str, optional
+        The name where a mapping has none.
+    shorthand : callable, optional
+        Makes a mapping of a string that is not a name of ``registry``.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        key: str,
+        default: str | None = None,
+        shorthand: Callable[[str], dict[str, Any] | None] = lambda text: None,
+    ) -> None:
+        self.registry, self.key, self.default, self.shorthand = registry, key, default, shorthand
+
+    def parse(self, value: Any) -> Strict:
+        """The configuration of a value; ValueError or ValidationError if it is none."""
+        if isinstance(value, Strict):
+            return value
+        if isinstance(value, str):
+            value = self.shorthand(value) or {self.key: value}
+        if not isinstance(value, dict):
+            raise ValueError(f"expected the name of a {self.registry.kind}, or a mapping with the key {self.key}")
+        name = value.get(self.key, self.default)
+        if not isinstance(name, str):
+            raise ValueError(f"{self.key}: expected the name of a {self.registry.kind}, got {name!r}")
+        try:
+            spec = self.registry[name]
+        except UserError as error:
+            raise ValueError(str(error)) from None
+        return spec.Config.model_validate({**value, self.key: name})
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(
+            self.parse, serialization=core_schema.plain_serializer_function_ser_schema(_dump, info_arg=True)
+        )
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        names = list(self.registry)
+        one_of: list[dict[str, Any]] = [{"enum": names, "description": f"A {self.registry.kind} with its defaults."}]
+        for name in names:
+            config = self.registry[name].Config.model_json_schema(ref_template="#/$defs/{model}")
+            config.pop("$defs", None)
+            config["properties"] = {**config.get("properties", {}), self.key: {"const": name}}
+            one_of.append(config)
+        return {"anyOf": one_of}
+
+
+def _dump(value: Strict, info: core_schema.SerializationInfo) -> dict[str, Any]:
+    return value.model_dump(
+        mode=info.mode, exclude_defaults=info.exclude_defaults, exclude_unset=info.exclude_unset, by_alias=info.by_alias
+    )

@@ -1,0 +1,113 @@
+"""What an experiment says of a scheme, and what the house must know of one without loading it. No TensorFlow."""
+
+from collections.abc import Iterator
+from enum import Enum
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from kbsc_tf.config.named import Named
+from kbsc_tf.config.strict import Strict
+from kbsc_tf.registry import schemes
+
+
+class Needs(Enum):
+    """What a scheme cannot work without; the value ends the sentence that refuses an experiment without it."""
+
+    IMAGES = "images"
+    PROMPTS = "class prompts and their CLIP"
+    NOISE = "a receiver that knows the noise behind an equaliser"
+    ORDER = "symbols that arrive one by one"
+    FLAT = "a flat channel, whose capacity is known"
+    KNOWLEDGE_BASE = "the receiver's knowledge base at the sender"
+
+
+class SchemeConfig(Strict):
+    """An entry of ``schemes``: the name of a scheme alone, or a mapping with its options."""
+
+    scheme: str = Field(description="Name of the scheme; kbsc list schemes shows all.")
+    name: str | None = Field(
+        None,
+        pattern=r"^[^/\\\r\n:]+$",
+        description="Name in records and figures, for several entries of one scheme; that of the scheme unless given.",
+    )
+
+    @property
+    def title(self) -> str:
+        """Name in records and figures."""
+        return self.name or self.scheme
+
+    @property
+    def trained_over(self) -> Any:
+        """The one channel that it is trained through, where its options name one."""
+        return getattr(self, "channel", None)
+
+
+class SchemeSpec:
+    """What the house knows of a scheme; the first line of the docstring is what ``kbsc list schemes`` shows.
+
+    Attributes
+    ----------
+    name : str
+        As in an experiment's ``schemes``.
+    label : str
+        For figures and tables.
+    colour, marker, line : str
+        Its look in figures, as matplotlib takes them.
+    order : int
+        Its place among the others in figures and lists.
+    needs : set of Needs
+    sections : set of str
+        Sections of the experiment that its records depend on beside ``data``, ``features``, ``receiver``: of
+        ``coding``, ``codec`` and ``validation``.
+    trained : bool
+        Whether fitting it takes long and leaves a checkpoint.
+    Config : type
+        Its options, a subclass of `SchemeConfig`.
+    """
+
+    name: str
+    label: str
+    colour: str = "#999999"
+    marker: str = "o"
+    line: str | tuple = "-"
+    order: int = 1000
+    needs: frozenset[Needs] = frozenset()
+    sections: frozenset[str] = frozenset()
+    trained: bool = False
+    Config: type[SchemeConfig] = SchemeConfig
+
+    def check(self, config: SchemeConfig, experiment: Any) -> None:
+        """Refuse what cannot work, by a UserError of one sentence, before anything heavy is loaded.
+
+        Parameters
+        ----------
+        config : SchemeConfig
+            This entry.
+        experiment : ExperimentConfig
+            All the others.
+        """
+
+    def build(self, config: SchemeConfig, context: Any) -> Iterator[Any]:
+        """The schemes of this entry over one channel, in the order of the records; here TensorFlow may be imported.
+
+        Parameters
+        ----------
+        config : SchemeConfig
+        context : kbsc_tf.schemes.build.BuildContext
+            The channel, the experiment, the training features and what schemes share.
+
+        Yields
+        ------
+        kbsc_tf.schemes.base.Scheme
+
+        Raises
+        ------
+        UserError
+            It cannot work with these features.
+        """
+        raise NotImplementedError
+
+
+SchemeEntry = Annotated[SchemeConfig, Named(schemes, "scheme")]
+"""A scheme of an experiment: its name, or a mapping of its options."""

@@ -1,0 +1,31 @@
+"""Quantised features over 5G LDPC, as experiments name them."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from kbsc_tf.config.scheme import SchemeConfig, SchemeSpec
+
+
+class FeaturePqSpec(SchemeSpec):
+    """The feature's code by a product quantiser, over CRC, 5G LDPC and QAM."""
+
+    name, label, order = "feature_ldpc_pq", "feature + LDPC (PQ)", 300
+    colour, marker = "#E69F00", "P"
+    sections = frozenset({"coding"})
+    quantiser = "pq"
+
+    def build(self, config: SchemeConfig, context: Any) -> Iterator[Any]:
+        from kbsc_tf.schemes.feature_ldpc.scheme import FeatureLdpcScheme
+
+        coding = context.experiment.coding
+        yield from context.per_mcs(
+            lambda k, mcs: FeatureLdpcScheme(k, context.channel, coding, mcs, self.quantiser), FeatureLdpcScheme.check
+        )
+
+
+class FeatureSqSpec(FeaturePqSpec):
+    """The feature's code by a scalar quantiser, over CRC, 5G LDPC and QAM."""
+
+    name, label, order = "feature_ldpc_sq", "feature + LDPC (SQ)", 310
+    colour, marker = "#56B4E9", "X"
+    quantiser = "sq"

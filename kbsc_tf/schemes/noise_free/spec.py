@@ -1,0 +1,18 @@
+"""The retrieval ceiling, as experiments name it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from kbsc_tf.config.scheme import SchemeConfig, SchemeSpec
+
+
+class NoiseFreeSpec(SchemeSpec):
+    """The uncompressed feature at the receiver, without a channel: the retrieval ceiling."""
+
+    name, label, order = "noise_free", "no noise (ceiling)", 900
+    colour, marker, line = "#707070", "", (0, (7, 2))
+
+    def build(self, config: SchemeConfig, context: Any) -> Iterator[Any]:
+        from kbsc_tf.schemes.noise_free.scheme import NoiseFreeScheme
+
+        yield NoiseFreeScheme(context.training.dim)
