@@ -59,7 +59,7 @@ class NeuralImageScheme(Scheme):
         self, name: str, k: int, channel: ChannelConfig, config: JsccConfig, images: ImageSet, all_k: list[int]
     ) -> None:
         self.name, self.k, self.channel, self.config = name, k, channel, config
-        self.trained_on = config.channel or channel
+        self.trained_on = channel if config.checkpoint else config.channel or channel
         self.image_shape = images.image_shape
         self.channels, self.rates = self._latent(all_k)
         self._published = self.published(config.checkpoint) if config.checkpoint else None

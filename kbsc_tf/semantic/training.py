@@ -13,13 +13,13 @@ import pandas as pd
 import tensorflow as tf
 
 from kbsc_tf.channel import seed_noise, worth_compiling
-from kbsc_tf.config import AdaptiveConfig, JsccConfig, SnrRange, TrainingConfig
+from kbsc_tf.config import AdaptiveConfig, SnrRange, TrainedJsccConfig, TrainingConfig
 from kbsc_tf.errors import UserError
 from kbsc_tf.files import write_atomically
 from kbsc_tf.semantic.link import SemanticLink
 
 Score = Callable[[np.ndarray], float]
-TrainedConfig = TrainingConfig | AdaptiveConfig | JsccConfig
+TrainedConfig = TrainingConfig | AdaptiveConfig | TrainedJsccConfig
 
 
 class Judge(Protocol):
@@ -221,7 +221,7 @@ def train(
     loss : keras.losses.Loss or None
         None: the model has its own.
     judge : Judge
-    config : TrainingConfig, AdaptiveConfig or JsccConfig
+    config : TrainingConfig, AdaptiveConfig or TrainedJsccConfig
     folder : Path
         Receives ``best.keras``, ``history.csv``, the resume state and ``training.json``.
     identity : str
