@@ -5,6 +5,8 @@ import time
 
 import numpy as np
 import tensorflow as tf
+from kbsc_tf.schemes.image_ldpc.scheme.files import ImageFiles
+from kbsc_tf.schemes.image_ldpc.scheme.scheme import ImageLdpcScheme
 from sionna.phy.channel import AWGN
 from sionna.phy.fec.ldpc import LDPC5GDecoder, LDPC5GEncoder
 from sionna.phy.mapping import Constellation, Demapper, Mapper
@@ -15,8 +17,6 @@ from kbsc_tf.coding import Mcs, TransportPlan
 from kbsc_tf.coding.link import CodedLink
 from kbsc_tf.config import CodecConfig, CodingConfig, FlatConfig
 from kbsc_tf.data.load import procedural_set
-from kbsc_tf.schemes.image_ldpc.files import ImageFiles
-from kbsc_tf.schemes.image_ldpc.scheme import ImageLdpcScheme
 from kbsc_tf.transmission import SourceBatch
 
 K, MCS, SNR_DB = 1024, "16qam-1/2", 12.0

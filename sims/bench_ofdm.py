@@ -6,11 +6,11 @@ from collections.abc import Callable
 import keras
 import numpy as np
 import tensorflow as tf
+from kbsc_tf.schemes.analogue.scheme.link import SemanticLink
+from kbsc_tf.schemes.kbsc.scheme.losses import SemanticLoss
+from kbsc_tf.schemes.kbsc.scheme.network import SemanticDecoder, SemanticEncoder
 
 from kbsc_tf.config import LossWeights, OfdmConfig
-from kbsc_tf.schemes.analogue.link import SemanticLink
-from kbsc_tf.schemes.kbsc.losses import SemanticLoss
-from kbsc_tf.schemes.kbsc.network import SemanticDecoder, SemanticEncoder
 
 K, DIM, BATCH, CALLS = 128, 512, 512, 10
 CHANNEL = OfdmConfig(type="ofdm", model="tdl-a", csi="ls")

@@ -1,20 +1,29 @@
 """The experiment: its schema, and the YAML files it is read from. Imports no TensorFlow."""
 
 from kbsc_tf.config.channel import ChannelConfig, FlatConfig, parse_channel
+from kbsc_tf.config.data import CifarConfig, DataConfig, FolderConfig, FolderSplits, ProceduralConfig
+from kbsc_tf.config.features import ClipConfig, FeatureFileConfig, FeaturesConfig
 from kbsc_tf.config.file import load_config, load_kb_scaling
-from kbsc_tf.config.jscc import SWIN_SIZES, JsccConfig, SwinJsccConfig, SwinSize
+from kbsc_tf.config.jscc import (
+    SWIN_SIZES,
+    JsccConfig,
+    PublishedJsccConfig,
+    PublishedSwinJsccConfig,
+    SwinJsccConfig,
+    SwinSize,
+    TrainedJsccConfig,
+    TrainedSwinJsccConfig,
+)
+from kbsc_tf.config.json_schema import experiment_schema
 from kbsc_tf.config.kb_scaling import IndexConfig, KbScalingConfig
 from kbsc_tf.config.ofdm import OfdmConfig
-from kbsc_tf.config.receiver import ReceiverConfig
+from kbsc_tf.config.receiver import NearestConfig, PosteriorConfig, ReceiverConfig, VoteConfig
 from kbsc_tf.config.schema import (
     IMAGE_SCHEMES,
     NEURAL_IMAGE_SCHEMES,
     CodecConfig,
     CodingConfig,
-    DataConfig,
     ExperimentConfig,
-    FeaturesConfig,
-    FolderSplits,
 )
 from kbsc_tf.config.sweep import ExecutorConfig, SweepConfig
 from kbsc_tf.config.training import AdaptiveConfig, LossWeights, SnrRange, TrainingConfig
@@ -23,27 +32,40 @@ __all__ = [
     "AdaptiveConfig",
     "IMAGE_SCHEMES",
     "ChannelConfig",
+    "CifarConfig",
+    "ClipConfig",
     "CodecConfig",
     "CodingConfig",
     "DataConfig",
     "ExecutorConfig",
     "ExperimentConfig",
+    "FeatureFileConfig",
     "FeaturesConfig",
     "FlatConfig",
+    "FolderConfig",
     "FolderSplits",
     "IndexConfig",
     "JsccConfig",
     "KbScalingConfig",
     "LossWeights",
     "NEURAL_IMAGE_SCHEMES",
+    "NearestConfig",
     "OfdmConfig",
+    "PosteriorConfig",
+    "ProceduralConfig",
+    "PublishedJsccConfig",
+    "PublishedSwinJsccConfig",
     "ReceiverConfig",
     "SWIN_SIZES",
     "SnrRange",
     "SweepConfig",
     "SwinJsccConfig",
     "SwinSize",
+    "TrainedJsccConfig",
+    "TrainedSwinJsccConfig",
     "TrainingConfig",
+    "VoteConfig",
+    "experiment_schema",
     "load_config",
     "load_kb_scaling",
     "parse_channel",

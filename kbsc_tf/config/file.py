@@ -1,15 +1,18 @@
 """Experiment files: YAML and overrides in, a configuration or one sentence out. Imports no TensorFlow."""
 
+import re
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from kbsc_tf.config.kb_scaling import KbScalingConfig
 from kbsc_tf.config.ofdm import OfdmConfig
 from kbsc_tf.config.schema import ExperimentConfig
-from kbsc_tf.config.strict import Strict
+from kbsc_tf.config.strict import Strict, did_you_mean
+from kbsc_tf.config.yaml_loader import problem_of, read_yaml
 from kbsc_tf.errors import UserError
 
 _Schema = TypeVar("_Schema", bound=Strict)
@@ -37,12 +40,11 @@ def _load(path: Path, overrides: list[str] | None, schema: type[_Schema], exampl
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot read the experiment file ({error}); give the path of a YAML file") from None
     try:
-        content = yaml.safe_load(text)
-        node = yaml.compose(text)
+        content, node = read_yaml(text)
     except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" line {mark.line + 1}" if mark else ""
-        raise UserError(f"{path}{where}: not valid YAML ({getattr(error, 'problem', error)}); mend that line") from None
+        what, line = problem_of(error)
+        where = f"{path} line {line}" if line else str(path)
+        raise UserError(f"{where}: not valid YAML ({what}); mend that line") from None
     if not isinstance(content, dict):
         raise UserError(f"{path}: expected a mapping of keys such as {example}")
     if content.get("type") == "kb_scaling" and schema is not KbScalingConfig:
@@ -55,7 +57,7 @@ def _load(path: Path, overrides: list[str] | None, schema: type[_Schema], exampl
     try:
         return schema.model_validate(content)
     except ValidationError as error:
-        raise UserError(_first_problem(path, node, overrides or [], error)) from None
+        raise UserError(_first_problem(path, content, node, overrides or [], error)) from None
 
 
 def _override(content: dict, override: str) -> None:
@@ -64,38 +66,80 @@ def _override(content: dict, override: str) -> None:
         raise UserError(f"--set {override}: expected key=value, for example --set training.epochs=5")
     *parents, last = key.split(".")
     for parent in parents:
-        content = content.setdefault(parent, {})
+        if content.get(parent) is None:
+            content[parent] = {}
+        content = content[parent]
         if not isinstance(content, dict):
             raise UserError(f"--set {override}: {parent} holds a value, not further keys; set it as a whole")
     try:
-        content[last] = yaml.safe_load(value)
-    except yaml.YAMLError:
-        raise UserError(f"--set {override}: the value is not valid YAML; quote it") from None
+        content[last], _ = read_yaml(value)
+    except yaml.YAMLError as error:
+        raise UserError(f"--set {override}: the value is not valid YAML ({problem_of(error)[0]}); quote it") from None
 
 
-# Of the schema's alternatives: pydantic names them where the file does not.
-_TAGS = {"flat", "ofdm", "list", "range", "procedural", "tiled", "published", "own"}
-
-
-def _first_problem(path: Path, node: yaml.Node, overrides: list[str], error: ValidationError) -> str:
+def _first_problem(path: Path, content: dict, node: yaml.Node, overrides: list[str], error: ValidationError) -> str:
     problems = error.errors()
     first = problems[0]
-    location = tuple(part for part in first["loc"] if part not in _TAGS)
-    key = ".".join(map(str, location))
-    message = first["msg"].removeprefix("Value error, ")
+    location = _location(first, content)
+    key, what = ".".join(map(str, location)), _explain(first, location)
     # What is wrong about several keys of a mapping names the one to change.
-    line = _line_of(node, (*location, message.partition(":")[0]) if location else ())
+    line = _line_of(node, (*location, _message(first).partition(":")[0]) if location else ())
     override = next((o for o in overrides if _is_from(o, key, line)), None)
     where = f"--set {override}" if override else f"{path} line {line}" if line else str(path)
-    if first["type"] == "extra_forbidden":
-        what = f"unknown key {key}; remove it or mend its spelling"
-        if "flat" in first["loc"] and location[-1] in OfdmConfig.model_fields:
-            what = f"unknown key {key}; remove it, or set type: ofdm beside it"
-    else:
-        got = "" if isinstance(first["input"], dict) else f" (got {first['input']!r:.80})"
-        what = f"{key}: " * bool(key) + message + got
     more = f" ({len(problems) - 1} more problems)" if len(problems) > 1 else ""
     return f"{where}: {what}{more}"
+
+
+def _location(problem: ErrorDetails, content: Any) -> tuple[str | int, ...]:
+    """Where a problem is in the file; pydantic also names the alternatives of the schema that it has tried."""
+    location: list[str | int] = []
+    for part in problem["loc"]:
+        if isinstance(content, dict | list) and part in (content if isinstance(content, dict) else range(len(content))):
+            content = content[part]
+            location.append(part)
+    if problem["type"] == "missing":
+        location.append(problem["loc"][-1])
+    elif problem["type"] in ("unknown_key", "unused_key", "not_boolean"):
+        location.append(problem["ctx"]["key"])
+    elif problem["type"] == "union_tag_invalid":
+        location.append(problem["ctx"]["discriminator"].strip("'"))
+    return tuple(location)
+
+
+def _message(problem: ErrorDetails) -> str:
+    return problem["msg"].removeprefix("Value error, ")
+
+
+def _explain(problem: ErrorDetails, location: tuple[str | int, ...]) -> str:
+    """What is wrong, after the key as the file has it."""
+    key, kind, details = ".".join(map(str, location)), problem["type"], problem.get("ctx", {})
+    if kind == "unknown_key":
+        if "flat" in problem["loc"] and location[-1] in OfdmConfig.model_fields:
+            return f"unknown key {key}; remove it, or set type: ofdm beside it"
+        return f"unknown key {key}{details['remedy']}"
+    if kind == "unused_key":
+        return f"{key}: {details['reason']}"
+    if kind == "missing":
+        return f"{key} is missing; give it"
+    if kind == "not_boolean":
+        return f"{key}: expected true or false (got {details['got']!r:.80})"
+    if kind in ("literal_error", "union_tag_invalid"):
+        listed, given = details.get("expected") or details["expected_tags"], details.get("tag", problem["input"])
+        return f"{key}: {_unknown_name(given, listed, problem['loc'], location)}"
+    if kind in ("model_type", "model_attributes_type"):
+        return f"{key}: expected a mapping of keys (got {problem['input']!r:.80})"
+    got = "" if isinstance(problem["input"], dict) else f" (got {problem['input']!r:.80})"
+    return f"{key}: " * bool(key) + _message(problem) + got
+
+
+def _unknown_name(given: Any, listed: str, tried: tuple, location: tuple[str | int, ...]) -> str:
+    """``listed`` are the known names as pydantic has them, each in quotes."""
+    known = re.findall(r"'([^']*)'", listed)
+    noun = [part for part in location if isinstance(part, str)][-1]
+    if isinstance(tried[-1], int):
+        noun = noun.removesuffix("s")  # one of several
+    near = did_you_mean(str(given), known)
+    return f"unknown {noun} {given!s:.80}{f'{near} Known:' if near else '; known:'} {', '.join(known)}"
 
 
 def _is_from(override: str, key: str, line: int | None) -> bool:

@@ -2,23 +2,23 @@
 
 import math
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from kbsc_tf.config.channel import ChannelConfig
 from kbsc_tf.config.strict import Strict
 from kbsc_tf.config.training import SnrChoice, SnrRange
-from kbsc_tf.config.units import SnrDb
+from kbsc_tf.config.units import SnrDb, SomeNumbers
 
 
 class SwinSize(Strict):
-    """Widths, depths (blocks) and attention heads of the encoder's stages, and the side of a window."""
+    """The size of a SwinJSCC network; the decoder is the encoder turned around."""
 
-    widths: tuple[int, ...] = Field(min_length=1)
-    depths: tuple[int, ...]
-    heads: tuple[int, ...]
-    window: int = Field(ge=1)
+    widths: tuple[int, ...] = Field(min_length=1, description="Channels of the encoder's stages.")
+    depths: tuple[int, ...] = Field(description="Blocks of the encoder's stages.")
+    heads: tuple[int, ...] = Field(description="Attention heads of the encoder's stages; they divide the widths.")
+    window: int = Field(ge=1, description="Side of an attention window, in places of the latent.")
 
     @model_validator(mode="after")
     def _fits(self) -> "SwinSize":
@@ -57,29 +57,19 @@ SizeChoice = Annotated[
 """A published size by its name, or one of your own."""
 
 
-class JsccConfig(Strict):
-    """How an image codec is trained.
+class _Jscc(Strict):
+    """What trained and published image codecs have in common."""
 
-    ``channel``: one channel to train through, for all channels of the experiment; each its own unless given.
-    ``checkpoint``: published PyTorch weights that are used as they are; nothing is trained then. Networks that are told
-    the SNR are told the nearest within ``snr_db``.
-    """
-
-    epochs: int = Field(20, ge=1)
-    batch_size: int = Field(64, ge=1)
-    learning_rate: float = Field(1e-3, gt=0)
-    snr_db: SnrChoice = SnrRange(low=-5.0, high=15.0)
-    loss: Literal["mse", "ms_ssim"] = "mse"
-    validation_snr_db: list[SnrDb] = Field([-5.0, 0.0, 5.0, 10.0, 15.0], min_length=1)
-    validation_images: int = Field(500, ge=1)
-    patience: int = Field(10, ge=1)
-    seed: int = Field(0, ge=0)
-    channel: ChannelConfig | None = None
-    tensorboard: bool = False
-    checkpoint: Path | None = None
+    snr_db: SnrChoice = Field(
+        SnrRange(low=-5.0, high=15.0),
+        description="SNR in dB of training; networks that are told the SNR are told the nearest within it.",
+    )
+    validation_snr_db: SomeNumbers[SnrDb] = Field(
+        [-5.0, 0.0, 5.0, 10.0, 15.0], description="SNRs in dB at which a network is judged or measured."
+    )
 
     @model_validator(mode="after")
-    def _can_be_told(self) -> "JsccConfig":
+    def _can_be_told(self) -> "_Jscc":
         if not all(map(math.isfinite, self.told_snr_db)):
             raise ValueError("snr_db: expected finite SNRs to train at, because networks are told them")
         return self
@@ -91,15 +81,44 @@ class JsccConfig(Strict):
         return min(ends), max(ends)
 
 
-class SwinJsccConfig(JsccConfig):
-    """``variant``: which ModNets it has: ``none``, ``sa`` (SNR), ``ra`` (rate) or ``sa_ra``.
+class TrainedJsccConfig(_Jscc):
+    """How an image codec is trained."""
 
-    Those with the rate ModNet are one network for all k.
-    """
+    epochs: int = Field(20, ge=1, description="Passes over the training images, at most.")
+    batch_size: int = Field(64, ge=1, description="Images of a training step.")
+    learning_rate: float = Field(1e-3, gt=0, description="Step size of Adam.")
+    loss: Literal["mse", "ms_ssim"] = Field(
+        "mse", description="What training minimises; the checkpoint is chosen by it."
+    )
+    validation_images: int = Field(500, ge=1, description="Validation images that judge an epoch, at most.")
+    patience: int = Field(10, ge=1, description="Epochs without a better one after which training ends.")
+    seed: int = Field(0, ge=0, description="Seed of the initial weights and of training.")
+    channel: ChannelConfig | None = Field(
+        None, description="One channel to train through, for all channels of the experiment; each its own unless given."
+    )
+    tensorboard: bool = Field(False, description="Write logs for TensorBoard.")
+    checkpoint: None = Field(None, description="Published PyTorch weights to use as they are, instead of training.")
 
-    learning_rate: float = Field(3e-4, gt=0)
-    variant: Literal["none", "sa", "ra", "sa_ra"] = "sa_ra"
-    size: SizeChoice = "cifar"
+
+class PublishedJsccConfig(_Jscc):
+    """Published weights that are used as they are; nothing is trained."""
+
+    checkpoint: Path = Field(description="Published PyTorch weights to use as they are, instead of training.")
+
+    @classmethod
+    def refusal(cls, key: str) -> str:
+        trains = key in TrainedJsccConfig.model_fields
+        return f"weights of a checkpoint are not trained; leave {key} or checkpoint out" if trains else ""
+
+
+class _Swin(Strict):
+    """Which SwinJSCC it is."""
+
+    variant: Literal["none", "sa", "ra", "sa_ra"] = Field(
+        "sa_ra",
+        description="Its ModNets: none, sa (SNR), ra (rate) or sa_ra; those with ra are one network for all k.",
+    )
+    size: SizeChoice = Field("cifar", description="A published size by its name, or one of your own.")
 
     @property
     def snr_adaptive(self) -> bool:
@@ -115,3 +134,30 @@ class SwinJsccConfig(JsccConfig):
     def dimensions(self) -> SwinSize:
         """``size`` in numbers."""
         return SWIN_SIZES[self.size] if isinstance(self.size, str) else self.size
+
+
+class TrainedSwinJsccConfig(_Swin, TrainedJsccConfig):
+    """How SwinJSCC is trained."""
+
+    learning_rate: float = Field(3e-4, gt=0, description="Step size of Adam.")
+
+
+class PublishedSwinJsccConfig(_Swin, PublishedJsccConfig):
+    """Published weights of SwinJSCC."""
+
+
+def _origin(value: Any) -> str:
+    checkpoint = value.get("checkpoint") if isinstance(value, dict) else getattr(value, "checkpoint", None)
+    return "trained" if checkpoint is None else "published"
+
+
+JsccConfig = Annotated[
+    Annotated[TrainedJsccConfig, Tag("trained")] | Annotated[PublishedJsccConfig, Tag("published")],
+    Discriminator(_origin),
+]
+"""An image codec that is trained, or with ``checkpoint`` is not."""
+SwinJsccConfig = Annotated[
+    Annotated[TrainedSwinJsccConfig, Tag("trained")] | Annotated[PublishedSwinJsccConfig, Tag("published")],
+    Discriminator(_origin),
+]
+"""The same, of SwinJSCC."""

@@ -6,10 +6,11 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, ValidationInfo, field_validator, model_validator
 
-from kbsc_tf.config.schema import EvenK, SnrDb
-from kbsc_tf.config.strict import Strict
+from kbsc_tf.config.receiver import Metric
+from kbsc_tf.config.strict import Strict, if_used, with_default
+from kbsc_tf.config.units import EvenK, SnrDb, Some, SomeNumbers
 
 _SQRT = re.compile(r"IVF(\d*)sqrt")
 
@@ -17,13 +18,15 @@ _SQRT = re.compile(r"IVF(\d*)sqrt")
 class IndexConfig(Strict):
     """An index, and up to how many entries it is tried; the string alone is enough in a file.
 
-    ``index`` is a FAISS factory string, in which ``IVFsqrt`` stands for as many lists as the square root of the number
-    of entries and ``IVF4sqrt`` for four times as many; after a space, FAISS's search parameters, as in
-    ``IVFsqrt,Flat nprobe=64`` or ``HNSW32 efSearch=128``.
+    In a factory string ``IVFsqrt`` stands for as many lists as the square root of the number of entries and
+    ``IVF4sqrt`` for four times as many; search parameters as in ``IVFsqrt,Flat nprobe=64`` or ``HNSW32 efSearch=128``.
     """
 
-    index: str = Field(pattern=r"^[^\s]+( [A-Za-z_]+=\d+(,[A-Za-z_]+=\d+)*)?$")
-    up_to: int | None = Field(None, ge=1)
+    index: str = Field(
+        pattern=r"^[^\s]+( [A-Za-z_]+=\d+(,[A-Za-z_]+=\d+)*)?$",
+        description="FAISS factory string, and after a space FAISS's search parameters.",
+    )
+    up_to: int | None = Field(None, ge=1, description="Largest knowledge base, in entries, that it is tried in.")
 
     @model_validator(mode="before")
     @classmethod
@@ -52,32 +55,35 @@ class ProceduralEntries(Strict):
     """Gaussian classes around a common mean.
 
     x = common + R s (class mean + ``noise`` w), scaled to length 1; class means and w are standard normal. s scales
-    dimension j by (j + 1)^-``decay`` at unchanged power, and R rotates: at 0 every dimension carries the same, above
-    some carry most, as with features of real images.
+    dimension j by (j + 1)^-``decay`` at unchanged power, and R rotates.
     """
 
-    kind: Literal["procedural"] = "procedural"
-    classes: int = Field(100, ge=2)
-    dimension: int = Field(512, ge=8)
-    common: float = Field(3.0, ge=0)
-    noise: float = Field(2.0, gt=0)
-    decay: float = Field(0.0, ge=0, le=2)
-    training: int = Field(20_000, ge=100)
+    kind: Literal["procedural"] = Field("procedural", description="Features drawn from Gaussian classes.")
+    classes: int = Field(100, ge=2, description="Number of classes.")
+    dimension: int = Field(512, ge=8, description="Length of a feature.")
+    common: float = Field(3.0, ge=0, description="Size of the mean that all classes share.")
+    noise: float = Field(2.0, gt=0, description="Spread within a class; class means spread by 1.")
+    decay: float = Field(
+        0.0, ge=0, le=2, description="0: every dimension carries the same; above, some carry most, as in real features."
+    )
+    training: int = Field(20_000, ge=100, description="Features that PCA is fitted to.")
 
 
 class TiledEntries(Strict):
     """Features of real images, as often as needed, each copy moved by a share of its class's own spread.
 
-    They come from ``features``, an .npz file as `kbsc_tf.features.load_feature_file` reads it, or from an
-    ``experiment``, a file whose images are embedded or found in the feature store. The first copy is unmoved. A copy
-    is x + ``perturbation`` w (a - b) / sqrt(2), with a and b drawn from x's class and w standard normal: at 1 it
-    differs from x as images of the class differ from their class mean.
+    The first copy is unmoved. A copy is x + ``perturbation`` w (a - b) / sqrt(2), with a and b drawn from x's class
+    and w standard normal.
     """
 
-    kind: Literal["tiled"]
-    features: Path | None = None
-    experiment: Path | None = None
-    perturbation: float = Field(0.5, gt=0)
+    kind: Literal["tiled"] = Field(description="Features of real images, and moved copies of them.")
+    features: Path | None = Field(None, description="An .npz file as `kbsc_tf.features.load_feature_file` reads it.")
+    experiment: Path | None = Field(
+        None, description="An experiment whose images are embedded, or found in the feature store, instead of features."
+    )
+    perturbation: float = Field(
+        0.5, gt=0, description="How far copies are moved; at 1 as images of a class differ from their class mean."
+    )
 
     @model_validator(mode="after")
     def _one_source(self) -> "TiledEntries":
@@ -86,42 +92,62 @@ class TiledEntries(Strict):
         return self
 
 
+def _by_name(source: Any) -> Any:
+    return {"kind": source} if isinstance(source, str) else source
+
+
+_Entries = Annotated[
+    ProceduralEntries | TiledEntries,
+    Discriminator("kind"),
+    BeforeValidator(with_default("kind", "procedural")),
+    BeforeValidator(_by_name),
+]
+
+
 class KbScalingConfig(Strict):
     """Accuracy, recall, search time and memory over the size of the knowledge base: one file under ``sims/``.
 
-    ``queries`` features are sent once, by PCA in ``k`` real symbols over AWGN at ``snr_db``, and searched for in every
-    knowledge base by every index; a smaller knowledge base is the beginning of a larger one. Features, and any index,
-    of more than ``memory_gb`` lie on disk in ``scratch`` (in the results folder unless given).
+    Features are sent once, by PCA over AWGN, and searched for in every knowledge base by every index; a smaller
+    knowledge base is the beginning of a larger one.
     """
 
-    type: Literal["kb_scaling"]
-    name: str = Field(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9_.-]*$")
-    sizes: list[Annotated[int, Field(ge=100, le=1_000_000_000)]] = Field([10_000, 100_000, 1_000_000], min_length=1)
-    indices: list[IndexConfig] = Field([FLAT], min_length=1)
-    source: Annotated[ProceduralEntries | TiledEntries, Field(discriminator="kind")] = ProceduralEntries()
-    queries: int = Field(2_000, ge=20)
-    k: EvenK = 128
-    snr_db: SnrDb = 4.0
-    metric: Literal["l2", "inner_product"] = "inner_product"
-    centre: bool = True
-    top_k: int = Field(10, ge=1)
-    decision: Literal["nearest", "vote"] = "nearest"
-    temperature: float = Field(20.0, gt=0)
-    neighbours: int = Field(100, ge=1)
-    seed: int = Field(0, ge=0)
-    chunk: int = Field(1_000, ge=20)
-    threads: int | None = Field(None, ge=1)
-    memory_gb: float = Field(4.0, gt=0)
-    scratch: Path | None = None
+    type: Literal["kb_scaling"] = Field(description="Tells such a study from an experiment.")
+    name: str = Field(
+        pattern=r"^[A-Za-z0-9_-][A-Za-z0-9_.-]*$",
+        description="Name of the results folder; the file's name unless given.",
+    )
+    sizes: SomeNumbers[Annotated[int, Field(ge=100, le=1_000_000_000)]] = Field(
+        [10_000, 100_000, 1_000_000], description="Numbers of entries."
+    )
+    indices: Some[IndexConfig] = Field([FLAT], description="Indices that are tried beside exact search.")
+    source: _Entries = Field(ProceduralEntries(), description="Where features come from.")
+    queries: int = Field(2_000, ge=20, description="Features that are sent.")
+    k: EvenK = Field(128, description="Real channel symbols of a feature; two make a channel use.")
+    snr_db: SnrDb = Field(4.0, description="SNR of the link in dB, Es/N0; inf for no noise.")
+    metric: Metric = Field("inner_product", description="What is near in the knowledge base.")
+    centre: bool = Field(
+        True, description="Subtract the knowledge base's mean from features, and scale them to length 1."
+    )
+    top_k: int = Field(10, ge=1, description="Neighbours whose recall is measured.")
+    decision: Literal["nearest", "vote"] = Field(
+        "nearest", description="Take the nearest entry's class, or let near ones vote."
+    )
+    temperature: float | None = Field(
+        None, gt=0, description="A neighbour's vote is exp(temperature x its score), 20 unless given; only to vote."
+    )
+    neighbours: int | None = Field(None, ge=1, description="Entries that vote, 100 unless given; only to vote.")
+    seed: int = Field(0, ge=0, description="Seed of features and noise.")
+    chunk: int = Field(1_000, ge=20, description="Features that are sent and searched for at once.")
+    threads: int | None = Field(None, ge=1, description="Threads of a search; all cores unless given.")
+    memory_gb: float = Field(4.0, gt=0, description="Features, or an index, larger than this many GB lie on disk.")
+    scratch: Path | None = Field(None, description="Folder for what lies on disk; in the results folder unless given.")
 
-    @model_validator(mode="before")
+    @field_validator("temperature", "neighbours")
     @classmethod
-    def _source_by_name(cls, value: Any) -> Any:
-        """Accept ``source: procedural``, and settings without a kind for it."""
-        if isinstance(value, dict) and isinstance(source := value.get("source"), str | dict):
-            settings = {"kind": source} if isinstance(source, str) else {"kind": "procedural", **source}
-            value = {**value, "source": settings}
-        return value
+    def _only_to_vote(cls, value: float | None, info: ValidationInfo) -> float | None:
+        unused = f"only decision: vote has it; set that, or leave {info.field_name} out"
+        default = {"temperature": 20.0, "neighbours": 100}[info.field_name]
+        return if_used(value, default, unused if info.data.get("decision") == "nearest" else "")
 
     @model_validator(mode="after")
     def _rows_differ(self) -> "KbScalingConfig":

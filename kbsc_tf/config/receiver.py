@@ -1,38 +1,71 @@
 """How the receiver decides. Imports no TensorFlow."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Discriminator, Field
 
-from kbsc_tf.config.strict import Strict
+from kbsc_tf.config.strict import Strict, only_of, with_default
+
+Metric = Literal["l2", "inner_product"]
 
 
-class ReceiverConfig(Strict):
-    """The receiver's knowledge base and its decision rule.
+class _Receiver(Strict):
+    """The receiver's knowledge base, whatever its decision rule."""
 
-    ``decision``: ``nearest`` and ``vote`` (of ``neighbours`` entries, with ``temperature``) look at the received
-    feature alone; ``posterior`` weighs every coordinate by the noise it was received with, in a metric that divides
-    axes by their variance to the power ``exponent`` / 2, with a Gaussian kernel of variance ``bandwidth`` around each
-    entry; what is not given is chosen on validation features. Its confidence is a probability; below ``abstain_below``
-    nothing is shown, which counts as wrong.
+    index: str = Field("Flat", description="FAISS factory string of the index, such as Flat, IVF256,Flat or HNSW32.")
+    metric: Metric = Field("inner_product", description="What is near in the knowledge base.")
+    centre: bool = Field(
+        True, description="Subtract the knowledge base's mean from features, and scale them to length 1."
+    )
+    top_k: int = Field(5, ge=1, description="Candidates that are shown.")
+    gpu: bool | None = Field(None, description="Search on a GPU; where FAISS sees one unless given.")
+
+    @classmethod
+    def refusal(cls, key: str) -> str:
+        return only_of("decision", key, (NearestConfig, VoteConfig, PosteriorConfig))
+
+
+class NearestConfig(_Receiver):
+    """Show the nearest entries to the received feature."""
+
+    decision: Literal["nearest"] = Field("nearest", description="Show the nearest entries.")
+
+
+class VoteConfig(_Receiver):
+    """Show the best classes of a vote of the nearest entries to the received feature."""
+
+    decision: Literal["vote"] = Field(description="Let near entries vote for their classes.")
+    temperature: float = Field(20.0, gt=0, description="A neighbour's vote is exp(temperature x its cosine).")
+    neighbours: int = Field(100, ge=1, description="Entries that vote.")
+
+
+class PosteriorConfig(_Receiver):
+    """Show the classes of highest posterior probability, which weighs every coordinate by its noise.
+
+    The metric divides axes by their variance to the power ``exponent`` / 2, with a Gaussian kernel of variance
+    ``bandwidth`` around each entry; what is not given is chosen on validation features. The confidence is a
+    probability.
     """
 
-    index: str = "Flat"
-    metric: Literal["l2", "inner_product"] = "inner_product"
-    centre: bool = True
-    top_k: int = Field(5, ge=1)
-    decision: Literal["nearest", "vote", "posterior"] = "nearest"
-    temperature: float = Field(20.0, gt=0)
-    neighbours: int = Field(100, ge=1)
-    exponent: float | None = Field(None, ge=0, le=1)
-    bandwidth: float | None = Field(None, gt=0)
-    abstain_below: float = Field(0.0, ge=0, lt=1)
-    gpu: bool | None = None
+    decision: Literal["posterior"] = Field(description="Weigh every coordinate by the noise it was received with.")
+    neighbours: int = Field(100, ge=1, description="Entries whose kernels are summed.")
+    exponent: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="0: the features' own metric, 1: whitened; chosen on validation features unless given.",
+    )
+    bandwidth: float | None = Field(
+        None, gt=0, description="Variance of the kernel around an entry; chosen on validation features unless given."
+    )
+    abstain_below: float = Field(
+        0.0, ge=0, lt=1, description="Confidence below which nothing is shown, which counts as wrong."
+    )
 
-    @model_validator(mode="after")
-    def _belongs_to_the_rule(self) -> "ReceiverConfig":
-        given = [name for name in ("exponent", "bandwidth") if getattr(self, name) is not None]
-        given += ["abstain_below"] if self.abstain_below else []
-        if given and self.decision != "posterior":
-            raise ValueError(f"{given[0]}: only decision: posterior has it; set that, or leave {given[0]} out")
-        return self
+
+ReceiverConfig = Annotated[
+    NearestConfig | VoteConfig | PosteriorConfig,
+    Discriminator("decision"),
+    BeforeValidator(with_default("decision", "nearest")),
+]
+"""Any decision rule; ``decision: nearest`` is the default."""

@@ -3,112 +3,60 @@
 import hashlib
 import json
 import math
-from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from kbsc_tf.config.channel import ChannelConfig, FlatConfig
-from kbsc_tf.config.jscc import JsccConfig, SwinJsccConfig
+from kbsc_tf.config.data import DataConfig, ProceduralConfig
+from kbsc_tf.config.features import ClipConfig, FeaturesConfig, from_file
+from kbsc_tf.config.jscc import JsccConfig, SwinJsccConfig, TrainedJsccConfig, TrainedSwinJsccConfig
 from kbsc_tf.config.ofdm import OfdmConfig
-from kbsc_tf.config.receiver import ReceiverConfig
+from kbsc_tf.config.receiver import NearestConfig, ReceiverConfig
 from kbsc_tf.config.strict import Strict
 from kbsc_tf.config.sweep import ExecutorConfig, SweepConfig
 from kbsc_tf.config.training import AdaptiveConfig, TrainingConfig
-from kbsc_tf.config.units import EvenK, SnrDb
-
-
-class FolderSplits(Strict):
-    """Sub-folders of ``data.path`` and the part each plays; each holds ``CLASS/*.jpg|png``."""
-
-    training: str = "train"
-    test: str | None = "test"
-    validation_sender: str | None = None
-    validation_receiver: str | None = None
-    sender: str | None = None
-    receiver: str | None = None
-
-
-class DataConfig(Strict):
-    """Where images come from and who holds which.
-
-    Without explicit folders the training images are split by ``ratios`` (training, validation sender, validation
-    receiver), stratified and seeded, and each class of the test images is halved: first half sent, second half KB.
-    """
-
-    source: Literal["cifar100", "cifar10", "folder", "procedural"] = "procedural"
-    path: Path | None = None
-    folders: FolderSplits = FolderSplits()
-    ratios: tuple[float, float, float] = (0.8, 0.1, 0.1)
-    test_ratio: float = Field(0.2, gt=0, lt=1)
-    per_class: int | None = Field(None, ge=1)
-    training_images: int = Field(10_000, ge=100)
-    test_images: int = Field(4_000, ge=200)
-    seed: int = Field(0, ge=0)
-
-    @model_validator(mode="after")
-    def _complete(self) -> "DataConfig":
-        if self.source == "folder" and self.path is None:
-            raise ValueError("source: folder needs path: the folder that holds the split folders")
-        if any(r <= 0 for r in self.ratios) or abs(sum(self.ratios) - 1) > 1e-6:
-            raise ValueError("ratios: expected three positive shares that add up to 1")
-        return self
-
-
-class FeaturesConfig(Strict):
-    """Which CLIP embeds the images; or ``file``, an .npz of ready features that replaces data and CLIP.
-
-    ``unseen_classes``: so many classes are in no training or validation set; ``test_classes`` are sent and known.
-    """
-
-    model: str = "small"
-    file: Path | None = None
-    image_shape: tuple[int, int] = (32, 32)
-    batch_size: int = Field(256, ge=1)
-    prompt: str = "a photo of a {}"
-    store: Path | None = None
-    unseen_classes: int = Field(0, ge=0)
-    test_classes: Literal["all", "seen", "unseen"] = "all"
-
-    @model_validator(mode="after")
-    def _complete(self) -> "FeaturesConfig":
-        if "{}" not in self.prompt:
-            raise ValueError("prompt: expected one {} where the class name goes, for example 'a photo of a {}'")
-        if self.test_classes != "all" and not self.unseen_classes:
-            raise ValueError(f"test_classes: {self.test_classes} needs unseen_classes, how many there are; give it")
-        return self
+from kbsc_tf.config.units import EvenK, SnrDb, Some, SomeNumbers
 
 
 class CodingConfig(Strict):
-    """How the coded schemes put bits on the air: 5G LDPC and QAM.
+    """How the coded schemes put bits on the air: 5G LDPC and QAM."""
 
-    ``mcs`` names a set ("swinjscc", "38.214_table1") or lists schemes such as ``qpsk-1/2``. ``genie`` adds link
-    adaptation that knows every outcome. ``images_per_block`` images share one transport block. ``fast`` draws block
-    errors from a measured table instead of coding and decoding every block.
-    """
+    mcs: str | Annotated[list[str], Field(min_length=1)] = Field(
+        "swinjscc", description="A set, swinjscc or 38.214_table1, or a list of schemes such as qpsk-1/2."
+    )
+    genie: bool = Field(True, description="Add link adaptation that knows every outcome.")
+    block_length: int = Field(6144, ge=24, description="Coded bits of a code block, at most.")
+    iterations: int = Field(20, ge=1, description="Iterations of the decoder.")
+    check_node: Literal["boxplus-phi", "boxplus", "minsum", "offset-minsum"] = Field(
+        "boxplus-phi", description="Check node update of the decoder; minsum is faster and slightly weaker."
+    )
+    images_per_block: int = Field(1, ge=1, description="Images that share one transport block.")
+    fast: bool = Field(
+        False, description="Draw block errors from a measured table instead of coding and decoding every block."
+    )
 
-    mcs: str | Annotated[list[str], Field(min_length=1)] = "swinjscc"
-    genie: bool = True
-    block_length: int = Field(6144, ge=24)
-    iterations: int = Field(20, ge=1)
-    check_node: Literal["boxplus-phi", "boxplus", "minsum", "offset-minsum"] = "boxplus-phi"
-    images_per_block: int = Field(1, ge=1)
-    fast: bool = False
+
+def _as_text(chroma: Any) -> Any:
+    """Accept ``chroma: 420`` without quotes."""
+    return str(chroma) if isinstance(chroma, int) else chroma
+
+
+_Chroma = Annotated[
+    Literal["444", "422", "420", "grey"],
+    BeforeValidator(_as_text),
+    WithJsonSchema({"enum": ["444", "422", "420", "grey", 444, 422, 420]}),
+]
 
 
 class CodecConfig(Strict):
-    """How the image schemes compress.
+    """How the image schemes compress."""
 
-    ``tiled`` encodes the images of a block as one picture. ``bpg_tools`` calls the programs bpgenc and bpgdec instead
-    of the built-in codec. ``processes``: encoders at work side by side, one per core unless given. ``outage`` is the
-    outage probability of the ideal code over block fading.
-    """
-
-    chroma: Literal["444", "422", "420", "grey"] = "444"
-    tiled: bool = False
-    bpg_tools: bool = False
-    processes: int | None = Field(None, ge=1)
-    outage: float = Field(0.1, gt=0, lt=1)
+    chroma: _Chroma = Field("444", description="Chroma format.")
+    tiled: bool = Field(False, description="Encode the images of a transport block as one picture.")
+    bpg_tools: bool = Field(False, description="Call the programs bpgenc and bpgdec instead of the built-in codec.")
+    processes: int | None = Field(None, ge=1, description="Encoders at work side by side; one per core unless given.")
+    outage: float = Field(0.1, gt=0, lt=1, description="Outage probability of the ideal code over block fading.")
 
 
 SchemeName = Literal[
@@ -127,30 +75,52 @@ IMAGE_SCHEMES = ("bpg_ldpc", "jpeg_ldpc", "bpg_capacity", "jpeg_capacity", *NEUR
 class ExperimentConfig(Strict):
     """A whole experiment: the contents of one file under ``sims/``."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9_.-]*$")
-    data: DataConfig = DataConfig()
-    features: FeaturesConfig = FeaturesConfig()
-    receiver: ReceiverConfig = ReceiverConfig()
-    channels: list[ChannelConfig] = Field([FlatConfig()], min_length=1)
-    schemes: list[SchemeName] = Field(["kbsc", "pca", "raw"], min_length=1)
-    k: list[EvenK] = Field([64], min_length=1)
-    snr_db: list[SnrDb] = Field(
-        [-7.0, -6.0, -5.0, -4.0, -2.0, 0.0, 2.0, 4.0, 5.0, 6.0, 7.0, 10.0, math.inf], min_length=1
+    name: str = Field(
+        pattern=r"^[A-Za-z0-9_-][A-Za-z0-9_.-]*$",
+        description="Name of the results folder; the file's name unless given.",
     )
-    seeds: list[Annotated[int, Field(ge=0)]] = Field([0], min_length=1)
-    training: TrainingConfig = TrainingConfig()
-    adaptive: AdaptiveConfig = AdaptiveConfig()
-    deepjscc: JsccConfig = JsccConfig()
-    swinjscc: SwinJsccConfig = SwinJsccConfig()
-    coding: CodingConfig = CodingConfig()
-    codec: CodecConfig = CodecConfig()
-    sweep: SweepConfig = SweepConfig()
-    executor: ExecutorConfig = ExecutorConfig()
+    data: DataConfig | None = Field(ProceduralConfig(), description="The images; null with features.file.")
+    features: FeaturesConfig = Field(ClipConfig(), description="What embeds the images, or a file of features.")
+    receiver: ReceiverConfig = Field(NearestConfig(), description="The knowledge base and how the receiver decides.")
+    channels: list[ChannelConfig] = Field([FlatConfig()], min_length=1, description="Channels that are swept over.")
+    schemes: Some[SchemeName] = Field(["kbsc", "pca", "raw"], description="What is compared.")
+    k: SomeNumbers[EvenK] = Field([64], description="Real channel symbols of an image; two make a channel use.")
+    snr_db: SomeNumbers[SnrDb] = Field(
+        [-7.0, -6.0, -5.0, -4.0, -2.0, 0.0, 2.0, 4.0, 5.0, 6.0, 7.0, 10.0, math.inf],
+        description="SNRs in dB, Es/N0 at the receiver; inf for no noise.",
+    )
+    seeds: SomeNumbers[Annotated[int, Field(ge=0)]] = Field([0], description="Seeds of the noise, one point each.")
+    training: TrainingConfig = Field(TrainingConfig(), description="How kbsc is trained.")
+    adaptive: AdaptiveConfig = Field(AdaptiveConfig(), description="The adaptive code and how it is trained.")
+    deepjscc: JsccConfig = Field(TrainedJsccConfig(), description="How deepjscc and adjscc are trained.")
+    swinjscc: SwinJsccConfig = Field(TrainedSwinJsccConfig(), description="How swinjscc is trained.")
+    coding: CodingConfig = Field(CodingConfig(), description="How the coded schemes put bits on the air.")
+    codec: CodecConfig = Field(CodecConfig(), description="How the image schemes compress.")
+    sweep: SweepConfig = Field(SweepConfig(), description="How each point is simulated.")
+    executor: ExecutorConfig = Field(ExecutorConfig(), description="Who computes the points.")
 
     @property
-    def trainings(self) -> dict[str, TrainingConfig | JsccConfig]:
+    def trainings(self) -> dict[str, TrainingConfig | TrainedJsccConfig]:
         """How networks are trained that may be trained through a channel of their own, by the field's name."""
-        return {"training": self.training, "deepjscc": self.deepjscc, "swinjscc": self.swinjscc}
+        parts = {"training": self.training, "deepjscc": self.deepjscc, "swinjscc": self.swinjscc}
+        return {name: part for name, part in parts.items() if getattr(part, "checkpoint", None) is None}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _file_replaces_images(cls, value: Any) -> Any:
+        if isinstance(value, dict) and from_file(value.get("features")):
+            if value.get("data"):
+                raise ValueError(
+                    "data: features.file replaces all images; leave data out (--set data=null) or file out"
+                )
+            return {**value, "data": None}
+        return value
+
+    @model_validator(mode="after")
+    def _images_come_from_somewhere(self) -> "ExperimentConfig":
+        if self.data is None and self.features.file is None:
+            raise ValueError("data: null is for an experiment with features.file; leave data out")
+        return self
 
     @model_validator(mode="after")
     def _names_differ(self) -> "ExperimentConfig":
@@ -247,7 +217,7 @@ class ExperimentConfig(Strict):
         Where the feature store lies and who computes does not count.
         """
         content = self.model_dump(mode="json")
-        content["features"].pop("store")
+        content["features"].pop("store", None)
         content["codec"].pop("processes")
         content.pop("executor")
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]

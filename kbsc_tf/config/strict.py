@@ -1,9 +1,62 @@
 """What all parts of the schema share."""
 
-from pydantic import BaseModel, ConfigDict
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
+from typing import Any, get_args
+
+from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic_core import PydanticCustomError
 
 
 class Strict(BaseModel):
     """Unknown keys are refused, defaults are checked, numbers are finite, instances are read-only."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
+
+    @classmethod
+    def refusal(cls, key: str) -> str:
+        """Why ``key``, which another section of the kind has, is of no use in this one; empty if none has it."""
+        return ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keys_are_known(cls, value: Any) -> Any:
+        for key, given in value.items() if isinstance(value, dict) else ():
+            if key not in cls.model_fields:
+                if reason := cls.refusal(str(key)):
+                    raise PydanticCustomError("unused_key", "{key}: {reason}", {"key": str(key), "reason": reason})
+                remedy = did_you_mean(str(key), cls.model_fields) or "; remove it or mend its spelling"
+                raise PydanticCustomError(
+                    "unknown_key", "unknown key {key}{remedy}", {"key": str(key), "remedy": remedy}
+                )
+            # "no" is text in YAML 1.2; pydantic alone would take it.
+            if isinstance(given, str) and cls.model_fields[key].annotation in (bool, bool | None):
+                raise PydanticCustomError("not_boolean", "{key}: expected true or false", {"key": key, "got": given})
+        return value
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The nearest of the known names, as the end of a sentence; empty if none is near."""
+    near = get_close_matches(name, known, n=1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def only_of(choice: str, key: str, sections: Iterable[type[Strict]]) -> str:
+    """Which values of the key ``choice`` make sections that have ``key``; empty if none do."""
+    owners = [section for section in sections if key in section.model_fields]
+    kinds = [kind for section in owners for kind in get_args(section.model_fields[choice].annotation)]
+    return f"only {choice}: {' or '.join(kinds)} has it; set that, or leave {key} out" if kinds else ""
+
+
+def with_default(choice: str, default: str) -> Callable[[Any], Any]:
+    """What makes a mapping without the key ``choice`` one of the usual kind."""
+    return lambda value: {choice: default, **value} if isinstance(value, dict) else value
+
+
+def if_used(value: Any, default: Any, unused: str) -> Any:
+    """A value or its default; None, and nothing else, where ``unused`` says why it is of no use."""
+    if not unused:
+        return default if value is None else value
+    if value is not None:
+        raise ValueError(unused)
+    return None

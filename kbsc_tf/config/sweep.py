@@ -1,28 +1,36 @@
 """How a sweep is simulated, and who computes it. Imports no TensorFlow."""
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-from pydantic import Field, model_validator
+from pydantic import Field, GetJsonSchemaHandler, model_validator
+from pydantic_core import CoreSchema
 
 from kbsc_tf.config.strict import Strict
 
 
 class SweepConfig(Strict):
-    """How each point is simulated; ``queries`` caps the sent images, evenly spread over the sender's.
+    """How each point is simulated. A trial is all sent images once, over fresh noise.
 
-    A trial is all sent images once, over fresh noise. A point ends when the 95 % interval of its top-1 accuracy is no
-    wider than ``half_width`` (a fraction) to either side, or after ``trials``. ``estimand`` says what that interval is
-    of: the accuracy on other images of the kind ("population"), which more noise on the same images tells little more
-    about, or on these very images ("test_set"). ``per_image`` keeps every outcome, one Parquet file a point.
+    More noise on the same images tells little more about the accuracy on other images of the kind ("population").
     """
 
-    chunk: int = Field(1_000, ge=20)
-    queries: int | None = Field(None, ge=20)
-    trials: int = Field(1, ge=1)
-    half_width: float | None = Field(None, gt=0, lt=0.5)
-    estimand: Literal["population", "test_set"] = "population"
-    per_image: bool = False
-    latency: bool = True
+    chunk: int = Field(1_000, ge=20, description="Images that are simulated at once.")
+    queries: int | None = Field(
+        None, ge=20, description="Sent images, evenly spread over the sender's; all unless given."
+    )
+    trials: int = Field(1, ge=1, description="Trials of a point; the most there may be where half_width is given.")
+    half_width: float | None = Field(
+        None,
+        gt=0,
+        lt=0.5,
+        description="A point ends when the 95 % interval of its top-1 accuracy (a fraction) is no wider to a side.",
+    )
+    estimand: Literal["population", "test_set"] = Field(
+        "population",
+        description="What intervals are of: the accuracy on other images of the kind, or on these very ones.",
+    )
+    per_image: bool = Field(False, description="Keep every outcome, one Parquet file a point.")
+    latency: bool = Field(True, description="Measure the time that sending and deciding take.")
 
     @model_validator(mode="after")
     def _can_narrow(self) -> "SweepConfig":
@@ -32,19 +40,20 @@ class SweepConfig(Strict):
 
 
 class ExecutorConfig(Strict):
-    """Who computes the points; not part of what makes a record, so it may change between sessions of one folder.
+    """Who computes the points; not part of what makes a record, so it may change between sessions of one folder."""
 
-    ``local``: this process. ``processes``: ``workers`` processes of this machine. ``ray``: a Ray cluster at ``address``
-    ("auto", or host:port), or one started here; ``workers`` points at a time, as many as fit unless given. ``threads``
-    for each worker: its share of the cores unless given. ``num_cpus`` and ``num_gpus``: what Ray reserves for a point.
-    """
+    kind: Literal["local", "processes", "ray"] = Field(
+        "local", description="This process, processes of this machine, or a Ray cluster."
+    )
+    workers: int | None = Field(None, ge=1, description="Points at a time; as many as fit unless given.")
+    threads: int | None = Field(None, ge=1, description="Threads of a worker; its share of the cores unless given.")
+    address: str | None = Field(None, description="Ray's auto or host:port; a cluster is started here unless given.")
+    num_cpus: float = Field(1.0, gt=0, description="Cores that Ray reserves for a point.")
+    num_gpus: float = Field(0.0, ge=0, description="GPUs, or a share of one, that Ray reserves for a point.")
 
-    kind: Literal["local", "processes", "ray"] = "local"
-    workers: int | None = Field(None, ge=1)
-    threads: int | None = Field(None, ge=1)
-    address: str | None = None
-    num_cpus: float = Field(1.0, gt=0)
-    num_gpus: float = Field(0.0, ge=0)
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"anyOf": [handler(schema), {"enum": [*get_args(cls.model_fields["kind"].annotation)]}]}
 
     @model_validator(mode="before")
     @classmethod

@@ -1,19 +1,19 @@
 """How networks are trained. Imports no TensorFlow."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
+from pydantic import Discriminator, Field, Tag, ValidationInfo, field_validator, model_validator
 
 from kbsc_tf.config.channel import ChannelConfig
-from kbsc_tf.config.strict import Strict
-from kbsc_tf.config.units import EvenK, SnrDb
+from kbsc_tf.config.strict import Strict, if_used
+from kbsc_tf.config.units import EvenK, SnrDb, SomeNumbers
 
 
 class SnrRange(Strict):
     """Uniform SNR in dB between two ends, drawn anew for each training sample."""
 
-    low: float
-    high: float
+    low: float = Field(description="Lower end in dB.")
+    high: float = Field(description="Upper end in dB.")
 
     @model_validator(mode="after")
     def _ordered(self) -> "SnrRange":
@@ -22,15 +22,13 @@ class SnrRange(Strict):
         return self
 
 
-def _some(snr_db: list[float]) -> list[float]:
-    if not snr_db:
-        raise ValueError("expected at least one SNR in dB")
-    return snr_db
+def _kind(value: Any) -> str:
+    """A mapping of ``from``, ``to`` and ``step`` is a list; one of ``low`` and ``high`` is a range to draw from."""
+    return "range" if isinstance(value, SnrRange) or (isinstance(value, dict) and "from" not in value) else "list"
 
 
 SnrChoice = Annotated[
-    Annotated[list[SnrDb], AfterValidator(_some), Tag("list")] | Annotated[SnrRange, Tag("range")],
-    Discriminator(lambda value: "list" if isinstance(value, list) else "range"),
+    Annotated[SomeNumbers[SnrDb], Tag("list")] | Annotated[SnrRange, Tag("range")], Discriminator(_kind)
 ]
 """Where the SNR of a training sample comes from: one of a list, or a range."""
 
@@ -38,11 +36,19 @@ SnrChoice = Annotated[
 class LossWeights(Strict):
     """Weights of the training losses; those at zero are not computed."""
 
-    mse: float = Field(0.0, ge=0)
-    cosine: float = Field(0.0, ge=0)
-    contrastive: float = Field(1.0, ge=0)
-    kl: float = Field(0.0, ge=0)
-    temperature: float = Field(0.1, gt=0)
+    mse: float = Field(0.0, ge=0, description="Weight of the normalised mean squared error.")
+    cosine: float = Field(0.0, ge=0, description="Weight of 1 - cosine.")
+    contrastive: float = Field(1.0, ge=0, description="Weight of telling the features of a batch apart.")
+    kl: float = Field(0.0, ge=0, description="Weight of the KL divergence of Gaussians fitted to each dimension.")
+    temperature: float | None = Field(
+        None, gt=0, description="Temperature of the contrastive loss, 0.1 unless given; only with that loss."
+    )
+
+    @field_validator("temperature")
+    @classmethod
+    def _only_if_contrastive(cls, value: float | None, info: ValidationInfo) -> float | None:
+        unused = "only the contrastive loss has one; leave temperature out, or give contrastive a weight"
+        return if_used(value, 0.1, "" if info.data.get("contrastive", True) else unused)
 
     @model_validator(mode="after")
     def _something(self) -> "LossWeights":
@@ -52,50 +58,61 @@ class LossWeights(Strict):
 
 
 class TrainingConfig(Strict):
-    """How the KBSC encoder and decoder are trained.
+    """How the KBSC encoder and decoder are trained."""
 
-    ``channel``: one channel to train through, for all channels of the experiment; each its own unless given.
-    ``noise_aware``: the decoder also reads the effective noise of every symbol.
-    """
-
-    epochs: int = Field(30, ge=1)
-    batch_size: int = Field(512, ge=2)
-    learning_rate: float = Field(2e-3, gt=0)
-    snr_db: SnrChoice = SnrRange(low=-7.0, high=10.0)
-    loss: LossWeights = LossWeights()
-    validation_snr_db: list[SnrDb] = Field([-7.0, -4.0, 0.0, 4.0, 7.0, 10.0], min_length=1)
-    validation_queries: int = Field(1_000, ge=20)
-    patience: int = Field(10, ge=1)
-    seed: int = Field(0, ge=0)
-    channel: ChannelConfig | None = None
-    noise_aware: bool = False
-    tensorboard: bool = False
+    epochs: int = Field(30, ge=1, description="Passes over the training features, at most.")
+    batch_size: int = Field(512, ge=2, description="Features of a training step.")
+    learning_rate: float = Field(2e-3, gt=0, description="Step size of Adam.")
+    snr_db: SnrChoice = Field(SnrRange(low=-7.0, high=10.0), description="SNR in dB, drawn anew for each sample.")
+    loss: LossWeights = Field(LossWeights(), description="What training minimises.")
+    validation_snr_db: SomeNumbers[SnrDb] = Field(
+        [-7.0, -4.0, 0.0, 4.0, 7.0, 10.0], description="SNRs in dB at which an epoch is judged by its accuracy."
+    )
+    validation_queries: int = Field(1_000, ge=20, description="Validation features that judge an epoch, at most.")
+    patience: int = Field(10, ge=1, description="Epochs without a better one after which training ends.")
+    seed: int = Field(0, ge=0, description="Seed of the initial weights and of training.")
+    channel: ChannelConfig | None = Field(
+        None, description="One channel to train through, for all channels of the experiment; each its own unless given."
+    )
+    noise_aware: bool = Field(False, description="The decoder also reads the effective noise of every symbol.")
+    tensorboard: bool = Field(False, description="Write logs for TensorBoard.")
 
 
 class AdaptiveConfig(Strict):
-    """The adaptive code and how it is trained, over AWGN, for all SNRs and numbers of symbols at once.
+    """The adaptive code and how it is trained, over AWGN, for all SNRs and numbers of symbols at once."""
 
-    ``exponent``: the relevance of an axis for the order of symbols is its variance to this power; chosen on validation
-    features, for every SNR, unless given. ``hidden``: width of a residual network; 0: only the power of each axis at
-    each SNR is learned. ``only_if_better``: keep the closed-form code where training does not raise the validation
-    accuracy. ``symbols``: how many are received, drawn anew for each batch as ``snr_db`` is. The ``objective`` knows no
-    labels; that of the scheme adaptive_supervised is always ``supervised``.
-    """
-
-    exponent: float | None = Field(None, ge=0, le=4)
-    hidden: int = Field(0, ge=0)
-    objective: Literal["distortion", "contrastive", "distillation"] = "distillation"
-    only_if_better: bool = True
-    snr_db: SnrChoice = SnrRange(low=-10.0, high=20.0)
-    symbols: tuple[EvenK, EvenK] = (16, 512)
-    epochs: int = Field(6, ge=1)
-    batch_size: int = Field(512, ge=2)
-    learning_rate: float = Field(1e-2, gt=0)
-    validation_snr_db: list[SnrDb] = Field([-7.0, 0.0, 7.0], min_length=1)
-    validation_symbols: list[EvenK] = Field([64, 128, 256], min_length=1)
-    patience: int = Field(10, ge=1)
-    seed: int = Field(0, ge=0)
-    tensorboard: bool = False
+    exponent: float | None = Field(
+        None,
+        ge=0,
+        le=4,
+        description="Relevance of an axis for the order of symbols: its variance to this power; chosen on validation "
+        "features, for every SNR, unless given.",
+    )
+    hidden: int = Field(
+        0, ge=0, description="Width of a residual network; 0: only the power of each axis at each SNR is learned."
+    )
+    objective: Literal["distortion", "contrastive", "distillation"] = Field(
+        "distillation", description="What training minimises, without labels; adaptive_supervised has its own."
+    )
+    only_if_better: bool = Field(
+        True, description="Keep the closed-form code where training does not raise the validation accuracy."
+    )
+    snr_db: SnrChoice = Field(SnrRange(low=-10.0, high=20.0), description="SNR in dB, drawn anew for each batch.")
+    symbols: tuple[EvenK, EvenK] = Field(
+        (16, 512), description="Fewest and most real symbols that are received, drawn anew for each batch."
+    )
+    epochs: int = Field(6, ge=1, description="Passes over the training features, at most.")
+    batch_size: int = Field(512, ge=2, description="Features of a training step.")
+    learning_rate: float = Field(1e-2, gt=0, description="Step size of Adam.")
+    validation_snr_db: SomeNumbers[SnrDb] = Field(
+        [-7.0, 0.0, 7.0], description="SNRs in dB at which an epoch is judged."
+    )
+    validation_symbols: SomeNumbers[EvenK] = Field(
+        [64, 128, 256], description="Numbers of real symbols at which an epoch is judged."
+    )
+    patience: int = Field(10, ge=1, description="Epochs without a better one after which training ends.")
+    seed: int = Field(0, ge=0, description="Seed of the initial weights and of training.")
+    tensorboard: bool = Field(False, description="Write logs for TensorBoard.")
 
     @model_validator(mode="after")
     def _possible(self) -> "AdaptiveConfig":

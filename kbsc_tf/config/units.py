@@ -1,9 +1,24 @@
-"""Numbers with a meaning: their types, as fields of the schema."""
+"""Numbers with a meaning, and lists that may be written shorter: their types, as fields of the schema."""
 
 import math
-from typing import Annotated, Any
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
+from pydantic import AfterValidator, BeforeValidator, Field, GetJsonSchemaHandler, PlainSerializer, WithJsonSchema
+from pydantic_core import CoreSchema, core_schema
+
+from kbsc_tf.config.strict import did_you_mean
+
+_MOST = 1_000  # values of a range
+_RANGE_KEYS = ("from", "to", "step")
+_RANGE_SCHEMA = {
+    "type": "object",
+    "description": "Evenly spaced values, both ends included.",
+    "properties": {key: {"type": "number"} for key in _RANGE_KEYS},
+    "required": list(_RANGE_KEYS),
+    "additionalProperties": False,
+}
 
 
 def _even(k: int) -> int:
@@ -21,10 +36,65 @@ def _snr(value: Any) -> float:
     return float(value)
 
 
+def expand_range(value: Mapping) -> list[int | float]:
+    """The numbers of ``{from: -6, to: 12, step: 3}``, both ends included; decimal steps are exact.
+
+    Raises
+    ------
+    ValueError
+        Not such a range, an empty one, or one of more than 1,000 values.
+    """
+    for key in value:
+        if key not in _RANGE_KEYS:
+            raise ValueError(
+                f"unknown key {key}{did_you_mean(str(key), _RANGE_KEYS) or '; a range has from, to and step'}"
+            )
+    ends = [value.get(key) for key in _RANGE_KEYS]
+    if any(isinstance(end, bool) or not isinstance(end, int | float) or not math.isfinite(end) for end in ends):
+        raise ValueError("a range needs three numbers, as in {from: -6, to: 12, step: 3}")
+    first, last, step = (Decimal(str(end)) for end in ends)
+    if step <= 0 or first > last:
+        raise ValueError("a range goes upwards, by a step above 0, as in {from: -6, to: 12, step: 3}")
+    count = (last - first) // step + 1
+    if count > _MOST:
+        raise ValueError(f"a range of {count} values; at most {_MOST:,} are possible, so take a larger step")
+    whole = all(isinstance(end, int) for end in ends)
+    return [int(number) if whole else float(number) for number in (first + step * i for i in range(int(count)))]
+
+
+class _Shorthand:
+    """One value stands for a list of one, in Python any iterable for a list, and a range of numbers for its values."""
+
+    def __init__(self, ranges: bool) -> None:
+        self.ranges = ranges
+
+    def expand(self, value: Any) -> Any:
+        """A list, of whatever may stand for one."""
+        if isinstance(value, Mapping):
+            return expand_range(value) if self.ranges else [value]
+        if isinstance(value, str | bytes) or not isinstance(value, Iterable) or getattr(value, "ndim", 1) == 0:
+            value = [value]
+        return [one.item() if hasattr(one, "dtype") and one.ndim == 0 else one for one in value]
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(self.expand, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        listed = handler(schema)
+        return {"anyOf": [listed, listed["items"], *([_RANGE_SCHEMA] if self.ranges else [])]}
+
+
+_Item = TypeVar("_Item")
+Some = Annotated[list[_Item], Field(min_length=1), _Shorthand(ranges=False)]
+"""A list of at least one value; one alone need not be in brackets."""
+SomeNumbers = Annotated[list[_Item], Field(min_length=1), _Shorthand(ranges=True)]
+"""A list of at least one number, one number, or a range ``{from: -6, to: 12, step: 3}``."""
+
 EvenK = Annotated[int, AfterValidator(_even)]
 SnrDb = Annotated[
     float,
     Field(allow_inf_nan=True),
     BeforeValidator(_snr),
     PlainSerializer(lambda v: "inf" if math.isinf(v) else v, when_used="json"),
+    WithJsonSchema({"anyOf": [{"type": "number"}, {"enum": ["inf"]}]}),
 ]

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 import kbsc_tf.data.procedural as procedural
-from kbsc_tf.config import DataConfig
+from kbsc_tf.config import DataConfig, FolderConfig
 from kbsc_tf.data.cifar import load_cifar
 from kbsc_tf.data.folder import load_folder
 from kbsc_tf.data.image_set import ImageSet, Splits, fingerprint
@@ -106,13 +106,10 @@ def procedural_set(count: int, seed: int, name: str) -> ImageSet:
 
 
 def _folders(
-    config: DataConfig, skip_bad: bool, cache: Path | None, progress: bool
+    config: FolderConfig, skip_bad: bool, cache: Path | None, progress: bool
 ) -> tuple[ImageSet, _Pair, _Pair | None]:
     """Load the folders an experiment names -> training, (sender, receiver), validation or None."""
     folders = config.folders
-    for one, other in (("sender", "receiver"), ("validation_sender", "validation_receiver")):
-        if (getattr(folders, one) is None) != (getattr(folders, other) is None):
-            raise UserError(f"data.folders: {one} and {other} go together; give both or neither")
     explicit_test, explicit_validation = folders.sender is not None, folders.validation_sender is not None
     used = ["training"]
     used += ["validation_sender", "validation_receiver"] if explicit_validation else []

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kbsc_tf.config import ReceiverConfig
+from kbsc_tf.config import PosteriorConfig
 from kbsc_tf.features import FeatureSet, FeatureSplits
 from kbsc_tf.knowledge import Decision
 from kbsc_tf.receiver.axes import SemanticAxes, semantic_axes
@@ -37,7 +37,7 @@ class Posterior(NamedTuple):
         )
 
 
-def learn_posterior(features: FeatureSplits, config: ReceiverConfig, queries: int) -> Posterior:
+def learn_posterior(features: FeatureSplits, config: PosteriorConfig, queries: int) -> Posterior:
     """Axes from the training features; metric, bandwidth and calibration from ``queries`` validation features."""
     axes = semantic_axes(np.asarray(features.training.x, np.float32))
     sender = features.validation_sender.spread(queries)
@@ -57,10 +57,10 @@ class CodeSearch:
     posterior : Posterior
     entries : FeatureSet
         Of the knowledge base.
-    config : ReceiverConfig
+    config : PosteriorConfig
     """
 
-    def __init__(self, posterior: Posterior, entries: FeatureSet, config: ReceiverConfig) -> None:
+    def __init__(self, posterior: Posterior, entries: FeatureSet, config: PosteriorConfig) -> None:
         self.axes, self.rule = posterior
         self._entries, self._config = entries, config
         self._searches: dict[int, tuple[Coder, PosteriorSearch]] = {}

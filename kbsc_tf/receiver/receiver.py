@@ -102,15 +102,15 @@ class Receiver:
         if self.code_search is not None:
             decision = self.code_search.decide(self.code_search.observe(features), calibration)
         else:
-            found = rule.top_k, rule.decision, rule.temperature, rule.neighbours
-            decision = self.knowledge_base.decide(features, *found)
+            vote = (rule.temperature, rule.neighbours) if rule.decision == "vote" else ()
+            decision = self.knowledge_base.decide(features, rule.top_k, rule.decision, *vote)
         return self._withhold(decision, delivered)
 
     def _withhold(self, decision: Decision, delivered: np.ndarray | None) -> Decision:
         """Show nothing for what was not delivered, or is too doubtful."""
         lost = np.zeros(len(decision.ids), bool) if delivered is None else ~delivered
         decision.confidence[lost] = 0.0
-        if self.config.abstain_below:
+        if self.config.decision == "posterior":
             lost = lost | (decision.confidence < self.config.abstain_below)
         decision.ids[lost], decision.labels[lost] = -1, -1
         return decision

@@ -16,10 +16,11 @@ _SNR_DB = (-10.0, -7.0, -4.0, -1.0, 2.0, 6.0, 10.0, 20.0)
 def hold_out(config: ExperimentConfig, features: FeatureSplits, posterior: Posterior | None = None) -> Validation:
     """Validation sender's features against a knowledge base of the validation receiver's, with the receiver's rule."""
     sender = features.validation_sender.spread(config.training.validation_queries)
-    nearest = config.receiver.model_copy(update={"top_k": 1, "abstain_below": 0.0})
+    showing = {"abstain_below": 0.0} if config.receiver.decision == "posterior" else {}
+    best = config.receiver.model_copy(update={"top_k": 1, **showing})
     # As many entries as the receiver has, because a larger knowledge base is right more often.
     entries = features.validation_receiver.spread(len(features.receiver))
-    receiver = Receiver.around(entries, nearest, posterior)
+    receiver = Receiver.around(entries, best, posterior)
     return Validation(np.asarray(sender.x, np.float32), sender.labels, receiver, sender.images)
 
 

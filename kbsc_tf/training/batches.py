@@ -3,9 +3,9 @@
 import numpy as np
 import tensorflow as tf
 
-from kbsc_tf.config import AdaptiveConfig, JsccConfig, SnrRange, TrainingConfig
+from kbsc_tf.config import AdaptiveConfig, SnrRange, TrainedJsccConfig, TrainingConfig
 
-TrainedConfig = TrainingConfig | AdaptiveConfig | JsccConfig
+TrainedConfig = TrainingConfig | AdaptiveConfig | TrainedJsccConfig
 
 
 def shuffled(count: int, config: TrainedConfig, epoch: tf.Variable, per_snr: int = 1) -> tf.data.Dataset:

@@ -21,7 +21,7 @@ class Trainer:
 
     Attributes
     ----------
-    config : TrainingConfig, AdaptiveConfig or JsccConfig
+    config : TrainingConfig, AdaptiveConfig or TrainedJsccConfig
     batches : callable
         Makes the batches of an epoch from its number, see `kbsc_tf.training.batches.shuffled`.
     judge : Judge

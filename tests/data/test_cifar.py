@@ -4,7 +4,7 @@ import tarfile
 import numpy as np
 import pytest
 
-from kbsc_tf.config import DataConfig
+from kbsc_tf.config import CifarConfig
 from kbsc_tf.data import load_splits
 from kbsc_tf.data.cifar import CIFAR10_NAMES, CIFAR100_COARSE_NAMES, CIFAR100_NAMES, load_cifar
 from kbsc_tf.errors import UserError
@@ -57,7 +57,7 @@ def test_cifar10(tmp_path):
     for i in range(1, 6):
         write_batch(tmp_path / "cifar-10-batches-py" / f"data_batch_{i}", 20, 10, i)
     write_batch(tmp_path / "cifar-10-batches-py" / "test_batch", 40, 10, 9)
-    splits = load_splits(DataConfig(source="cifar10", path=tmp_path))
+    splits = load_splits(CifarConfig(source="cifar10", path=tmp_path))
     assert [len(s) for s in vars(splits).values()] == [80, 10, 10, 20, 20]
     assert splits.sender.class_names == CIFAR10_NAMES
     assert splits.sender.references[0] == "cifar10/test/0"

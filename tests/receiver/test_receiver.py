@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 from clustered import feature_splits
+from pydantic import TypeAdapter
 
-from kbsc_tf.config import ReceiverConfig
+from kbsc_tf.config import PosteriorConfig, ReceiverConfig
 from kbsc_tf.knowledge import KnowledgeBase
 from kbsc_tf.receiver import Receiver, learn_posterior
 from kbsc_tf.transmission import Observation, Transmission
@@ -18,16 +19,16 @@ def receiver(clip=None, **rule):
     base = KnowledgeBase.build(
         ENTRIES, LABELS, list("abcdef"), [str(i) for i in range(60)], "test", "Flat", "l2", False
     )
-    return Receiver(base, ReceiverConfig(**rule), clip=clip)
+    return Receiver(base, TypeAdapter(ReceiverConfig).validate_python(rule), clip=clip)
 
 
 def transmission(features=ENTRIES[:4], images=None, delivered=(True, False, True, False)):
     return Transmission(features, images, np.array(delivered), np.full(len(delivered), 10.0))
 
 
-@pytest.mark.parametrize("decision", ["nearest", "vote"])
-def test_undelivered_images_get_no_entry_and_no_class(decision):
-    verdict = receiver(decision=decision, temperature=1000.0, neighbours=60).decide(transmission())
+@pytest.mark.parametrize("rule", [{}, {"decision": "vote", "temperature": 1000.0, "neighbours": 60}])
+def test_undelivered_images_get_no_entry_and_no_class(rule):
+    verdict = receiver(**rule).decide(transmission())
     assert verdict.ids.shape == verdict.labels.shape == (4, 5)
     assert verdict.ids[[0, 2], 0].tolist() == [0, 2] and verdict.labels[[0, 2], 0].tolist() == [0, 2]
     assert (verdict.ids[[1, 3]] == -1).all() and (verdict.labels[[1, 3]] == -1).all()
@@ -81,12 +82,12 @@ def test_entries_that_the_sender_named_are_taken_as_they_are():
 
 SPLITS = feature_splits(1.3)
 RULE = {"decision": "posterior", "exponent": 0.5, "bandwidth": 0.1, "neighbours": 50, "top_k": 3}
-POSTERIOR = learn_posterior(SPLITS, ReceiverConfig(**RULE), 100)
+POSTERIOR = learn_posterior(SPLITS, PosteriorConfig(**RULE), 100)
 CODES = POSTERIOR.axes.codewords(SPLITS.sender.x)
 
 
 def deciding_by_posterior(**rule):
-    return Receiver.around(SPLITS.receiver, ReceiverConfig(**{**RULE, **rule}), POSTERIOR)
+    return Receiver.around(SPLITS.receiver, PosteriorConfig(**{**RULE, **rule}), POSTERIOR)
 
 
 def delivery(features=SPLITS.sender.x, delivered=None, **fields):

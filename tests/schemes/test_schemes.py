@@ -10,7 +10,7 @@ from clustered import DIM, feature_set
 
 from kbsc_tf.channel import seed_noise
 from kbsc_tf.channel.power import amplitude
-from kbsc_tf.config import ExperimentConfig, FlatConfig, ReceiverConfig
+from kbsc_tf.config import ExperimentConfig, FlatConfig, NearestConfig
 from kbsc_tf.errors import UserError
 from kbsc_tf.receiver import Receiver
 from kbsc_tf.schemes.base import Validation
@@ -23,7 +23,7 @@ NAMES = ["kbsc", "pca", "raw"]
 TRAINING = feature_set(600, 1, 0.6)
 BATCH = SourceBatch(feature_set(50, 2, 0.6).x)
 HELD_OUT = feature_set(40, 3, 0.6)
-VALIDATION = Validation(HELD_OUT.x, HELD_OUT.labels, Receiver.around(feature_set(40, 4, 0.6), ReceiverConfig()))
+VALIDATION = Validation(HELD_OUT.x, HELD_OUT.labels, Receiver.around(feature_set(40, 4, 0.6), NearestConfig()))
 
 
 def build(channel=None, k=K, dim=DIM, count=600, **settings):

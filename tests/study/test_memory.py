@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kbsc_tf.config import ExperimentConfig, ReceiverConfig
+from kbsc_tf.config import ExperimentConfig, NearestConfig
 from kbsc_tf.features import FeatureSet
 from kbsc_tf.receiver import Receiver
 from kbsc_tf.schemes.build import build_schemes
@@ -29,7 +29,7 @@ def test_a_thousand_batches_over_tdl_take_no_memory():
     config = ExperimentConfig.model_validate({"name": "m", "channels": [GRID], "schemes": ["pca"], "k": [16]})
     ((_, scheme),) = build_schemes(config, features)
     scheme.fit(features)
-    receiver = Receiver.around(features, ReceiverConfig(top_k=1))
+    receiver = Receiver.around(features, NearestConfig(top_k=1))
     sizes = []
     for number in range(BATCHES):
         transmit(scheme, receiver, features, 5.0, number, CHUNK)

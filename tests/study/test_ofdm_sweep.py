@@ -5,7 +5,7 @@ import math
 import pytest
 from clustered import feature_set, measure
 
-from kbsc_tf.config import ExperimentConfig, ReceiverConfig
+from kbsc_tf.config import ExperimentConfig, NearestConfig
 from kbsc_tf.metrics import wilson
 from kbsc_tf.receiver import Receiver
 from kbsc_tf.schemes.build import build_schemes
@@ -22,7 +22,7 @@ FLAT_AND_OFDM = {
 }
 
 TRAINING, SENDER, KNOWLEDGE = (feature_set(count, seed, 1.3) for count, seed in ((600, 1), (SENT, 2), (200, 3)))
-RECEIVER = Receiver.around(KNOWLEDGE, ReceiverConfig())
+RECEIVER = Receiver.around(KNOWLEDGE, NearestConfig())
 
 
 def fitted(channels):

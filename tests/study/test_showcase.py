@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from outcomes import add_record, outcomes
 
-from kbsc_tf.config import FlatConfig, ReceiverConfig
+from kbsc_tf.config import FlatConfig, NearestConfig
 from kbsc_tf.data import ImageSet
 from kbsc_tf.features import FeatureSet
 from kbsc_tf.receiver import Receiver
@@ -66,7 +66,7 @@ class Noisy(Scheme):
 @pytest.fixture
 def study(tmp_path):
     sender, knowledge = features("send", 0), features("receive", 1)
-    receiver = Receiver.around(knowledge, ReceiverConfig(centre=False, top_k=1))
+    receiver = Receiver.around(knowledge, NearestConfig(centre=False, top_k=1))
     receiver.clip = SimpleNamespace(embed_images=embed)
     config = SimpleNamespace(snr_db=[-5.0, 0.0, 5.0, 10.0, 20.0], seeds=[3, 4], sweep=SimpleNamespace(chunk=CHUNK))
     sets = SimpleNamespace(sender=sender, receiver=knowledge)

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from clustered import CLASSES, DIM, clustered_mean, clustered_wilson, feature_set, measure
+from pydantic import TypeAdapter
 
 from kbsc_tf.config import ExperimentConfig, FlatConfig, ReceiverConfig
 from kbsc_tf.features import FeatureSet
@@ -27,7 +28,7 @@ TRAINING, SENDER, KNOWLEDGE = (
 
 
 def receiver(**rule):
-    return Receiver.around(KNOWLEDGE, ReceiverConfig(**rule))
+    return Receiver.around(KNOWLEDGE, TypeAdapter(ReceiverConfig).validate_python(rule))
 
 
 @pytest.fixture(scope="module")

@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
+from kbsc_tf.schemes.analogue.scheme.link import SemanticLink
+from kbsc_tf.schemes.kbsc.scheme.losses import SemanticLoss
+from kbsc_tf.schemes.kbsc.scheme.network import SemanticDecoder, SemanticEncoder
 
 from kbsc_tf.config import FlatConfig, TrainingConfig
 from kbsc_tf.errors import UserError
-from kbsc_tf.schemes.analogue.link import SemanticLink
-from kbsc_tf.schemes.kbsc.losses import SemanticLoss
-from kbsc_tf.schemes.kbsc.network import SemanticDecoder, SemanticEncoder
 from kbsc_tf.training import CheckpointFolder, GridAccuracy, Trainer, training_batches
 
 K, DIM, CLASSES = 8, 32, 10

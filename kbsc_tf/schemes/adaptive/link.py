@@ -10,8 +10,8 @@ from sionna.phy import config as sionna_config
 
 from kbsc_tf.channel import AnalogueLink, build_link
 from kbsc_tf.config import ChannelConfig, FlatConfig, parse_channel
-from kbsc_tf.schemes.adaptive.codec import AdaptiveCodec, ReceivedCode
-from kbsc_tf.schemes.adaptive.objectives import OBJECTIVES, CodeMetric, Delivery
+from kbsc_tf.schemes.adaptive.scheme.codec import AdaptiveCodec, ReceivedCode
+from kbsc_tf.schemes.adaptive.scheme.objectives import OBJECTIVES, CodeMetric, Delivery
 
 
 class AdaptiveReception(NamedTuple):
@@ -24,7 +24,7 @@ class AdaptiveReception(NamedTuple):
     code : ReceivedCode
         What it is an estimate from.
     noise_var, papr_db : [B], tf.float32
-        As in `kbsc_tf.schemes.analogue.link.ReceivedFeatures`.
+        As in `kbsc_tf.schemes.analogue.scheme.link.ReceivedFeatures`.
     """
 
     features: tf.Tensor

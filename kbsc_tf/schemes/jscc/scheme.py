@@ -15,7 +15,7 @@ from kbsc_tf.config import ChannelConfig, JsccConfig, SwinJsccConfig
 from kbsc_tf.data import ImageSet
 from kbsc_tf.errors import UserError
 from kbsc_tf.features import FeatureSet
-from kbsc_tf.schemes.analogue.scheme import sent_uncoded
+from kbsc_tf.schemes.analogue.scheme.scheme import sent_uncoded
 from kbsc_tf.schemes.base import Report, Scheme, Validation, silent
 from kbsc_tf.schemes.jscc.convert import load_deepjscc, load_swinjscc
 from kbsc_tf.schemes.jscc.deepjscc import STRIDE, DeepJsccDecoder, DeepJsccEncoder
@@ -60,7 +60,7 @@ class NeuralImageScheme(Scheme):
         self, name: str, k: int, channel: ChannelConfig, config: JsccConfig, images: ImageSet, all_k: list[int]
     ) -> None:
         self.name, self.k, self.channel, self.config = name, k, channel, config
-        self.trained_on = config.channel or channel
+        self.trained_on = channel if config.checkpoint else config.channel or channel
         self.image_shape = images.image_shape
         self.channels, self.rates = self._latent(all_k)
         self._published = self.published(config.checkpoint) if config.checkpoint else None

@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from kbsc_tf.channel import seed_noise
-from kbsc_tf.config import JsccConfig
+from kbsc_tf.config import TrainedJsccConfig
 from kbsc_tf.metrics.image import ms_ssim, psnr
 from kbsc_tf.schemes.jscc.link import ImageLink
 from kbsc_tf.training import diverged, shuffled
@@ -30,7 +30,7 @@ def to_uint8(images: tf.Tensor) -> np.ndarray:
 
 
 def image_batches(
-    images: np.ndarray, config: JsccConfig, epoch: tf.Variable, per_snr: int = 1, rates: int = 0
+    images: np.ndarray, config: TrainedJsccConfig, epoch: tf.Variable, per_snr: int = 1, rates: int = 0
 ) -> tf.data.Dataset:
     """Batches ({image [B, H, W, 3], snr_db [B]}, image), see `kbsc_tf.training.shuffled`.
 
@@ -53,7 +53,7 @@ class GridQuality:
     Parameters
     ----------
     images : [Q, H, W, 3], uint8
-    config : JsccConfig
+    config : TrainedJsccConfig
 
     Raises
     ------
@@ -61,7 +61,7 @@ class GridQuality:
         What is received ceased to be a number.
     """
 
-    def __init__(self, images: np.ndarray, config: JsccConfig) -> None:
+    def __init__(self, images: np.ndarray, config: TrainedJsccConfig) -> None:
         self.images, self.config = images, config
         self.figure, self._compare = ("val_psnr", psnr) if config.loss == "mse" else ("val_ms_ssim", ms_ssim)
         self._transmit = {}

@@ -5,7 +5,7 @@ from typing import Any
 
 from kbsc_tf.config import FlatConfig
 from kbsc_tf.config.scheme import SchemeSpec
-from kbsc_tf.schemes.kbsc.config import KbscConfig
+from kbsc_tf.schemes.kbsc.scheme.config import KbscConfig
 
 
 class KbscSpec(SchemeSpec):
@@ -17,7 +17,7 @@ class KbscSpec(SchemeSpec):
     Config = KbscConfig
 
     def build(self, config: KbscConfig, context: Any) -> Iterator[Any]:
-        from kbsc_tf.schemes.kbsc.scheme import KbscScheme
+        from kbsc_tf.schemes.kbsc.scheme.scheme import KbscScheme
 
         trained_over = self._trained_over(config)
         yield from context.per_k(lambda k: KbscScheme(k, context.channel, config, trained_over))

@@ -12,7 +12,7 @@ from kbsc_tf.config import ExperimentConfig, FlatConfig
 from kbsc_tf.errors import UserError
 from kbsc_tf.receiver import Receiver, learn_posterior
 from kbsc_tf.receiver.axes import semantic_axes
-from kbsc_tf.schemes.adaptive import fit as adaptive_fit
+from kbsc_tf.schemes.adaptive.scheme import fit as adaptive_fit
 from kbsc_tf.schemes.build import build_schemes
 from kbsc_tf.schemes.validation import calibrate, hold_out
 from kbsc_tf.transmission import SourceBatch

@@ -6,12 +6,12 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from kbsc_tf.schemes.analogue.scheme.link import SemanticLink
+from kbsc_tf.schemes.kbsc.scheme.losses import SemanticLoss
+from kbsc_tf.schemes.kbsc.scheme.network import SemanticDecoder, SemanticEncoder, count_flops
 
 from kbsc_tf.channel import seed_noise
 from kbsc_tf.config import FlatConfig, LossWeights, OfdmConfig
-from kbsc_tf.schemes.analogue.link import SemanticLink
-from kbsc_tf.schemes.kbsc.losses import SemanticLoss
-from kbsc_tf.schemes.kbsc.network import SemanticDecoder, SemanticEncoder, count_flops
 from kbsc_tf.schemes.linear.codec import fit_pca, identity_codec
 
 K, DIM, BATCH = 16, 64, 32

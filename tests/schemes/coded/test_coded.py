@@ -7,19 +7,19 @@ from functools import partial
 import numpy as np
 import pytest
 from clustered import CLASSES, DIM, feature_set
+from kbsc_tf.schemes.image_ldpc.scheme.files import tile, untile
+from kbsc_tf.schemes.image_ldpc.scheme.scheme import split_files
 from PIL import Image
 
 from kbsc_tf.codecs.bits import write_ue7
 from kbsc_tf.coding import Mcs, TransportPlan
 from kbsc_tf.coding.bler import FastLink
 from kbsc_tf.coding.link import CodedLink
-from kbsc_tf.config import CodecConfig, CodingConfig, ExperimentConfig, FlatConfig, ReceiverConfig
+from kbsc_tf.config import CodecConfig, CodingConfig, ExperimentConfig, FlatConfig, NearestConfig
 from kbsc_tf.data.load import procedural_set
 from kbsc_tf.errors import UserError
 from kbsc_tf.receiver import Receiver
 from kbsc_tf.schemes.build import build_schemes
-from kbsc_tf.schemes.image_ldpc.files import tile, untile
-from kbsc_tf.schemes.image_ldpc.scheme import split_files
 from kbsc_tf.schemes.naming.label_ldpc import typical_entries
 from kbsc_tf.study.trial import transmit
 from kbsc_tf.transmission import SourceBatch
@@ -36,7 +36,7 @@ BATCH = SourceBatch(SENDER.x, SENDER.images.read(np.arange(COUNT)))
 def graph_mode(monkeypatch):
     """Compiling a code takes XLA seconds and changes nothing of what is shown here."""
     for link in (CodedLink, FastLink):
-        monkeypatch.setattr(f"kbsc_tf.schemes.coded.scheme.{link.__name__}", partial(link, jit=False))
+        monkeypatch.setattr(f"kbsc_tf.schemes.coded.scheme.scheme.{link.__name__}", partial(link, jit=False))
 
 
 class Clip:
@@ -63,7 +63,7 @@ def build(schemes, k, *, channel=None, coding=None, codec=None, tmp_path=None, *
         features={"store": tmp_path},
         **settings,
     )
-    receiver = Receiver.around(KNOWLEDGE, ReceiverConfig())
+    receiver = Receiver.around(KNOWLEDGE, NearestConfig())
     receiver.clip = Clip()
     built = [scheme for _, scheme in build_schemes(config, TRAINING, receiver, KNOWLEDGE)]
     for scheme in built:
@@ -113,7 +113,7 @@ def test_lost_images_are_none_and_stay_in_the_count():
     [scheme] = build(["bpg_ldpc"], 1024)
     sent = scheme.transmit(BATCH, -10.0, 0)
     assert not sent.delivered.any() and sent.images == [None] * COUNT and sent.feasible.all()
-    receiver = Receiver.around(KNOWLEDGE, ReceiverConfig())
+    receiver = Receiver.around(KNOWLEDGE, NearestConfig())
     receiver.clip = Clip()
     assert (receiver.decide(sent).ids == -1).all()
 
@@ -197,7 +197,7 @@ def test_tiles_of_different_sizes_are_refused():
 def test_the_index_names_the_entry_the_receiver_would_have_found():
     [scheme] = build(["index_ldpc"], 128)
     sent = scheme.transmit(BATCH, 10.0, 0)
-    receiver = Receiver.around(KNOWLEDGE, ReceiverConfig())
+    receiver = Receiver.around(KNOWLEDGE, NearestConfig())
     assert scheme.plan.payload_bits >= 7  # 90 entries
     decision = receiver.decide(sent)
     np.testing.assert_array_equal(decision.ids[:, 0], receiver.decide_features(BATCH.features).ids[:, 0])
@@ -216,7 +216,7 @@ def test_the_label_is_the_zero_shot_class(tmp_path):
 def test_a_label_needs_a_tokenizer():
     config = ExperimentConfig(name="t", schemes=["label_ldpc"], k=[64])
     with pytest.raises(UserError, match="label_ldpc needs a CLIP with a tokenizer"):
-        build_schemes(config, TRAINING, Receiver.around(KNOWLEDGE, ReceiverConfig()), KNOWLEDGE)
+        build_schemes(config, TRAINING, Receiver.around(KNOWLEDGE, NearestConfig()), KNOWLEDGE)
 
 
 def test_the_ceiling_costs_nothing():
@@ -248,7 +248,7 @@ def test_an_ideal_code_over_block_fading_is_in_outage_as_often_as_said():
 def test_points_are_deterministic_whatever_ran_before():
     first, other = (build(["feature_ldpc_pq"], 128, coding={"mcs": ["qpsk-2/3"]})[0] for _ in range(2))
     other.transmit(BATCH, 7.0, 3)
-    receiver = Receiver.around(KNOWLEDGE, ReceiverConfig())
+    receiver = Receiver.around(KNOWLEDGE, NearestConfig())
     one, two = (transmit(scheme, receiver, SENDER, 1.5, 4, 20) for scheme in (first, other))
     np.testing.assert_array_equal(one.transmission.delivered, two.transmission.delivered)
     np.testing.assert_array_equal(one.features, two.features)
@@ -293,9 +293,10 @@ def test_files_are_split_by_their_lengths_and_broken_ones_are_empty():
 
 
 def test_a_third_codec_is_a_scheme_as_it_stands():
+    from kbsc_tf.schemes.image_ldpc.scheme.files import ImageFiles
+    from kbsc_tf.schemes.image_ldpc.scheme.scheme import ImageLdpcScheme
+
     from kbsc_tf.codecs import ImageCodec
-    from kbsc_tf.schemes.image_ldpc.files import ImageFiles
-    from kbsc_tf.schemes.image_ldpc.scheme import ImageLdpcScheme
 
     class WebP(ImageCodec):
         name, qualities = "webp", range(0, 101, 5)

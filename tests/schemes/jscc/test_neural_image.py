@@ -15,7 +15,7 @@ from safetensors.numpy import save_file
 from test_cli import write_images
 
 from kbsc_tf.cli import main
-from kbsc_tf.config import ExperimentConfig, FlatConfig, OfdmConfig, ReceiverConfig
+from kbsc_tf.config import ExperimentConfig, FlatConfig, NearestConfig, OfdmConfig
 from kbsc_tf.data.load import procedural_set
 from kbsc_tf.errors import UserError
 from kbsc_tf.metrics.image import psnr
@@ -42,7 +42,7 @@ def features(rows, seed):
 
 TRAINING, HELD_OUT, SENDER = features(range(48), 1), features(range(48, 60), 2), features(range(60, 70), 3)
 VALIDATION = Validation(
-    HELD_OUT.x, HELD_OUT.labels, Receiver.around(feature_set(40, 4, 0.6), ReceiverConfig()), HELD_OUT.images
+    HELD_OUT.x, HELD_OUT.labels, Receiver.around(feature_set(40, 4, 0.6), NearestConfig()), HELD_OUT.images
 )
 BATCH = SourceBatch(SENDER.x, SENDER.images.read(np.arange(10)))
 
