@@ -13,7 +13,7 @@ from kbsc_tf.semantic.losses import SemanticLoss
 from kbsc_tf.semantic.network import SemanticDecoder, SemanticEncoder
 
 K, DIM, BATCH, CALLS = 128, 512, 512, 10
-CHANNEL = OfdmConfig(type="ofdm", model="tdl-a", csi="ls")
+CHANNEL = OfdmConfig(model="tdl-a", csi="ls")
 PER_ROW = CHANNEL.model_copy(update={"realisation": "per_row"})
 MODES = {"eager": {"run_eagerly": True}, "graph": {"jit_compile": False}, "xla": {"jit_compile": True}}
 

@@ -1,6 +1,6 @@
 """The experiment: its schema, and the YAML files it is read from. Imports no TensorFlow."""
 
-from kbsc_tf.config.channel import ChannelConfig, FlatConfig, parse_channel
+from kbsc_tf.config.channel import AwgnConfig, ChannelConfig, FlatConfig, RayleighConfig, RicianConfig, parse_channel
 from kbsc_tf.config.file import load_config, load_kb_scaling
 from kbsc_tf.config.jscc import SWIN_SIZES, JsccConfig, SwinJsccConfig, SwinSize
 from kbsc_tf.config.kb_scaling import IndexConfig, KbScalingConfig
@@ -21,6 +21,7 @@ from kbsc_tf.config.training import AdaptiveConfig, LossWeights, SnrRange, Train
 
 __all__ = [
     "AdaptiveConfig",
+    "AwgnConfig",
     "IMAGE_SCHEMES",
     "ChannelConfig",
     "CodecConfig",
@@ -37,7 +38,9 @@ __all__ = [
     "LossWeights",
     "NEURAL_IMAGE_SCHEMES",
     "OfdmConfig",
+    "RayleighConfig",
     "ReceiverConfig",
+    "RicianConfig",
     "SWIN_SIZES",
     "SnrRange",
     "SweepConfig",

@@ -7,7 +7,6 @@ import yaml
 from pydantic import ValidationError
 
 from kbsc_tf.config.kb_scaling import KbScalingConfig
-from kbsc_tf.config.ofdm import OfdmConfig
 from kbsc_tf.config.schema import ExperimentConfig
 from kbsc_tf.config.strict import Strict
 from kbsc_tf.errors import UserError
@@ -74,7 +73,7 @@ def _override(content: dict, override: str) -> None:
 
 
 # Of the schema's alternatives: pydantic names them where the file does not.
-_TAGS = {"flat", "ofdm", "list", "range", "procedural", "tiled", "published", "own"}
+_TAGS = {"list", "range", "procedural", "tiled", "published", "own"}
 
 
 def _first_problem(path: Path, node: yaml.Node, overrides: list[str], error: ValidationError) -> str:
@@ -89,8 +88,6 @@ def _first_problem(path: Path, node: yaml.Node, overrides: list[str], error: Val
     where = f"--set {override}" if override else f"{path} line {line}" if line else str(path)
     if first["type"] == "extra_forbidden":
         what = f"unknown key {key}; remove it or mend its spelling"
-        if "flat" in first["loc"] and location[-1] in OfdmConfig.model_fields:
-            what = f"unknown key {key}; remove it, or set type: ofdm beside it"
     else:
         got = "" if isinstance(first["input"], dict) else f" (got {first['input']!r:.80})"
         what = f"{key}: " * bool(key) + message + got

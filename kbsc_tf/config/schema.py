@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from kbsc_tf.config.channel import ChannelConfig, FlatConfig
+from kbsc_tf.config.channel import AwgnConfig, ChannelConfig, FlatConfig
 from kbsc_tf.config.jscc import JsccConfig, SwinJsccConfig
 from kbsc_tf.config.ofdm import OfdmConfig
 from kbsc_tf.config.receiver import ReceiverConfig
@@ -131,7 +131,7 @@ class ExperimentConfig(Strict):
     data: DataConfig = DataConfig()
     features: FeaturesConfig = FeaturesConfig()
     receiver: ReceiverConfig = ReceiverConfig()
-    channels: list[ChannelConfig] = Field([FlatConfig()], min_length=1)
+    channels: list[ChannelConfig] = Field([AwgnConfig()], min_length=1)
     schemes: list[SchemeName] = Field(["kbsc", "pca", "raw"], min_length=1)
     k: list[EvenK] = Field([64], min_length=1)
     snr_db: list[SnrDb] = Field(

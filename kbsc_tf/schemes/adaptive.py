@@ -6,7 +6,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from kbsc_tf.channel import build_link, seed_noise
-from kbsc_tf.config import ChannelConfig, FlatConfig
+from kbsc_tf.config import AwgnConfig, ChannelConfig
 from kbsc_tf.features import FeatureSet
 from kbsc_tf.schemes.adaptive_fit import ClosedFormFit
 from kbsc_tf.schemes.analogue import sent_uncoded
@@ -38,7 +38,7 @@ class AdaptiveScheme(Scheme):
         self._fitted = fitted
         self._sent, self._used = (fitted.symbols, k) if name == "adaptive_progressive" else (k, None)
         if fitted.trained:
-            self.trained_on = FlatConfig()
+            self.trained_on = AwgnConfig()
         self._codec: AdaptiveCodec | None = None
 
     @property

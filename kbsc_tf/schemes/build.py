@@ -10,9 +10,9 @@ from kbsc_tf.coding.selection import CODED_SCHEMES, chosen_mcs, transport_plan
 from kbsc_tf.config import (
     IMAGE_SCHEMES,
     NEURAL_IMAGE_SCHEMES,
+    AwgnConfig,
     ChannelConfig,
     ExperimentConfig,
-    FlatConfig,
     OfdmConfig,
 )
 from kbsc_tf.errors import UserError
@@ -155,7 +155,7 @@ class _Builder:
         if name in ("pca", "kbsc", "kbsc_awgn"):
             symbols, _ = spread(k, self.training.dim)
             if name != "pca":
-                trained_on = config.training.channel if name == "kbsc" else FlatConfig()
+                trained_on = config.training.channel if name == "kbsc" else AwgnConfig()
                 return KbscScheme(k, channel, config.training, trained_on, name)
             if symbols >= len(self.training):
                 raise UserError(

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kbsc_tf.config import ExperimentConfig, FlatConfig, ReceiverConfig
+from kbsc_tf.config import AwgnConfig, ExperimentConfig, ReceiverConfig
 from kbsc_tf.errors import UserError
 from kbsc_tf.evaluation.per_image import class_names, per_image_points, read_per_image
 from kbsc_tf.evaluation.points import Point
@@ -50,7 +50,7 @@ def study(folder, scheme, images, **sweep):
     config = ExperimentConfig(name="t", schemes=["pca"], k=[2], sweep={"chunk": max(images, 20), **sweep})
     receiver = Receiver.around(knowledge, ReceiverConfig(top_k=1, centre=False))
     splits = FeatureSplits(sender, sender, knowledge, sender, knowledge)
-    return Study(config, folder, splits, receiver, [(FlatConfig(), scheme)], None, {})
+    return Study(config, folder, splits, receiver, [(AwgnConfig(), scheme)], None, {})
 
 
 def compute(study, seed=0, snr_db=0.0):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from clustered import CLASSES, DIM, clustered_mean, clustered_wilson, feature_set, measure
 
-from kbsc_tf.config import ExperimentConfig, FlatConfig, ReceiverConfig
+from kbsc_tf.config import AwgnConfig, ExperimentConfig, RayleighConfig, ReceiverConfig
 from kbsc_tf.evaluation.latency import measure_latency
 from kbsc_tf.evaluation.records import COLUMNS
 from kbsc_tf.evaluation.sweep import chunk_seed, chunks, transmit
@@ -32,7 +32,7 @@ def receiver(**rule):
 def schemes():
     """PCA and raw over AWGN and Rayleigh by (name, channel)."""
     found = {}
-    for channel in (FlatConfig(), FlatConfig(fading="rayleigh")):
+    for channel in (AwgnConfig(), RayleighConfig()):
         config = ExperimentConfig(name="t", schemes=["pca", "raw"], k=[K], channels=[channel])
         for _, scheme in build_schemes(config, TRAINING):
             scheme.fit(TRAINING)

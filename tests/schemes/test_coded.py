@@ -13,7 +13,7 @@ from kbsc_tf.codecs.bits import write_ue7
 from kbsc_tf.coding import Mcs, TransportPlan
 from kbsc_tf.coding.bler import FastLink
 from kbsc_tf.coding.link import CodedLink
-from kbsc_tf.config import CodecConfig, CodingConfig, ExperimentConfig, FlatConfig, ReceiverConfig
+from kbsc_tf.config import AwgnConfig, CodecConfig, CodingConfig, ExperimentConfig, RayleighConfig, ReceiverConfig
 from kbsc_tf.data.load import procedural_set
 from kbsc_tf.errors import UserError
 from kbsc_tf.evaluation.sweep import transmit
@@ -55,7 +55,7 @@ def build(schemes, k, *, channel=None, coding=None, codec=None, tmp_path=None, *
         name="t",
         schemes=schemes,
         k=[k] if isinstance(k, int) else k,
-        channels=[channel or FlatConfig()],
+        channels=[channel or AwgnConfig()],
         coding=coding or {"mcs": ["qpsk-1/2"]},
         codec={"processes": 1, **(codec or {})},
         features={"store": tmp_path},
@@ -136,7 +136,7 @@ def test_images_of_a_block_are_lost_together():
 @pytest.mark.parametrize("name", ["bpg_ldpc", "feature_ldpc_pq"])
 def test_the_genie_delivers_what_any_fixed_scheme_delivers_at_the_best_rate(name):
     coding = {"mcs": ["qpsk-1/3", "qpsk-2/3", "16qam-2/3"]}
-    *fixed, genie = build([name], 2048, channel=FlatConfig(fading="rayleigh", coherence="block"), coding=coding)
+    *fixed, genie = build([name], 2048, channel=RayleighConfig(coherence="block"), coding=coding)
     assert [scheme.mcs for scheme in fixed] == ["qpsk-1/3", "qpsk-2/3", "16qam-2/3"] and genie.mcs == "genie"
     sent, best = [scheme.transmit(BATCH, 8.0, 5) for scheme in fixed], genie.transmit(BATCH, 8.0, 5)
     delivered = np.array([one.delivered for one in sent])
@@ -152,7 +152,7 @@ def test_the_genie_delivers_what_any_fixed_scheme_delivers_at_the_best_rate(name
 
 def test_a_genie_alone_says_the_same_as_after_the_fixed_schemes():
     coding = {"mcs": ["qpsk-1/3", "16qam-1/2"]}
-    channel = FlatConfig(fading="rayleigh", coherence="block")
+    channel = RayleighConfig(coherence="block")
     *fixed, genie = build(["feature_ldpc_sq"], 512, channel=channel, coding=coding)
     for scheme in fixed:
         scheme.transmit(BATCH, 3.0, 1)
@@ -237,7 +237,7 @@ def test_an_ideal_code_sends_n_log2_1_plus_snr_bits():
 
 
 def test_an_ideal_code_over_block_fading_is_in_outage_as_often_as_said():
-    channel = FlatConfig(fading="rayleigh", coherence="block")
+    channel = RayleighConfig(coherence="block")
     [scheme] = build(["jpeg_capacity"], 8192, channel=channel, codec={"outage": 0.2})
     lost = np.concatenate([~scheme.transmit(BATCH, 20.0, seed).delivered for seed in range(50)])
     assert abs(lost.mean() - 0.2) < 4 * math.sqrt(0.2 * 0.8 / lost.size)
@@ -307,6 +307,6 @@ def test_a_third_codec_is_a_scheme_as_it_stands():
 
     plan = TransportPlan.for_uses(Mcs.parse("16qam-1/2"), 2048)
     files = ImageFiles(WebP(), 1)
-    scheme = ImageLdpcScheme("webp", 4096, FlatConfig(), CodingConfig(), plan, "16qam-1/2", files, CodecConfig())
+    scheme = ImageLdpcScheme("webp", 4096, AwgnConfig(), CodingConfig(), plan, "16qam-1/2", files, CodecConfig())
     sent = scheme.transmit(BATCH, 20.0, 0)
     assert sent.delivered.all() and sent.images[0].shape == (32, 32, 3)

@@ -8,15 +8,15 @@ import pytest
 import tensorflow as tf
 
 from kbsc_tf.channel import seed_noise
-from kbsc_tf.config import FlatConfig, OfdmConfig
+from kbsc_tf.config import AwgnConfig, OfdmConfig, RayleighConfig
 from kbsc_tf.semantic.adaptive import AdaptiveCodec
 from kbsc_tf.semantic.adaptive_link import AdaptiveLink
 from kbsc_tf.semantic.axes import semantic_axes
 from kbsc_tf.semantic.objectives import OBJECTIVES, CodeMetric
 
 DIM, SYMBOLS, BATCH = 32, 96, 24
-AWGN, RAYLEIGH = FlatConfig(), FlatConfig(fading="rayleigh")
-GRID = OfdmConfig(type="ofdm", fft_size=32, guard_carriers=(2, 1), csi="ls", model="tdl-a")
+AWGN, RAYLEIGH = AwgnConfig(), RayleighConfig()
+GRID = OfdmConfig(fft_size=32, guard_carriers=(2, 1), csi="ls", model="tdl-a")
 CHANNELS = [AWGN, RAYLEIGH, GRID]
 TRAINED = [False, True]
 

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 
-from kbsc_tf.config import FlatConfig, TrainingConfig
+from kbsc_tf.config import RayleighConfig, TrainingConfig
 from kbsc_tf.errors import UserError
 from kbsc_tf.semantic.link import SemanticLink
 from kbsc_tf.semantic.losses import SemanticLoss
@@ -49,7 +49,7 @@ def run(folder, score=nearest_centre, report=lambda epoch, epochs, logs: None, i
     encoder, decoder = SemanticEncoder(K, DIM, 16), SemanticDecoder(K, DIM, 16)
     encoder.adapt(FEATURES)
     decoder.adapt(FEATURES)
-    link = SemanticLink(encoder, decoder, FlatConfig(fading="rayleigh"))
+    link = SemanticLink(encoder, decoder, RayleighConfig())
     link.air.channel = copy.copy(link.air.channel)  # which others share
     link.air.channel.xla = xla
     config = TrainingConfig(**settings)
