@@ -64,9 +64,9 @@ def names_of(kind: type[Strict], key: str = "type") -> tuple[str, ...]:
 
 
 def listed(kinds: Iterable[type[Strict]], key: str = "type") -> str:
-    """The names of all kinds: ``awgn, rayleigh or tdl-a to tdl-e``."""
+    """The names of all kinds: ``awgn, rayleigh or tdl-a ... tdl-e``."""
     groups = [names_of(kind, key) for kind in kinds]
-    names = [n for group in groups for n in ([f"{group[0]} to {group[-1]}"] if len(group) > 3 else group)]
+    names = [n for group in groups for n in ([f"{group[0]} ... {group[-1]}"] if len(group) > 3 else group)]
     return " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
