@@ -50,7 +50,7 @@ def chosen(settings: dict, kinds: Sequence[type[Kind]], key: str = "type") -> Ki
     return kind.model_validate(settings)
 
 
-def kind_of(name: Any, kinds: Iterable[type[Kind]], key: str = "type") -> type[Kind]:
+def kind_of(name: Any, kinds: Sequence[type[Kind]], key: str = "type") -> type[Kind]:
     """The kind that is called ``name``; a ValueError lists all, and the most alike."""
     by_name = {one: kind for kind in kinds for one in names_of(kind, key)}
     if not isinstance(name, str) or name not in by_name:
@@ -63,7 +63,7 @@ def names_of(kind: type[Strict], key: str = "type") -> tuple[str, ...]:
     return get_args(kind.model_fields[key].annotation)
 
 
-def listed(kinds: Iterable[type[Strict]], key: str = "type") -> str:
+def listed(kinds: Sequence[type[Strict]], key: str = "type") -> str:
     """The names of all kinds: ``awgn, rayleigh or tdl-a ... tdl-e``."""
     groups = [names_of(kind, key) for kind in kinds]
     names = [n for group in groups for n in ([f"{group[0]} ... {group[-1]}"] if len(group) > 3 else group)]
