@@ -30,7 +30,7 @@ from bench_ofdm import bench_ofdm
 from bench_sweep import bench_sweep
 from rich.console import Console
 
-from kbsc_tf.config import ExperimentConfig, FlatConfig, load_kb_scaling
+from kbsc_tf.config import ExperimentConfig, load_kb_scaling
 from kbsc_tf.data.load import procedural_set
 from kbsc_tf.features import ClipEncoder
 from kbsc_tf.kb_scaling.records import read_rows
@@ -121,7 +121,7 @@ def bench_link(features: Path, folder: Path, original: dict | None) -> dict[str,
             "name": "bench",
             "features": {"file": features},
             "receiver": {"metric": "l2", "centre": False},
-            "channels": [FlatConfig(preset="original")],
+            "channels": [{"preset": "original"}],
             "schemes": ["kbsc"],
             "k": [256],
             "snr_db": SNR_DB,

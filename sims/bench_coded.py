@@ -5,8 +5,6 @@ import time
 
 import numpy as np
 import tensorflow as tf
-from kbsc_tf.schemes.image_ldpc.scheme.files import ImageFiles
-from kbsc_tf.schemes.image_ldpc.scheme.scheme import ImageLdpcScheme
 from sionna.phy.channel import AWGN
 from sionna.phy.fec.ldpc import LDPC5GDecoder, LDPC5GEncoder
 from sionna.phy.mapping import Constellation, Demapper, Mapper
@@ -15,8 +13,10 @@ from kbsc_tf.channel import FlatChannel
 from kbsc_tf.codecs import BpgCodec, BpgToolsCodec
 from kbsc_tf.coding import Mcs, TransportPlan
 from kbsc_tf.coding.link import CodedLink
-from kbsc_tf.config import CodecConfig, CodingConfig, FlatConfig
+from kbsc_tf.config import AwgnConfig, CodecConfig, CodingConfig
 from kbsc_tf.data.load import procedural_set
+from kbsc_tf.schemes.image_ldpc.files import ImageFiles
+from kbsc_tf.schemes.image_ldpc.scheme import ImageLdpcScheme
 from kbsc_tf.transmission import SourceBatch
 
 K, MCS, SNR_DB = 1024, "16qam-1/2", 12.0
@@ -33,7 +33,7 @@ def bench_images() -> dict[str, float | str]:
     images = procedural_set(IMAGES + 200, 0, "bench")
     plan = TransportPlan.for_uses(Mcs.parse(MCS), K // 2)
     files = ImageFiles(BpgCodec())
-    scheme = ImageLdpcScheme("bpg_ldpc", K, FlatConfig(), CodingConfig(), plan, MCS, files, CodecConfig())
+    scheme = ImageLdpcScheme("bpg_ldpc", K, AwgnConfig(), CodingConfig(), plan, MCS, files, CodecConfig())
     pictures = images.read(np.arange(IMAGES))
     batch = SourceBatch(np.zeros((IMAGES, 1), np.float32), pictures)
     scheme.transmit(batch, SNR_DB, 0)

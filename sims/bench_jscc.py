@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from kbsc_tf.channel import seed_noise
-from kbsc_tf.config import SWIN_SIZES, FlatConfig, SwinSize
+from kbsc_tf.config import SWIN_SIZES, AwgnConfig, SwinSize
 from kbsc_tf.schemes.jscc.deepjscc import DeepJsccDecoder, DeepJsccEncoder
 from kbsc_tf.schemes.jscc.link import ImageLink
 from kbsc_tf.schemes.jscc.swinjscc import SwinJsccDecoder, SwinJsccEncoder
@@ -32,13 +32,13 @@ def bench_jscc() -> list[dict]:
 def _links() -> Iterator[tuple[str, ImageLink]]:
     told = -5.0, 15.0
     for name, aware in ((BASELINE, False), ("adjscc", True)):
-        yield name, ImageLink(DeepJsccEncoder(CHANNELS, aware), DeepJsccDecoder(CHANNELS, aware), FlatConfig(), told)
+        yield name, ImageLink(DeepJsccEncoder(CHANNELS, aware), DeepJsccDecoder(CHANNELS, aware), AwgnConfig(), told)
     for size_name, size in (("small_run", SMALL), ("cifar", SWIN_SIZES["cifar"])):
         for variant in ("none", "sa", "ra", "sa_ra"):
             rated = "ra" in variant
             settings = size, size.widths[-1] if rated else CHANNELS, "sa" in variant, rated
             rates = (CHANNELS,) if rated else ()
-            link = ImageLink(SwinJsccEncoder(*settings), SwinJsccDecoder(*settings), FlatConfig(), told, rates)
+            link = ImageLink(SwinJsccEncoder(*settings), SwinJsccDecoder(*settings), AwgnConfig(), told, rates)
             yield f"swinjscc_{variant}_{size_name}", link
 
 

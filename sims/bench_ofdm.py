@@ -6,14 +6,14 @@ from collections.abc import Callable
 import keras
 import numpy as np
 import tensorflow as tf
-from kbsc_tf.schemes.analogue.scheme.link import SemanticLink
-from kbsc_tf.schemes.kbsc.scheme.losses import SemanticLoss
-from kbsc_tf.schemes.kbsc.scheme.network import SemanticDecoder, SemanticEncoder
 
 from kbsc_tf.config import LossWeights, OfdmConfig
+from kbsc_tf.schemes.analogue.link import SemanticLink
+from kbsc_tf.schemes.kbsc.losses import SemanticLoss
+from kbsc_tf.schemes.kbsc.network import SemanticDecoder, SemanticEncoder
 
 K, DIM, BATCH, CALLS = 128, 512, 512, 10
-CHANNEL = OfdmConfig(type="ofdm", model="tdl-a", csi="ls")
+CHANNEL = OfdmConfig(model="tdl-a", csi="ls")
 PER_ROW = CHANNEL.model_copy(update={"realisation": "per_row"})
 MODES = {"eager": {"run_eagerly": True}, "graph": {"jit_compile": False}, "xla": {"jit_compile": True}}
 

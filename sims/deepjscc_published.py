@@ -31,7 +31,7 @@ from rich.console import Console
 from sionna.phy import config as sionna_config
 
 from kbsc_tf.channel import AnalogueLink, FlatChannel, Received, seed_noise
-from kbsc_tf.config import FlatConfig
+from kbsc_tf.config import AwgnConfig
 from kbsc_tf.data.folder import load_folder
 from kbsc_tf.data.splits import cap_per_class
 from kbsc_tf.errors import UserError
@@ -163,7 +163,7 @@ def read_images(folder: Path, count: int) -> np.ndarray:
 
 def measure(run: Run, images: np.ndarray, labels: list[int], seed: int) -> Iterator[dict]:
     """Send the images at all SNR labels; a row for each."""
-    link = ImageLink(*load_deepjscc(run.checkpoint), FlatConfig(), (min(labels), max(labels)))
+    link = ImageLink(*load_deepjscc(run.checkpoint), AwgnConfig(), (min(labels), max(labels)))
     is_awgn = run.channel == "AWGN"
     air = link.air if is_awgn else AnalogueLink(SignedGains(run.c))
     repeats = 1 if is_awgn else RAYLEIGH_REPEATS

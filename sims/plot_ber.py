@@ -17,12 +17,12 @@ import typer
 from sionna.phy.utils import PlotBER
 
 from kbsc_tf.coding.sionna_ber import BerLink
-from kbsc_tf.config import FlatConfig, OfdmConfig
+from kbsc_tf.config import AwgnConfig, OfdmConfig, RayleighConfig
 
 LINKS = {
-    "AWGN": (FlatConfig(), np.arange(0.0, 3.6, 0.5)),
-    "Rayleigh, fast": (FlatConfig(fading="rayleigh"), np.arange(2.0, 7.1, 0.5)),
-    "OFDM, TDL-A, 1x2": (OfdmConfig(type="ofdm", rx_antennas=2, csi="ls"), np.arange(0.0, 12.1, 1.5)),
+    "AWGN": (AwgnConfig(), np.arange(0.0, 3.6, 0.5)),
+    "Rayleigh, fast": (RayleighConfig(), np.arange(2.0, 7.1, 0.5)),
+    "OFDM, TDL-A, 1x2": (OfdmConfig(rx_antennas=2, csi="ls"), np.arange(0.0, 12.1, 1.5)),
 }
 """Channels, and where their Eb/N0 in dB is interesting for codes of a rate near 1/2."""
 

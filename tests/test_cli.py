@@ -259,7 +259,7 @@ def test_a_run_over_ofdm_trains_once_for_two_channels_counts_everything_and_goes
 
 
 def test_a_prefix_shorter_than_the_channel_is_said_once_with_by_how_much(kbsc, file):
-    channels = [GRID, GRID | {"delay_spread_ns": 300, "name": "long"}]  # 966 and 2898 ns
+    channels = [GRID, GRID | {"model": {"type": "tdl-a", "delay_spread_ns": 300}, "name": "long"}]  # 966 and 2898 ns
     options = ["--set", f"channels={channels}", "--set", "schemes=[pca]", "--set", "snr_db=[0]"]
     status, out, err = kbsc("run", file, *options)
     assert (status, err) == (0, "")
@@ -275,17 +275,17 @@ def test_a_prefix_shorter_than_the_channel_is_said_once_with_by_how_much(kbsc, f
         ({"fft_size": 16}, "channels: .* does not hold the 128 of k = 256"),
         ({"features_per_grid": 9}, "channels: .* does not hold the 9 x 128 of k = 256"),
         ({"streams": 4, "tx_antennas": 4, "rx_antennas": 4}, "channels.0: pilots: .*unevenly"),
-        ({"streams": 3, "tx_antennas": 3, "rx_antennas": 3, "pilots": "block"}, "channels.0: pilot_symbols: block"),
-        ({"pilot_symbols": [14]}, "channels.0: pilot_symbols: 14 is outside the grid"),
+        ({"streams": 3, "tx_antennas": 3, "rx_antennas": 3, "pilots": "block"}, "channels.0: pilots: block"),
+        ({"pilots": {"symbols": [14]}}, "channels.0: pilots: OFDM symbol 14 is outside the grid"),
         ({"pilots": "none", "csi": "ls"}, "channels.0: csi: ls estimates"),
-        ({"num_ofdm_symbols": 1, "pilot_symbols": [0]}, "channels.0: pilot_symbols: pilots in every OFDM symbol"),
+        ({"num_ofdm_symbols": 1, "pilots": {"symbols": [0]}}, "channels.0: pilots: pilots in every OFDM symbol"),
         ({"guard_carriers": [96, 0]}, "channels.0: guard_carriers: 96 of 96"),
         ({"cyclic_prefix": 97}, "channels.0: cyclic_prefix: 97"),
         ({"streams": 2}, "channels.0: streams: 2 need"),
-        ({"model": "rma", "carrier_ghz": 40}, "channels.0: carrier_ghz: 40 .* 0.5 to 30 GHz"),
-        ({"speed_kmh": 1000}, "channels.0: speed_kmh: 1000"),
-        ({"model": "recorded"}, "channels.0: path: model recorded needs"),
-        ({"path": "a.npz"}, "channels.0: path: model tdl-a reads no file"),
+        ({"model": {"type": "rma", "carrier_ghz": 40}}, "channels.0.model: carrier_ghz: 40 .* 0.5 to 30 GHz"),
+        ({"model": {"speed_kmh": 1000}}, "channels.0.model: speed_kmh: 1000"),
+        ({"model": "recorded"}, "channels.0.model: path: model recorded needs"),
+        ({"path": "a.npz"}, "channels.0: path: belongs to model"),
         ({"cfo_hz": 20000}, "channels.0: cfo_hz: 20000"),
         ({"detector": "ep"}, "channels.0: detector: ep"),
         ({"speed": 3}, "unknown key channels.0.speed"),
@@ -345,10 +345,10 @@ def test_recordings_that_cannot_be_used(kbsc, refused, file, tmp_path):
         "delays": r"tau has shape \[2, 2\] .* expected real \[N, paths\], \[3, 2\]",
         "no_tau": "expected the arrays a and tau, tau is missing",
     }.items():
-        channel = f"[{{type: ofdm, model: recorded, path: {name}.npz}}]"
+        channel = f"[{{type: ofdm, model: {{type: recorded, path: {name}.npz}}}}]"
         refused(f"{name}.npz: {message}", "run", file, "--set", f"channels={channel}")
     assert not (tmp_path / "results").exists()
-    channel = "[{type: ofdm, model: recorded, path: good.npz}]"
+    channel = "[{type: ofdm, model: {type: recorded, path: good.npz}}]"
     status, _, err = kbsc("run", file, "--set", f"channels={channel}", "--set", "schemes=[pca]", "--set", "snr_db=[0]")
     assert (status, err) == (0, "")
 

@@ -107,9 +107,14 @@ def build_channel(config: ChannelConfig) -> Channel:
     """
     if isinstance(config, OfdmConfig):
         return OFDMLink(config)
-    if config.preset == "original":
-        return FlatChannel(config.fading, "fast", "none", "none", config.rician_k_db, real_gain=True)
-    return FlatChannel(config.fading, config.coherence, config.csi, config.equaliser, config.rician_k_db)
+    return FlatChannel(
+        config.fading,
+        config.coherence,
+        config.csi,
+        config.equaliser,
+        config.rician_k_db,
+        real_gain=config.preset == "original",
+    )
 
 
 def build_link(config: ChannelConfig, repeats: int = 1, share_traces: bool = False) -> AnalogueLink:
@@ -120,11 +125,11 @@ def build_link(config: ChannelConfig, repeats: int = 1, share_traces: bool = Fal
 
     ``preset: original`` is the channel of the original KBSC code: |h| instead of h, independent per complex symbol,
     no channel knowledge and no equaliser, power averaged over the batch and handed to the receiver, pairing across
-    the batch. The preset keeps ``fading`` and replaces the other fields.
+    the batch. Only ``fading`` is left to choose.
     """
     channel = TracedChannel(build_channel(config)) if share_traces else build_channel(config)
     if repeats > 1:
         channel = Repetition(channel, repeats)
-    if not isinstance(config, OfdmConfig) and config.preset == "original":
+    if not config.is_grid and config.preset == "original":
         return AnalogueLink(channel, "per_batch", across_batch=True, restore_amplitude=True)
     return AnalogueLink(channel, config.power)

@@ -17,7 +17,7 @@ from kbsc_tf.errors import UserError
 class BerLink:
     """A coded link as the function that `sim_ber` calls: (batch size, Eb/N0) -> bits that were sent and decided.
 
-        link = BerLink.for_uses("qpsk-1/2", FlatConfig(), 512)
+        link = BerLink.for_uses("qpsk-1/2", AwgnConfig(), 512)
         PlotBER().simulate(link, ebno_dbs, batch_size=500, max_mc_iter=20, num_target_block_errors=100)
 
     What is random follows from seed, Eb/N0 and the number of the batch at this Eb/N0: a new object repeats a simulation

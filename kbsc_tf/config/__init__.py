@@ -1,6 +1,6 @@
 """The experiment: its schema, and the YAML files it is read from. Imports no TensorFlow."""
 
-from kbsc_tf.config.channel import ChannelConfig, FlatConfig, parse_channel
+from kbsc_tf.config.channel import AwgnConfig, ChannelConfig, FlatConfig, RayleighConfig, RicianConfig, parse_channel
 from kbsc_tf.config.data import CifarConfig, DataConfig, FolderConfig, FolderSplits, ProceduralConfig
 from kbsc_tf.config.features import ClipConfig, FeatureFileConfig, FeaturesConfig
 from kbsc_tf.config.file import load_config, load_kb_scaling
@@ -30,6 +30,7 @@ from kbsc_tf.config.training import AdaptiveConfig, LossWeights, SnrRange, Train
 
 __all__ = [
     "AdaptiveConfig",
+    "AwgnConfig",
     "IMAGE_SCHEMES",
     "ChannelConfig",
     "CifarConfig",
@@ -55,7 +56,9 @@ __all__ = [
     "ProceduralConfig",
     "PublishedJsccConfig",
     "PublishedSwinJsccConfig",
+    "RayleighConfig",
     "ReceiverConfig",
+    "RicianConfig",
     "SWIN_SIZES",
     "SnrRange",
     "SweepConfig",

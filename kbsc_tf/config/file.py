@@ -9,7 +9,6 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from kbsc_tf.config.kb_scaling import KbScalingConfig
-from kbsc_tf.config.ofdm import OfdmConfig
 from kbsc_tf.config.schema import ExperimentConfig
 from kbsc_tf.config.strict import Strict, did_you_mean
 from kbsc_tf.config.yaml_loader import problem_of, read_yaml
@@ -114,8 +113,6 @@ def _explain(problem: ErrorDetails, location: tuple[str | int, ...]) -> str:
     """What is wrong, after the key as the file has it."""
     key, kind, details = ".".join(map(str, location)), problem["type"], problem.get("ctx", {})
     if kind == "unknown_key":
-        if "flat" in problem["loc"] and location[-1] in OfdmConfig.model_fields:
-            return f"unknown key {key}; remove it, or set type: ofdm beside it"
         return f"unknown key {key}{details['remedy']}"
     if kind == "unused_key":
         return f"{key}: {details['reason']}"

@@ -1,117 +1,109 @@
-"""An OFDM channel of an experiment, and what its resource grid holds and costs. Imports no TensorFlow."""
+"""An OFDM channel of an experiment: a resource grid, a channel model and a receiver. Imports no TensorFlow."""
 
 import math
-from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from kbsc_tf.config.choice import by_type
+from kbsc_tf.config.grid import PILOT_KINDS, GridConfig
+from kbsc_tf.config.ofdm_models import MODEL_KINDS, ModelConfig, TdlConfig
 from kbsc_tf.config.strict import Strict
 
-MODELS = (
-    "awgn", "rayleigh", "tdl-a", "tdl-b", "tdl-c", "tdl-d", "tdl-e", "cdl-a", "cdl-b", "cdl-c", "cdl-d", "cdl-e",
-    "umi", "uma", "rma", "recorded",
-)  # fmt: skip
 
-SPEED_OF_LIGHT = 299_792_458.0
-"""In m/s."""
+class PerfectCsiConfig(Strict):
+    """The receiver knows the propagation channel, but not what oscillators do."""
+
+    type: Literal["perfect"] = Field("perfect", description="Perfect channel knowledge.")
 
 
-class OfdmConfig(Strict):
+class LsConfig(Strict):
+    """The receiver estimates the channel at the pilots by least squares, and interpolates in between."""
+
+    type: Literal["ls"] = Field("ls", description="Least squares.")
+    interpolation: Literal["nearest", "linear", "lmmse"] = Field(
+        "linear", description="Between pilots: that of the nearest, linear, or LMMSE, which knows the statistics."
+    )
+
+
+class DetectorConfig(Strict):
+    """``linear``: the equaliser's symbols are demapped one by one. ``ep``: expectation propagation over the streams."""
+
+    type: Literal["linear", "ep"] = Field("linear", description="The detector of coded schemes.")
+
+
+class KBestConfig(Strict):
+    """The K-best tree search over the streams."""
+
+    type: Literal["k_best"] = Field("k_best", description="The detector of coded schemes.")
+    k: int = Field(64, ge=1, description="Paths that survive each level.")
+
+
+_CSI_KINDS = (PerfectCsiConfig, LsConfig)
+_DETECTOR_KINDS = (DetectorConfig, KBestConfig)
+PARTS = {"model": MODEL_KINDS, "csi": _CSI_KINDS, "detector": _DETECTOR_KINDS, "pilots": PILOT_KINDS}
+"""Keys that hold keys of their own, and the kinds of each."""
+_WORDS = {
+    "awgn": "OFDM AWGN", "rayleigh": "OFDM Rayleigh", "recorded": "OFDM recorded",
+    "umi": "UMi", "uma": "UMa", "rma": "RMa",
+    "nearest": "nearest", "linear": "linear", "lmmse": "LMMSE", "zf": "ZF", "k_best": "K-best", "ep": "EP",
+}  # fmt: skip
+
+
+class OfdmConfig(GridConfig):
     """A link over OFDM resource grids and a 3GPP channel model.
 
-    The model: ``awgn`` (h = 1), ``rayleigh`` (one h per antenna pair and grid), TDL-A..E and CDL-A..E, the scenarios
-    UMi, UMa and RMa with a fresh drop of the terminal for every grid, or impulse responses recorded in ``path``.
-    ``delay_spread_ns`` (RMS) is for TDL and CDL; ``speed_kmh`` is the terminal's. The cyclic prefix is in samples, of
-    which an OFDM symbol has ``fft_size``. ``pilot_symbols`` are the OFDM symbols that hold pilots, counted from 0.
-
-    ``features_per_grid`` rows (features, transport blocks) share a grid; as many as fit unless given. What happens to
-    them is correlated, which widens intervals; with ``realisation: per_row`` each is read from a transmission of the
-    grid of its own, for more work and at the same channel uses. ``interleave`` scatters rows over time, frequency and
-    streams. ``count_overhead``: pilots, guard carriers, cyclic prefix and unused elements count as channel uses.
-
-    Impairments: carrier frequency offset, oscillator linewidth (Wiener phase noise at the receiver), amplifier clipping
-    (level over the mean power, in dB), standard deviation of the receiver's knowledge of the SNR.
+    Rows (features, transport blocks) that share a grid fare alike, which widens intervals. With ``realisation:
+    per_row`` each is read from a transmission of the grid of its own, for more work and at the same channel uses.
     """
 
-    type: Literal["ofdm"]
-    name: str | None = Field(None, pattern=r"^[^/\\\r\n]+$")
-    model: Literal[MODELS] = "tdl-a"
-    path: Path | None = None
-    delay_spread_ns: float = Field(100.0, gt=0, le=10_000)
-    carrier_ghz: float = 3.5
-    speed_kmh: float = 3.0
-    direction: Literal["uplink", "downlink"] = "downlink"
-    fft_size: int = Field(96, ge=4, le=8192)
-    subcarrier_spacing_khz: float = Field(30.0, gt=0)
-    num_ofdm_symbols: int = Field(14, ge=1, le=1024)
-    cyclic_prefix: int = Field(7, ge=0)
-    guard_carriers: tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)]] = (5, 4)
-    dc_null: bool = True
-    pilots: Literal["kronecker", "block", "none"] = "kronecker"
-    pilot_symbols: tuple[Annotated[int, Field(ge=0)], ...] = (2, 11)
-    domain: Literal["frequency", "time"] = "frequency"
-    tx_antennas: int = Field(1, ge=1, le=64)
-    rx_antennas: int = Field(1, ge=1, le=64)
-    streams: int = Field(1, ge=1, le=64)
-    csi: Literal["perfect", "ls"] = "perfect"
-    interpolation: Literal["nearest", "linear", "lmmse"] = "linear"
-    equaliser: Literal["zf", "lmmse"] = "lmmse"
-    detector: Literal["linear", "k_best", "ep"] = "linear"
-    k_best: int = Field(64, ge=1)
-    interleave: bool = True
-    features_per_grid: int | None = Field(None, ge=1)
-    realisation: Literal["per_grid", "per_row"] = "per_grid"
-    count_overhead: bool = True
-    cfo_hz: float = 0.0
-    linewidth_hz: float = Field(0.0, ge=0)
-    clipping_db: float | None = None
-    snr_error_db: float = Field(0.0, ge=0)
-    power: Literal["per_feature", "per_batch"] = "per_feature"
+    is_grid: ClassVar[bool] = True
 
-    @property
-    def subcarriers(self) -> int:
-        """Subcarriers that carry data or pilots: neither guard nor DC."""
-        return self.fft_size - sum(self.guard_carriers) - self.dc_null
-
-    @property
-    def pilot_elements(self) -> int:
-        """Resource elements of a grid that carry pilots of some stream."""
-        return 0 if self.pilots == "none" else len(self.pilot_symbols) * self.subcarriers
+    type: Literal["ofdm"] = Field("ofdm", description="The kind of channel.")
+    name: str | None = Field(None, pattern=r"^[^/\\\r\n]+$", description="Name in records and figures.")
+    model: ModelConfig = Field(TdlConfig(), description="The channel model: its name, or a mapping of type and keys.")
+    domain: Literal["frequency", "time"] = Field(
+        "frequency", description="Whether interference between symbols and carriers is left out (frequency) or not."
+    )
+    tx_antennas: int = Field(1, ge=1, le=64, description="Antennas of the sender.")
+    rx_antennas: int = Field(1, ge=1, le=64, description="Antennas of the receiver.")
+    streams: int = Field(1, ge=1, le=64, description="Streams in parallel.")
+    csi: Annotated[PerfectCsiConfig | LsConfig, by_type("perfect", *_CSI_KINDS)] = Field(
+        PerfectCsiConfig(), description="What the receiver knows of the channel: perfect, ls, or a mapping."
+    )
+    equaliser: Literal["zf", "lmmse"] = Field("lmmse", description="How streams are told apart one by one.")
+    detector: Annotated[DetectorConfig | KBestConfig, by_type("linear", *_DETECTOR_KINDS)] = Field(
+        DetectorConfig(), description="How coded schemes detect streams: linear, k_best, ep, or a mapping."
+    )
+    interleave: bool = Field(True, description="Whether rows are scattered over time, frequency and streams.")
+    features_per_grid: int | None = Field(
+        None, ge=1, description="Rows (features, transport blocks) that share a grid; as many as fit unless given."
+    )
+    realisation: Literal["per_grid", "per_row"] = Field(
+        "per_grid", description="Whether rows of a grid share its channel and noise, or each has its own."
+    )
+    count_overhead: bool = Field(
+        True, description="Whether pilots, guards, prefix and unused elements count as channel uses."
+    )
+    cfo_hz: float = Field(0.0, description="Carrier frequency offset in Hz.")
+    linewidth_hz: float = Field(0.0, ge=0, description="Linewidth of the receiver's oscillator (phase noise) in Hz.")
+    clipping_db: float | None = Field(None, description="The amplifier's clipping level over the mean power, in dB.")
+    snr_error_db: float = Field(
+        0.0, ge=0, description="Standard deviation of the receiver's knowledge of the SNR, in dB."
+    )
+    power: Literal["per_feature", "per_batch"] = Field(
+        "per_feature", description="What has a mean power of 1 per symbol: each feature, or a batch of them."
+    )
 
     @property
     def slots(self) -> int:
         """Data symbols that a grid holds, over all streams."""
-        return (self.num_ofdm_symbols * self.subcarriers - self.pilot_elements) * self.streams
-
-    @property
-    def samples(self) -> int:
-        """Complex channel uses of a grid: its time samples at the rate `bandwidth_hz`, prefix included."""
-        return self.num_ofdm_symbols * (self.fft_size + self.cyclic_prefix)
-
-    @property
-    def bandwidth_hz(self) -> float:
-        """Sampling rate, fft_size x subcarrier spacing."""
-        return self.fft_size * self.subcarrier_spacing_khz * 1e3
-
-    @property
-    def prefix_ns(self) -> float:
-        """Duration of the cyclic prefix."""
-        return 1e9 * self.cyclic_prefix / self.bandwidth_hz
-
-    @property
-    def speed_m_s(self) -> float:
-        return self.speed_kmh / 3.6
-
-    @property
-    def doppler_hz(self) -> float:
-        """Largest Doppler shift, v f_c / c."""
-        return self.speed_m_s * self.carrier_ghz * 1e9 / SPEED_OF_LIGHT
+        return self.data_elements * self.streams
 
     @property
     def fading(self) -> str:
         """For sets of modulation and coding schemes that depend on it: none or rayleigh."""
-        return "none" if self.model == "awgn" else "rayleigh"
+        return "none" if self.model.type == "awgn" else "rayleigh"
 
     def per_grid(self, n: int) -> int:
         """How many rows of n data symbols share a grid; 0 if none fits."""
@@ -134,27 +126,38 @@ class OfdmConfig(Strict):
         """Name used in records and figures, made from the fields unless ``name`` is given."""
         if self.name:
             return self.name
-        parts = [self.model]
-        if self.model not in ("awgn", "rayleigh", "recorded"):
-            parts.append(f"{self.speed_kmh:g}kmh")
+        parts = [self.model.type]
+        parts += [f"{self.model.speed_kmh:g}kmh"] if self.model.moves else []
         parts.append(f"{self.tx_antennas}x{self.rx_antennas}")
-        parts.append("perfect" if self.csi == "perfect" else f"ls_{self.interpolation}")
-        parts += [self.equaliser] * (self.equaliser != "lmmse") + [self.detector] * (self.detector != "linear")
+        parts.append("perfect" if self.csi.type == "perfect" else f"ls_{self.csi.interpolation}")
+        parts += [self.equaliser] * (self.equaliser != "lmmse")
+        parts += [self.detector.type] * (self.detector.type != "linear")
         parts += ["data_only"] * (not self.count_overhead)
         return "ofdm_" + "_".join(parts)
 
-    @model_validator(mode="after")
-    def _grid_is_possible(self) -> "OfdmConfig":
-        if self.subcarriers < 1:
-            raise ValueError(
-                f"guard_carriers: {sum(self.guard_carriers)} of {self.fft_size} subcarriers leave none for data; "
-                "lower them or raise fft_size"
-            )
-        if self.cyclic_prefix > self.fft_size:
-            raise ValueError(
-                f"cyclic_prefix: {self.cyclic_prefix} samples, but an OFDM symbol has {self.fft_size}; lower it"
-            )
-        return self
+    @property
+    def text(self) -> str:
+        """Name for readers, such as "TDL-A, 3 km/h, 1×2, LS (linear)"."""
+        if self.name:
+            return self.name.replace("_", " ")
+        parts = [_WORDS.get(self.model.type, self.model.type.upper())]
+        parts += [f"{self.model.speed_kmh:g} km/h"] if self.model.moves else []
+        parts.append(f"{self.tx_antennas}\N{MULTIPLICATION SIGN}{self.rx_antennas}")
+        parts.append("perfect CSI" if self.csi.type == "perfect" else f"LS ({_WORDS[self.csi.interpolation]})")
+        parts += [_WORDS[self.equaliser]] * (self.equaliser != "lmmse")
+        parts += [_WORDS[self.detector.type]] * (self.detector.type != "linear")
+        parts += ["data symbols only"] * (not self.count_overhead)
+        return ", ".join(parts)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keys_are_in_their_part(cls, value: Any) -> Any:
+        for key in value if isinstance(value, dict) else ():
+            for part, kinds in PARTS.items():
+                if key not in cls.model_fields and (users := [kind for kind in kinds if key in kind.model_fields]):
+                    name = users[0].model_fields["type"].get_default() or "NAME"
+                    raise ValueError(f"{key}: belongs to {part}; write {part}: {{type: {name}, {key}: ...}}")
+        return value
 
     @model_validator(mode="after")
     def _antennas_are_possible(self) -> "OfdmConfig":
@@ -168,50 +171,20 @@ class OfdmConfig(Strict):
 
     @model_validator(mode="after")
     def _pilots_cover_the_streams(self) -> "OfdmConfig":
-        if self.pilots == "none":
-            if self.csi != "perfect":
-                raise ValueError(
-                    "csi: ls estimates the channel from pilots; use pilots kronecker or block, or csi perfect"
-                )
-            return self
-        if not self.pilot_symbols or len(set(self.pilot_symbols)) < len(self.pilot_symbols):
-            raise ValueError(
-                f"pilot_symbols: expected different OFDM symbols, got {list(self.pilot_symbols)}; or pilots none"
-            )
-        if max(self.pilot_symbols) >= self.num_ofdm_symbols:
-            raise ValueError(
-                f"pilot_symbols: {max(self.pilot_symbols)} is outside the grid; expected 0 to "
-                f"{self.num_ofdm_symbols - 1}"
-            )
-        if self.slots < 1:
-            raise ValueError("pilot_symbols: pilots in every OFDM symbol leave nothing for data; remove some")
-        if self.pilots == "kronecker" and self.subcarriers % self.streams:
+        kind, symbols = self.pilots.type, self.pilots.symbols
+        if kind == "none" and self.csi.type != "perfect":
+            raise ValueError("csi: ls estimates the channel from pilots; use pilots kronecker or block, or csi perfect")
+        if kind == "kronecker" and self.subcarriers % self.streams:
             raise ValueError(
                 f"pilots: kronecker pilots of {self.streams} streams share {self.subcarriers} subcarriers "
                 "unevenly, which does not cover all streams; change guard_carriers or fft_size to make it a "
                 "multiple, or use pilots block"
             )
-        if self.pilots == "block" and len(self.pilot_symbols) % self.streams:
+        if kind == "block" and len(symbols) % self.streams:
             raise ValueError(
-                f"pilot_symbols: block pilots of {self.streams} streams take turns in {len(self.pilot_symbols)} OFDM "
-                f"symbols, which does not cover them evenly; give a multiple of {self.streams}"
+                f"pilots: block pilots of {self.streams} streams take turns in {len(symbols)} OFDM symbols, which "
+                f"does not cover them evenly; give a multiple of {self.streams}"
             )
-        return self
-
-    @model_validator(mode="after")
-    def _model_is_valid_here(self) -> "OfdmConfig":
-        # TR 38.901, clause 7.4.1 (path loss models) and 6.1 (0.5 to 100 GHz), table 7.2-3 (RMa), clause 6.2 (mobility).
-        top = 30.0 if self.model == "rma" else 100.0
-        if not 0.5 <= self.carrier_ghz <= top:
-            raise ValueError(
-                f"carrier_ghz: {self.carrier_ghz:g} is outside the range of {self.model}, 0.5 to {top:g} GHz"
-            )
-        if not 0 <= self.speed_kmh <= 500:
-            raise ValueError(f"speed_kmh: {self.speed_kmh:g} is outside the range of TR 38.901, 0 to 500 km/h")
-        if self.model == "recorded" and self.path is None:
-            raise ValueError("path: model recorded needs the .npz of its impulse responses; give its path")
-        if self.model != "recorded" and self.path is not None:
-            raise ValueError(f"path: model {self.model} reads no file; remove it or use model recorded")
         return self
 
     @model_validator(mode="after")
@@ -221,6 +194,6 @@ class OfdmConfig(Strict):
                 f"cfo_hz: {self.cfo_hz:g} is more than half the subcarrier spacing, "
                 f"{500 * self.subcarrier_spacing_khz:g} Hz; lower it to what coarse synchronisation leaves"
             )
-        if self.detector != "linear" and self.streams < 2:
-            raise ValueError(f"detector: {self.detector} separates streams, there is one; use linear")
+        if self.detector.type != "linear" and self.streams < 2:
+            raise ValueError(f"detector: {self.detector.type} separates streams, there is one; use linear")
         return self

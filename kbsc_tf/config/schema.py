@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
-from kbsc_tf.config.channel import ChannelConfig, FlatConfig
+from kbsc_tf.config.channel import AwgnConfig, ChannelConfig, FlatConfig
 from kbsc_tf.config.data import DataConfig, ProceduralConfig
 from kbsc_tf.config.features import ClipConfig, FeaturesConfig, from_file
 from kbsc_tf.config.jscc import JsccConfig, SwinJsccConfig, TrainedJsccConfig, TrainedSwinJsccConfig
@@ -82,7 +82,7 @@ class ExperimentConfig(Strict):
     data: DataConfig | None = Field(ProceduralConfig(), description="The images; null with features.file.")
     features: FeaturesConfig = Field(ClipConfig(), description="What embeds the images, or a file of features.")
     receiver: ReceiverConfig = Field(NearestConfig(), description="The knowledge base and how the receiver decides.")
-    channels: list[ChannelConfig] = Field([FlatConfig()], min_length=1, description="Channels that are swept over.")
+    channels: list[ChannelConfig] = Field([AwgnConfig()], min_length=1, description="Channels that are swept over.")
     schemes: Some[SchemeName] = Field(["kbsc", "pca", "raw"], description="What is compared.")
     k: SomeNumbers[EvenK] = Field([64], description="Real channel symbols of an image; two make a channel use.")
     snr_db: SomeNumbers[SnrDb] = Field(

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kbsc_tf.config import FlatConfig, IndexConfig, KbScalingConfig
+from kbsc_tf.config import AwgnConfig, IndexConfig, KbScalingConfig
 from kbsc_tf.config.kb_scaling import FLAT
 from kbsc_tf.files import make_folder
 from kbsc_tf.kb_scaling.entries import Entries, Source, entries_of, source_of
@@ -95,7 +95,7 @@ def run_kb_scaling(config: KbScalingConfig, folder: Path, progress: Progress) ->
 
 def transmit(source: Source, config: KbScalingConfig) -> np.ndarray:
     """Received features [Q, D], float32, of the source's sender: PCA over AWGN, noise as in a sweep."""
-    scheme = PcaScheme(config.k, FlatConfig())
+    scheme = PcaScheme(config.k, AwgnConfig())
     scheme.fit(source.training)
     parts = [
         scheme.transmit(batch, config.snr_db, chunk_seed(config.seed, config.snr_db, number)).features

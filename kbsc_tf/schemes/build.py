@@ -10,27 +10,27 @@ from kbsc_tf.coding.selection import CODED_SCHEMES, chosen_mcs, transport_plan
 from kbsc_tf.config import (
     IMAGE_SCHEMES,
     NEURAL_IMAGE_SCHEMES,
+    AwgnConfig,
     ChannelConfig,
     ExperimentConfig,
-    FlatConfig,
     OfdmConfig,
 )
 from kbsc_tf.errors import UserError
 from kbsc_tf.features import FeatureSet, class_features
 from kbsc_tf.receiver.receiver import Receiver
-from kbsc_tf.schemes.adaptive.scheme.codec import SYMBOLS
-from kbsc_tf.schemes.adaptive.scheme.fit import ClosedFormFit, TrainedFit
-from kbsc_tf.schemes.adaptive.scheme.scheme import AdaptiveScheme
-from kbsc_tf.schemes.analogue.scheme.scheme import spread
+from kbsc_tf.schemes.adaptive.codec import SYMBOLS
+from kbsc_tf.schemes.adaptive.fit import ClosedFormFit, TrainedFit
+from kbsc_tf.schemes.adaptive.scheme import AdaptiveScheme
+from kbsc_tf.schemes.analogue.scheme import spread
 from kbsc_tf.schemes.base import Scheme
-from kbsc_tf.schemes.coded.scheme.genie import GenieScheme
-from kbsc_tf.schemes.feature_ldpc.scheme.scheme import FeatureLdpcScheme
-from kbsc_tf.schemes.image_ldpc.scheme.capacity import ImageCapacityScheme
-from kbsc_tf.schemes.image_ldpc.scheme.files import ImageFiles
-from kbsc_tf.schemes.image_ldpc.scheme.scheme import ImageLdpcScheme
+from kbsc_tf.schemes.coded.genie import GenieScheme
+from kbsc_tf.schemes.feature_ldpc.scheme import FeatureLdpcScheme
+from kbsc_tf.schemes.image_ldpc.capacity import ImageCapacityScheme
+from kbsc_tf.schemes.image_ldpc.files import ImageFiles
+from kbsc_tf.schemes.image_ldpc.scheme import ImageLdpcScheme
 from kbsc_tf.schemes.jscc.scheme import DeepJsccScheme, SwinJsccScheme
 from kbsc_tf.schemes.jscc.torch_file import read_state_dict
-from kbsc_tf.schemes.kbsc.scheme.scheme import KbscScheme
+from kbsc_tf.schemes.kbsc.scheme import KbscScheme
 from kbsc_tf.schemes.linear.pca import PcaScheme
 from kbsc_tf.schemes.linear.raw import RawScheme
 from kbsc_tf.schemes.naming.index_ldpc import IndexLdpcScheme
@@ -155,7 +155,7 @@ class _Builder:
         if name in ("pca", "kbsc", "kbsc_awgn"):
             symbols, _ = spread(k, self.training.dim)
             if name != "pca":
-                trained_on = config.training.channel if name == "kbsc" else FlatConfig()
+                trained_on = config.training.channel if name == "kbsc" else AwgnConfig()
                 return KbscScheme(k, channel, config.training, trained_on, name)
             if symbols >= len(self.training):
                 raise UserError(

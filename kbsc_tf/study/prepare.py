@@ -17,7 +17,7 @@ from kbsc_tf.results.folder import ResultsFolder
 from kbsc_tf.results.points import Point
 from kbsc_tf.schemes.base import Report, Scheme, Validation, silent
 from kbsc_tf.schemes.build import build_schemes, check_schemes
-from kbsc_tf.schemes.image_ldpc.scheme.files import ImageFiles
+from kbsc_tf.schemes.image_ldpc.files import ImageFiles
 from kbsc_tf.schemes.validation import calibrate, hold_out
 from kbsc_tf.study.image_quality import ImageQuality
 from kbsc_tf.sweep.executors.ray_cluster import check_ray

@@ -15,7 +15,7 @@ from kbsc_tf.channel.units import (
     real_to_complex,
     real_to_complex_across_batch,
 )
-from kbsc_tf.config import FlatConfig
+from kbsc_tf.config import AwgnConfig, RayleighConfig, parse_channel
 
 NOISE_FREE = tf.constant(math.inf)
 
@@ -50,13 +50,13 @@ def test_per_batch_power_is_one_on_average_only():
 
 
 def test_a_feature_does_not_depend_on_its_batch():
-    link = build_link(FlatConfig())
+    link = build_link(AwgnConfig())
     alone, together = link(values()[:1], NOISE_FREE)[0], link(values(), NOISE_FREE)[0]
     np.testing.assert_allclose(alone[0], together[0], rtol=1e-5)
 
 
 def test_all_zero_feature_stays_finite():
-    received = build_link(FlatConfig(fading="rayleigh"))(tf.zeros([3, 8]), tf.constant(0.0)).values
+    received = build_link(RayleighConfig())(tf.zeros([3, 8]), tf.constant(0.0)).values
     assert np.all(np.isfinite(received.numpy()))
 
 
@@ -76,7 +76,7 @@ def test_across_batch_pairing_is_the_originals():
 @pytest.mark.parametrize("fading", ["none", "rayleigh"])
 def test_original_preset_is_transparent_without_noise(fading):
     x = values(8, 16)
-    received = build_link(FlatConfig(preset="original", fading=fading))(x, NOISE_FREE).values
+    received = build_link(parse_channel({"preset": "original", "fading": fading}))(x, NOISE_FREE).values
     np.testing.assert_allclose(received, x, rtol=2e-5, atol=1e-5)
 
 
@@ -84,7 +84,7 @@ def test_original_preset_fades_with_real_positive_gains_shared_by_a_pair():
     """Closed form: E|h| = sqrt(pi)/2 for a Rayleigh |h| of unit power."""
     x = tf.ones([2000, 32])
     seed_noise(1)
-    received = build_link(FlatConfig(preset="original", fading="rayleigh"))(x, tf.constant(60.0)).values
+    received = build_link(parse_channel({"preset": "original", "fading": "rayleigh"}))(x, tf.constant(60.0)).values
     gains = received.numpy()
     assert gains.min() > -0.02
     np.testing.assert_allclose(gains.reshape(2, -1)[0], gains.reshape(2, -1)[1], atol=0.02)
@@ -92,15 +92,15 @@ def test_original_preset_fades_with_real_positive_gains_shared_by_a_pair():
 
 
 def test_noise_variance_is_that_of_the_channel():
-    link = build_link(FlatConfig())
+    link = build_link(AwgnConfig())
     noise_var = link(values(), tf.constant(10.0)).noise_var
     np.testing.assert_allclose(noise_var, 0.1, rtol=1e-5)
 
 
 def test_gradients_pass_through_every_channel():
     for fading in ("none", "rayleigh", "rician"):
-        for preset in (None, "original"):
-            link = build_link(FlatConfig(fading=fading, preset=preset))
+        for preset in ({}, {"preset": "original"}):
+            link = build_link(parse_channel({"fading": fading} | preset))
             x = values(8, 16)
             with tf.GradientTape() as tape:
                 tape.watch(x)

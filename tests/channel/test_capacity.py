@@ -10,15 +10,19 @@ from scipy.special import exp1
 from scipy.stats import kstest, ncx2
 
 from kbsc_tf.channel.capacity import block_gains, capacity
-from kbsc_tf.config import FlatConfig
+from kbsc_tf.config import AwgnConfig, RayleighConfig, RicianConfig, parse_channel
 
-AWGN = FlatConfig()
-RAYLEIGH = FlatConfig(fading="rayleigh")
+AWGN = AwgnConfig()
+RAYLEIGH = RayleighConfig()
 DRAWS = 1_000_000
 
 
+def flat(fading, rician_k_db=6.0, **fields):
+    return parse_channel({"fading": fading, **({"rician_k_db": rician_k_db} if fading == "rician" else {}), **fields})
+
+
 def block(fading, rician_k_db=6.0):
-    return FlatConfig(fading=fading, coherence="block", rician_k_db=rician_k_db)
+    return flat(fading, rician_k_db, coherence="block")
 
 
 @pytest.mark.parametrize(("snr_db", "bits"), [(0, 1.0), (10, math.log2(11)), (-300, 1e-30 / math.log(2))])
@@ -48,14 +52,14 @@ def test_known_values():
 )
 def test_both_ends_are_stable(fading, mean_log):
     """E[ln(1 + g SNR)] is SNR where that is small, and ln SNR + E[ln g] where it is large."""
-    low, high = (capacity(snr_db, FlatConfig(fading=fading)) * math.log(2) for snr_db in (-200, 200))
+    low, high = (capacity(snr_db, flat(fading)) * math.log(2) for snr_db in (-200, 200))
     assert low == pytest.approx(1e-20, rel=1e-9)
     assert high - 20 * math.log(10) == pytest.approx(mean_log, abs=1e-8)
 
 
 def test_fast_rician_lies_between_rayleigh_and_awgn():
     for snr_db in (-10, 0, 20):
-        by_k = [capacity(snr_db, FlatConfig(fading="rician", rician_k_db=k)) for k in (-200, 0, 6, 20, 200)]
+        by_k = [capacity(snr_db, RicianConfig(rician_k_db=k)) for k in (-200, 0, 6, 20, 200)]
         assert by_k == sorted(by_k)
         assert by_k[0] == pytest.approx(capacity(snr_db, RAYLEIGH), rel=1e-9)
         assert by_k[-1] == pytest.approx(capacity(snr_db, AWGN), rel=1e-9)
@@ -65,7 +69,7 @@ def test_fast_rician_lies_between_rayleigh_and_awgn():
 @pytest.mark.parametrize("snr_db", [-7, 5, 20])
 def test_capacities_match_monte_carlo(fading, rician_k_db, snr_db):
     bits = np.log2(1 + 10 ** (snr_db / 10) * block_gains(DRAWS, 1, fading, rician_k_db))
-    fast = capacity(snr_db, FlatConfig(fading=fading, rician_k_db=rician_k_db))
+    fast = capacity(snr_db, flat(fading, rician_k_db))
     assert abs(bits.mean() - fast) < 4.4 * bits.std() / math.sqrt(DRAWS)
     for outage in (0.01, 0.1, 0.5):
         lost = np.mean(bits < capacity(snr_db, block(fading, rician_k_db), outage))
@@ -105,7 +109,7 @@ def test_impossible_channels_are_refused():
     with pytest.raises(ValueError, match="fading"):
         block_gains(3, 0, "nakagami")
     with pytest.raises(ValueError, match="coherence"):
-        capacity(0, FlatConfig.model_construct(fading="rayleigh", coherence="slow", rician_k_db=6.0))
+        capacity(0, RayleighConfig.model_construct(coherence="slow"))
     with pytest.raises(ValueError, match="snr_db"):
         capacity(math.nan, AWGN)
 

@@ -3,7 +3,7 @@
 import pytest
 
 from kbsc_tf.coding.selection import check_plans, chosen_mcs, transport_plan
-from kbsc_tf.config import ExperimentConfig, FlatConfig
+from kbsc_tf.config import AwgnConfig, ExperimentConfig, parse_channel
 from kbsc_tf.errors import UserError
 
 
@@ -12,13 +12,13 @@ def config(**settings):
 
 
 def test_a_named_set_follows_the_channel():
-    names = {f: [m.name for m in chosen_mcs(config(), FlatConfig(fading=f))] for f in ("none", "rayleigh")}
+    names = {f: [m.name for m in chosen_mcs(config(), parse_channel({"fading": f}))] for f in ("none", "rayleigh")}
     assert names["none"] == ["qpsk-1/3", "qpsk-1/2", "qpsk-2/3", "16qam-1/2", "16qam-2/3", "64qam-1/2"]
     assert names["rayleigh"] == names["none"][:4]
 
 
 def test_images_of_a_block_share_its_channel_uses():
-    [mcs] = chosen_mcs(config(coding={"mcs": ["qpsk-1/2"]}), FlatConfig())
+    [mcs] = chosen_mcs(config(coding={"mcs": ["qpsk-1/2"]}), AwgnConfig())
     plans = [transport_plan(config(coding={"images_per_block": count}), mcs, 128) for count in (1, 10)]
     assert [plan.channel_uses for plan in plans] == [64, 640]
     assert [plan.payload_bits for plan in plans] == [64 - 16, 640 - 16]

@@ -10,13 +10,13 @@ from sionna.phy.utils import PlotBER, ebnodb2no, sim_ber
 from kbsc_tf.channel import build_channel
 from kbsc_tf.coding.link import CodedLink
 from kbsc_tf.coding.sionna_ber import BerLink
-from kbsc_tf.config import CodingConfig, FlatConfig, OfdmConfig
+from kbsc_tf.config import AwgnConfig, CodingConfig, OfdmConfig, RayleighConfig
 from kbsc_tf.errors import UserError
 from kbsc_tf.metrics import wilson
 
 SYMBOLS = 100
 GRID = {"type": "ofdm", "fft_size": 32, "guard_carriers": (2, 1), "csi": "ls"}  # 28 x 12 data symbols: 3 rows
-CHANNELS = {"awgn": FlatConfig(), "rayleigh": FlatConfig(fading="rayleigh"), "tdl": OfdmConfig(**GRID)}
+CHANNELS = {"awgn": AwgnConfig(), "rayleigh": RayleighConfig(), "tdl": OfdmConfig(**GRID)}
 EBNO_DB = {"awgn": 2.5, "rayleigh": 5.5, "tdl": 7.0}
 FAST = CodingConfig(iterations=8, check_node="boxplus")
 
@@ -37,7 +37,7 @@ def test_eb_is_what_sionna_means(mcs, streams):
     antennas = {"tx_antennas": streams, "rx_antennas": streams, "streams": streams}
     config = OfdmConfig(**GRID, **antennas, cyclic_prefix=4)  # Sionna rounds the sent elements down: here 441
     grid = build_channel(config).grid
-    for uses, channel, overhead in ((1000, FlatConfig(), False), (336 * streams, config, True)):
+    for uses, channel, overhead in ((1000, AwgnConfig(), False), (336 * streams, config, True)):
         link = BerLink.for_uses(mcs, channel, uses, overhead=overhead)
         plan = link.link.plan
         assert plan.channel_uses == uses
@@ -84,22 +84,22 @@ def test_error_rates_are_those_of_the_plain_link(name):
 
 
 def test_bits_are_what_sim_ber_takes():
-    bits, decided = ber_link(FlatConfig())(tf.constant(7), tf.constant(30.0))
+    bits, decided = ber_link(AwgnConfig())(tf.constant(7), tf.constant(30.0))
     assert bits.dtype == decided.dtype == tf.float32 and bits.shape == (7, 84)
     assert set(np.unique(bits)) == {0, 1} and (bits.numpy() == decided.numpy()).all()
-    assert simulate(ber_link(FlatConfig()), [30.0], soft_estimates=True)[0] == 0
+    assert simulate(ber_link(AwgnConfig()), [30.0], soft_estimates=True)[0] == 0
 
 
 def test_a_simulation_can_be_repeated_and_does_not_depend_on_the_points_before():
     def rates(ebno_dbs, link=None, **settings):
-        return simulate(link or ber_link(FlatConfig()), ebno_dbs, **settings)[0].tolist()
+        return simulate(link or ber_link(AwgnConfig()), ebno_dbs, **settings)[0].tolist()
 
     first = rates([1.0, 2.0])
     assert rates([1.0, 2.0]) == first and len(set(first)) == 2
     assert rates([1.0, 2.0], num_target_block_errors=10)[0] != first[0]  # one batch instead of three
     assert rates([2.0]) == rates([1.5, 2.0], max_mc_iter=3)[1:] == first[1:]
-    assert rates([1.0, 2.0], ber_link(FlatConfig(), seed=1)) != first
-    link = ber_link(FlatConfig())
+    assert rates([1.0, 2.0], ber_link(AwgnConfig(), seed=1)) != first
+    link = ber_link(AwgnConfig())
     assert rates([1.0], link) == first[:1] and rates([1.0], link) != first[:1]  # new batches
 
 
@@ -109,7 +109,7 @@ def test_graph_mode_is_refused(mode):
     with pytest.raises(
         UserError, match="UserError: graph_mode: a BerLink is numpy inside; leave graph_mode .* at None"
     ):
-        simulate(ber_link(FlatConfig()), [1.0], graph_mode=mode)
+        simulate(ber_link(AwgnConfig()), [1.0], graph_mode=mode)
 
 
 def test_what_is_too_long_for_a_grid_is_refused():
@@ -123,7 +123,7 @@ def test_what_is_too_long_for_a_grid_is_refused():
 def test_plotber_takes_a_link():
     plot = PlotBER()
     _, bler = plot.simulate(
-        BerLink(CodedLink(ber_link(FlatConfig()).link.plan, build_channel(FlatConfig()), 8, "boxplus")),
+        BerLink(CodedLink(ber_link(AwgnConfig()).link.plan, build_channel(AwgnConfig()), 8, "boxplus")),
         np.array([0.0, 10.0]),
         batch_size=20,
         max_mc_iter=1,

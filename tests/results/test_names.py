@@ -6,7 +6,7 @@ import math
 import pytest
 
 from kbsc_tf.config import OfdmConfig
-from kbsc_tf.config.ofdm import MODELS
+from kbsc_tf.config.ofdm_models import MODELS
 from kbsc_tf.figures.style import looks_of
 from kbsc_tf.results.names import channel_text, mcs_text, scheme_text, snr_text
 
@@ -41,14 +41,15 @@ def test_snr_names():
 def test_every_ofdm_label_has_a_name_of_its_own(tmp_path):
     """Labels come from the configuration, names from labels: none is left out, no two become one."""
     names = {}
-    csi = (("perfect", "linear"), ("ls", "nearest"), ("ls", "linear"), ("ls", "lmmse"))
+    csi = ("perfect", *({"type": "ls", "interpolation": name} for name in ("nearest", "linear", "lmmse")))
     options = [MODELS, (False, True), ("zf", "lmmse"), ("linear", "k_best", "ep"), csi]
     size = {"tx_antennas": 2, "rx_antennas": 4, "streams": 2, "guard_carriers": (5, 5), "dc_null": False}
-    for model, data_only, equaliser, detector, (csi, interpolation) in itertools.product(*options):
-        fields = {"model": model, "equaliser": equaliser, "detector": detector, "csi": csi}
-        fields |= {"interpolation": interpolation, "count_overhead": not data_only, **size}
-        config = OfdmConfig(type="ofdm", path=tmp_path / "h.npz" if model == "recorded" else None, **fields)
+    for model, data_only, equaliser, detector, csi in itertools.product(*options):
+        fields = {"equaliser": equaliser, "detector": detector, "count_overhead": not data_only, **size}
+        model = {"type": model, "path": tmp_path / "h.npz"} if model == "recorded" else model
+        config = OfdmConfig(model=model, csi=csi, **fields)
         names[config.label] = channel_text(config.label)
+        assert config.text == names[config.label]
         assert not names[config.label].startswith("ofdm ") and "_" not in names[config.label]
     assert len(set(names.values())) == len(names) == len(MODELS) * 2 * 24
 

@@ -10,7 +10,7 @@ from clustered import DIM, feature_set
 
 from kbsc_tf.channel import seed_noise
 from kbsc_tf.channel.power import amplitude
-from kbsc_tf.config import ExperimentConfig, FlatConfig, NearestConfig
+from kbsc_tf.config import AwgnConfig, ExperimentConfig, NearestConfig, RayleighConfig
 from kbsc_tf.errors import UserError
 from kbsc_tf.receiver import Receiver
 from kbsc_tf.schemes.base import Validation
@@ -27,7 +27,7 @@ VALIDATION = Validation(HELD_OUT.x, HELD_OUT.labels, Receiver.around(feature_set
 
 
 def build(channel=None, k=K, dim=DIM, count=600, **settings):
-    channel = channel or FlatConfig()
+    channel = channel or AwgnConfig()
     training = {"epochs": 1, "batch_size": 100, "validation_snr_db": [5.0], **settings.pop("training", {})}
     config = ExperimentConfig(name="t", channels=[channel], k=[k], training=training, **settings)
     training = (
@@ -50,7 +50,7 @@ def awgn(tmp_path_factory):
 
 def test_schemes_come_in_the_order_of_the_records():
     assert [(s.name, s.k) for s in build()] == [("kbsc", K), ("pca", K), ("raw", DIM)]
-    channels = [FlatConfig(), FlatConfig(fading="rayleigh")]
+    channels = [AwgnConfig(), RayleighConfig()]
     config = ExperimentConfig(name="t", schemes=["raw", "pca"], k=[4, 2], channels=channels)
     built = [(channel, scheme.name, scheme.k) for channel, scheme in build_schemes(config, TRAINING)]
     assert built == [(c, *point) for c in channels for point in (("raw", DIM), ("pca", 4), ("pca", 2))]
@@ -167,7 +167,7 @@ def test_kbsc_does_not_depend_on_what_ran_before_it(tmp_path, awgn):
 
 def test_a_model_of_other_settings_is_refused(tmp_path):
     fitted(tmp_path, schemes=["kbsc"])
-    for change in ({"k": 8}, {"training": {"seed": 1}}, {"channel": FlatConfig(fading="rayleigh")}):
+    for change in ({"k": 8}, {"training": {"seed": 1}}, {"channel": RayleighConfig()}):
         with pytest.raises(UserError, match="other features or settings"):
             fitted(tmp_path, schemes=["kbsc"], **change)
 

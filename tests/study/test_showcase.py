@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from outcomes import add_record, outcomes
 
-from kbsc_tf.config import FlatConfig, NearestConfig
+from kbsc_tf.config import AwgnConfig, NearestConfig, RayleighConfig
 from kbsc_tf.data import ImageSet
 from kbsc_tf.features import FeatureSet
 from kbsc_tf.receiver import Receiver
@@ -87,7 +87,7 @@ def drawn(monkeypatch):
 
 
 def test_what_is_shown_is_trial_0_of_the_first_seed(study, drawn):
-    channel = FlatConfig()
+    channel = AwgnConfig()
     plain, pictures = Noisy("pca"), Noisy("bpg_capacity", images=True)
     study.schemes = [(channel, plain), (channel, pictures)]
     galleries(study)
@@ -116,14 +116,14 @@ def test_what_is_shown_is_trial_0_of_the_first_seed(study, drawn):
 
 def test_only_chunks_with_a_shown_image_are_sent(study, drawn, monkeypatch):
     plain = Noisy("pca")
-    study.schemes = [(FlatConfig(), plain)]
+    study.schemes = [(AwgnConfig(), plain)]
     monkeypatch.setattr(showcase, "_one_per_class", lambda labels, seed: np.array([1, 27]))
     galleries(study)
     assert len(plain.sent) == 2 * 4  # chunks 0 and 2 of three, at four SNRs
 
 
 def test_the_first_scheme_at_its_largest_k_and_codes_by_genie_or_best_mcs(study, drawn):
-    channel, other = FlatConfig(), FlatConfig(fading="rayleigh")
+    channel, other = AwgnConfig(), RayleighConfig()
     coded = [Noisy("bpg_ldpc", 16, mcs, images=True) for mcs in ("qpsk-1/2", "16qam-3/4", "genie")]
     schemes = [(channel, Noisy("kbsc", 4)), (channel, Noisy("kbsc", 8)), (other, Noisy("kbsc", 8))]
     study.schemes = [*schemes, *((channel, one) for one in coded)]
@@ -146,7 +146,7 @@ def test_the_first_scheme_at_its_largest_k_and_codes_by_genie_or_best_mcs(study,
 
 def test_galleries_newer_than_the_records_stay(study, drawn):
     plain, records = Noisy("pca"), study.folder / "records.csv"
-    study.schemes = [(FlatConfig(), plain)]
+    study.schemes = [(AwgnConfig(), plain)]
     add_record(study.folder, Point("pca", "", "awgn", 8, 0.0, 3), outcomes(0.5))
     files = [study.folder / f"gallery.{kind}" for kind in ("png", "pdf")]
     for path in files:
@@ -161,7 +161,7 @@ def test_galleries_newer_than_the_records_stay(study, drawn):
 def test_files_and_nothing_without_images(study, monkeypatch):
     monkeypatch.setattr(showcase, "_ROWS", 1)
     study.config.snr_db = [0.0]
-    study.schemes = [(FlatConfig(), Noisy("bpg_capacity", images=True))]
+    study.schemes = [(AwgnConfig(), Noisy("bpg_capacity", images=True))]
     names = [f"{stem}.{kind}" for stem in ("gallery", "gallery_bpg_capacity") for kind in ("png", "pdf")]
     files = galleries(study)
     assert [path.name for path in files] == names and all(path.stat().st_size > 1000 for path in files)

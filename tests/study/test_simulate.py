@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kbsc_tf.config import ExperimentConfig, FlatConfig, NearestConfig
+from kbsc_tf.config import AwgnConfig, ExperimentConfig, NearestConfig
 from kbsc_tf.errors import UserError
 from kbsc_tf.features import FeatureSet, FeatureSplits
 from kbsc_tf.receiver import Receiver
@@ -52,7 +52,7 @@ def study(folder, scheme, images, **sweep):
     config = ExperimentConfig(name="t", schemes=["pca"], k=[2], sweep={"chunk": max(images, 20), **sweep})
     receiver = Receiver.around(knowledge, NearestConfig(top_k=1, centre=False))
     splits = FeatureSplits(sender, sender, knowledge, sender, knowledge)
-    return Study(config, folder, splits, receiver, [(FlatConfig(), scheme)], None, {})
+    return Study(config, folder, splits, receiver, [(AwgnConfig(), scheme)], None, {})
 
 
 def compute(study, seed=0, snr_db=0.0):

@@ -8,7 +8,7 @@ import pytest
 from clustered import CLASSES, DIM, clustered_mean, clustered_wilson, feature_set, measure
 from pydantic import TypeAdapter
 
-from kbsc_tf.config import ExperimentConfig, FlatConfig, ReceiverConfig
+from kbsc_tf.config import AwgnConfig, ExperimentConfig, RayleighConfig, ReceiverConfig
 from kbsc_tf.features import FeatureSet
 from kbsc_tf.metrics import wilson
 from kbsc_tf.receiver.receiver import Receiver
@@ -35,7 +35,7 @@ def receiver(**rule):
 def schemes():
     """PCA and raw over AWGN and Rayleigh by (name, channel)."""
     found = {}
-    for channel in (FlatConfig(), FlatConfig(fading="rayleigh")):
+    for channel in (AwgnConfig(), RayleighConfig()):
         config = ExperimentConfig(name="t", schemes=["pca", "raw"], k=[K], channels=[channel])
         for _, scheme in build_schemes(config, TRAINING):
             scheme.fit(TRAINING)

@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
-from kbsc_tf.schemes.analogue.scheme.link import SemanticLink
-from kbsc_tf.schemes.kbsc.scheme.losses import SemanticLoss
-from kbsc_tf.schemes.kbsc.scheme.network import SemanticDecoder, SemanticEncoder
 
-from kbsc_tf.config import FlatConfig, TrainingConfig
+from kbsc_tf.config import RayleighConfig, TrainingConfig
 from kbsc_tf.errors import UserError
+from kbsc_tf.schemes.analogue.link import SemanticLink
+from kbsc_tf.schemes.kbsc.losses import SemanticLoss
+from kbsc_tf.schemes.kbsc.network import SemanticDecoder, SemanticEncoder
 from kbsc_tf.training import CheckpointFolder, GridAccuracy, Trainer, training_batches
 
 K, DIM, CLASSES = 8, 32, 10
@@ -49,7 +49,7 @@ def run(folder, score=nearest_centre, report=lambda epoch, epochs, logs: None, i
     encoder, decoder = SemanticEncoder(K, DIM, 16), SemanticDecoder(K, DIM, 16)
     encoder.adapt(FEATURES)
     decoder.adapt(FEATURES)
-    link = SemanticLink(encoder, decoder, FlatConfig(fading="rayleigh"))
+    link = SemanticLink(encoder, decoder, RayleighConfig())
     link.air.channel = copy.copy(link.air.channel)  # which others share
     link.air.channel.xla = xla
     config = TrainingConfig(**settings)

@@ -41,10 +41,10 @@ class PilotKnowledge:
 
     def __init__(self, config: OfdmConfig, grid: ResourceGrid, model: Callable) -> None:
         interpolator = None
-        if config.interpolation == "lmmse":
+        if config.csi.interpolation == "lmmse":
             in_time, in_frequency = covariances(grid, model)
             interpolator = LMMSEInterpolator(grid.pilot_pattern, in_time, in_frequency, order="f-t")
-        kind = "nn" if config.interpolation == "nearest" else "lin"
+        kind = "nn" if config.csi.interpolation == "nearest" else "lin"
         self._estimate = LSChannelEstimator(grid, interpolation_type=kind, interpolator=interpolator)
 
     def __call__(self, y: tf.Tensor, h: tf.Tensor, no: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

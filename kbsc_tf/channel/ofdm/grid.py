@@ -19,17 +19,17 @@ def build_grid(config: OfdmConfig) -> ResourceGrid:
         cyclic_prefix_length=config.cyclic_prefix,
         num_guard_carriers=config.guard_carriers,
         dc_null=config.dc_null,
-        pilot_pattern="kronecker" if config.pilots == "kronecker" else "empty",
-        pilot_ofdm_symbol_indices=sorted(config.pilot_symbols),
+        pilot_pattern="kronecker" if config.pilots.type == "kronecker" else "empty",
+        pilot_ofdm_symbol_indices=sorted(config.pilots.symbols),
     )
-    if config.pilots == "block":
+    if config.pilots.type == "block":
         grid.pilot_pattern = _block_pilots(config)
     return grid
 
 
 def _block_pilots(config: OfdmConfig) -> PilotPattern:
     """Streams take turns: a whole OFDM symbol of random QPSK pilots for one stream, then one for the next."""
-    streams, symbols = config.streams, sorted(config.pilot_symbols)
+    streams, symbols = config.streams, sorted(config.pilots.symbols)
     mask = np.zeros([1, streams, config.num_ofdm_symbols, config.subcarriers], bool)
     mask[:, :, symbols] = True
     quarter = np.random.default_rng(_SEED).integers(4, size=[streams, len(symbols), config.subcarriers])

@@ -61,13 +61,15 @@ class OFDMLink:
         air = FrequencyDomainAir if config.domain == "frequency" else TimeDomainAir
         self._air = air(config, self.grid, self.model)
         self._know = (
-            PerfectKnowledge(self.grid) if config.csi == "perfect" else PilotKnowledge(config, self.grid, self.model)
+            PerfectKnowledge(self.grid)
+            if config.csi.type == "perfect"
+            else PilotKnowledge(config, self.grid, self.model)
         )
         self._equalise = build_equaliser(config.equaliser, config.streams, self.grid)
         self._detectors: dict[int, Callable] = {}
         # Sionna's LMMSE interpolator does not compile.
-        lmmse_interpolation = config.csi == "ls" and config.interpolation == "lmmse"
-        self.detects_jointly = config.detector != "linear"
+        lmmse_interpolation = config.csi.type == "ls" and config.csi.interpolation == "lmmse"
+        self.detects_jointly = config.detector.type != "linear"
         self.xla = getattr(self.model, "xla", False) and not lmmse_interpolation
 
     def __call__(self, symbols: tf.Tensor, snr_db: tf.Tensor) -> Received:
@@ -179,15 +181,15 @@ class OFDMLink:
         # Distortion spreads over guards and DC too, and hits pilots like noise: with power 1 a stream on average.
         share = distortion * config.subcarriers / config.fft_size
         h_hat, error = self._know(y, h, no + share * config.streams)
-        if config.csi == "perfect":
+        if config.csi.type == "perfect":
             h_hat *= gain  # which pilots show anyway
         return y, h_hat, error + share / gain**2 * squared_magnitude(h_hat), no, papr_db(sent)
 
     def _detector(self, bits_per_symbol: int) -> Callable:
         streams = self.config.streams
-        if self.config.detector == "ep":
+        if self.config.detector.type == "ep":
             return EPDetector("bit", self.grid, self._streams, bits_per_symbol)
-        paths = min(self.config.k_best, 2 ** (bits_per_symbol * streams))
+        paths = min(self.config.detector.k, 2 ** (bits_per_symbol * streams))
         return KBestDetector("bit", streams, paths, self.grid, self._streams, "qam", bits_per_symbol)
 
 

@@ -12,6 +12,7 @@ from sionna.phy.channel.tr38901 import CDL, TDL
 from kbsc_tf.channel.ofdm.recorded import RecordedModel
 from kbsc_tf.channel.ofdm.topology import TopologyModel, linear_array
 from kbsc_tf.config.ofdm import OfdmConfig
+from kbsc_tf.config.ofdm_models import OnePathConfig, ScenarioConfig, TdlConfig
 
 ChannelModel = Callable[[int, int, float], tuple[tf.Tensor, tf.Tensor]]
 """model(batch_size, num_time_steps, sampling_frequency in Hz) -> (a, tau), as Sionna's; with an attribute ``xla``.
@@ -65,21 +66,24 @@ def build_model(config: OfdmConfig) -> ChannelModel:
         The file of a recording is missing or does not fit ``config``.
     """
     rx, tx = config.rx_antennas, config.tx_antennas
-    carrier_hz, speed, delay_spread = config.carrier_ghz * 1e9, config.speed_m_s, config.delay_spread_ns * 1e-9
-    if config.model == "awgn":
+    chosen = config.model
+    if chosen.type == "awgn":
         return ConstantModel(rx, tx)
-    if config.model == "recorded":
+    if chosen.type == "recorded":
         # In the time domain the steps also depend on the filter's taps: the first call checks them.
         steps = config.num_ofdm_symbols if config.domain == "frequency" else config.samples
-        return RecordedModel(config.path, rx, tx, steps, _sampling_frequency(config))
-    if config.model in ("umi", "uma", "rma"):
-        return TopologyModel(config.model, carrier_hz, tx, rx, config.direction, speed)
-    if config.model == "rayleigh":
+        return RecordedModel(chosen.path, rx, tx, steps, _sampling_frequency(config))
+    if chosen.type == "rayleigh":
         model = RayleighBlockFading(1, rx, 1, tx)
-    elif config.model.startswith("tdl"):
+        model.xla = True
+        return model
+    carrier_hz, speed = chosen.carrier_ghz * 1e9, chosen.speed_m_s
+    if isinstance(chosen, ScenarioConfig):
+        return TopologyModel(chosen.type, carrier_hz, tx, rx, chosen.direction, speed)
+    if isinstance(chosen, TdlConfig):
         model = TDL(
-            config.model[-1].upper(),
-            delay_spread,
+            chosen.type[-1].upper(),
+            chosen.delay_spread_ns * 1e-9,
             carrier_hz,
             min_speed=speed,
             max_speed=speed,
@@ -87,15 +91,15 @@ def build_model(config: OfdmConfig) -> ChannelModel:
             num_tx_ant=tx,
         )
     else:
-        terminal, station = (tx, rx) if config.direction == "uplink" else (rx, tx)
+        terminal, station = (tx, rx) if chosen.direction == "uplink" else (rx, tx)
         # Sionna's default orientations turn arrays about the vertical only: vertical polarisation stays matched.
         model = CDL(
-            config.model[-1].upper(),
-            delay_spread,
+            chosen.type[-1].upper(),
+            chosen.delay_spread_ns * 1e-9,
             carrier_hz,
             linear_array(terminal, carrier_hz),
             linear_array(station, carrier_hz),
-            config.direction,
+            chosen.direction,
             min_speed=speed,
             max_speed=speed,
         )
@@ -109,11 +113,11 @@ def longest_delay_s(config: OfdmConfig) -> float:
     Of a scenario's paths those more than 25 dB below the drop's strongest do not count (`WEAKEST`). The same for the
     same ``config``; leaves Sionna's random numbers as they were.
     """
-    if config.model in ("awgn", "rayleigh"):
+    if isinstance(config.model, OnePathConfig):
         return 0.0
-    if config.model not in ("umi", "uma", "rma"):
+    if not isinstance(config.model, ScenarioConfig):
         model = build_model(config)
-        return model.longest_delay_s if config.model == "recorded" else float(tf.reduce_max(model.delays))
+        return model.longest_delay_s if config.model.type == "recorded" else float(tf.reduce_max(model.delays))
     # Delays do not depend on the antennas: one at each end saves memory.
     model = build_model(config.model_copy(update={"tx_antennas": 1, "rx_antennas": 1}))
     state = tf.identity(sionna_config.tf_rng.state)
@@ -134,11 +138,11 @@ def warnings(config: OfdmConfig) -> list[str]:
     # Delays are float32: a prefix of exactly the longest delay is long enough.
     needed = math.ceil(longest * config.bandwidth_hz - 1e-3)
     if needed > config.cyclic_prefix:
-        of = f" of {DROPS} drops" if config.model in ("umi", "uma", "rma") else ""
+        of = f" of {DROPS} drops" if isinstance(config.model, ScenarioConfig) else ""
         text = (
             f"cyclic_prefix: {config.prefix_ns:.0f} ns are {longest * 1e9 - config.prefix_ns:.0f} ns "
-            f"({_samples(needed - config.cyclic_prefix)}) shorter than the longest delay{of} of model {config.model}, "
-            f"{longest * 1e9:.0f} ns; "
+            f"({_samples(needed - config.cyclic_prefix)}) shorter than the longest delay{of} of model "
+            f"{config.model.type}, {longest * 1e9:.0f} ns; "
         )
         if needed <= config.fft_size:
             text += f"raise cyclic_prefix to at least {needed} samples"
@@ -147,11 +151,11 @@ def warnings(config: OfdmConfig) -> list[str]:
         if config.domain == "frequency":
             text += " (domain frequency leaves out the interference between symbols and carriers, domain time has it)"
         found.append(text)
-    still = config.model in ("awgn", "rayleigh", "recorded")
-    share = config.doppler_hz / (1e3 * config.subcarrier_spacing_khz)
-    if config.domain == "frequency" and not still and share > DOPPLER_SHARE:
+    doppler_hz = config.model.doppler_hz if config.model.moves else 0.0
+    share = doppler_hz / (1e3 * config.subcarrier_spacing_khz)
+    if config.domain == "frequency" and share > DOPPLER_SHARE:
         found.append(
-            f"speed_kmh: the Doppler shift of {config.doppler_hz:.0f} Hz is {share:.1%} of the subcarrier spacing, and "
+            f"speed_kmh: the Doppler shift of {doppler_hz:.0f} Hz is {share:.1%} of the subcarrier spacing, and "
             "domain frequency leaves out the interference between carriers it causes; domain time has it"
         )
     return found

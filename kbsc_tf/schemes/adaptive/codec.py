@@ -10,7 +10,7 @@ from keras import layers, ops
 
 from kbsc_tf.channel import ReceivedValues
 from kbsc_tf.receiver.axes import SemanticAxes
-from kbsc_tf.schemes.adaptive.scheme.schedule import schedule
+from kbsc_tf.schemes.adaptive.schedule import schedule
 
 LOWEST_SNR_DB, HIGHEST_SNR_DB = -10, 20
 SYMBOLS = 512

@@ -13,10 +13,10 @@ from kbsc_tf.config import AdaptiveConfig
 from kbsc_tf.features import FeatureSet
 from kbsc_tf.receiver import metric_weights
 from kbsc_tf.receiver.axes import SemanticAxes, semantic_axes
-from kbsc_tf.schemes.adaptive.scheme.codec import HIGHEST_SNR_DB, LOWEST_SNR_DB, AdaptiveCodec
-from kbsc_tf.schemes.adaptive.scheme.link import AdaptiveLink
-from kbsc_tf.schemes.adaptive.scheme.objectives import CodeMetric
-from kbsc_tf.schemes.analogue.scheme.scheme import sent_uncoded
+from kbsc_tf.schemes.adaptive.codec import HIGHEST_SNR_DB, LOWEST_SNR_DB, AdaptiveCodec
+from kbsc_tf.schemes.adaptive.link import AdaptiveLink
+from kbsc_tf.schemes.adaptive.objectives import CodeMetric
+from kbsc_tf.schemes.analogue.scheme import sent_uncoded
 from kbsc_tf.schemes.base import Report, Validation
 from kbsc_tf.threads import one_thread
 from kbsc_tf.training import CheckpointFolder, Trainer, training_batches
@@ -99,7 +99,7 @@ class TrainedFit(ClosedFormFit):
     start : ClosedFormFit
         Shared with the scheme that uses it as it is.
     objective : str
-        One of `kbsc_tf.schemes.adaptive.scheme.objectives.OBJECTIVES`.
+        One of `kbsc_tf.schemes.adaptive.objectives.OBJECTIVES`.
     """
 
     trained = True

@@ -9,9 +9,9 @@ from keras import ops
 from sionna.phy import config as sionna_config
 
 from kbsc_tf.channel import AnalogueLink, build_link
-from kbsc_tf.config import ChannelConfig, FlatConfig, parse_channel
-from kbsc_tf.schemes.adaptive.scheme.codec import AdaptiveCodec, ReceivedCode
-from kbsc_tf.schemes.adaptive.scheme.objectives import OBJECTIVES, CodeMetric, Delivery
+from kbsc_tf.config import AwgnConfig, ChannelConfig, parse_channel
+from kbsc_tf.schemes.adaptive.codec import AdaptiveCodec, ReceivedCode
+from kbsc_tf.schemes.adaptive.objectives import OBJECTIVES, CodeMetric, Delivery
 
 
 class AdaptiveReception(NamedTuple):
@@ -24,7 +24,7 @@ class AdaptiveReception(NamedTuple):
     code : ReceivedCode
         What it is an estimate from.
     noise_var, papr_db : [B], tf.float32
-        As in `kbsc_tf.schemes.analogue.scheme.link.ReceivedFeatures`.
+        As in `kbsc_tf.schemes.analogue.link.ReceivedFeatures`.
     """
 
     features: tf.Tensor
@@ -47,7 +47,7 @@ class AdaptiveLink(keras.Model):
 
     def __init__(self, codec: AdaptiveCodec, channel: ChannelConfig | dict | None = None, **kwargs) -> None:
         super().__init__(**kwargs)
-        self.codec, self.channel_config = codec, parse_channel(channel or FlatConfig())
+        self.codec, self.channel_config = codec, parse_channel(channel or AwgnConfig())
         self.air = build_link(self.channel_config)
         self._objective, self._metric, self._used = None, None, (codec.symbols, codec.symbols)
         self.built = True  # the link has no weights of its own

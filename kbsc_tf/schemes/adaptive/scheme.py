@@ -6,12 +6,12 @@ from pathlib import Path
 import tensorflow as tf
 
 from kbsc_tf.channel import build_link, seed_noise
-from kbsc_tf.config import ChannelConfig, FlatConfig
+from kbsc_tf.config import AwgnConfig, ChannelConfig
 from kbsc_tf.features import FeatureSet
-from kbsc_tf.schemes.adaptive.scheme.codec import AdaptiveCodec
-from kbsc_tf.schemes.adaptive.scheme.fit import ClosedFormFit
-from kbsc_tf.schemes.adaptive.scheme.link import AdaptiveLink
-from kbsc_tf.schemes.analogue.scheme.scheme import sent_uncoded
+from kbsc_tf.schemes.adaptive.codec import AdaptiveCodec
+from kbsc_tf.schemes.adaptive.fit import ClosedFormFit
+from kbsc_tf.schemes.adaptive.link import AdaptiveLink
+from kbsc_tf.schemes.analogue.scheme import sent_uncoded
 from kbsc_tf.schemes.base import Report, Scheme, Validation, silent
 from kbsc_tf.transmission import Observation, SourceBatch, Transmission
 
@@ -39,7 +39,7 @@ class AdaptiveScheme(Scheme):
         self._fitted = fitted
         self._sent, self._used = (fitted.symbols, k) if name == "adaptive_progressive" else (k, None)
         if fitted.trained:
-            self.trained_on = FlatConfig()
+            self.trained_on = AwgnConfig()
         self._codec: AdaptiveCodec | None = None
 
     @property

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from kbsc_tf.config.scheme import Needs, SchemeSpec
-from kbsc_tf.schemes.adaptive.scheme.config import AdaptiveConfig
+from kbsc_tf.schemes.adaptive.config import AdaptiveConfig
 
 
 class AdaptiveSpec(SchemeSpec):
@@ -16,14 +16,14 @@ class AdaptiveSpec(SchemeSpec):
     Config = AdaptiveConfig
 
     def build(self, config: AdaptiveConfig, context: Any) -> Iterator[Any]:
-        from kbsc_tf.schemes.adaptive.scheme.scheme import AdaptiveScheme
+        from kbsc_tf.schemes.adaptive.scheme import AdaptiveScheme
 
         fit = self._fit(config, context)
         yield from context.per_k(lambda k: AdaptiveScheme(k, context.channel, fit, self.name == "adaptive_progressive"))
 
     def _fit(self, config: AdaptiveConfig, context: Any) -> Any:
         """The code, learned once for all k, channels and entries of the same options."""
-        from kbsc_tf.schemes.adaptive.scheme.fit import trained_fit
+        from kbsc_tf.schemes.adaptive.fit import trained_fit
 
         return trained_fit(config, config.objective, context)
 
@@ -36,7 +36,7 @@ class AdaptiveLinearSpec(AdaptiveSpec):
     trained = False
 
     def _fit(self, config: AdaptiveConfig, context: Any) -> Any:
-        from kbsc_tf.schemes.adaptive.scheme.fit import closed_form_fit
+        from kbsc_tf.schemes.adaptive.fit import closed_form_fit
 
         return closed_form_fit(config, context)
 
@@ -56,6 +56,6 @@ class AdaptiveSupervisedSpec(AdaptiveSpec):
     colour, marker = "#AA3377", "d"
 
     def _fit(self, config: AdaptiveConfig, context: Any) -> Any:
-        from kbsc_tf.schemes.adaptive.scheme.fit import trained_fit
+        from kbsc_tf.schemes.adaptive.fit import trained_fit
 
         return trained_fit(config, "supervised", context)

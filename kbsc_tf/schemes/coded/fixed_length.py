@@ -8,7 +8,7 @@ from kbsc_tf.coding import TransportPlan
 from kbsc_tf.config import ChannelConfig, CodingConfig
 from kbsc_tf.errors import UserError
 from kbsc_tf.features import FeatureSet
-from kbsc_tf.schemes.coded.scheme.scheme import CodedScheme, Packed
+from kbsc_tf.schemes.coded.scheme import CodedScheme, Packed
 from kbsc_tf.transmission import Overhead, SourceBatch, Transmission
 
 

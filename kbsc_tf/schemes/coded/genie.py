@@ -5,7 +5,7 @@ from dataclasses import fields, replace
 import numpy as np
 
 from kbsc_tf.schemes.base import Scheme
-from kbsc_tf.schemes.coded.scheme.scheme import CodedScheme
+from kbsc_tf.schemes.coded.scheme import CodedScheme
 from kbsc_tf.transmission import Overhead, SourceBatch, Transmission
 
 

@@ -12,7 +12,7 @@ from kbsc_tf.errors import UserError
 from kbsc_tf.features import FeatureSet
 from kbsc_tf.knowledge.quantiser import Quantiser
 from kbsc_tf.schemes.base import Report, Validation, silent
-from kbsc_tf.schemes.coded.scheme.fixed_length import FixedLengthScheme
+from kbsc_tf.schemes.coded.fixed_length import FixedLengthScheme
 from kbsc_tf.transmission import Overhead, SourceBatch, Transmission
 
 

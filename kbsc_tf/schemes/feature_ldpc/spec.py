@@ -15,7 +15,7 @@ class FeaturePqSpec(SchemeSpec):
     quantiser = "pq"
 
     def build(self, config: SchemeConfig, context: Any) -> Iterator[Any]:
-        from kbsc_tf.schemes.feature_ldpc.scheme.scheme import FeatureLdpcScheme
+        from kbsc_tf.schemes.feature_ldpc.scheme import FeatureLdpcScheme
 
         coding = context.experiment.coding
         yield from context.per_mcs(

@@ -9,8 +9,8 @@ from kbsc_tf.codecs.bits import read_ue7, write_ue7
 from kbsc_tf.coding import TransportPlan
 from kbsc_tf.coding.bits import bits_to_bytes, pack
 from kbsc_tf.config import ChannelConfig, CodecConfig, CodingConfig
-from kbsc_tf.schemes.coded.scheme.scheme import CodedScheme, Packed
-from kbsc_tf.schemes.image_ldpc.scheme.files import ImageFiles, pictures, untile
+from kbsc_tf.schemes.coded.scheme import CodedScheme, Packed
+from kbsc_tf.schemes.image_ldpc.files import ImageFiles, pictures, untile
 from kbsc_tf.transmission import Overhead, SourceBatch, Transmission
 
 

@@ -33,7 +33,7 @@ class ImageLdpcSpec(SchemeSpec):
         codecs[self._codec(config)].check(experiment.codec)
 
     def build(self, config: SchemeConfig, context: Any) -> Iterator[Any]:
-        from kbsc_tf.schemes.image_ldpc.scheme.scheme import ImageLdpcScheme
+        from kbsc_tf.schemes.image_ldpc.scheme import ImageLdpcScheme
 
         settings, files = context.experiment, context.files(self._codec(config))
         yield from context.per_mcs(
@@ -68,7 +68,7 @@ class ImageCapacitySpec(ImageLdpcSpec):
     needs = ImageLdpcSpec.needs | {Needs.FLAT}
 
     def build(self, config: SchemeConfig, context: Any) -> Iterator[Any]:
-        from kbsc_tf.schemes.image_ldpc.scheme.capacity import ImageCapacityScheme
+        from kbsc_tf.schemes.image_ldpc.capacity import ImageCapacityScheme
 
         settings, files = context.experiment, context.files(self._codec(config))
         per_file = settings.coding.images_per_block if settings.codec.tiled else 1

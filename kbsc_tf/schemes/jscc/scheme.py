@@ -15,7 +15,7 @@ from kbsc_tf.config import ChannelConfig, JsccConfig, SwinJsccConfig
 from kbsc_tf.data import ImageSet
 from kbsc_tf.errors import UserError
 from kbsc_tf.features import FeatureSet
-from kbsc_tf.schemes.analogue.scheme.scheme import sent_uncoded
+from kbsc_tf.schemes.analogue.scheme import sent_uncoded
 from kbsc_tf.schemes.base import Report, Scheme, Validation, silent
 from kbsc_tf.schemes.jscc.convert import load_deepjscc, load_swinjscc
 from kbsc_tf.schemes.jscc.deepjscc import STRIDE, DeepJsccDecoder, DeepJsccEncoder

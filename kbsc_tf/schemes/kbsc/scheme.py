@@ -8,11 +8,11 @@ import numpy as np
 
 from kbsc_tf.config import ChannelConfig, TrainingConfig
 from kbsc_tf.features import FeatureSet
-from kbsc_tf.schemes.analogue.scheme.link import SemanticLink
-from kbsc_tf.schemes.analogue.scheme.scheme import AnalogueScheme, spread
+from kbsc_tf.schemes.analogue.link import SemanticLink
+from kbsc_tf.schemes.analogue.scheme import AnalogueScheme, spread
 from kbsc_tf.schemes.base import Report, Validation, silent
-from kbsc_tf.schemes.kbsc.scheme.losses import SemanticLoss
-from kbsc_tf.schemes.kbsc.scheme.network import SemanticDecoder, SemanticEncoder, count_flops
+from kbsc_tf.schemes.kbsc.losses import SemanticLoss
+from kbsc_tf.schemes.kbsc.network import SemanticDecoder, SemanticEncoder, count_flops
 from kbsc_tf.training import CheckpointFolder, GridAccuracy, Trainer, training_batches
 
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
-from kbsc_tf.config import FlatConfig
+from kbsc_tf.config import AwgnConfig
 from kbsc_tf.config.scheme import SchemeSpec
-from kbsc_tf.schemes.kbsc.scheme.config import KbscConfig
+from kbsc_tf.schemes.kbsc.config import KbscConfig
 
 
 class KbscSpec(SchemeSpec):
@@ -17,7 +17,7 @@ class KbscSpec(SchemeSpec):
     Config = KbscConfig
 
     def build(self, config: KbscConfig, context: Any) -> Iterator[Any]:
-        from kbsc_tf.schemes.kbsc.scheme.scheme import KbscScheme
+        from kbsc_tf.schemes.kbsc.scheme import KbscScheme
 
         trained_over = self._trained_over(config)
         yield from context.per_k(lambda k: KbscScheme(k, context.channel, config, trained_over))
@@ -33,4 +33,4 @@ class KbscAwgnSpec(KbscSpec):
     colour, marker = "#882255", ">"  # Tol's wine: far darker than any neighbour
 
     def _trained_over(self, config: KbscConfig) -> Any:
-        return config.channel or FlatConfig()
+        return config.channel or AwgnConfig()

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from kbsc_tf.schemes.analogue.scheme.scheme import ClosedFormScheme
+from kbsc_tf.schemes.analogue.scheme import ClosedFormScheme
 from kbsc_tf.schemes.linear.codec import identity_codec
 
 

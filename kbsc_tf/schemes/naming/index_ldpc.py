@@ -5,7 +5,7 @@ import numpy as np
 from kbsc_tf.config import ChannelConfig, CodingConfig
 from kbsc_tf.features import FeatureSet
 from kbsc_tf.receiver.receiver import Receiver
-from kbsc_tf.schemes.coded.scheme.fixed_length import NamingScheme
+from kbsc_tf.schemes.coded.fixed_length import NamingScheme
 
 
 class IndexLdpcScheme(NamingScheme):

@@ -20,7 +20,7 @@ GRIDS, PER_GRID = 2000, 4
 
 
 def configure(**fields):
-    return OfdmConfig(type="ofdm", **fields)
+    return OfdmConfig(**fields)
 
 
 def send_coded(config, snr_db, blocks):
@@ -119,7 +119,7 @@ def test_uncoded_qpsk_over_rayleigh_matches_the_closed_form(snr_db, rx_antennas)
         guard_carriers=(1, 0),
         cyclic_prefix=1,
         num_ofdm_symbols=4,
-        pilot_symbols=(1,),
+        pilots={"symbols": (1,)},
         realisation="per_row",
     )
     n = config.slots // PER_GRID
@@ -142,7 +142,7 @@ def qpsk_ber_estimated(snr_db):
 def test_uncoded_qpsk_with_the_nearest_pilot_matches_the_closed_form(snr_db):
     """A row is a grid: one h, and as many noisy estimates of it as there are pilots."""
     small = partial(configure, model="rayleigh", fft_size=16, guard_carriers=(2, 1), num_ofdm_symbols=6)
-    config = small(pilot_symbols=(1, 4), csi="ls", interpolation="nearest")
+    config = small(pilots={"symbols": (1, 4)}, csi={"type": "ls", "interpolation": "nearest"})
     rates = send_uncoded(config, snr_db, 2 * GRIDS, config.slots)
     assert_mean(rates, qpsk_ber_estimated(snr_db))
     assert np.mean(rates) > 1.2 * plain_sionna.qpsk_ber_rayleigh(snr_db)  # LS costs up to 3 dB

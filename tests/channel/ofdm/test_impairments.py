@@ -27,7 +27,7 @@ ERRORS = 4.4
 
 
 def make_config(**fields):
-    return OfdmConfig(type="ofdm", **fields)
+    return OfdmConfig(**fields)
 
 
 def qpsk_grid(config, rows=4, antennas=1, seed=0, occupied_only=False):
@@ -310,7 +310,9 @@ def chain(config):
 
 
 def small_config(**fields):
-    return make_config(fft_size=48, num_ofdm_symbols=6, pilot_symbols=[2], clipping_db=2.0, cfo_hz=900.0, **fields)
+    return make_config(
+        fft_size=48, num_ofdm_symbols=6, pilots={"symbols": [2]}, clipping_db=2.0, cfo_hz=900.0, **fields
+    )
 
 
 NOISE = {"linewidth_hz": 300.0, "snr_error_db": 1.0}

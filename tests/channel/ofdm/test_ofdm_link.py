@@ -29,7 +29,7 @@ TWO = {"streams": 2, "tx_antennas": 2, "rx_antennas": 2}
 
 def configure(model="rayleigh", **fields):
     """28 subcarriers, 14 OFDM symbols, two of them pilots: 336 data elements a stream."""
-    return OfdmConfig(type="ofdm", model=model, **{"fft_size": 32, "guard_carriers": (2, 1)} | fields)
+    return OfdmConfig(model=model, **{"fft_size": 32, "guard_carriers": (2, 1)} | fields)
 
 
 def compiled(function, mode):
@@ -110,9 +110,9 @@ def test_all_streams_together_have_power_one_in_noise_of_n0(model, antennas, pil
     config, no = configure(model, pilots=pilots, **antennas), 0.1
     power = np.abs(received_grids(config, 10.0)) ** 2 / config.streams
     used = np.r_[2:16, 17:31]
-    data = np.setdiff1d(np.arange(14), config.pilot_symbols)
+    data = np.setdiff1d(np.arange(14), config.pilots.symbols)
     assert_mean(power[:, :, data][..., used].mean((1, 2, 3)), 1 + no)
-    assert_mean(power[:, :, config.pilot_symbols][..., used].mean((1, 2, 3)), 1 + no)
+    assert_mean(power[:, :, config.pilots.symbols][..., used].mean((1, 2, 3)), 1 + no)
     assert_mean(power[..., [0, 1, 16, 31]].mean((1, 2, 3)), no)
     for antenna in range(config.rx_antennas):
         assert_mean(power[:, antenna][..., used].mean((1, 2)), 1 + no)
@@ -123,7 +123,7 @@ def test_all_streams_together_have_power_one_in_noise_of_n0(model, antennas, pil
 def test_pilots_have_the_power_of_data_exactly(antennas, pilots):
     config = configure("awgn", pilots=pilots, **antennas)
     power = np.abs(received_grids(config, math.inf, grids=2)) ** 2 / config.streams
-    np.testing.assert_allclose(power[:, :, config.pilot_symbols][..., np.r_[2:16, 17:31]], 1, rtol=1e-5)
+    np.testing.assert_allclose(power[:, :, config.pilots.symbols][..., np.r_[2:16, 17:31]], 1, rtol=1e-5)
 
 
 @pytest.mark.parametrize(("transmit", "receive"), [(1, 1), (2, 1), (4, 1), (1, 2), (3, 2)])
@@ -188,7 +188,7 @@ def test_without_noise_the_symbols_return(model, fields, equaliser):
     + [("awgn", {"clipping_db": 3.0, "snr_error_db": 1.0})],
 )
 def test_nothing_is_nan_in_much_or_no_noise(model, fields, mode):
-    config = configure(model, num_ofdm_symbols=4, pilot_symbols=(1, 3), **fields)
+    config = configure(model, num_ofdm_symbols=4, pilots={"symbols": (1, 3)}, **fields)
     link = OFDMLink(config)
     symbols = qpsk(5, config.slots // 2)
 
@@ -209,7 +209,7 @@ def test_nothing_is_nan_in_much_or_no_noise(model, fields, mode):
 @pytest.mark.parametrize("antennas", [{}, TWO])
 def test_gradient_is_the_change_of_what_is_received(model, antennas):
     """Estimates come from pilots, so that what is received is affine in the symbols: no step is too large."""
-    config = configure(model, csi="ls", num_ofdm_symbols=6, pilot_symbols=(1, 4), **antennas)
+    config = configure(model, csi="ls", num_ofdm_symbols=6, pilots={"symbols": (1, 4)}, **antennas)
     link, rows = OFDMLink(config), 5
     symbols, step, weights = (qpsk(rows, config.slots // 2, seed) for seed in range(3))
 
@@ -232,17 +232,17 @@ def test_gradient_is_the_change_of_what_is_received(model, antennas):
 
 
 def test_channel_uses_by_hand():
-    link = OFDMLink(OfdmConfig(type="ofdm"))
+    link = OFDMLink(OfdmConfig())
     # 14 symbols of 96 + 7 samples; 2 x 86 pilots; 14 x (5 + 4 + 1) empty carriers; 14 x 7; 12 x 86 = 1032 data.
     assert link.channel_uses(1032) == 1442
     assert link.overhead(1032) == (172, 140, 98, 0)
     # Four rows of 256 leave 8 elements.
     assert link.channel_uses(256) == 360.5
     assert link.overhead(256) == (43, 35, 24.5, 2)
-    link = OFDMLink(OfdmConfig(type="ofdm", **TWO))
+    link = OFDMLink(OfdmConfig(**TWO))
     assert link.channel_uses(1032) == 721
     assert link.overhead(1032) == (86, 70, 49, 0)
-    free = OFDMLink(OfdmConfig(type="ofdm", count_overhead=False, **TWO))
+    free = OFDMLink(OfdmConfig(count_overhead=False, **TWO))
     assert free.channel_uses(1032) == 516 and free.overhead(1032) == (0, 0, 0, 0)
 
 
@@ -275,7 +275,7 @@ def test_a_row_that_does_not_fit_is_refused():
     + [{"realisation": "per_row"} | TWO],
 )
 def test_any_number_of_rows_comes_back_in_order(fields):
-    link, n = OFDMLink(configure("awgn", num_ofdm_symbols=11, pilot_symbols=(2, 8), **fields)), 60
+    link, n = OFDMLink(configure("awgn", num_ofdm_symbols=11, pilots={"symbols": (2, 8)}, **fields)), 60
     run = tf.function(
         link, autograph=False, input_signature=[tf.TensorSpec([None, n], tf.complex64), tf.TensorSpec([])]
     )
@@ -336,7 +336,7 @@ def test_interleaving_spreads_a_row_over_the_fading_of_its_grid():
     n, grids = 7, 200
     spread = {}
     for interleave in (True, False):
-        config = configure("tdl-a", delay_spread_ns=1000.0, interleave=interleave)
+        config = configure({"type": "tdl-a", "delay_spread_ns": 1000.0}, interleave=interleave)
         gain = send(config, grids * config.slots // n, n, snr_db=3.0)[1].gain.numpy()
         gain = gain.reshape(grids, config.slots // n, n)
         between = np.var(gain.mean(2), axis=1, ddof=1)
@@ -348,7 +348,7 @@ def test_interleaving_spreads_a_row_over_the_fading_of_its_grid():
 def test_interleaving_does_not_change_the_mean_error_rate():
     """Of the first row of every grid, which is its first OFDM symbol without interleaving."""
     with_it, without = (
-        grid_ber(configure("tdl-a", delay_spread_ns=1000.0, interleave=interleave), 600, 28, 5.0, seed)
+        grid_ber(configure({"type": "tdl-a", "delay_spread_ns": 1000.0}, interleave=interleave), 600, 28, 5.0, seed)
         for interleave, seed in ((True, 1), (False, 2))
     )
     assert_same_mean(with_it, without)
@@ -393,7 +393,7 @@ def test_any_number_of_streams_is_equalised_as_sionna_does(kind, block, streams)
         rx_antennas=4,
         guard_carriers=(1, 0),
         num_ofdm_symbols=3,
-        pilot_symbols=(1,),
+        pilots={"symbols": (1,)},
     )
     grid, model = build_grid(config), build_model(config)
     seed_noise(5)
@@ -431,7 +431,7 @@ def pilot_grids(config, grids, no, seed=6):
     ],
 )
 def test_estimates_of_a_flat_static_channel_are_exact(pilots, antennas, interpolation):
-    config = configure(pilots=pilots, csi="ls", interpolation=interpolation, **antennas)
+    config = configure(pilots=pilots, csi={"type": "ls", "interpolation": interpolation}, **antennas)
     know, y, h = pilot_grids(config, 10, no=0.0)
     estimate, error = know(y, None, tf.fill([10], 1e-6))
     assert estimate.shape == h.shape == (10, 1, config.rx_antennas, 1, config.streams, 14, 28)
@@ -442,10 +442,10 @@ def test_estimates_of_a_flat_static_channel_are_exact(pilots, antennas, interpol
 @pytest.mark.parametrize("antennas", [{}, TWO])
 def test_lmmse_interpolation_has_the_least_error_and_knows_it(antennas):
     """Nearly: going through frequency, then time, Sionna's takes errors of neighbouring carriers as independent."""
-    fields = {"csi": "ls", "delay_spread_ns": 300.0, "speed_kmh": 60.0} | antennas
+    model = {"type": "tdl-a", "delay_spread_ns": 300.0, "speed_kmh": 60.0}
     grids, no, measured = 400, float(antennas.get("streams", 1)), {}
     for interpolation in ("nearest", "linear", "lmmse"):
-        config = configure("tdl-a", interpolation=interpolation, **fields)
+        config = configure(model, csi={"type": "ls", "interpolation": interpolation}, **antennas)
         know, y, h = pilot_grids(config, grids, no)
         estimate, error = tf.function(know, autograph=False)(y, tf.zeros([]), tf.fill([grids], no))
         squared = np.abs(estimate - h) ** 2
@@ -460,7 +460,7 @@ def test_lmmse_interpolation_has_the_least_error_and_knows_it(antennas):
 
 
 def test_lmmse_interpolation_runs_as_a_graph_only():
-    config = configure("tdl-a", csi="ls", interpolation="lmmse")
+    config = configure("tdl-a", csi={"type": "ls", "interpolation": "lmmse"})
     link = OFDMLink(config)
     assert not link.xla
     assert OFDMLink(configure("tdl-a", csi="ls")).xla and OFDMLink(configure("tdl-a")).xla
@@ -471,7 +471,7 @@ def test_lmmse_interpolation_runs_as_a_graph_only():
 
 
 def test_covariances_are_those_of_the_model():
-    config = configure("tdl-a", delay_spread_ns=300.0, speed_kmh=120.0)
+    config = configure({"type": "tdl-a", "delay_spread_ns": 300.0, "speed_kmh": 120.0})
     grid = build_grid(config)
     seed_noise(7)
     before = sionna_config.tf_rng.state.numpy()
@@ -495,7 +495,7 @@ def test_covariances_are_those_of_the_model():
 def test_domains_agree_where_the_prefix_is_long_enough():
     rates = {}
     for domain, seed in (("time", 1), ("frequency", 2)):
-        config = configure("tdl-a", domain=domain, cyclic_prefix=14, num_ofdm_symbols=6, pilot_symbols=(1, 4))
+        config = configure("tdl-a", domain=domain, cyclic_prefix=14, num_ofdm_symbols=6, pilots={"symbols": (1, 4)})
         rates[domain] = grid_ber(config, 600, config.slots, 8.0, seed)
     assert_same_mean(rates["time"], rates["frequency"])
 
@@ -504,12 +504,11 @@ def test_a_missing_prefix_costs_in_the_time_domain_only():
     rates = {}
     for domain, prefix in (("time", 0), ("time", 20), ("frequency", 0)):
         config = configure(
-            "tdl-a",
-            delay_spread_ns=1000.0,
+            {"type": "tdl-a", "delay_spread_ns": 1000.0},
             domain=domain,
             cyclic_prefix=prefix,
             num_ofdm_symbols=6,
-            pilot_symbols=(1, 4),
+            pilots={"symbols": (1, 4)},
         )
         rates[domain, prefix] = grid_ber(config, 200, config.slots, 30.0)
     worst = rates.pop(("time", 0))
@@ -536,7 +535,10 @@ def test_a_cir_dataset_is_a_model(mode, tmp_path):
 
     dataset = CIRDataset(generate, 2 * responses, 1, 1, 1, 1, paths, steps)
     save_recording(tmp_path / "same.npz", a, tau)
-    theirs, ours = OFDMLink(configure(), dataset), OFDMLink(configure("recorded", path=tmp_path / "same.npz"))
+    theirs, ours = (
+        OFDMLink(configure(), dataset),
+        OFDMLink(configure({"type": "recorded", "path": tmp_path / "same.npz"})),
+    )
     assert ours.xla and not theirs.xla
     symbols, snr_db = qpsk(2 * responses, 336), tf.constant(3.0)
     seed_noise(9)
@@ -573,11 +575,10 @@ def test_papr_is_that_of_the_rows_grid():
     assert np.median(by_grid[:, 0]) == pytest.approx(10 * math.log10(median), abs=0.4)
 
 
-@pytest.mark.parametrize("csi", ["perfect", "ls"])
+@pytest.mark.parametrize("csi", ["perfect", {"type": "ls", "interpolation": "nearest"}])
 def test_a_wrong_snr_changes_what_the_receiver_believes_only(csi):
-    fields = {"csi": csi, "interpolation": "nearest"}
-    _, right = send(configure("tdl-a", **fields), rows=600)
-    _, wrong = send(configure("tdl-a", snr_error_db=2.0, **fields), rows=600)
+    _, right = send(configure("tdl-a", csi=csi), rows=600)
+    _, wrong = send(configure("tdl-a", snr_error_db=2.0, csi=csi), rows=600)
     np.testing.assert_allclose(unbiased(wrong), unbiased(right), rtol=1e-4, atol=1e-4)
     error_db = 10 * np.log10(wrong.no_eff.numpy() / right.no_eff.numpy())
     np.testing.assert_allclose(error_db, error_db[:, :1] * np.ones_like(error_db), atol=1e-3)  # one per grid
@@ -590,7 +591,7 @@ def test_a_wrong_snr_changes_what_the_receiver_believes_only(csi):
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="resident memory is read from /proc")
 def test_calls_do_not_collect_memory():
-    config = configure("tdl-a", num_ofdm_symbols=6, pilot_symbols=(1, 4), csi="ls")
+    config = configure("tdl-a", num_ofdm_symbols=6, pilots={"symbols": (1, 4)}, csi="ls")
     run, symbols = compiled(OFDMLink(config), "xla"), qpsk(16, config.slots)
 
     def resident_mb():

@@ -23,7 +23,7 @@ def record(static=False):
 
 def configure(path, **fields):
     fields = {"tx_antennas": TX, "rx_antennas": RX} | fields
-    return OfdmConfig(type="ofdm", model="recorded", path=path, **fields)
+    return OfdmConfig(model={"type": "recorded", "path": path}, **fields)
 
 
 @pytest.fixture
@@ -150,7 +150,7 @@ def test_calls_are_checked_too(path):
     with pytest.raises(UserError, match="resample"):
         model(2, 14, 96 * 30e3)
     with pytest.raises(UserError, match="the grid needs 2.88e"):
-        build_model(configure(path, domain="time", num_ofdm_symbols=1, pilot_symbols=[], pilots="none", fft_size=12,
+        build_model(configure(path, domain="time", num_ofdm_symbols=1, pilots="none", fft_size=12,
                               guard_carriers=(0, 0), cyclic_prefix=1, subcarrier_spacing_khz=240))  # fmt: skip
 
 

@@ -14,12 +14,12 @@ DROPS = 1000
 
 
 def build(scenario, **fields):
-    return build_model(OfdmConfig(type="ofdm", model=scenario, **fields))
+    return build_model(OfdmConfig(model=scenario, **fields))
 
 
 @pytest.mark.parametrize(("scenario", "direction"), [("umi", "downlink"), ("uma", "uplink"), ("rma", "downlink")])
 def test_every_antenna_pair_has_unit_power_and_no_path_is_absurdly_late(scenario, direction):
-    model = build(scenario, tx_antennas=2, rx_antennas=3, direction=direction)
+    model = build({"type": scenario, "direction": direction}, tx_antennas=2, rx_antennas=3)
     seed_noise(1)
     a, tau = model(DROPS, 1, 28e3)
     paths = a.shape[5]
@@ -57,7 +57,7 @@ def test_every_call_of_a_compiled_function_drops_new_terminals(scenario, xla):
 
 @pytest.mark.parametrize("speed_kmh", [0.0, 90.0])
 def test_terminals_move_at_the_given_speed(speed_kmh):
-    model = build("umi", speed_kmh=speed_kmh)
+    model = build({"type": "umi", "speed_kmh": speed_kmh})
     a = model(64, 2, 28e3)[0].numpy()
     velocities = model._model._scenario.ut_velocities
     np.testing.assert_allclose(np.linalg.norm(velocities, axis=-1), speed_kmh / 3.6, rtol=1e-5)

@@ -6,17 +6,17 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from kbsc_tf.schemes.adaptive.scheme.codec import AdaptiveCodec
-from kbsc_tf.schemes.adaptive.scheme.link import AdaptiveLink
-from kbsc_tf.schemes.adaptive.scheme.objectives import OBJECTIVES, CodeMetric
 
 from kbsc_tf.channel import seed_noise
-from kbsc_tf.config import FlatConfig, OfdmConfig
+from kbsc_tf.config import AwgnConfig, OfdmConfig, RayleighConfig
 from kbsc_tf.receiver.axes import semantic_axes
+from kbsc_tf.schemes.adaptive.codec import AdaptiveCodec
+from kbsc_tf.schemes.adaptive.link import AdaptiveLink
+from kbsc_tf.schemes.adaptive.objectives import OBJECTIVES, CodeMetric
 
 DIM, SYMBOLS, BATCH = 32, 96, 24
-AWGN, RAYLEIGH = FlatConfig(), FlatConfig(fading="rayleigh")
-GRID = OfdmConfig(type="ofdm", fft_size=32, guard_carriers=(2, 1), csi="ls", model="tdl-a")
+AWGN, RAYLEIGH = AwgnConfig(), RayleighConfig()
+GRID = OfdmConfig(fft_size=32, guard_carriers=(2, 1), csi="ls", model="tdl-a")
 CHANNELS = [AWGN, RAYLEIGH, GRID]
 TRAINED = [False, True]
 

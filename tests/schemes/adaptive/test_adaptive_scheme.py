@@ -8,7 +8,7 @@ import pytest
 from clustered import DIM, feature_set, feature_splits
 
 from kbsc_tf.channel.power import amplitude
-from kbsc_tf.config import ExperimentConfig, FlatConfig
+from kbsc_tf.config import AwgnConfig, ExperimentConfig, RayleighConfig
 from kbsc_tf.errors import UserError
 from kbsc_tf.receiver import Receiver, learn_posterior
 from kbsc_tf.receiver.axes import semantic_axes
@@ -21,7 +21,7 @@ K, MOST = 16, 512
 NAMES = ["adaptive", "adaptive_linear", "adaptive_progressive", "adaptive_supervised"]
 SPLITS = feature_splits()
 BATCH = SourceBatch(SPLITS.sender.x)
-AWGN, RAYLEIGH = FlatConfig(), FlatConfig(fading="rayleigh")
+AWGN, RAYLEIGH = AwgnConfig(), RayleighConfig()
 ADAPTIVE = {
     "epochs": 2,
     "batch_size": 100,

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from kbsc_tf.schemes.adaptive.scheme.codec import ReceivedCode
-from kbsc_tf.schemes.adaptive.scheme.objectives import OBJECTIVES, CodeMetric, Delivery, likelihoods
 
 from kbsc_tf.receiver import PosteriorRule, PosteriorSearch
 from kbsc_tf.receiver.calibration import UNCALIBRATED
+from kbsc_tf.schemes.adaptive.codec import ReceivedCode
+from kbsc_tf.schemes.adaptive.objectives import OBJECTIVES, CodeMetric, Delivery, likelihoods
 
 BATCH, AXES, BANDWIDTH = 8, 5, 0.2
 RNG = np.random.default_rng(3)

@@ -4,7 +4,8 @@ import itertools
 
 import numpy as np
 import pytest
-from kbsc_tf.schemes.adaptive.scheme.schedule import schedule
+
+from kbsc_tf.schemes.adaptive.schedule import schedule
 
 RELEVANCE = np.random.default_rng(0).random((4, 3))
 

@@ -6,22 +6,22 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from kbsc_tf.schemes.analogue.scheme.link import SemanticLink
-from kbsc_tf.schemes.kbsc.scheme.losses import SemanticLoss
-from kbsc_tf.schemes.kbsc.scheme.network import SemanticDecoder, SemanticEncoder, count_flops
 
 from kbsc_tf.channel import seed_noise
-from kbsc_tf.config import FlatConfig, LossWeights, OfdmConfig
+from kbsc_tf.config import AwgnConfig, LossWeights, OfdmConfig, RayleighConfig, RicianConfig, parse_channel
+from kbsc_tf.schemes.analogue.link import SemanticLink
+from kbsc_tf.schemes.kbsc.losses import SemanticLoss
+from kbsc_tf.schemes.kbsc.network import SemanticDecoder, SemanticEncoder, count_flops
 from kbsc_tf.schemes.linear.codec import fit_pca, identity_codec
 
 K, DIM, BATCH = 16, 64, 32
 SMALL_GRID = {"type": "ofdm", "fft_size": 32, "guard_carriers": (2, 1), "csi": "ls"}
 TWO_BY_TWO = {"tx_antennas": 2, "rx_antennas": 2, "streams": 2}
 CHANNELS = [
-    FlatConfig(),
-    FlatConfig(fading="rayleigh"),
-    FlatConfig(fading="rayleigh", preset="original"),
-    FlatConfig(fading="rician", coherence="block", equaliser="zf"),
+    AwgnConfig(),
+    RayleighConfig(),
+    parse_channel({"fading": "rayleigh", "preset": "original"}),
+    RicianConfig(coherence="block", equaliser="zf"),
     OfdmConfig(**SMALL_GRID, model="tdl-a"),
     OfdmConfig(**SMALL_GRID, **TWO_BY_TWO, model="cdl-c", pilots="block", equaliser="zf"),
 ]

@@ -7,19 +7,26 @@ from functools import partial
 import numpy as np
 import pytest
 from clustered import CLASSES, DIM, feature_set
-from kbsc_tf.schemes.image_ldpc.scheme.files import tile, untile
-from kbsc_tf.schemes.image_ldpc.scheme.scheme import split_files
 from PIL import Image
 
 from kbsc_tf.codecs.bits import write_ue7
 from kbsc_tf.coding import Mcs, TransportPlan
 from kbsc_tf.coding.bler import FastLink
 from kbsc_tf.coding.link import CodedLink
-from kbsc_tf.config import CodecConfig, CodingConfig, ExperimentConfig, FlatConfig, NearestConfig
+from kbsc_tf.config import (
+    AwgnConfig,
+    CodecConfig,
+    CodingConfig,
+    ExperimentConfig,
+    NearestConfig,
+    RayleighConfig,
+)
 from kbsc_tf.data.load import procedural_set
 from kbsc_tf.errors import UserError
 from kbsc_tf.receiver import Receiver
 from kbsc_tf.schemes.build import build_schemes
+from kbsc_tf.schemes.image_ldpc.files import tile, untile
+from kbsc_tf.schemes.image_ldpc.scheme import split_files
 from kbsc_tf.schemes.naming.label_ldpc import typical_entries
 from kbsc_tf.study.trial import transmit
 from kbsc_tf.transmission import SourceBatch
@@ -36,7 +43,7 @@ BATCH = SourceBatch(SENDER.x, SENDER.images.read(np.arange(COUNT)))
 def graph_mode(monkeypatch):
     """Compiling a code takes XLA seconds and changes nothing of what is shown here."""
     for link in (CodedLink, FastLink):
-        monkeypatch.setattr(f"kbsc_tf.schemes.coded.scheme.scheme.{link.__name__}", partial(link, jit=False))
+        monkeypatch.setattr(f"kbsc_tf.schemes.coded.scheme.{link.__name__}", partial(link, jit=False))
 
 
 class Clip:
@@ -57,7 +64,7 @@ def build(schemes, k, *, channel=None, coding=None, codec=None, tmp_path=None, *
         name="t",
         schemes=schemes,
         k=[k] if isinstance(k, int) else k,
-        channels=[channel or FlatConfig()],
+        channels=[channel or AwgnConfig()],
         coding=coding or {"mcs": ["qpsk-1/2"]},
         codec={"processes": 1, **(codec or {})},
         features={"store": tmp_path},
@@ -138,7 +145,7 @@ def test_images_of_a_block_are_lost_together():
 @pytest.mark.parametrize("name", ["bpg_ldpc", "feature_ldpc_pq"])
 def test_the_genie_delivers_what_any_fixed_scheme_delivers_at_the_best_rate(name):
     coding = {"mcs": ["qpsk-1/3", "qpsk-2/3", "16qam-2/3"]}
-    *fixed, genie = build([name], 2048, channel=FlatConfig(fading="rayleigh", coherence="block"), coding=coding)
+    *fixed, genie = build([name], 2048, channel=RayleighConfig(coherence="block"), coding=coding)
     assert [scheme.mcs for scheme in fixed] == ["qpsk-1/3", "qpsk-2/3", "16qam-2/3"] and genie.mcs == "genie"
     sent, best = [scheme.transmit(BATCH, 8.0, 5) for scheme in fixed], genie.transmit(BATCH, 8.0, 5)
     delivered = np.array([one.delivered for one in sent])
@@ -154,7 +161,7 @@ def test_the_genie_delivers_what_any_fixed_scheme_delivers_at_the_best_rate(name
 
 def test_a_genie_alone_says_the_same_as_after_the_fixed_schemes():
     coding = {"mcs": ["qpsk-1/3", "16qam-1/2"]}
-    channel = FlatConfig(fading="rayleigh", coherence="block")
+    channel = RayleighConfig(coherence="block")
     *fixed, genie = build(["feature_ldpc_sq"], 512, channel=channel, coding=coding)
     for scheme in fixed:
         scheme.transmit(BATCH, 3.0, 1)
@@ -239,7 +246,7 @@ def test_an_ideal_code_sends_n_log2_1_plus_snr_bits():
 
 
 def test_an_ideal_code_over_block_fading_is_in_outage_as_often_as_said():
-    channel = FlatConfig(fading="rayleigh", coherence="block")
+    channel = RayleighConfig(coherence="block")
     [scheme] = build(["jpeg_capacity"], 8192, channel=channel, codec={"outage": 0.2})
     lost = np.concatenate([~scheme.transmit(BATCH, 20.0, seed).delivered for seed in range(50)])
     assert abs(lost.mean() - 0.2) < 4 * math.sqrt(0.2 * 0.8 / lost.size)
@@ -293,10 +300,9 @@ def test_files_are_split_by_their_lengths_and_broken_ones_are_empty():
 
 
 def test_a_third_codec_is_a_scheme_as_it_stands():
-    from kbsc_tf.schemes.image_ldpc.scheme.files import ImageFiles
-    from kbsc_tf.schemes.image_ldpc.scheme.scheme import ImageLdpcScheme
-
     from kbsc_tf.codecs import ImageCodec
+    from kbsc_tf.schemes.image_ldpc.files import ImageFiles
+    from kbsc_tf.schemes.image_ldpc.scheme import ImageLdpcScheme
 
     class WebP(ImageCodec):
         name, qualities = "webp", range(0, 101, 5)
@@ -310,6 +316,6 @@ def test_a_third_codec_is_a_scheme_as_it_stands():
 
     plan = TransportPlan.for_uses(Mcs.parse("16qam-1/2"), 2048)
     files = ImageFiles(WebP(), 1)
-    scheme = ImageLdpcScheme("webp", 4096, FlatConfig(), CodingConfig(), plan, "16qam-1/2", files, CodecConfig())
+    scheme = ImageLdpcScheme("webp", 4096, AwgnConfig(), CodingConfig(), plan, "16qam-1/2", files, CodecConfig())
     sent = scheme.transmit(BATCH, 20.0, 0)
     assert sent.delivered.all() and sent.images[0].shape == (32, 32, 3)

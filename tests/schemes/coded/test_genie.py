@@ -3,8 +3,8 @@
 from types import SimpleNamespace
 
 import numpy as np
-from kbsc_tf.schemes.coded.scheme.genie import GenieScheme
 
+from kbsc_tf.schemes.coded.genie import GenieScheme
 from kbsc_tf.transmission import Overhead, SourceBatch, Transmission
 
 BATCH = SourceBatch(np.eye(4, dtype=np.float32))

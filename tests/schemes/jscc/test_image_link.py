@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from kbsc_tf.channel import seed_noise
-from kbsc_tf.config import FlatConfig, OfdmConfig, SwinSize
+from kbsc_tf.config import AwgnConfig, OfdmConfig, RayleighConfig, SwinSize
 from kbsc_tf.schemes.jscc.deepjscc import DeepJsccDecoder, DeepJsccEncoder
 from kbsc_tf.schemes.jscc.link import ImageLink
 from kbsc_tf.schemes.jscc.losses import image_loss
@@ -19,8 +19,8 @@ BATCH, SIDE, PLACES, CHANNELS = 4, 16, 16, 4
 TOLD = (-5.0, 15.0)
 RATES = (4, 8)
 TINY = SwinSize(widths=(8, 16), depths=(2, 2), heads=(2, 4), window=2)
-SMALL_GRID = OfdmConfig(type="ofdm", fft_size=32, guard_carriers=(2, 1), csi="ls", model="tdl-a")
-RAYLEIGH = FlatConfig(fading="rayleigh")
+SMALL_GRID = OfdmConfig(fft_size=32, guard_carriers=(2, 1), csi="ls", model="tdl-a")
+RAYLEIGH = RayleighConfig()
 SWIN = ["none", "sa", "ra", "sa_ra"]
 KINDS = ["deepjscc", "adjscc", *SWIN]
 RATE_ADAPTIVE, SNR_ADAPTIVE = ["ra", "sa_ra"], ["adjscc", "sa", "sa_ra"]
@@ -33,7 +33,7 @@ def pixels(seed=0, shape=(BATCH, SIDE, SIDE, 3)):
     return tf.constant(np.random.default_rng(seed).random(shape, np.float32))
 
 
-def make_link(kind, channel=FlatConfig()):  # noqa: B008
+def make_link(kind, channel=AwgnConfig()):  # noqa: B008
     """A link with random weights; a rate-adaptive one favours other channels at each rate."""
     keras.utils.set_random_seed(0)
     if kind in ("deepjscc", "adjscc"):
@@ -63,7 +63,7 @@ def listen(link):
     return on_air
 
 
-@pytest.mark.parametrize("channel", [FlatConfig(), SMALL_GRID], ids=lambda c: c.label)
+@pytest.mark.parametrize("channel", [AwgnConfig(), SMALL_GRID], ids=lambda c: c.label)
 @every_kind
 def test_shapes_dtype_and_saving(kind, channel, tmp_path):
     link, images = make_link(kind, channel), pixels()
@@ -120,7 +120,7 @@ def check_gradients(kind, channel, mode):
 @pytest.mark.parametrize("mode", ["eager", "graph"])
 @every_kind
 def test_every_weight_gets_a_finite_non_zero_gradient(kind, mode):
-    check_gradients(kind, FlatConfig(), mode)
+    check_gradients(kind, AwgnConfig(), mode)
 
 
 @pytest.mark.parametrize(("kind", "channel"), [("sa_ra", RAYLEIGH), ("adjscc", SMALL_GRID)], ids=["flat", "ofdm"])
@@ -130,7 +130,7 @@ def test_gradients_pass_fading(kind, channel):
 
 @pytest.mark.parametrize("kind", ["adjscc", pytest.param("sa_ra", marks=pytest.mark.slow)])
 def test_gradients_pass_xla(kind):
-    check_gradients(kind, FlatConfig(), "xla")
+    check_gradients(kind, AwgnConfig(), "xla")
 
 
 @pytest.mark.parametrize("kind", ["deepjscc", "adjscc", "none", "sa_ra"])

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 
-from kbsc_tf.config import FlatConfig, SwinSize, TrainedJsccConfig
+from kbsc_tf.config import AwgnConfig, SwinSize, TrainedJsccConfig
 from kbsc_tf.data.procedural import procedural_labels, render
 from kbsc_tf.errors import UserError
 from kbsc_tf.metrics.image import ms_ssim, psnr
@@ -29,9 +29,9 @@ SMALL = np.ascontiguousarray(IMAGES[:, ::2, ::2])  # 8x8
 def make_link(kind, told_snr_db):
     keras.utils.set_random_seed(0)
     if kind == "deepjscc":
-        return ImageLink(DeepJsccEncoder(4), DeepJsccDecoder(4), FlatConfig(), told_snr_db)
+        return ImageLink(DeepJsccEncoder(4), DeepJsccDecoder(4), AwgnConfig(), told_snr_db)
     settings = TINY, TINY.widths[-1], False, True
-    return ImageLink(SwinJsccEncoder(*settings), SwinJsccDecoder(*settings), FlatConfig(), told_snr_db, RATES)
+    return ImageLink(SwinJsccEncoder(*settings), SwinJsccDecoder(*settings), AwgnConfig(), told_snr_db, RATES)
 
 
 def run(folder, kind="deepjscc", images=SMALL, report=lambda epoch, epochs, logs: None, **settings):

@@ -15,7 +15,7 @@ from safetensors.numpy import save_file
 from test_cli import write_images
 
 from kbsc_tf.cli import main
-from kbsc_tf.config import ExperimentConfig, FlatConfig, NearestConfig, OfdmConfig
+from kbsc_tf.config import AwgnConfig, ExperimentConfig, NearestConfig, OfdmConfig
 from kbsc_tf.data.load import procedural_set
 from kbsc_tf.errors import UserError
 from kbsc_tf.metrics.image import psnr
@@ -30,7 +30,7 @@ CODECS = Path(__file__).parents[1] / "semantic" / "jscc"
 TINY = {"widths": [8, 16], "depths": [2, 2], "heads": [2, 4], "window": 2}
 NAMES = ["deepjscc", "adjscc", "swinjscc"]
 SIDE, K = 16, (64, 128)  # 16 places, so 4 and 8 values per place
-GRID = OfdmConfig(type="ofdm", fft_size=64, guard_carriers=(2, 1), csi="perfect", model="tdl-a", features_per_grid=4)
+GRID = OfdmConfig(fft_size=64, guard_carriers=(2, 1), csi="perfect", model="tdl-a", features_per_grid=4)
 
 _ALL = procedural_set(200, 0, "some")
 IMAGES = replace(_ALL, reader=lambda i: [image[::2, ::2] for image in _ALL.reader(i)], image_shape=(SIDE, SIDE))
@@ -53,7 +53,7 @@ def build(names=NAMES, k=K, training=TRAINING, channel=None, deepjscc=None, swin
         name="t",
         schemes=names,
         k=k,
-        channels=[channel or FlatConfig()],
+        channels=[channel or AwgnConfig()],
         deepjscc={**settings, **(deepjscc or {})},
         swinjscc={**settings, "size": TINY, **(swinjscc or {})},
     )
@@ -144,7 +144,7 @@ def test_a_batch_in_parts_is_the_batch(awgn, name, monkeypatch):
 
 
 def test_images_that_share_a_grid_stay_together(awgn, monkeypatch, tmp_path):
-    trained_on = {"channel": FlatConfig().model_dump(mode="json")}
+    trained_on = {"channel": AwgnConfig().model_dump(mode="json")}
     scheme = fitted(tmp_path, ["deepjscc"], [K[0]], channel=GRID, deepjscc=trained_on)["deepjscc", K[0]]
     together = scheme._link.air.channel.rows_per_realisation(K[0] // 2)
     assert together == 4

@@ -1,9 +1,15 @@
 """Losses against plain NumPy."""
 
 import numpy as np
-from kbsc_tf.schemes.kbsc.scheme.losses import SemanticLoss, contrastive_loss, cosine_loss, kl_loss, normalised_mse
 
 from kbsc_tf.config import LossWeights
+from kbsc_tf.schemes.kbsc.losses import (
+    SemanticLoss,
+    contrastive_loss,
+    cosine_loss,
+    kl_loss,
+    normalised_mse,
+)
 
 RNG = np.random.default_rng(0)
 SENT = RNG.standard_normal((20, 6)).astype(np.float32)

@@ -1,0 +1,172 @@
+"""Channels in an experiment file: names, kinds, what is set and not used; and channels of earlier run.json."""
+
+import json
+from pathlib import Path
+
+import pytest
+from pydantic import TypeAdapter
+
+from kbsc_tf.config import (
+    AwgnConfig,
+    ChannelConfig,
+    FlatConfig,
+    OfdmConfig,
+    RayleighConfig,
+    RicianConfig,
+    load_config,
+    parse_channel,
+)
+from kbsc_tf.config.migrate import migrate_channel
+from kbsc_tf.config.ofdm_models import MODELS
+from kbsc_tf.errors import UserError
+from kbsc_tf.results.names import channel_text
+from kbsc_tf.results.records import read_records
+
+RESULTS = sorted(
+    path
+    for path in (Path(__file__).parents[1] / "results").rglob("run.json")
+    if "channels" in json.loads(path.read_text())["config"]
+)
+FLAT = [
+    {},
+    {"power": "per_batch"},
+    {"name": "my_link"},
+    {"fading": "rayleigh"},
+    {"fading": "rayleigh", "coherence": "block"},
+    {"fading": "rayleigh", "equaliser": "zf"},
+    {"fading": "rayleigh", "csi": "none", "equaliser": "none"},
+    {"fading": "rician", "rician_k_db": 3},
+    {"preset": "original"},
+    {"preset": "original", "fading": "rayleigh"},
+    {"preset": "original", "fading": "rician", "rician_k_db": 3},
+]
+OFDM = [
+    {"type": "ofdm"},
+    {"type": "ofdm", "name": "my_grid"},
+    {"type": "ofdm", "model": {"type": "umi", "direction": "uplink"}, "rx_antennas": 2},
+    {"type": "ofdm", "model": {"speed_kmh": 120.5, "delay_spread_ns": 300}, "count_overhead": False},
+    {"type": "ofdm", "model": {"type": "recorded", "path": "h.npz"}, "pilots": "none"},
+    {"type": "ofdm", "csi": {"type": "ls", "interpolation": "lmmse"}, "pilots": {"symbols": [1]}, "equaliser": "zf"},
+    {"type": "ofdm", "detector": {"type": "k_best", "k": 16}, "streams": 2, "tx_antennas": 2, "rx_antennas": 2}
+    | {"pilots": "block"},
+]
+
+
+@pytest.fixture
+def refuse(tmp_path):
+    def refuse(channel, message):
+        path = tmp_path / "trial.yaml"
+        path.write_text(f"k: [16]\nchannels:\n  - {channel}\n")
+        with pytest.raises(UserError, match=message) as caught:
+            load_config(path)
+        said = str(caught.value)
+        assert "\n" not in said and len(said) < 400 and said.startswith(f"{path} line 3: ")
+
+    return refuse
+
+
+@pytest.mark.parametrize("settings", FLAT + OFDM, ids=str)
+def test_a_dump_holds_what_is_used_and_reads_back(settings):
+    channel = parse_channel(settings)
+    dump = json.loads(json.dumps(channel.model_dump(mode="json")))
+    assert parse_channel(dump) == channel == parse_channel(channel)
+    assert migrate_channel(dump) in (dump, {key: value for key, value in dump.items() if value is not None})
+    assert channel.is_grid == (channel.type == "ofdm") == isinstance(channel, OfdmConfig)
+    assert isinstance(channel, FlatConfig) != channel.is_grid
+
+
+def test_labels_tell_channels_apart_and_texts_are_those_of_the_labels():
+    channels = [parse_channel(settings) for settings in FLAT + OFDM if "power" not in settings]
+    labels = [channel.label for channel in channels]
+    assert len(set(labels)) == len(labels)
+    assert [channel.text for channel in channels] == [channel_text(label) for label in labels]
+    assert RicianConfig().text == "Rician, fast" and parse_channel("awgn").text == "AWGN"
+
+
+def test_every_key_is_described():
+    schema = TypeAdapter(ChannelConfig).json_schema()
+    kinds = schema["$defs"].values()
+    assert len(kinds) > 15
+    for kind in kinds:
+        assert kind["description"]
+        assert all(field.get("description", "").endswith(".") for field in kind["properties"].values()), kind["title"]
+
+
+def test_a_name_is_enough():
+    assert [parse_channel(name) for name in ("awgn", "rayleigh", "rician")] == [
+        AwgnConfig(), RayleighConfig(), RicianConfig(),
+    ]  # fmt: skip
+    for name in set(MODELS) - {"awgn", "rayleigh", "recorded"}:
+        assert parse_channel(name) == OfdmConfig(model=name) == OfdmConfig(model={"type": name})
+    assert parse_channel({"type": "ofdm", "csi": "ls"}) == OfdmConfig(csi={"type": "ls", "interpolation": "linear"})
+    assert OfdmConfig(pilots={"symbols": [1]}).pilots.type == "kronecker"
+
+
+@pytest.mark.parametrize(
+    ("channel", "message"),
+    [
+        (
+            "{fading: none, coherence: fast}",
+            "channels.0: coherence: not used with fading: none; remove it, or set fading to rayleigh or rician$",
+        ),
+        ("{equaliser: zf}", "channels.0: equaliser: not used with fading: none; "),
+        ("{fading: rayleigh, rician_k_db: 6}", "rician_k_db: not used with fading: rayleigh; .* set fading to rician$"),
+        ("{preset: original, csi: none}", "channels.0: csi: preset original has its own; remove one of them$"),
+        ("{preset: original, power: per_batch}", "channels.0: power: preset original has its own"),
+        ("{preset: original, fading: rayleigh, coherence: fast}", "channels.0: coherence: preset original has its own"),
+        ("{preset: original, rician_k_db: 3}", "rician_k_db: not used with fading: none; .* set fading to rician$"),
+        ("{preset: mine}", "channels.0.preset: .*'original'.*mine"),
+        ("{fading: nakagami}", "channels.0: fading: got 'nakagami', expected one of none, rayleigh or rician$"),
+        (
+            "{csi: none, type: flat, model: umi}",
+            "channels.0: model: a flat channel does not have it; .* set type: ofdm",
+        ),
+        ("raleigh", "channels.0: expected a channel .*; did you mean rayleigh. .*'raleigh'"),
+        ("TDL_B2", "channels.0: expected a channel .*; did you mean tdl-b"),
+        ("recorded", "channels.0: expected a channel of type flat or ofdm"),
+        ("7", "channels.0: expected a channel of type flat or ofdm, such as rayleigh or .*got 7"),
+        (
+            "{type: ofdm, model: {type: umi, delay_spread_ns: 30}}",
+            "channels.0.model: delay_spread_ns: not used with type: umi; remove it, or set type to tdl-a ... tdl-e or "
+            "cdl-a ... cdl-e$",
+        ),
+        ("{type: ofdm, model: {type: awgn, speed_kmh: 3}}", "channels.0.model: speed_kmh: not used with type: awgn"),
+        ("{type: ofdm, model: {type: recorded, path: a, carrier_ghz: 3}}", "carrier_ghz: not used with type: recorded"),
+        ("{type: ofdm, model: {type: tdl-b, direction: uplink}}", "direction: not used .* cdl-e, umi, uma or rma$"),
+        ("{type: ofdm, model: {path: a.npz}}", "path: not used with type: tdl-a; remove it, or set type to recorded$"),
+        ("{type: ofdm, model: {type: tdl_c}}", "channels.0.model: type: got 'tdl_c', .*; did you mean tdl-c.$"),
+        ("{type: ofdm, model: {speed: 3}}", "unknown key channels.0.model.speed; remove it or mend its spelling"),
+        ("{type: ofdm, model: 3}", "channels.0.model: expected one of awgn, .* or a mapping .*got 3"),
+        ("{type: ofdm, speed_kmh: 3}", r"speed_kmh: belongs to model; write model: \{type: tdl-a, speed_kmh: ...\}$"),
+        ("{type: ofdm, interpolation: lmmse}", r"interpolation: belongs to csi; write csi: \{type: ls, interp"),
+        ("{type: ofdm, csi: {interpolation: linear}}", "interpolation: not used with type: perfect; .* type to ls$"),
+        ("{type: ofdm, pilots: {type: none, symbols: [2]}}", "symbols: not used with type: none; .* or block$"),
+        ("{type: ofdm, detector: {type: ep, k: 8}}", "channels.0.detector: k: not used with type: ep; .* to k_best$"),
+        ("{type: ofdm, detector: {type: k_best, k: 0}}", "channels.0.detector.k: .*greater than or equal to 1"),
+    ],
+)
+def test_what_is_set_and_not_used_is_refused(refuse, channel, message):
+    refuse(channel, message)
+
+
+@pytest.mark.parametrize("path", RESULTS, ids=lambda path: path.parent.name)
+def test_channels_of_committed_results_are_read_and_called_as_before(path):
+    config = json.loads(path.read_text())["config"]
+    channels = [parse_channel(migrate_channel(old)) for old in config["channels"]]
+    assert {channel.label for channel in channels} == set(read_records(path.parent)["channel"])
+    for part in ("training", "deepjscc", "swinjscc"):
+        if old := config.get(part, {}).get("channel"):
+            assert parse_channel(migrate_channel(old)).label
+
+
+def test_migrating_keeps_what_was_used():
+    old = {"type": "ofdm", "model": "umi", "path": None, "delay_spread_ns": 50.0, "speed_kmh": 60.0, "k_best": 16}
+    old |= {"direction": "uplink", "detector": "k_best", "csi": "ls", "interpolation": "lmmse", "pilot_symbols": [1, 3]}
+    old |= {"streams": 2, "tx_antennas": 2, "rx_antennas": 2, "pilots": "block", "cfo_hz": 5.0, "clipping_db": None}
+    new = migrate_channel(old)
+    assert new["model"] == {"type": "umi", "speed_kmh": 60.0, "direction": "uplink"}
+    assert new["csi"] == {"type": "ls", "interpolation": "lmmse"} and new["detector"] == {"type": "k_best", "k": 16}
+    assert new["pilots"] == {"type": "block", "symbols": [1, 3]} and parse_channel(new).cfo_hz == 5.0
+    assert migrate_channel(new) == new and migrate_channel({"type": "ofdm"})["model"] == {"type": "tdl-a"}
+    old = {"fading": "rayleigh", "preset": "original", "csi": "perfect", "coherence": "fast", "rician_k_db": 6.0}
+    assert migrate_channel(old) == {"fading": "rayleigh", "preset": "original"}
