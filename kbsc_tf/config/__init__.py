@@ -1,10 +1,10 @@
 """The experiment: its schema, and the YAML files it is read from. Imports no TensorFlow."""
 
-from kbsc_tf.config.channel import AwgnConfig, ChannelConfig, FlatConfig, RayleighConfig, RicianConfig, parse_channel
+from kbsc_tf.config.channels.channel import AwgnConfig, ChannelConfig, FlatConfig, RayleighConfig, RicianConfig, parse_channel
 from kbsc_tf.config.data import CifarConfig, DataConfig, FolderConfig, FolderSplits, ProceduralConfig
 from kbsc_tf.config.features import ClipConfig, FeatureFileConfig, FeaturesConfig
-from kbsc_tf.config.file import load_config, load_kb_scaling
-from kbsc_tf.config.jscc import (
+from kbsc_tf.config.reading.load import load_config, load_kb_scaling
+from kbsc_tf.schemes.jscc.config import (
     SWIN_SIZES,
     JsccConfig,
     PublishedJsccConfig,
@@ -14,9 +14,9 @@ from kbsc_tf.config.jscc import (
     TrainedJsccConfig,
     TrainedSwinJsccConfig,
 )
-from kbsc_tf.config.json_schema import experiment_schema
-from kbsc_tf.config.kb_scaling import IndexConfig, KbScalingConfig
-from kbsc_tf.config.ofdm import OfdmConfig
+from kbsc_tf.config.reading.json_schema import experiment_schema
+from kbsc_tf.kb_scaling.config import IndexConfig, KbScalingConfig
+from kbsc_tf.config.channels.ofdm import OfdmConfig
 from kbsc_tf.config.receiver import NearestConfig, PosteriorConfig, ReceiverConfig, VoteConfig
 from kbsc_tf.config.schema import (
     IMAGE_SCHEMES,

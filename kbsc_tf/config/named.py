@@ -12,14 +12,14 @@ from kbsc_tf.registry import Registry
 
 
 class Named:
-    """As an annotation: validate a value by the ``Config`` of the spec that it names.
+    """As an annotation: validate a value by the spec that it names.
 
     A string is short for a mapping that holds nothing but the name.
 
     Parameters
     ----------
     registry : Registry
-        Its specs have a pydantic model ``Config``.
+        Its specs ``parse`` a mapping, and list the pydantic models of it as ``configs``.
     key : str
         Where the name stands in a mapping.
     default : str, optional
@@ -52,7 +52,7 @@ class Named:
             spec = self.registry[name]
         except UserError as error:
             raise ValueError(str(error)) from None
-        return spec.Config.model_validate({**value, self.key: name})
+        return spec.parse({**value, self.key: name})
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_plain_validator_function(
@@ -63,10 +63,9 @@ class Named:
         names = list(self.registry)
         one_of: list[dict[str, Any]] = [{"enum": names, "description": f"A {self.registry.kind} with its defaults."}]
         for name in names:
-            config = self.registry[name].Config.model_json_schema(ref_template="#/$defs/{model}")
-            config.pop("$defs", None)
-            config["properties"] = {**config.get("properties", {}), self.key: {"const": name}}
-            one_of.append(config)
+            for kind in self.registry[name].configs():
+                config = handler(kind.__pydantic_core_schema__)
+                one_of.append({"allOf": [config, {"properties": {self.key: {"const": name}}}]})
         return {"anyOf": one_of}
 
 

@@ -7,11 +7,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
-from kbsc_tf.config.channel import AwgnConfig, ChannelConfig, FlatConfig
+from kbsc_tf.config.channels.channel import AwgnConfig, ChannelConfig, FlatConfig
 from kbsc_tf.config.data import DataConfig, ProceduralConfig
 from kbsc_tf.config.features import ClipConfig, FeaturesConfig, from_file
-from kbsc_tf.config.jscc import JsccConfig, SwinJsccConfig, TrainedJsccConfig, TrainedSwinJsccConfig
-from kbsc_tf.config.ofdm import OfdmConfig
+from kbsc_tf.schemes.jscc.config import JsccConfig, SwinJsccConfig, TrainedJsccConfig, TrainedSwinJsccConfig
+from kbsc_tf.config.channels.ofdm import OfdmConfig
 from kbsc_tf.config.receiver import NearestConfig, ReceiverConfig
 from kbsc_tf.config.strict import Strict
 from kbsc_tf.config.sweep import ExecutorConfig, SweepConfig

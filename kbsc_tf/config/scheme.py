@@ -42,6 +42,10 @@ class SchemeConfig(Strict):
         """The one channel that it is trained through, where its options name one."""
         return getattr(self, "channel", None)
 
+    def settings(self) -> dict[str, Any]:
+        """The options that differ from their defaults, but for those that no record depends on."""
+        return self.model_dump(mode="json", exclude_defaults=True, exclude={"scheme", "name", "tensorboard"})
+
 
 class SchemeSpec:
     """What the house knows of a scheme; the first line of the docstring is what ``kbsc list schemes`` shows.
@@ -76,6 +80,14 @@ class SchemeSpec:
     sections: frozenset[str] = frozenset()
     trained: bool = False
     Config: type[SchemeConfig] = SchemeConfig
+
+    def parse(self, settings: dict[str, Any]) -> SchemeConfig:
+        """The options of an entry; ValidationError if they are none."""
+        return self.Config.model_validate(settings)
+
+    def configs(self) -> tuple[type[SchemeConfig], ...]:
+        """The classes that `parse` makes its result of."""
+        return (self.Config,)
 
     def check(self, config: SchemeConfig, experiment: Any) -> None:
         """Refuse what cannot work, by a UserError of one sentence, before anything heavy is loaded.

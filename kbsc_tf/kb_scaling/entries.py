@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from kbsc_tf.config import KbScalingConfig, load_config
-from kbsc_tf.config.kb_scaling import ProceduralEntries, TiledEntries
+from kbsc_tf.kb_scaling.config import ProceduralEntries, TiledEntries
 from kbsc_tf.features import FeatureSet, load_feature_file, load_features
 from kbsc_tf.files import cannot
 from kbsc_tf.knowledge.disk_space import LEFTOVER, check_room
@@ -40,7 +40,7 @@ class Source(Protocol):
 
 
 class ProceduralSource:
-    """Gaussian classes; see `kbsc_tf.config.kb_scaling.ProceduralEntries`."""
+    """Gaussian classes; see `kbsc_tf.kb_scaling.config.ProceduralEntries`."""
 
     def __init__(self, settings: ProceduralEntries, queries: int, seed: int) -> None:
         self.settings, self.seed = settings, seed
@@ -77,7 +77,7 @@ class ProceduralSource:
 
 
 class TiledSource:
-    """Features of images, again and again; see `kbsc_tf.config.kb_scaling.TiledEntries`."""
+    """Features of images, again and again; see `kbsc_tf.kb_scaling.config.TiledEntries`."""
 
     def __init__(self, settings: TiledEntries, queries: int, seed: int) -> None:
         if settings.features is not None:

@@ -6,7 +6,7 @@ import math
 import pytest
 
 from kbsc_tf.config import OfdmConfig
-from kbsc_tf.config.ofdm_models import MODELS
+from kbsc_tf.config.channels.ofdm_models import MODELS
 from kbsc_tf.figures.style import looks_of
 from kbsc_tf.results.names import channel_text, mcs_text, scheme_text, snr_text
 

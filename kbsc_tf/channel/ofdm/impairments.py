@@ -13,7 +13,7 @@ from sionna.phy import config as sionna_config
 from sionna.phy.ofdm import OFDMDemodulator, OFDMModulator
 
 from kbsc_tf.channel.units import squared_magnitude
-from kbsc_tf.config.ofdm import OfdmConfig
+from kbsc_tf.config.channels.ofdm import OfdmConfig
 
 _TINY = 1e-30
 """Keeps reciprocals finite where they are not used: their gradient is multiplied by 0, and 0 times inf is nan."""

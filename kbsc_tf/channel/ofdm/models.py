@@ -11,8 +11,8 @@ from sionna.phy.channel.tr38901 import CDL, TDL
 
 from kbsc_tf.channel.ofdm.recorded import RecordedModel
 from kbsc_tf.channel.ofdm.topology import TopologyModel, linear_array
-from kbsc_tf.config.ofdm import OfdmConfig
-from kbsc_tf.config.ofdm_models import OnePathConfig, ScenarioConfig, TdlConfig
+from kbsc_tf.config.channels.ofdm import OfdmConfig
+from kbsc_tf.config.channels.ofdm_models import OnePathConfig, ScenarioConfig, TdlConfig
 
 ChannelModel = Callable[[int, int, float], tuple[tf.Tensor, tf.Tensor]]
 """model(batch_size, num_time_steps, sampling_frequency in Hz) -> (a, tau), as Sionna's; with an attribute ``xla``.

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from kbsc_tf.config.scheme import Needs, SchemeSpec
-from kbsc_tf.schemes.adaptive.config import AdaptiveConfig
+from kbsc_tf.schemes.adaptive.config import AdaptiveConfig, ClosedFormConfig, SupervisedConfig
 
 
 class AdaptiveSpec(SchemeSpec):
@@ -15,13 +15,13 @@ class AdaptiveSpec(SchemeSpec):
     needs, sections, trained = frozenset({Needs.NOISE}), frozenset({"validation"}), True
     Config = AdaptiveConfig
 
-    def build(self, config: AdaptiveConfig, context: Any) -> Iterator[Any]:
+    def build(self, config: ClosedFormConfig, context: Any) -> Iterator[Any]:
         from kbsc_tf.schemes.adaptive.scheme import AdaptiveScheme
 
         fit = self._fit(config, context)
         yield from context.per_k(lambda k: AdaptiveScheme(k, context.channel, fit, self.name == "adaptive_progressive"))
 
-    def _fit(self, config: AdaptiveConfig, context: Any) -> Any:
+    def _fit(self, config: ClosedFormConfig, context: Any) -> Any:
         """The code, learned once for all k, channels and entries of the same options."""
         from kbsc_tf.schemes.adaptive.fit import trained_fit
 
@@ -34,8 +34,9 @@ class AdaptiveLinearSpec(AdaptiveSpec):
     name, label, order = "adaptive_linear", "adaptive, no network", 150
     colour, marker = "#AA7744", "8"
     trained = False
+    Config = ClosedFormConfig
 
-    def _fit(self, config: AdaptiveConfig, context: Any) -> Any:
+    def _fit(self, config: ClosedFormConfig, context: Any) -> Any:
         from kbsc_tf.schemes.adaptive.fit import closed_form_fit
 
         return closed_form_fit(config, context)
@@ -54,8 +55,9 @@ class AdaptiveSupervisedSpec(AdaptiveSpec):
 
     name, label, order = "adaptive_supervised", "adaptive, supervised", 170
     colour, marker = "#AA3377", "d"
+    Config = SupervisedConfig
 
-    def _fit(self, config: AdaptiveConfig, context: Any) -> Any:
+    def _fit(self, config: SupervisedConfig, context: Any) -> Any:
         from kbsc_tf.schemes.adaptive.fit import trained_fit
 
         return trained_fit(config, "supervised", context)

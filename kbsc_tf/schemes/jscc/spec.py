@@ -3,8 +3,15 @@
 from collections.abc import Iterator
 from typing import Any
 
-from kbsc_tf.config.scheme import Needs, SchemeSpec
-from kbsc_tf.schemes.jscc.config import AdjsccConfig, DeepJsccConfig, JsccConfig, SwinJsccConfig
+from kbsc_tf.config.scheme import Needs, SchemeConfig, SchemeSpec
+from kbsc_tf.errors import UserError
+from kbsc_tf.schemes.jscc.config import (
+    JsccConfig,
+    PublishedJsccConfig,
+    PublishedSwinJsccConfig,
+    TrainedJsccConfig,
+    TrainedSwinJsccConfig,
+)
 
 
 class DeepJsccSpec(SchemeSpec):
@@ -13,7 +20,20 @@ class DeepJsccSpec(SchemeSpec):
     name, label, order = "deepjscc", "DeepJSCC", 260
     colour, marker = "#332288", "v"  # Tol's indigo, olive and purple
     needs, trained = frozenset({Needs.IMAGES}), True
-    Config = DeepJsccConfig
+    Config, Published = TrainedJsccConfig, PublishedJsccConfig
+
+    def parse(self, settings: dict[str, Any]) -> SchemeConfig:
+        kind = self.Config if settings.get("checkpoint") is None else self.Published
+        return kind.model_validate(settings)
+
+    def configs(self) -> tuple[type[SchemeConfig], ...]:
+        return self.Config, self.Published
+
+    def check(self, config: JsccConfig, experiment: Any) -> None:
+        if config.checkpoint is not None:
+            from kbsc_tf.schemes.jscc.torch_file import read_state_dict
+
+            read_state_dict(config.checkpoint)
 
     def build(self, config: JsccConfig, context: Any) -> Iterator[Any]:
         images, all_k, make = context.training.images, context.experiment.k, self._scheme()
@@ -30,7 +50,10 @@ class AdjsccSpec(DeepJsccSpec):
 
     name, label, order = "adjscc", "ADJSCC", 270
     colour, marker = "#999933", "<"
-    Config = AdjsccConfig
+
+    def check(self, config: JsccConfig, experiment: Any) -> None:
+        if config.checkpoint is not None:
+            raise UserError("checkpoint: there are none with attention features; leave it out, or use deepjscc")
 
 
 class SwinJsccSpec(DeepJsccSpec):
@@ -38,7 +61,7 @@ class SwinJsccSpec(DeepJsccSpec):
 
     name, label, order = "swinjscc", "SwinJSCC", 280
     colour, marker = "#AA4499", "h"
-    Config = SwinJsccConfig
+    Config, Published = TrainedSwinJsccConfig, PublishedSwinJsccConfig
 
     def _scheme(self) -> Any:
         from kbsc_tf.schemes.jscc.scheme import SwinJsccScheme

@@ -20,7 +20,7 @@ from kbsc_tf.channel.ofdm.impairments import (
     rotate,
     through_time,
 )
-from kbsc_tf.config.ofdm import OfdmConfig
+from kbsc_tf.config.channels.ofdm import OfdmConfig
 
 ERRORS = 4.4
 """Standard errors that a mean may be off: a false alarm in 1e5."""

@@ -11,7 +11,7 @@ from sionna.phy.ofdm import tdl_freq_cov_mat
 
 from kbsc_tf.channel.flat import seed_noise
 from kbsc_tf.channel.ofdm.models import build_model, longest_delay_s, warnings
-from kbsc_tf.config.ofdm import OfdmConfig
+from kbsc_tf.config.channels.ofdm import OfdmConfig
 
 STATISTICAL = [f"{kind}-{letter}" for kind in ("tdl", "cdl") for letter in "abcde"]
 DRAWS = 800

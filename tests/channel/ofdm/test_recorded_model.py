@@ -7,7 +7,7 @@ import tensorflow as tf
 from kbsc_tf.channel.flat import seed_noise
 from kbsc_tf.channel.ofdm.models import build_model, longest_delay_s, warnings
 from kbsc_tf.channel.ofdm.recorded import RecordedModel, save_recording
-from kbsc_tf.config.ofdm import OfdmConfig
+from kbsc_tf.config.channels.ofdm import OfdmConfig
 from kbsc_tf.errors import UserError
 
 N, RX, TX, PATHS, STEPS = 40, 2, 3, 5, 14

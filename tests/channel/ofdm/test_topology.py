@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from kbsc_tf.channel.flat import seed_noise
 from kbsc_tf.channel.ofdm.models import build_model
-from kbsc_tf.config.ofdm import OfdmConfig
+from kbsc_tf.config.channels.ofdm import OfdmConfig
 
 DROPS = 1000
 

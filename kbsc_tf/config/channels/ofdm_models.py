@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from kbsc_tf.config.choice import by_type, names_of
+from kbsc_tf.config.channels.choice import by_type, names_of
 from kbsc_tf.config.strict import Strict
 
 SPEED_OF_LIGHT = 299_792_458.0

@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from kbsc_tf.config.choice import by_type
+from kbsc_tf.config.channels.choice import by_type
 from kbsc_tf.config.strict import Strict
 
 

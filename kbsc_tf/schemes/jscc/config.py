@@ -1,4 +1,4 @@
-"""Neural joint source-channel codecs of images, and how they are trained. Imports no TensorFlow."""
+"""Options of the neural image codecs. Imports no TensorFlow."""
 
 import math
 from pathlib import Path
@@ -6,9 +6,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from kbsc_tf.config.channel import ChannelConfig
+from kbsc_tf.config.channels.channel import ChannelConfig
+from kbsc_tf.config.scheme import SchemeConfig
 from kbsc_tf.config.strict import Strict
-from kbsc_tf.config.training import SnrChoice, SnrRange
+from kbsc_tf.config.training import SnrChoice, SnrRange, TrainingSettings
 from kbsc_tf.config.units import SnrDb, SomeNumbers
 
 
@@ -57,7 +58,7 @@ SizeChoice = Annotated[
 """A published size by its name, or one of your own."""
 
 
-class _Jscc(Strict):
+class _Jscc(SchemeConfig):
     """What trained and published image codecs have in common."""
 
     snr_db: SnrChoice = Field(
@@ -81,7 +82,7 @@ class _Jscc(Strict):
         return min(ends), max(ends)
 
 
-class TrainedJsccConfig(_Jscc):
+class TrainedJsccConfig(_Jscc, TrainingSettings):
     """How an image codec is trained."""
 
     epochs: int = Field(20, ge=1, description="Passes over the training images, at most.")
@@ -91,12 +92,9 @@ class TrainedJsccConfig(_Jscc):
         "mse", description="What training minimises; the checkpoint is chosen by it."
     )
     validation_images: int = Field(500, ge=1, description="Validation images that judge an epoch, at most.")
-    patience: int = Field(10, ge=1, description="Epochs without a better one after which training ends.")
-    seed: int = Field(0, ge=0, description="Seed of the initial weights and of training.")
     channel: ChannelConfig | None = Field(
         None, description="One channel to train through, for all channels of the experiment; each its own unless given."
     )
-    tensorboard: bool = Field(False, description="Write logs for TensorBoard.")
     checkpoint: None = Field(None, description="Published PyTorch weights to use as they are, instead of training.")
 
 
@@ -146,18 +144,7 @@ class PublishedSwinJsccConfig(_Swin, PublishedJsccConfig):
     """Published weights of SwinJSCC."""
 
 
-def _origin(value: Any) -> str:
-    checkpoint = value.get("checkpoint") if isinstance(value, dict) else getattr(value, "checkpoint", None)
-    return "trained" if checkpoint is None else "published"
-
-
-JsccConfig = Annotated[
-    Annotated[TrainedJsccConfig, Tag("trained")] | Annotated[PublishedJsccConfig, Tag("published")],
-    Discriminator(_origin),
-]
+JsccConfig = TrainedJsccConfig | PublishedJsccConfig
 """An image codec that is trained, or with ``checkpoint`` is not."""
-SwinJsccConfig = Annotated[
-    Annotated[TrainedSwinJsccConfig, Tag("trained")] | Annotated[PublishedSwinJsccConfig, Tag("published")],
-    Discriminator(_origin),
-]
+SwinJsccConfig = TrainedSwinJsccConfig | PublishedSwinJsccConfig
 """The same, of SwinJSCC."""

@@ -5,9 +5,9 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from kbsc_tf.config.choice import by_type
-from kbsc_tf.config.grid import PILOT_KINDS, GridConfig
-from kbsc_tf.config.ofdm_models import MODEL_KINDS, ModelConfig, TdlConfig
+from kbsc_tf.config.channels.choice import by_type
+from kbsc_tf.config.channels.grid import PILOT_KINDS, GridConfig
+from kbsc_tf.config.channels.ofdm_models import MODEL_KINDS, ModelConfig, TdlConfig
 from kbsc_tf.config.strict import Strict
 
 

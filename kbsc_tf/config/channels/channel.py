@@ -1,4 +1,4 @@
-"""The channels of an experiment: flat, or OFDM (`kbsc_tf.config.ofdm`). Imports no TensorFlow."""
+"""The channels of an experiment: flat, or OFDM (`kbsc_tf.config.channels.ofdm`). Imports no TensorFlow."""
 
 import math
 from abc import abstractmethod
@@ -6,9 +6,9 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, TypeAdapter, model_validator
 
-from kbsc_tf.config.choice import chosen, did_you_mean
-from kbsc_tf.config.ofdm import OfdmConfig
-from kbsc_tf.config.ofdm_models import MODELS
+from kbsc_tf.config.channels.choice import chosen, did_you_mean
+from kbsc_tf.config.channels.ofdm import OfdmConfig
+from kbsc_tf.config.channels.ofdm_models import MODELS
 from kbsc_tf.config.strict import Strict
 
 _FADING = "Fading of the symbols."

@@ -1,0 +1,1 @@
+"""The channels of an experiment: flat, or OFDM."""

@@ -1,0 +1,1 @@
+"""Experiment files: YAML in, a configuration or one sentence out; and their JSON schema."""

@@ -1,0 +1,69 @@
+"""Options of the adaptive code. Imports no TensorFlow."""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from kbsc_tf.config.scheme import SchemeConfig
+from kbsc_tf.config.training import SnrChoice, SnrRange, TrainingSettings
+from kbsc_tf.config.units import EvenK, SnrDb, SomeNumbers
+
+
+class ClosedFormConfig(SchemeConfig):
+    """The closed form of the adaptive code: which coordinates are sent in which order."""
+
+    exponent: float | None = Field(
+        None,
+        ge=0,
+        le=4,
+        description="Relevance of an axis for the order of symbols: its variance to this power; chosen on validation "
+        "features, for every SNR, unless given.",
+    )
+    snr_db: SnrChoice = Field(SnrRange(low=-10.0, high=20.0), description="SNR in dB, drawn anew for each batch.")
+    validation_symbols: SomeNumbers[EvenK] = Field(
+        [64, 128, 256], description="Numbers of real symbols at which an epoch is judged."
+    )
+    seed: int = Field(0, ge=0, le=2**32 - 1, description="Seed of the noise that validation features are sent over.")
+
+    @model_validator(mode="after")
+    def _symbols_exist(self) -> "ClosedFormConfig":
+        if not all(2 <= count <= 512 for count in self.validation_symbols):
+            raise ValueError(f"validation_symbols: expected numbers from 2 to 512, got {self.validation_symbols}")
+        return self
+
+
+class SupervisedConfig(ClosedFormConfig, TrainingSettings):
+    """The adaptive code trained on from its closed form, over AWGN, for all SNRs and numbers of symbols at once."""
+
+    hidden: int = Field(
+        0, ge=0, description="Width of a residual network; 0: only the power of each axis at each SNR is learned."
+    )
+    only_if_better: bool = Field(
+        True, description="Keep the closed-form code where training does not raise the validation accuracy."
+    )
+    snr_db: SnrChoice = Field(SnrRange(low=-10.0, high=20.0), description="SNR in dB, drawn anew for each batch.")
+    symbols: tuple[EvenK, EvenK] = Field(
+        (16, 512), description="Fewest and most real symbols that are received, drawn anew for each batch."
+    )
+    epochs: int = Field(6, ge=1, description="Passes over the training features, at most.")
+    batch_size: int = Field(512, ge=2, description="Features of a training step.")
+    learning_rate: float = Field(1e-2, gt=0, description="Step size of Adam.")
+    validation_snr_db: SomeNumbers[SnrDb] = Field(
+        [-7.0, 0.0, 7.0], description="SNRs in dB at which an epoch is judged."
+    )
+    seed: int = Field(0, ge=0, le=2**32 - 1, description="Seed of the initial weights and of training.")
+
+    @model_validator(mode="after")
+    def _symbols_ascend(self) -> "SupervisedConfig":
+        low, high = self.symbols
+        if not 2 <= low <= high <= 512:
+            raise ValueError(f"symbols: expected two numbers from 2 to 512, the lower first, got {low} and {high}")
+        return self
+
+
+class AdaptiveConfig(SupervisedConfig):
+    """The same with an objective that knows no labels."""
+
+    objective: Literal["distortion", "contrastive", "distillation"] = Field(
+        "distillation", description="What training minimises, without labels."
+    )
