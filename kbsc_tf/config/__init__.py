@@ -18,6 +18,7 @@ from kbsc_tf.config.schema import (
 )
 from kbsc_tf.config.sweep import ExecutorConfig, SweepConfig
 from kbsc_tf.config.training import AdaptiveConfig, LossWeights, SnrRange, TrainingConfig
+from kbsc_tf.config.validation import ValidationConfig
 
 __all__ = [
     "AdaptiveConfig",
@@ -44,6 +45,7 @@ __all__ = [
     "SwinJsccConfig",
     "SwinSize",
     "TrainingConfig",
+    "ValidationConfig",
     "load_config",
     "load_kb_scaling",
     "parse_channel",

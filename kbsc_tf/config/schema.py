@@ -16,6 +16,7 @@ from kbsc_tf.config.strict import Strict
 from kbsc_tf.config.sweep import ExecutorConfig, SweepConfig
 from kbsc_tf.config.training import AdaptiveConfig, TrainingConfig
 from kbsc_tf.config.units import EvenK, SnrDb
+from kbsc_tf.config.validation import ValidationConfig
 
 
 class FolderSplits(Strict):
@@ -138,6 +139,7 @@ class ExperimentConfig(Strict):
         [-7.0, -6.0, -5.0, -4.0, -2.0, 0.0, 2.0, 4.0, 5.0, 6.0, 7.0, 10.0, math.inf], min_length=1
     )
     seeds: list[Annotated[int, Field(ge=0)]] = Field([0], min_length=1)
+    validation: ValidationConfig = ValidationConfig()
     training: TrainingConfig = TrainingConfig()
     adaptive: AdaptiveConfig = AdaptiveConfig()
     deepjscc: JsccConfig = JsccConfig()

@@ -64,7 +64,6 @@ class TrainingConfig(Strict):
     snr_db: SnrChoice = SnrRange(low=-7.0, high=10.0)
     loss: LossWeights = LossWeights()
     validation_snr_db: list[SnrDb] = Field([-7.0, -4.0, 0.0, 4.0, 7.0, 10.0], min_length=1)
-    validation_queries: int = Field(1_000, ge=20)
     patience: int = Field(10, ge=1)
     seed: int = Field(0, ge=0)
     channel: ChannelConfig | None = None

@@ -2,7 +2,7 @@
 
 from kbsc_tf.knowledge.calibration import Calibration, fit_calibration
 from kbsc_tf.knowledge.decision import Decision
-from kbsc_tf.knowledge.fit_posterior import ValidationCodes, fit_posterior
+from kbsc_tf.knowledge.fit_posterior import ValidationCodes, calibrate_posterior, fit_posterior
 from kbsc_tf.knowledge.index import search_devices, set_search_threads
 from kbsc_tf.knowledge.knowledge_base import KnowledgeBase
 from kbsc_tf.knowledge.posterior import PosteriorRule, PosteriorSearch, metric_weights
@@ -14,6 +14,7 @@ __all__ = [
     "PosteriorRule",
     "PosteriorSearch",
     "ValidationCodes",
+    "calibrate_posterior",
     "fit_calibration",
     "fit_posterior",
     "metric_weights",

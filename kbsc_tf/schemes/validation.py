@@ -6,7 +6,8 @@ from kbsc_tf.config import ExperimentConfig
 from kbsc_tf.features import FeatureSplits
 from kbsc_tf.knowledge import fit_calibration
 from kbsc_tf.schemes.base import Scheme, SourceBatch, Validation
-from kbsc_tf.schemes.code_search import Posterior
+from kbsc_tf.schemes.calibration_set import CalibrationSet
+from kbsc_tf.schemes.code_search import CodeSearch, Posterior
 from kbsc_tf.schemes.receiver import Receiver
 
 _SNR_DB = (-10.0, -7.0, -4.0, -1.0, 2.0, 6.0, 10.0, 20.0)
@@ -14,7 +15,7 @@ _SNR_DB = (-10.0, -7.0, -4.0, -1.0, 2.0, 6.0, 10.0, 20.0)
 
 def hold_out(config: ExperimentConfig, features: FeatureSplits, posterior: Posterior | None = None) -> Validation:
     """Validation sender's features against a knowledge base of the validation receiver's, with the receiver's rule."""
-    sender = features.validation_sender.spread(config.training.validation_queries)
+    sender = features.validation_sender.spread(config.validation.queries)
     nearest = config.receiver.model_copy(update={"top_k": 1, "abstain_below": 0.0})
     # As many entries as the receiver has, because a larger knowledge base is right more often.
     entries = features.validation_receiver.spread(len(features.receiver))
@@ -22,18 +23,25 @@ def hold_out(config: ExperimentConfig, features: FeatureSplits, posterior: Poste
     return Validation(np.asarray(sender.x, np.float32), sender.labels, receiver, sender.images)
 
 
-def calibrate(scheme: Scheme, validation: Validation, seed: int = 0) -> None:
+def calibrate(scheme: Scheme, search: CodeSearch, calibrating: CalibrationSet, seed: int = 0) -> None:
     """Learn how far the receiver's confidence in what a fitted scheme delivers can be trusted.
 
-    Only where the receiver decides by posterior, and for schemes that deliver observations; with others the
-    receiver's own calibration is used.
+    Only for schemes that deliver observations; with others the receiver's own calibration is used.
+
+    Parameters
+    ----------
+    scheme : Scheme
+    search : CodeSearch
+        Among the entries of ``calibrating``.
+    calibrating : CalibrationSet
+    seed : int, optional
+        Of the noise.
     """
-    search = validation.receiver.code_search
-    if search is None or not scheme.observing:
+    if not scheme.observing:
         return
     levels = []
     for snr_db in _SNR_DB:
-        sent = scheme.transmit(SourceBatch(validation.features), snr_db, seed)
+        sent = scheme.transmit(SourceBatch(calibrating.features), snr_db, seed)
         shares, _, quality = search.posterior(sent.observation)
-        levels.append((shares, quality, validation.labels))
+        levels.append((shares, quality, calibrating.labels))
     scheme.calibration = fit_calibration(levels)
