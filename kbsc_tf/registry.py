@@ -14,14 +14,51 @@ In a package of your own, in ``pyproject.toml``::
 """
 
 import difflib
+import importlib
 import sys
 from collections.abc import Iterator
 from importlib import metadata
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from kbsc_tf.errors import UserError
 
 T = TypeVar("T")
+
+
+class Spec:
+    """What must be known of something that experiments name, without loading anything heavy.
+
+    The first line of a spec's docstring is what ``kbsc list`` shows.
+
+    Attributes
+    ----------
+    name : str
+        As in experiments.
+    order : int
+        Its place among the others in lists and figures.
+    Config : type
+        A pydantic model of its settings.
+    builder : str
+        What `build` calls with the settings: ``"package.module:callable"``, imported when it is needed.
+    """
+
+    name: str
+    order: int = 1000
+    Config: type
+    builder: str = ""
+
+    def parse(self, settings: dict[str, Any]) -> Any:
+        """The settings of an experiment; a ValidationError or ValueError if they are none."""
+        return self.Config.model_validate(settings)
+
+    def configs(self) -> tuple[type, ...]:
+        """The classes that `parse` makes its result of."""
+        return (self.Config,)
+
+    def build(self, config: Any) -> Any:
+        """What the settings describe; here heavy packages may be imported."""
+        module, _, name = self.builder.partition(":")
+        return getattr(importlib.import_module(module), name)(config)
 
 
 class Registry(Generic[T]):

@@ -6,8 +6,6 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from kbsc_tf.channel.compiled import TracedChannel
-from kbsc_tf.channel.flat import FlatChannel
-from kbsc_tf.channel.ofdm.link import OFDMLink
 from kbsc_tf.channel.power import amplitude
 from kbsc_tf.channel.received import Channel
 from kbsc_tf.channel.repetition import Repetition
@@ -17,7 +15,8 @@ from kbsc_tf.channel.units import (
     real_to_complex,
     real_to_complex_across_batch,
 )
-from kbsc_tf.config import ChannelConfig, OfdmConfig
+from kbsc_tf.config import ChannelConfig
+from kbsc_tf.registry import channels
 
 
 class ReceivedValues(NamedTuple):
@@ -105,16 +104,7 @@ def build_channel(config: ChannelConfig) -> Channel:
 
     Schemes on one channel share it, and so what has been compiled for it.
     """
-    if isinstance(config, OfdmConfig):
-        return OFDMLink(config)
-    return FlatChannel(
-        config.fading,
-        config.coherence,
-        config.csi,
-        config.equaliser,
-        config.rician_k_db,
-        real_gain=config.preset == "original",
-    )
+    return channels[config.type].build(config)
 
 
 def build_link(config: ChannelConfig, repeats: int = 1, share_traces: bool = False) -> AnalogueLink:
@@ -132,4 +122,4 @@ def build_link(config: ChannelConfig, repeats: int = 1, share_traces: bool = Fal
         channel = Repetition(channel, repeats)
     if not config.is_grid and config.preset == "original":
         return AnalogueLink(channel, "per_batch", across_batch=True, restore_amplitude=True)
-    return AnalogueLink(channel, config.power)
+    return AnalogueLink(channel, getattr(config, "power", "per_feature"))

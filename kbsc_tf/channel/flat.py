@@ -6,6 +6,7 @@ from sionna.phy.channel import AWGN, FlatFadingChannel, GenerateFlatFadingChanne
 
 from kbsc_tf.channel.received import AirOverhead, Received
 from kbsc_tf.channel.units import snr_db_to_no
+from kbsc_tf.config import FlatConfig
 
 
 class FlatChannel:
@@ -108,6 +109,18 @@ class FlatChannel:
             # The original code bypasses its channel, fading included, when it tests without noise.
             h = tf.cast(tf.where(no > 0.0, tf.abs(h), 1.0), symbols.dtype)
         return self._awgn(h * symbols, no), h
+
+
+def build_flat(config: FlatConfig) -> FlatChannel:
+    """The channel of an experiment, without what ``preset: original`` does beside it."""
+    return FlatChannel(
+        config.fading,
+        config.coherence,
+        config.csi,
+        config.equaliser,
+        config.rician_k_db,
+        real_gain=config.preset == "original",
+    )
 
 
 def seed_noise(seed: int | None) -> None:

@@ -1,6 +1,6 @@
 """Channels as run.json of earlier versions has them, in today's keys. Imports no TensorFlow."""
 
-from kbsc_tf.config.channels.channel import flat_kinds
+from kbsc_tf.config.channels.flat import flat_kinds
 from kbsc_tf.config.channels.choice import kind_of
 from kbsc_tf.config.channels.ofdm import PARTS, OfdmConfig
 

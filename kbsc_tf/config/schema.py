@@ -1,22 +1,21 @@
 """The experiment schema, validated and hashed. Imports no TensorFlow."""
 
-import hashlib
-import json
 import math
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
-from kbsc_tf.config.channels.channel import AwgnConfig, ChannelConfig, FlatConfig
+from kbsc_tf.config.channels.channel import AwgnConfig, ChannelConfig
 from kbsc_tf.config.data import DataConfig, ProceduralConfig
 from kbsc_tf.config.features import ClipConfig, FeaturesConfig, from_file
-from kbsc_tf.schemes.jscc.config import JsccConfig, SwinJsccConfig, TrainedJsccConfig, TrainedSwinJsccConfig
-from kbsc_tf.config.channels.ofdm import OfdmConfig
 from kbsc_tf.config.receiver import NearestConfig, ReceiverConfig
+from kbsc_tf.config.scheme import Needs, SchemeEntry
 from kbsc_tf.config.strict import Strict
 from kbsc_tf.config.sweep import ExecutorConfig, SweepConfig
-from kbsc_tf.config.training import AdaptiveConfig, TrainingConfig
 from kbsc_tf.config.units import EvenK, SnrDb, Some, SomeNumbers
+from kbsc_tf.config.validation import ValidationConfig
+from kbsc_tf.errors import UserError
+from kbsc_tf.registry import schemes as known
 
 
 class CodingConfig(Strict):
@@ -59,19 +58,6 @@ class CodecConfig(Strict):
     outage: float = Field(0.1, gt=0, lt=1, description="Outage probability of the ideal code over block fading.")
 
 
-SchemeName = Literal[
-    "kbsc", "kbsc_awgn", "pca", "raw",
-    "adaptive", "adaptive_linear", "adaptive_progressive", "adaptive_supervised",
-    "bpg_ldpc", "jpeg_ldpc", "bpg_capacity", "jpeg_capacity", "deepjscc", "adjscc", "swinjscc",
-    "feature_ldpc_pq", "feature_ldpc_sq", "index_ldpc", "label_ldpc", "noise_free",
-]  # fmt: skip
-
-
-NEURAL_IMAGE_SCHEMES = ("deepjscc", "adjscc", "swinjscc")
-IMAGE_SCHEMES = ("bpg_ldpc", "jpeg_ldpc", "bpg_capacity", "jpeg_capacity", *NEURAL_IMAGE_SCHEMES)
-"""Schemes that send images, not features."""
-
-
 class ExperimentConfig(Strict):
     """A whole experiment: the contents of one file under ``sims/``."""
 
@@ -83,27 +69,35 @@ class ExperimentConfig(Strict):
     features: FeaturesConfig = Field(ClipConfig(), description="What embeds the images, or a file of features.")
     receiver: ReceiverConfig = Field(NearestConfig(), description="The knowledge base and how the receiver decides.")
     channels: list[ChannelConfig] = Field([AwgnConfig()], min_length=1, description="Channels that are swept over.")
-    schemes: Some[SchemeName] = Field(["kbsc", "pca", "raw"], description="What is compared.")
+    schemes: Some[SchemeEntry] = Field(
+        ["kbsc", "pca", "raw"], description="What is compared: names, or mappings of a name (scheme) and its options."
+    )
     k: SomeNumbers[EvenK] = Field([64], description="Real channel symbols of an image; two make a channel use.")
     snr_db: SomeNumbers[SnrDb] = Field(
         [-7.0, -6.0, -5.0, -4.0, -2.0, 0.0, 2.0, 4.0, 5.0, 6.0, 7.0, 10.0, math.inf],
         description="SNRs in dB, Es/N0 at the receiver; inf for no noise.",
     )
     seeds: SomeNumbers[Annotated[int, Field(ge=0)]] = Field([0], description="Seeds of the noise, one point each.")
-    training: TrainingConfig = Field(TrainingConfig(), description="How kbsc is trained.")
-    adaptive: AdaptiveConfig = Field(AdaptiveConfig(), description="The adaptive code and how it is trained.")
-    deepjscc: JsccConfig = Field(TrainedJsccConfig(), description="How deepjscc and adjscc are trained.")
-    swinjscc: SwinJsccConfig = Field(TrainedSwinJsccConfig(), description="How swinjscc is trained.")
+    validation: ValidationConfig = Field(ValidationConfig(), description="What trainings and choices are judged by.")
     coding: CodingConfig = Field(CodingConfig(), description="How the coded schemes put bits on the air.")
     codec: CodecConfig = Field(CodecConfig(), description="How the image schemes compress.")
     sweep: SweepConfig = Field(SweepConfig(), description="How each point is simulated.")
     executor: ExecutorConfig = Field(ExecutorConfig(), description="Who computes the points.")
 
     @property
-    def trainings(self) -> dict[str, TrainingConfig | TrainedJsccConfig]:
-        """How networks are trained that may be trained through a channel of their own, by the field's name."""
-        parts = {"training": self.training, "deepjscc": self.deepjscc, "swinjscc": self.swinjscc}
-        return {name: part for name, part in parts.items() if getattr(part, "checkpoint", None) is None}
+    def titles(self) -> list[str]:
+        """Names of the schemes in records and figures."""
+        return [entry.title for entry in self.schemes]
+
+    def needs(self, need: Needs) -> list[str]:
+        """Names of the schemes that need something."""
+        return [entry.title for entry in self.schemes if need in known[entry.scheme].needs]
+
+    @property
+    def sections(self) -> frozenset[str]:
+        """Which of ``coding``, ``codec`` and ``validation`` records depend on."""
+        of_receiver = {"validation"} if self.receiver.decision == "posterior" else set()
+        return frozenset(of_receiver.union(*(known[entry.scheme].sections for entry in self.schemes)))
 
     @model_validator(mode="before")
     @classmethod
@@ -124,10 +118,13 @@ class ExperimentConfig(Strict):
 
     @model_validator(mode="after")
     def _names_differ(self) -> "ExperimentConfig":
-        labels = [c.label for c in self.channels]
-        if len(set(labels)) < len(labels):
-            raise ValueError(f"channels: two channels are called the same ({', '.join(labels)}); give each a name")
-        for field in ("schemes", "k", "snr_db", "seeds"):
+        for field, one, names in (
+            ("channels", "channels", [channel.label for channel in self.channels]),
+            ("schemes", "schemes", self.titles),
+        ):
+            if len(set(names)) < len(names):
+                raise ValueError(f"{field}: two {one} are called the same ({', '.join(names)}); give each a name")
+        for field in ("k", "snr_db", "seeds"):
             values = getattr(self, field)
             if len(set(values)) < len(values):
                 raise ValueError(f"{field}: a value stands twice in {values}")
@@ -135,70 +132,48 @@ class ExperimentConfig(Strict):
 
     @model_validator(mode="after")
     def _images_are_there(self) -> "ExperimentConfig":
-        for name in self.schemes if self.features.file is not None else ():
-            if name in IMAGE_SCHEMES or name == "label_ldpc":
-                what = "images" if name in IMAGE_SCHEMES else "class prompts and their CLIP"
-                raise ValueError(f"schemes: {name} needs {what}, which features.file does not have; leave it out")
+        for need in (Needs.IMAGES, Needs.PROMPTS) if self.features.file is not None else ():
+            for name in self.needs(need):
+                raise ValueError(f"schemes: {name} needs {need.value}, which features.file does not have; leave it out")
         return self
 
     @model_validator(mode="after")
-    def _checkpoint_is_of_the_scheme(self) -> "ExperimentConfig":
-        if self.deepjscc.checkpoint and "adjscc" in self.schemes:
-            raise ValueError("deepjscc.checkpoint: holds no attention features; leave adjscc out of schemes")
-        return self
-
-    @model_validator(mode="after")
-    def _receiver_knows_the_noise(self) -> "ExperimentConfig":
-        needing = [name for name in self.schemes if name.startswith("adaptive")]
+    def _channels_suit_the_schemes(self) -> "ExperimentConfig":
+        needing = self.needs(Needs.NOISE)
         needing += ["receiver.decision: posterior"] if self.receiver.decision == "posterior" else []
-        for channel in self.channels if needing else ():
-            if not isinstance(channel, FlatConfig):
-                continue
-            if channel.preset == "original" or (channel.fading != "none" and channel.equaliser == "none"):
+        for channel in self.channels:
+            if needing and not channel.knows_noise:
                 raise ValueError(
                     f"channels: {channel.label}: its receiver does not equalise, and {needing[0]} must know the noise "
                     "behind an equaliser; leave one of them out"
                 )
-        return self
-
-    @model_validator(mode="after")
-    def _symbols_arrive_in_order(self) -> "ExperimentConfig":
-        ofdm = [channel.label for channel in self.channels if isinstance(channel, OfdmConfig)]
-        if "adaptive_progressive" in self.schemes and ofdm:
-            raise ValueError(
-                f"schemes: adaptive_progressive needs symbols that arrive one by one, and grids of {ofdm[0]} arrive "
-                "as a whole; use adaptive"
-            )
+            for need in (Needs.ORDER, Needs.FLAT) if channel.is_grid else ():
+                for name in self.needs(need):
+                    raise ValueError(
+                        f"schemes: {name} needs {need.value}, and {channel.label} is OFDM, where grids arrive as a "
+                        "whole; leave one of them out"
+                    )
         return self
 
     @model_validator(mode="after")
     def _grids_hold_a_row(self) -> "ExperimentConfig":
-        shared = self.coding.images_per_block if any("_ldpc" in name for name in self.schemes) else 1
+        shared = self.coding.images_per_block if "coding" in self.sections else 1
         uses = [(f"channels: {channel.label}", channel, shared) for channel in self.channels]
-        trained_on = [(f"{name}.channel", part.channel, 1) for name, part in self.trainings.items()]
-        for where, channel, images in (*uses, *trained_on):
-            if not isinstance(channel, OfdmConfig):
-                continue
+        trained = [(entry.title, entry.trained_over) for entry in self.schemes if entry.trained_over is not None]
+        uses += [(f"schemes: {title}: channel", channel, 1) for title, channel in trained]
+        for where, channel, images in uses:
             owner = f"k = {max(self.k)}{f' and {images} images' if images > 1 else ''}"
             if shortfall := channel.shortfall(max(self.k) // 2 * images, owner):
                 raise ValueError(f"{where}: {shortfall}, or lower k{' or images_per_block' if images > 1 else ''}")
         return self
 
     @model_validator(mode="after")
-    def _capacity_is_known(self) -> "ExperimentConfig":
-        bounds = [name for name in self.schemes if name.endswith("_capacity")]
-        ofdm = [channel.label for channel in self.channels if isinstance(channel, OfdmConfig)]
-        if bounds and ofdm:
-            raise ValueError(
-                f"schemes: {bounds[0]} knows the capacity of flat channels alone, and {ofdm[0]} is OFDM; leave it out"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _grey_is_possible(self) -> "ExperimentConfig":
-        others = self.codec.bpg_tools or {"jpeg_ldpc", "jpeg_capacity"} & set(self.schemes)
-        if self.codec.chroma == "grey" and others:
-            raise ValueError('codec.chroma: grey is for the built-in BPG codec alone; choose "444", "422" or "420"')
+    def _schemes_agree(self) -> "ExperimentConfig":
+        for entry in self.schemes:
+            try:
+                known[entry.scheme].validate(entry, self)
+            except UserError as error:
+                raise ValueError(f"schemes: {entry.title}: {error}") from None
         return self
 
     @model_validator(mode="after")
@@ -211,13 +186,16 @@ class ExperimentConfig(Strict):
             )
         return self
 
-    def hash(self) -> str:
-        """First 16 hex digits of the SHA-256 of the canonical JSON.
+    def check(self) -> None:
+        """Refuse what is wrong with the files and programs that schemes use, before any long work.
 
-        Where the feature store lies and who computes does not count.
+        Raises
+        ------
+        UserError
+            One is missing or damaged, in one sentence.
         """
-        content = self.model_dump(mode="json")
-        content["features"].pop("store", None)
-        content["codec"].pop("processes")
-        content.pop("executor")
-        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+        for entry in self.schemes:
+            try:
+                known[entry.scheme].check(entry, self)
+            except UserError as error:
+                raise UserError(f"schemes: {entry.title}: {error}") from None

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from kbsc_tf.config.named import Named
 from kbsc_tf.config.strict import Strict
-from kbsc_tf.registry import schemes
+from kbsc_tf.registry import Spec, schemes
 
 
 class Needs(Enum):
@@ -47,8 +47,8 @@ class SchemeConfig(Strict):
         return self.model_dump(mode="json", exclude_defaults=True, exclude={"scheme", "name", "tensorboard"})
 
 
-class SchemeSpec:
-    """What the house knows of a scheme; the first line of the docstring is what ``kbsc list schemes`` shows.
+class SchemeSpec(Spec):
+    """What the house knows of a scheme.
 
     Attributes
     ----------
@@ -58,8 +58,6 @@ class SchemeSpec:
         For figures and tables.
     colour, marker, line : str
         Its look in figures, as matplotlib takes them.
-    order : int
-        Its place among the others in figures and lists.
     needs : set of Needs
     sections : set of str
         Sections of the experiment that its records depend on beside ``data``, ``features``, ``receiver``: of
@@ -70,27 +68,28 @@ class SchemeSpec:
         Its options, a subclass of `SchemeConfig`.
     """
 
-    name: str
     label: str
     colour: str = "#999999"
     marker: str = "o"
     line: str | tuple = "-"
-    order: int = 1000
     needs: frozenset[Needs] = frozenset()
     sections: frozenset[str] = frozenset()
     trained: bool = False
     Config: type[SchemeConfig] = SchemeConfig
 
-    def parse(self, settings: dict[str, Any]) -> SchemeConfig:
-        """The options of an entry; ValidationError if they are none."""
-        return self.Config.model_validate(settings)
+    def validate(self, config: SchemeConfig, experiment: Any) -> None:
+        """Refuse settings that cannot work together, by a UserError of one sentence.
 
-    def configs(self) -> tuple[type[SchemeConfig], ...]:
-        """The classes that `parse` makes its result of."""
-        return (self.Config,)
+        Parameters
+        ----------
+        config : SchemeConfig
+            This entry.
+        experiment : ExperimentConfig
+            All the others.
+        """
 
     def check(self, config: SchemeConfig, experiment: Any) -> None:
-        """Refuse what cannot work, by a UserError of one sentence, before anything heavy is loaded.
+        """Refuse files and programs that are missing or damaged, by a UserError, before anything heavy is loaded.
 
         Parameters
         ----------

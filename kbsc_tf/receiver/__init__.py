@@ -2,13 +2,15 @@
 
 from kbsc_tf.receiver.axes import SemanticAxes, semantic_axes
 from kbsc_tf.receiver.calibration import Calibration, fit_calibration
+from kbsc_tf.receiver.calibration_set import CalibrationSet, calibration_set
 from kbsc_tf.receiver.code_search import CodeSearch, Posterior, learn_posterior
-from kbsc_tf.receiver.fit_posterior import ValidationCodes, fit_posterior
+from kbsc_tf.receiver.fit_posterior import ValidationCodes, calibrate_posterior, fit_posterior
 from kbsc_tf.receiver.posterior import PosteriorRule, PosteriorSearch, metric_weights
 from kbsc_tf.receiver.receiver import Receiver
 
 __all__ = [
     "Calibration",
+    "CalibrationSet",
     "CodeSearch",
     "Posterior",
     "PosteriorRule",
@@ -16,6 +18,8 @@ __all__ = [
     "Receiver",
     "SemanticAxes",
     "ValidationCodes",
+    "calibrate_posterior",
+    "calibration_set",
     "fit_calibration",
     "fit_posterior",
     "learn_posterior",

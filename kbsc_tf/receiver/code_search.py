@@ -12,6 +12,8 @@ from kbsc_tf.receiver.calibration import Calibration
 from kbsc_tf.receiver.fit_posterior import ValidationCodes, fit_posterior
 from kbsc_tf.receiver.posterior import PosteriorRule, PosteriorSearch
 from kbsc_tf.transmission import Coder, Observation
+from kbsc_tf.receiver.calibration_set import calibration_set
+from kbsc_tf.receiver.fit_posterior import calibrate_posterior
 
 _KEPT = 4  # searches of codes that are no longer the receiver's own
 
@@ -38,15 +40,22 @@ class Posterior(NamedTuple):
 
 
 def learn_posterior(features: FeatureSplits, config: PosteriorConfig, queries: int) -> Posterior:
-    """Axes from the training features; metric, bandwidth and calibration from ``queries`` validation features."""
+    """Axes from the training features; metric and bandwidth from ``queries`` features of the validation sender.
+
+    The calibration is that of the receiver's own entries, see `CalibrationSet`.
+    """
     axes = semantic_axes(np.asarray(features.training.x, np.float32))
     sender = features.validation_sender.spread(queries)
-    entries = features.validation_receiver.spread(len(features.receiver))
-    codes = ValidationCodes(
-        axes.codewords(sender.x), sender.labels, axes.codewords(entries.x), entries.labels, len(entries.class_names)
-    )
-    rule = fit_posterior(codes, axes.variance, config.neighbours, config.exponent, config.bandwidth)
-    return Posterior(axes, rule)
+    calibrating = calibration_set(features, queries)
+
+    def codes(sent: np.ndarray, labels: np.ndarray, entries: FeatureSet) -> ValidationCodes:
+        encoded = axes.codewords(entries.x)
+        return ValidationCodes(axes.codewords(sent), labels, encoded, entries.labels, len(entries.class_names))
+
+    held_out = codes(sender.x, sender.labels, features.validation_receiver.spread(len(features.receiver)))
+    rule = fit_posterior(held_out, axes.variance, config.neighbours, config.exponent, config.bandwidth)
+    own = codes(calibrating.features, calibrating.labels, calibrating.entries)
+    return Posterior(axes, calibrate_posterior(rule, own, axes.variance, config.neighbours))
 
 
 class CodeSearch:
@@ -64,6 +73,10 @@ class CodeSearch:
         self.axes, self.rule = posterior
         self._entries, self._config = entries, config
         self._searches: dict[int, tuple[Coder, PosteriorSearch]] = {}
+
+    def among(self, entries: FeatureSet) -> "CodeSearch":
+        """The same search among other entries; this one where they are its own."""
+        return self if entries is self._entries else CodeSearch(Posterior(self.axes, self.rule), entries, self._config)
 
     def observe(self, features: np.ndarray) -> Observation:
         """Features [B, D] whose noise nobody knows, as if there were none."""

@@ -1,4 +1,4 @@
-"""Choose the metric, the bandwidth and the calibration of a `PosteriorSearch` on validation codes."""
+"""Choose the metric and the bandwidth of a `PosteriorSearch` on validation codes, then calibrate it."""
 
 from typing import NamedTuple
 
@@ -40,7 +40,7 @@ def fit_posterior(
     exponent: float | None = None,
     bandwidth: float | None = None,
 ) -> PosteriorRule:
-    """The rule of best semantic accuracy over a fixed grid of noises.
+    """The rule of best semantic accuracy over a fixed grid of noises, not calibrated yet.
 
     What is received is simulated as PCA sends it, an eighth and half of the axes at power in proportion to their
     variance, over AWGN: so no scheme's own code has a say in how the receiver compares, but for that of the baseline.
@@ -69,7 +69,16 @@ def fit_posterior(
         shares = (search.posterior(*received, neighbours)[0] for received in receptions)
         return float(np.mean([np.mean(s.argmax(axis=1) == codes.sent_labels) for s in shares]))
 
-    rule = _rule(variance, *(max(choices, key=accuracy) if len(choices) > 1 else choices[0]))
+    return _rule(variance, *(max(choices, key=accuracy) if len(choices) > 1 else choices[0]))
+
+
+def calibrate_posterior(
+    rule: PosteriorRule, codes: ValidationCodes, variance: np.ndarray, neighbours: int
+) -> PosteriorRule:
+    """The rule with the calibration of its confidence, over a finer grid of the noises of `fit_posterior`.
+
+    Parameters are those of `fit_posterior`; ``codes.entries`` must be as dense as those that will be decided among.
+    """
     search, levels = _search(codes, rule), []
     for share in _SHARES:
         for snr_db in _CALIBRATION_SNR_DB:

@@ -1,69 +1,24 @@
 """From an experiment to its schemes."""
 
-from collections.abc import Iterator
-from importlib.util import find_spec
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
-from kbsc_tf.codecs import BpgCodec, BpgToolsCodec, ImageCodec, JpegCodec
-from kbsc_tf.coding.selection import CODED_SCHEMES, chosen_mcs, transport_plan
-from kbsc_tf.config import (
-    IMAGE_SCHEMES,
-    NEURAL_IMAGE_SCHEMES,
-    AwgnConfig,
-    ChannelConfig,
-    ExperimentConfig,
-    OfdmConfig,
-)
+from kbsc_tf.coding.selection import chosen_mcs
+from kbsc_tf.config import ChannelConfig, ExperimentConfig, SchemeConfig
 from kbsc_tf.errors import UserError
 from kbsc_tf.features import FeatureSet, class_features
-from kbsc_tf.receiver.receiver import Receiver
-from kbsc_tf.schemes.adaptive.codec import SYMBOLS
-from kbsc_tf.schemes.adaptive.fit import ClosedFormFit, TrainedFit
-from kbsc_tf.schemes.adaptive.scheme import AdaptiveScheme
-from kbsc_tf.schemes.analogue.scheme import spread
+from kbsc_tf.receiver import Receiver
+from kbsc_tf.registry import codecs, schemes
 from kbsc_tf.schemes.base import Scheme
 from kbsc_tf.schemes.coded.genie import GenieScheme
-from kbsc_tf.schemes.feature_ldpc.scheme import FeatureLdpcScheme
-from kbsc_tf.schemes.image_ldpc.capacity import ImageCapacityScheme
 from kbsc_tf.schemes.image_ldpc.files import ImageFiles
-from kbsc_tf.schemes.image_ldpc.scheme import ImageLdpcScheme
-from kbsc_tf.schemes.jscc.scheme import DeepJsccScheme, SwinJsccScheme
-from kbsc_tf.schemes.jscc.torch_file import read_state_dict
-from kbsc_tf.schemes.kbsc.scheme import KbscScheme
-from kbsc_tf.schemes.linear.pca import PcaScheme
-from kbsc_tf.schemes.linear.raw import RawScheme
-from kbsc_tf.schemes.naming.index_ldpc import IndexLdpcScheme
-from kbsc_tf.schemes.naming.label_ldpc import LabelLdpcScheme
-from kbsc_tf.schemes.noise_free import NoiseFreeScheme
-
-
-def check_schemes(config: ExperimentConfig) -> dict[str, ImageCodec]:
-    """Find the programs, packages and files that schemes need, before any long work; returns the codecs by their names.
-
-    Raises
-    ------
-    UserError
-        One is missing, or a file is no checkpoint: says what to do.
-    """
-    for part, settings in {**config.trainings, "adaptive": config.adaptive}.items():
-        if settings.tensorboard and find_spec("tensorboard") is None:
-            raise UserError(f"{part}.tensorboard: needs the package tensorboard; pip install it or set this to false")
-    for part, names in (("deepjscc", {"deepjscc", "adjscc"}), ("swinjscc", {"swinjscc"})):
-        if names & set(config.schemes) and (path := getattr(config, part).checkpoint):
-            read_state_dict(path)
-    codec, codecs = config.codec, {}
-    if {"bpg_ldpc", "bpg_capacity"} & set(config.schemes):
-        codecs["bpg"] = BpgToolsCodec(codec.chroma) if codec.bpg_tools else BpgCodec(codec.chroma)
-        if codec.bpg_tools:
-            codecs["bpg"].check()
-    if {"jpeg_ldpc", "jpeg_capacity"} & set(config.schemes):
-        codecs["jpeg"] = JpegCodec(codec.chroma)
-    return codecs
 
 
 def build_schemes(
-    config: ExperimentConfig,
+    experiment: ExperimentConfig,
     training: FeatureSet,
     receiver: Receiver | None = None,
     knowledge: FeatureSet | None = None,
@@ -72,7 +27,7 @@ def build_schemes(
 
     Parameters
     ----------
-    config : ExperimentConfig
+    experiment : ExperimentConfig
     training : FeatureSet
         Its length and dimension decide what is possible.
     receiver : Receiver, optional
@@ -83,104 +38,102 @@ def build_schemes(
     Raises
     ------
     UserError
-        A scheme cannot work with these features, k or packages, before any long work.
+        A scheme cannot work with these features or packages, before any long work.
     """
-    builder = _Builder(config, training, receiver, knowledge)
+    shared = Shared(experiment, training, receiver, knowledge)
     return [
         (channel, scheme)
-        for channel in config.channels
-        for name in config.schemes
-        for scheme in builder.schemes(name, channel)
+        for channel in experiment.channels
+        for entry in experiment.schemes
+        for scheme in schemes[entry.scheme].build(entry, BuildContext(shared, channel, entry))
     ]
 
 
-class _Builder:
-    """What schemes of one run share: files of images, class prompts."""
+@dataclass
+class Shared:
+    """What the schemes of one run have in common: the experiment, its features, and what is made once for all.
 
-    def __init__(
-        self,
-        config: ExperimentConfig,
-        training: FeatureSet,
-        receiver: Receiver | None,
-        knowledge: FeatureSet | None,
-    ) -> None:
-        self.config, self.training = config, training
-        self.receiver, self.knowledge = receiver, knowledge
-        linear = ClosedFormFit(config.adaptive, max(SYMBOLS, *config.k))
-        label_free = TrainedFit(linear, config.adaptive.objective)
-        self._adaptive = {
-            "adaptive": label_free,
-            "adaptive_progressive": label_free,
-            "adaptive_linear": linear,
-            "adaptive_supervised": TrainedFit(linear, "supervised"),
-        }
-        self._files = {name: ImageFiles(codec, config.codec.processes) for name, codec in check_schemes(config).items()}
+    Attributes
+    ----------
+    experiment : ExperimentConfig
+    training : FeatureSet
+    receiver : Receiver or None
+    knowledge : FeatureSet or None
+        Entries of the receiver's knowledge base.
+    made : dict
+        What `BuildContext.once` has made.
+    """
 
-    def schemes(self, name: str, channel: ChannelConfig) -> Iterator[Scheme]:
-        dim = self.training.dim
-        if name == "noise_free":
-            yield NoiseFreeScheme(dim)
-        elif name == "raw":
-            if dim % 2:
-                raise UserError(f"schemes: raw needs features of even length, these have {dim}; leave raw out")
-            if isinstance(channel, OfdmConfig) and (shortfall := channel.shortfall(dim // 2, "raw")):
-                raise UserError(f"channels: {channel.label}: {shortfall}, or leave raw out of schemes")
-            yield RawScheme(dim, channel)
-        elif name in CODED_SCHEMES:
-            yield from self._coded(name, channel)
-        else:
-            for k in self.config.k:
-                yield self._one(name, k, channel)
+    experiment: ExperimentConfig
+    training: FeatureSet
+    receiver: Receiver | None
+    knowledge: FeatureSet | None
+    made: dict[tuple, Any] = field(default_factory=dict)
 
-    def _coded(self, name: str, channel: ChannelConfig) -> Iterator[Scheme]:
-        """Per k: a scheme for each modulation and code rate, then the genie that chooses among them."""
-        coding = self.config.coding
-        for k in self.config.k:
-            fixed = []
-            for mcs in chosen_mcs(self.config, channel):
-                if name in IMAGE_SCHEMES:
-                    plan, files = transport_plan(self.config, mcs, k), self._files[name.split("_")[0]]
-                    scheme = ImageLdpcScheme(name, k, channel, coding, plan, mcs.name, files, self.config.codec)
-                else:
-                    scheme = FeatureLdpcScheme(name, k, channel, coding, mcs, name.rsplit("_", 1)[1])
-                    scheme.check(self.training)
-                fixed.append(scheme)
+
+class BuildContext:
+    """What the spec of a scheme is given to build one entry over one channel.
+
+    Attributes
+    ----------
+    experiment : ExperimentConfig
+    training : FeatureSet
+    channel : ChannelConfig
+    """
+
+    def __init__(self, shared: Shared, channel: ChannelConfig, entry: SchemeConfig) -> None:
+        self.experiment, self.training, self.channel = shared.experiment, shared.training, channel
+        self._shared, self._entry = shared, entry
+
+    @property
+    def receiver(self) -> Receiver:
+        """The receiver, for senders that know what it does."""
+        return self._known("receiver")
+
+    @property
+    def knowledge(self) -> FeatureSet:
+        """The entries of the receiver's knowledge base, for senders that know it."""
+        return self._known("knowledge")
+
+    def per_k(self, make: Callable[[int], Scheme]) -> Iterator[Scheme]:
+        """A scheme for each k of the experiment, by ``make(k)``."""
+        for k in self.experiment.k:
+            yield self._checked(make(k))
+
+    def per_mcs(self, make: Callable[[int, Any], Scheme]) -> Iterator[Scheme]:
+        """For each k a scheme per modulation and coding scheme, by ``make(k, mcs)``, then the genie among them."""
+        for k in self.experiment.k:
+            fixed = [self._checked(make(k, mcs)) for mcs in chosen_mcs(self.experiment, self.channel)]
             yield from fixed
-            if coding.genie and len(fixed) > 1:
+            if self.experiment.coding.genie and len(fixed) > 1:
                 yield GenieScheme(fixed)
 
-    def _one(self, name: str, k: int, channel: ChannelConfig) -> Scheme:
-        """A scheme that comes once per k."""
-        config = self.config
-        if name in ("pca", "kbsc", "kbsc_awgn"):
-            symbols, _ = spread(k, self.training.dim)
-            if name != "pca":
-                trained_on = config.training.channel if name == "kbsc" else AwgnConfig()
-                return KbscScheme(k, channel, config.training, trained_on, name)
-            if symbols >= len(self.training):
-                raise UserError(
-                    f"k: PCA on {symbols} axes needs {symbols + 1} training samples, there are {len(self.training)}; "
-                    "lower k or leave pca out of schemes"
-                )
-            return PcaScheme(k, channel)
-        if name in self._adaptive:
-            return AdaptiveScheme(k, channel, self._adaptive[name], name)
-        if name in NEURAL_IMAGE_SCHEMES:
-            settings = config.swinjscc if name == "swinjscc" else config.deepjscc
-            build = SwinJsccScheme if name == "swinjscc" else DeepJsccScheme
-            return build(name, k, channel, settings, self.training.images, config.k)
-        if name in ("bpg_capacity", "jpeg_capacity"):
-            per_file = config.coding.images_per_block if config.codec.tiled else 1
-            files = self._files[name.split("_")[0]]
-            return ImageCapacityScheme(name, k, channel, files, config.codec, per_file, config.snr_db)
-        if self.receiver is None or self.knowledge is None:
-            raise ValueError(f"{name}: its sender knows the knowledge base; give receiver and knowledge")
-        if name == "index_ldpc":
-            return IndexLdpcScheme(k, channel, config.coding, self.knowledge, self.receiver)
-        return LabelLdpcScheme(k, channel, config.coding, self.knowledge, self._prompts())
+    def once(self, key: tuple, make: Callable[[], Any]) -> Any:
+        """What ``make`` returns, made once for all entries and channels of the run that give the same key."""
+        if key not in self._shared.made:
+            self._shared.made[key] = make()
+        return self._shared.made[key]
 
-    def _prompts(self) -> np.ndarray:
-        settings, clip = self.config.features, self.receiver.clip
+    def files(self, codec: str) -> ImageFiles:
+        """The files of an image codec, encoded once for all schemes."""
+        settings = self.experiment.codec
+        return self.once(("files", codec), lambda: ImageFiles(codecs[codec].build(settings), settings.processes))
+
+    def prompts(self) -> np.ndarray:
+        """CLIP's features of the class prompts, [C, D], float32."""
+        settings, clip = self.experiment.features, self.receiver.clip
         if clip is None or not clip.has_tokenizer:
             raise UserError("schemes: label_ldpc needs a CLIP with a tokenizer for the class prompts; leave it out")
-        return class_features(clip, self.knowledge.class_names, settings.prompt, settings.store)
+        names = self.knowledge.class_names
+        return self.once(("prompts",), lambda: class_features(clip, names, settings.prompt, settings.store))
+
+    def _checked(self, scheme: Scheme) -> Scheme:
+        scheme.name = self._entry.title
+        scheme.check(self.training)
+        return scheme
+
+    def _known(self, name: str) -> Any:
+        value = getattr(self._shared, name)
+        if value is None:
+            raise ValueError(f"{self._entry.title}: its sender knows the knowledge base; give receiver and knowledge")
+        return value

@@ -4,9 +4,7 @@ import numpy as np
 
 from kbsc_tf.config import ExperimentConfig
 from kbsc_tf.features import FeatureSplits
-from kbsc_tf.receiver import fit_calibration
-from kbsc_tf.receiver.code_search import Posterior
-from kbsc_tf.receiver.receiver import Receiver
+from kbsc_tf.receiver import CalibrationSet, CodeSearch, Posterior, Receiver, fit_calibration
 from kbsc_tf.schemes.base import Scheme, Validation
 from kbsc_tf.transmission import SourceBatch
 
@@ -15,7 +13,7 @@ _SNR_DB = (-10.0, -7.0, -4.0, -1.0, 2.0, 6.0, 10.0, 20.0)
 
 def hold_out(config: ExperimentConfig, features: FeatureSplits, posterior: Posterior | None = None) -> Validation:
     """Validation sender's features against a knowledge base of the validation receiver's, with the receiver's rule."""
-    sender = features.validation_sender.spread(config.training.validation_queries)
+    sender = features.validation_sender.spread(config.validation.queries)
     showing = {"abstain_below": 0.0} if config.receiver.decision == "posterior" else {}
     best = config.receiver.model_copy(update={"top_k": 1, **showing})
     # As many entries as the receiver has, because a larger knowledge base is right more often.
@@ -24,18 +22,25 @@ def hold_out(config: ExperimentConfig, features: FeatureSplits, posterior: Poste
     return Validation(np.asarray(sender.x, np.float32), sender.labels, receiver, sender.images)
 
 
-def calibrate(scheme: Scheme, validation: Validation, seed: int = 0) -> None:
+def calibrate(scheme: Scheme, search: CodeSearch, calibrating: CalibrationSet, seed: int = 0) -> None:
     """Learn how far the receiver's confidence in what a fitted scheme delivers can be trusted.
 
-    Only where the receiver decides by posterior, and for schemes that deliver observations; with others the
-    receiver's own calibration is used.
+    Only for schemes that deliver observations; with others the receiver's own calibration is used.
+
+    Parameters
+    ----------
+    scheme : Scheme
+    search : CodeSearch
+        Among the entries of ``calibrating``.
+    calibrating : CalibrationSet
+    seed : int, optional
+        Of the noise.
     """
-    search = validation.receiver.code_search
-    if search is None or not scheme.observing:
+    if not scheme.observing:
         return
     levels = []
     for snr_db in _SNR_DB:
-        sent = scheme.transmit(SourceBatch(validation.features), snr_db, seed)
+        sent = scheme.transmit(SourceBatch(calibrating.features), snr_db, seed)
         shares, _, quality = search.posterior(sent.observation)
-        levels.append((shares, quality, validation.labels))
+        levels.append((shares, quality, calibrating.labels))
     scheme.calibration = fit_calibration(levels)

@@ -21,6 +21,7 @@ from kbsc_tf.schemes.image_ldpc.files import ImageFiles
 from kbsc_tf.schemes.validation import calibrate, hold_out
 from kbsc_tf.study.image_quality import ImageQuality
 from kbsc_tf.sweep.executors.ray_cluster import check_ray
+from kbsc_tf.receiver import CalibrationSet, calibration_set
 from kbsc_tf.threads import one_thread
 
 
@@ -39,6 +40,8 @@ class Study:
     schemes : list of (ChannelConfig, Scheme)
         In the order of the records; not fitted yet.
     validation : Validation
+    calibration : (CodeSearch, CalibrationSet) or None
+        What confidences are calibrated on, where the receiver decides by posterior.
     feature_report : dict
         As `load_features` returns it.
     skip_bad : bool
@@ -51,6 +54,7 @@ class Study:
     receiver: Receiver
     schemes: list[tuple[ChannelConfig, Scheme]]
     validation: Validation
+    calibration: tuple[CodeSearch, CalibrationSet] | None
     feature_report: dict
     skip_bad: bool = False
 
@@ -72,8 +76,9 @@ class Study:
         # What is not loaded from a checkpoint is computed by every worker, with other numbers of threads.
         with nullcontext() if hasattr(scheme, "trained_on") else one_thread():
             scheme.fit(self.features.training, self.validation, folder, report)
-        with one_thread():
-            calibrate(scheme, self.validation)
+        if self.calibration:
+            with one_thread():
+                calibrate(scheme, *self.calibration)
 
     def image_files(self) -> list[ImageFiles]:
         """Files of images that the schemes share, each once, in the order of the schemes."""
@@ -104,7 +109,7 @@ def prepare(config: ExperimentConfig, folder: Path, skip_bad: bool, progress: Pr
     if config.receiver.decision == "posterior":
         # An index that is trained, or filled by several threads at once, would be another one in every process.
         with one_thread():
-            posterior = learn_posterior(features, config.receiver, config.training.validation_queries)
+            posterior = learn_posterior(features, config.receiver, config.validation.queries)
     saved = folder / "kb"
     is_saved = saved.exists()
     if is_saved:
@@ -117,12 +122,18 @@ def prepare(config: ExperimentConfig, folder: Path, skip_bad: bool, progress: Pr
     if is_saved:
         _check_entries(saved, receiver.knowledge_base, config, features.receiver)
     progress.say(receiver.knowledge_base.describe())
+    calibration = None
     if posterior:
         progress.say(posterior.describe())
+        calibrating = calibration_set(features, config.validation.queries)
+        for doubt in calibrating.doubts:
+            progress.say(f"warning: {doubt}")
+        calibration = receiver.code_search.among(calibrating.entries), calibrating
     if {*IMAGE_SCHEMES, "label_ldpc"} & set(config.schemes):
         receiver.clip = ClipEncoder(config.features.model, config.features.batch_size)
     schemes = build_schemes(config, features.training, receiver, features.receiver)
-    return Study(config, folder, features, receiver, schemes, hold_out(config, features, posterior), report, skip_bad)
+    validation = hold_out(config, features, posterior)
+    return Study(config, folder, features, receiver, schemes, validation, calibration, report, skip_bad)
 
 
 def describe_features(features: FeatureSplits, report: dict, progress: Progress) -> None:

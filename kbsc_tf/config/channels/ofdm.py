@@ -5,6 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from kbsc_tf.config.channels.base import ChannelSettings
 from kbsc_tf.config.channels.choice import by_type
 from kbsc_tf.config.channels.grid import PILOT_KINDS, GridConfig
 from kbsc_tf.config.channels.ofdm_models import MODEL_KINDS, ModelConfig, TdlConfig
@@ -50,7 +51,7 @@ _WORDS = {
 }  # fmt: skip
 
 
-class OfdmConfig(GridConfig):
+class OfdmConfig(ChannelSettings, GridConfig):
     """A link over OFDM resource grids and a 3GPP channel model.
 
     Rows (features, transport blocks) that share a grid fare alike, which widens intervals. With ``realisation:
@@ -60,7 +61,6 @@ class OfdmConfig(GridConfig):
     is_grid: ClassVar[bool] = True
 
     type: Literal["ofdm"] = Field("ofdm", description="The kind of channel.")
-    name: str | None = Field(None, pattern=r"^[^/\\\r\n]+$", description="Name in records and figures.")
     model: ModelConfig = Field(TdlConfig(), description="The channel model: its name, or a mapping of type and keys.")
     domain: Literal["frequency", "time"] = Field(
         "frequency", description="Whether interference between symbols and carriers is left out (frequency) or not."
