@@ -10,12 +10,12 @@ from kbsc_tf.config import ChannelConfig, FlatConfig
 from kbsc_tf.features import FeatureSet
 from kbsc_tf.schemes.adaptive_fit import ClosedFormFit
 from kbsc_tf.schemes.analogue import sent_uncoded
-from kbsc_tf.schemes.base import Observation, Report, Scheme, SourceBatch, Transmission, Validation, silent
+from kbsc_tf.schemes.base import ChannelScheme, Observation, Report, SourceBatch, Transmission, Validation, silent
 from kbsc_tf.semantic.adaptive import AdaptiveCodec
 from kbsc_tf.semantic.adaptive_link import AdaptiveLink
 
 
-class AdaptiveScheme(Scheme):
+class AdaptiveScheme(ChannelScheme):
     """Send the first k symbols of the adaptive code.
 
     Parameters
@@ -34,8 +34,8 @@ class AdaptiveScheme(Scheme):
     observing = True
 
     def __init__(self, k: int, channel: ChannelConfig, fitted: ClosedFormFit, name: str = "adaptive") -> None:
-        self.k, self.channel, self.name = k, channel, name
-        self._fitted = fitted
+        super().__init__(k, channel)
+        self.name, self._fitted = name, fitted
         self._sent, self._used = (fitted.symbols, k) if name == "adaptive_progressive" else (k, None)
         if fitted.trained:
             self.trained_on = FlatConfig()
@@ -58,7 +58,7 @@ class AdaptiveScheme(Scheme):
         self._codec = self._fitted.codec(training, validation, folder, report)
         self.summary = self._fitted.summary
         air = build_link(self.channel, share_traces=True)
-        self._channel = air.channel
+        self._air = air
         link = AdaptiveLink(self._codec, self.channel)
         self._transmit = tf.function(partial(link.transmit, count=self._sent, used=self._used, air=air))
 
@@ -69,4 +69,4 @@ class AdaptiveScheme(Scheme):
         received = self._transmit(tf.constant(batch.features), tf.constant(snr_db, tf.float32))
         observation = Observation(received.code.values.numpy(), received.code.noise_var.numpy(), self._codec)
         symbols = self._sent // 2, self.k // 2
-        return sent_uncoded(self._channel, *symbols, received, received.features.numpy(), observation=observation)
+        return sent_uncoded(self._air.channel, *symbols, received, received.features.numpy(), observation=observation)

@@ -15,7 +15,16 @@ from kbsc_tf.config import ChannelConfig
 from kbsc_tf.errors import UserError
 from kbsc_tf.features import FeatureSet
 from kbsc_tf.schemes.air import air_overhead, sharing
-from kbsc_tf.schemes.base import Observation, Overhead, Report, Scheme, SourceBatch, Transmission, Validation, silent
+from kbsc_tf.schemes.base import (
+    ChannelScheme,
+    Observation,
+    Overhead,
+    Report,
+    SourceBatch,
+    Transmission,
+    Validation,
+    silent,
+)
 from kbsc_tf.schemes.linear_observer import LinearObserver
 from kbsc_tf.semantic.link import SemanticLink
 
@@ -41,7 +50,7 @@ def spread(k: int, dim: int) -> tuple[int, int]:
     return dim, k // dim
 
 
-class AnalogueScheme(Scheme):
+class AnalogueScheme(ChannelScheme):
     """Send k real values of a semantic codec in k/2 complex symbols; see `spread` for k above the feature's length.
 
     Parameters
@@ -52,7 +61,7 @@ class AnalogueScheme(Scheme):
     """
 
     def __init__(self, k: int, channel: ChannelConfig) -> None:
-        self.k, self.channel = k, channel
+        super().__init__(k, channel)
         self._link: SemanticLink | None = None
 
     @property

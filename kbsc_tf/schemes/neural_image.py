@@ -16,7 +16,7 @@ from kbsc_tf.data import ImageSet
 from kbsc_tf.errors import UserError
 from kbsc_tf.features import FeatureSet
 from kbsc_tf.schemes.analogue import sent_uncoded
-from kbsc_tf.schemes.base import Report, Scheme, SourceBatch, Transmission, Validation, silent
+from kbsc_tf.schemes.base import ChannelScheme, Report, SourceBatch, Transmission, Validation, silent
 from kbsc_tf.semantic.jscc.convert import load_deepjscc, load_swinjscc
 from kbsc_tf.semantic.jscc.deepjscc import STRIDE, DeepJsccDecoder, DeepJsccEncoder
 from kbsc_tf.semantic.jscc.link import ImageLink
@@ -28,7 +28,7 @@ from kbsc_tf.semantic.training import train
 _MEASURED = 200  # training images that tell what published weights lack
 
 
-class NeuralImageScheme(Scheme):
+class NeuralImageScheme(ChannelScheme):
     """Send k real values that a network makes of an image, uncoded, and restore the image by another network.
 
     Both ends know the SNR where the networks have an SNR input. No part of an image's power or of its choice of
@@ -58,7 +58,8 @@ class NeuralImageScheme(Scheme):
     def __init__(
         self, name: str, k: int, channel: ChannelConfig, config: JsccConfig, images: ImageSet, all_k: list[int]
     ) -> None:
-        self.name, self.k, self.channel, self.config = name, k, channel, config
+        super().__init__(k, channel)
+        self.name, self.config = name, config
         self.trained_on = config.channel or channel
         self.image_shape = images.image_shape
         self.channels, self.rates = self._latent(all_k)

@@ -1,6 +1,5 @@
 """Training: resumable to the bit, best checkpoint, early stopping, refusals."""
 
-import copy
 import itertools
 import resource
 import shutil
@@ -50,8 +49,6 @@ def run(folder, score=nearest_centre, report=lambda epoch, epochs, logs: None, i
     encoder.adapt(FEATURES)
     decoder.adapt(FEATURES)
     link = SemanticLink(encoder, decoder, FlatConfig(fading="rayleigh"))
-    link.air.channel = copy.copy(link.air.channel)  # which others share
-    link.air.channel.xla = xla
     config = TrainingConfig(**settings)
     return train(
         link,
@@ -62,6 +59,7 @@ def run(folder, score=nearest_centre, report=lambda epoch, epochs, logs: None, i
         folder,
         identity,
         report,
+        xla,
     )
 
 
