@@ -1,5 +1,6 @@
 """Analogue transmission: real values in, noisy real values out, through any channel of the project."""
 
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -40,6 +41,7 @@ class ReceivedValues(NamedTuple):
     papr_db: tf.Tensor | None
 
 
+@dataclass(frozen=True, eq=False)  # a channel set later would not reach what has been compiled for this one
 class AnalogueLink:
     """Power constraint, pairing into complex symbols, channel, and back to reals.
 
@@ -56,17 +58,10 @@ class AnalogueLink:
         the amplitude would be side information that no channel use pays for.
     """
 
-    def __init__(
-        self,
-        channel: Channel,
-        power: str = "per_feature",
-        across_batch: bool = False,
-        restore_amplitude: bool = False,
-    ) -> None:
-        self.channel, self.power = channel, power
-        self.restore_amplitude = restore_amplitude
-        self._pair = real_to_complex_across_batch if across_batch else real_to_complex
-        self._unpair = complex_to_real_across_batch if across_batch else complex_to_real
+    channel: Channel
+    power: str = "per_feature"
+    across_batch: bool = False
+    restore_amplitude: bool = False
 
     def __call__(self, values: tf.Tensor, snr_db: tf.Tensor) -> ReceivedValues:
         """Transmit real values.
@@ -83,15 +78,17 @@ class AnalogueLink:
         ReceivedValues
         """
         received = self.channel(self.symbols(values), snr_db)
-        output = self._unpair(received.symbols)
+        unpair = complex_to_real_across_batch if self.across_batch else complex_to_real
+        output = unpair(received.symbols)
         if self.restore_amplitude:
             output *= amplitude(values, self.power)
-        noise_var, gain = (self._unpair(tf.complex(part, part)) for part in (received.no_eff, received.gain))
+        noise_var, gain = (unpair(tf.complex(part, part)) for part in (received.no_eff, received.gain))
         return ReceivedValues(output, noise_var, gain, received.papr_db)
 
     def symbols(self, values: tf.Tensor) -> tf.Tensor:
         """What goes on the air for real values [B, k]: complex64 [B, k/2] of average power 1."""
-        return self._pair(values / amplitude(values, self.power))
+        pair = real_to_complex_across_batch if self.across_batch else real_to_complex
+        return pair(values / amplitude(values, self.power))
 
     def received_amplitude(self, values: tf.Tensor) -> tf.Tensor:
         """Typical ratio (scalar) between values sent and values received without noise, for closed-form decoders."""

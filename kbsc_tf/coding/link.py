@@ -50,7 +50,7 @@ class CodedLink:
         blocks_per_call: int | None = None,
         jit: bool = True,
     ) -> None:
-        self.plan, self.channel = plan, channel
+        self._plan, self._air = plan, channel
         self.papr_db: np.ndarray | None = None
         self.blocks_per_call = blocks_per_call or default_blocks_per_call(plan.mother_bits)
         self._codec = block_codec(
@@ -73,6 +73,16 @@ class CodedLink:
         # pi/2-BPSK, TS 38.211, clause 5.1.1: every other symbol of the transport block is turned by pi/2.
         turns = np.arange(plan.channel_uses) % 2 if plan.modulation == "pi2_bpsk" else 0
         self._rotation = np.asarray(1j**turns, np.complex64)
+
+    @property
+    def plan(self) -> TransportPlan:
+        """As given, for good: the code is compiled for it."""
+        return self._plan
+
+    @property
+    def channel(self) -> Channel:
+        """As given, for good: it is compiled."""
+        return self._air
 
     def __call__(self, bits: np.ndarray, snr_db: float, seed: int | None) -> tuple[np.ndarray, np.ndarray]:
         """Send payloads, one per transport block.

@@ -1,7 +1,7 @@
 """Channels as run.json of earlier versions has them, in today's keys. Imports no TensorFlow."""
 
-from kbsc_tf.config.channels.flat import flat_kinds
 from kbsc_tf.config.channels.choice import kind_of
+from kbsc_tf.config.channels.flat import flat_kinds
 from kbsc_tf.config.channels.ofdm import PARTS, OfdmConfig
 
 _RENAMED = {"k_best": "k", "pilot_symbols": "symbols"}

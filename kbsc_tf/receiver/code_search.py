@@ -9,11 +9,10 @@ from kbsc_tf.features import FeatureSet, FeatureSplits
 from kbsc_tf.knowledge import Decision
 from kbsc_tf.receiver.axes import SemanticAxes, semantic_axes
 from kbsc_tf.receiver.calibration import Calibration
-from kbsc_tf.receiver.fit_posterior import ValidationCodes, fit_posterior
+from kbsc_tf.receiver.calibration_set import calibration_set
+from kbsc_tf.receiver.fit_posterior import ValidationCodes, calibrate_posterior, fit_posterior
 from kbsc_tf.receiver.posterior import PosteriorRule, PosteriorSearch
 from kbsc_tf.transmission import Coder, Observation
-from kbsc_tf.receiver.calibration_set import calibration_set
-from kbsc_tf.receiver.fit_posterior import calibrate_posterior
 
 _KEPT = 4  # searches of codes that are no longer the receiver's own
 

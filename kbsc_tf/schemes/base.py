@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kbsc_tf.config import ChannelConfig
 from kbsc_tf.data import ImageSet
 from kbsc_tf.features import FeatureSet
 from kbsc_tf.receiver import Calibration, Receiver
@@ -110,3 +111,21 @@ class Scheme(ABC):
 
     def forget(self) -> None:  # noqa: B027
         """Drop what is kept of earlier transmissions to save time, so that a clock sees all the work."""
+
+
+class ChannelScheme(Scheme):
+    """A scheme on one channel, which is chosen for good: what is compiled for it would not notice another one.
+
+    Parameters
+    ----------
+    k : int
+    channel : ChannelConfig
+    """
+
+    def __init__(self, k: int, channel: ChannelConfig) -> None:
+        self.k, self._channel = k, channel
+
+    @property
+    def channel(self) -> ChannelConfig:
+        """The channel that it is used on."""
+        return self._channel

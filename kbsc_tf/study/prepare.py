@@ -12,7 +12,7 @@ from kbsc_tf.features import ClipEncoder, FeatureSet, FeatureSplits, load_featur
 from kbsc_tf.knowledge import KnowledgeBase
 from kbsc_tf.metrics import wilson
 from kbsc_tf.progress import Progress
-from kbsc_tf.receiver import CodeSearch, Receiver, learn_posterior
+from kbsc_tf.receiver import CalibrationSet, CodeSearch, Receiver, calibration_set, learn_posterior
 from kbsc_tf.results.folder import ResultsFolder
 from kbsc_tf.results.points import Point
 from kbsc_tf.schemes.base import Report, Scheme, Validation, silent
@@ -21,7 +21,6 @@ from kbsc_tf.schemes.image_ldpc.files import ImageFiles
 from kbsc_tf.schemes.validation import calibrate, hold_out
 from kbsc_tf.study.image_quality import ImageQuality
 from kbsc_tf.sweep.executors.ray_cluster import check_ray
-from kbsc_tf.receiver import CalibrationSet, calibration_set
 from kbsc_tf.threads import one_thread
 
 

@@ -236,3 +236,10 @@ def test_xla_is_faster_than_graph_mode():
         link(bits, 3.0, 1)
         speed[jit] = bits.size / (time.process_time() - start)
     assert speed[True] > 1.3 * speed[False]
+
+
+def test_what_is_compiled_cannot_be_exchanged():
+    link = small_link()
+    for attribute, value in (("channel", FlatChannel("rayleigh")), ("plan", TransportPlan("qpsk", 1, 100, 400))):
+        with pytest.raises(AttributeError, match=attribute):
+            setattr(link, attribute, value)

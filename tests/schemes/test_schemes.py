@@ -8,11 +8,12 @@ import pytest
 import tensorflow as tf
 from clustered import DIM, feature_set
 
-from kbsc_tf.channel import seed_noise
+from kbsc_tf.channel import AnalogueLink, build_link, seed_noise
 from kbsc_tf.channel.power import amplitude
 from kbsc_tf.config import AwgnConfig, ExperimentConfig, NearestConfig, RayleighConfig
 from kbsc_tf.errors import UserError
 from kbsc_tf.receiver import Receiver
+from kbsc_tf.schemes.analogue.link import SemanticLink
 from kbsc_tf.schemes.base import Validation
 from kbsc_tf.schemes.build import build_schemes
 from kbsc_tf.transmission import SourceBatch
@@ -90,19 +91,36 @@ def test_what_is_handed_to_the_receiver(awgn, name):
 def test_average_power_is_one(awgn, name, power):
     """What goes on the air, seen in place of the channel."""
     link = awgn[name].link
-    on_air = []
-    real_channel, real_power = link.air.channel, link.air.power
-    try:
-        link.air.power = power
-        link.air.channel = lambda symbols, snr_db: on_air.append(symbols) or real_channel(symbols, snr_db)
-        link.transmit(tf.constant(BATCH.features), tf.constant(5.0))
-    finally:
-        link.air.channel, link.air.power = real_channel, real_power
+    on_air, channel = [], link.air.channel
+    air = AnalogueLink(lambda symbols, snr_db: on_air.append(symbols) or channel(symbols, snr_db), power)
+    link.transmit(tf.constant(BATCH.features), tf.constant(5.0), air=air)
     power_of_symbol = np.abs(on_air[0]) ** 2
     assert power_of_symbol.shape == (50, awgn[name].k // 2)
     np.testing.assert_allclose(power_of_symbol.mean(), 1, atol=1e-3)
     if power == "per_feature":
         np.testing.assert_allclose(power_of_symbol.mean(axis=1), 1, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_channel_that_is_compiled_cannot_be_exchanged(awgn, name):
+    """It would be ignored in silence; a new link takes effect."""
+    scheme, rayleigh = awgn[name], FlatConfig(fading="rayleigh")
+    for owner, attribute, value in (
+        (scheme, "channel", rayleigh),
+        (scheme.link, "air", build_link(rayleigh)),
+        (scheme.link, "channel_config", rayleigh),
+        (scheme.link.air, "channel", build_link(rayleigh).channel),
+        (scheme.link.air, "power", "per_batch"),
+    ):
+        with pytest.raises(AttributeError, match=attribute):
+            setattr(owner, attribute, value)
+    link, before = scheme.link, scheme.transmit(BATCH, 5.0, 1).features
+    try:
+        scheme.link = SemanticLink(link.encoder, link.decoder, rayleigh, link.repeats)
+        assert not np.array_equal(scheme.transmit(BATCH, 5.0, 1).features, before)
+    finally:
+        scheme.link = link
+    np.testing.assert_array_equal(scheme.transmit(BATCH, 5.0, 1).features, before)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1,6 +1,5 @@
 """Training: resumable to the bit, best checkpoint, early stopping, refusals."""
 
-import copy
 import itertools
 import resource
 import shutil
@@ -52,12 +51,17 @@ def run(folder, score=nearest_centre, report=lambda epoch, epochs, logs: None, i
     link = SemanticLink(encoder, decoder, RayleighConfig())
     link.air.channel = copy.copy(link.air.channel)  # which others share
     link.air.channel.xla = xla
+    link = SemanticLink(encoder, decoder, FlatConfig(fading="rayleigh"))
     config = TrainingConfig(**settings)
     trainer = Trainer(
         config,
         lambda epoch: training_batches(FEATURES, config, epoch, link.features_per_realisation),
         GridAccuracy(VALIDATION, score, config.validation_snr_db, config.seed),
         SemanticLoss(config.loss, FEATURES.mean(axis=0)),
+        folder,
+        identity,
+        report,
+        xla,
     )
     return trainer.fit(link, CheckpointFolder(folder, identity), report)
 

@@ -2,7 +2,7 @@
 
 import math
 from abc import abstractmethod
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -134,6 +134,8 @@ class OriginalRicianConfig(_Original):
 
 
 _PLAIN, _PRESET = (AwgnConfig, RayleighConfig, RicianConfig), (OriginalConfig, OriginalRicianConfig)
+
+
 def flat_kinds(settings: dict) -> tuple[type[FlatConfig], ...]:
     """The flat channels that ``settings`` may be, told apart by their fading."""
     return _PLAIN if settings.get("preset") is None else _PRESET

@@ -8,11 +8,11 @@ import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from kbsc_tf.kb_scaling.config import KbScalingConfig
+from kbsc_tf.config.reading.yaml_loader import problem_of, read_yaml
 from kbsc_tf.config.schema import ExperimentConfig
 from kbsc_tf.config.strict import Strict, did_you_mean
-from kbsc_tf.config.reading.yaml_loader import problem_of, read_yaml
 from kbsc_tf.errors import UserError
+from kbsc_tf.kb_scaling.config import KbScalingConfig
 
 _Schema = TypeVar("_Schema", bound=Strict)
 

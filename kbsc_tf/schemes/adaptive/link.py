@@ -8,10 +8,11 @@ import tensorflow as tf
 from keras import ops
 from sionna.phy import config as sionna_config
 
-from kbsc_tf.channel import AnalogueLink, build_link
-from kbsc_tf.config import AwgnConfig, ChannelConfig, parse_channel
+from kbsc_tf.channel import AnalogueLink
+from kbsc_tf.config import AwgnConfig, ChannelConfig
 from kbsc_tf.schemes.adaptive.codec import AdaptiveCodec, ReceivedCode
 from kbsc_tf.schemes.adaptive.objectives import OBJECTIVES, CodeMetric, Delivery
+from kbsc_tf.schemes.analogue.air_link import AirLink
 
 
 class AdaptiveReception(NamedTuple):
@@ -34,7 +35,7 @@ class AdaptiveReception(NamedTuple):
 
 
 @keras.saving.register_keras_serializable("kbsc_tf")
-class AdaptiveLink(keras.Model):
+class AdaptiveLink(AirLink):
     """The adaptive code sent through a channel.
 
     {feature [B, D], snr_db} ─► code ─► first k symbols ─► AnalogueLink ─► combine ─► code and noise [B, A], x̂ [B, D]
@@ -46,9 +47,8 @@ class AdaptiveLink(keras.Model):
     """
 
     def __init__(self, codec: AdaptiveCodec, channel: ChannelConfig | dict | None = None, **kwargs) -> None:
-        super().__init__(**kwargs)
-        self.codec, self.channel_config = codec, parse_channel(channel or AwgnConfig())
-        self.air = build_link(self.channel_config)
+        super().__init__(channel or AwgnConfig(), **kwargs)
+        self.codec = codec
         self._objective, self._metric, self._used = None, None, (codec.symbols, codec.symbols)
         self.built = True  # the link has no weights of its own
 

@@ -12,11 +12,11 @@ from kbsc_tf.schemes.adaptive.codec import AdaptiveCodec
 from kbsc_tf.schemes.adaptive.fit import ClosedFormFit
 from kbsc_tf.schemes.adaptive.link import AdaptiveLink
 from kbsc_tf.schemes.analogue.scheme import sent_uncoded
-from kbsc_tf.schemes.base import Report, Scheme, Validation, silent
+from kbsc_tf.schemes.base import ChannelScheme, Report, Validation, silent
 from kbsc_tf.transmission import Observation, SourceBatch, Transmission
 
 
-class AdaptiveScheme(Scheme):
+class AdaptiveScheme(ChannelScheme):
     """Send the first k symbols of the adaptive code.
 
     Parameters
@@ -35,8 +35,8 @@ class AdaptiveScheme(Scheme):
     observing = True
 
     def __init__(self, k: int, channel: ChannelConfig, fitted: ClosedFormFit, name: str = "adaptive") -> None:
-        self.k, self.channel, self.name = k, channel, name
-        self._fitted = fitted
+        super().__init__(k, channel)
+        self.name, self._fitted = name, fitted
         self._sent, self._used = (fitted.symbols, k) if name == "adaptive_progressive" else (k, None)
         if fitted.trained:
             self.trained_on = AwgnConfig()
@@ -59,7 +59,7 @@ class AdaptiveScheme(Scheme):
         self._codec = self._fitted.codec(training, validation, folder, report)
         self.summary = self._fitted.summary
         air = build_link(self.channel, share_traces=True)
-        self._channel = air.channel
+        self._air = air
         link = AdaptiveLink(self._codec, self.channel)
         self._transmit = tf.function(partial(link.transmit, count=self._sent, used=self._used, air=air))
 
@@ -70,4 +70,4 @@ class AdaptiveScheme(Scheme):
         received = self._transmit(tf.constant(batch.features), tf.constant(snr_db, tf.float32))
         observation = Observation(received.code.values.numpy(), received.code.noise_var.numpy(), self._codec)
         symbols = self._sent // 2, self.k // 2
-        return sent_uncoded(self._channel, *symbols, received, received.features.numpy(), observation=observation)
+        return sent_uncoded(self._air.channel, *symbols, received, received.features.numpy(), observation=observation)

@@ -5,8 +5,9 @@ from typing import NamedTuple
 import keras
 import tensorflow as tf
 
-from kbsc_tf.channel import AnalogueLink, ReceivedValues, build_link
-from kbsc_tf.config import ChannelConfig, parse_channel
+from kbsc_tf.channel import AnalogueLink, ReceivedValues
+from kbsc_tf.config import ChannelConfig
+from kbsc_tf.schemes.analogue.air_link import AirLink
 
 
 class ReceivedFeatures(NamedTuple):
@@ -30,7 +31,7 @@ class ReceivedFeatures(NamedTuple):
 
 
 @keras.saving.register_keras_serializable("kbsc_tf")
-class SemanticLink(keras.Model):
+class SemanticLink(AirLink):
     """A semantic codec around a channel.
 
     {feature x [B, D], snr_db [B]} ─► encoder ─► z [B, k] ─► AnalogueLink ─► ẑ [B, k] ─► decoder ─► x̂ [B, D]
@@ -48,10 +49,8 @@ class SemanticLink(keras.Model):
     def __init__(
         self, encoder: keras.Model, decoder: keras.Model, channel: ChannelConfig | dict, repeats: int = 1, **kwargs
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(channel, repeats, **kwargs)
         self.encoder, self.decoder, self.repeats = encoder, decoder, repeats
-        self.channel_config = parse_channel(channel)
-        self.air = build_link(self.channel_config, repeats)
         self.built = True  # the link has no weights of its own
 
     def call(self, inputs: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:

@@ -15,7 +15,7 @@ from kbsc_tf.config import ChannelConfig
 from kbsc_tf.errors import UserError
 from kbsc_tf.features import FeatureSet
 from kbsc_tf.schemes.analogue.link import SemanticLink
-from kbsc_tf.schemes.base import Report, Scheme, Validation, silent
+from kbsc_tf.schemes.base import ChannelScheme, Report, Validation, silent
 from kbsc_tf.schemes.cost import air_overhead, sharing
 from kbsc_tf.schemes.linear.observer import LinearObserver
 from kbsc_tf.transmission import Observation, Overhead, SourceBatch, Transmission
@@ -42,7 +42,7 @@ def spread(k: int, dim: int) -> tuple[int, int]:
     return dim, k // dim
 
 
-class AnalogueScheme(Scheme):
+class AnalogueScheme(ChannelScheme):
     """Send k real values of a semantic codec in k/2 complex symbols; see `spread` for k above the feature's length.
 
     Parameters
@@ -53,7 +53,7 @@ class AnalogueScheme(Scheme):
     """
 
     def __init__(self, k: int, channel: ChannelConfig) -> None:
-        self.k, self.channel = k, channel
+        super().__init__(k, channel)
         self._link: SemanticLink | None = None
 
     @property

@@ -11,7 +11,7 @@ from kbsc_tf.coding.bler import FastLink
 from kbsc_tf.coding.link import CodedLink
 from kbsc_tf.config import ChannelConfig, CodingConfig
 from kbsc_tf.data.image_set import fingerprint
-from kbsc_tf.schemes.base import Scheme
+from kbsc_tf.schemes.base import ChannelScheme
 from kbsc_tf.schemes.cost import air_overhead, sharing
 from kbsc_tf.transmission import Overhead, SourceBatch, Transmission
 
@@ -36,7 +36,7 @@ class Packed:
     padding_bits: np.ndarray
 
 
-class CodedScheme(Scheme):
+class CodedScheme(ChannelScheme):
     """Send bits over the coded link of one transport plan.
 
     batch [B] ─► pack ─► bits [T, A] ─► CodedLink ─► bits, delivered [T] ─► unpack ─► features or images [B]
@@ -63,8 +63,9 @@ class CodedScheme(Scheme):
         plan: TransportPlan | None = None,
         mcs: str = "",
     ) -> None:
-        self.name, self.k, self.mcs = name, k, mcs
-        self.channel, self.coding, self.per_block = channel, coding, coding.images_per_block
+        super().__init__(k, channel)
+        self.name, self.mcs = name, mcs
+        self.coding, self.per_block = coding, coding.images_per_block
         self._outcomes: dict[tuple, tuple[np.ndarray, dict[int, np.ndarray], np.ndarray | None]] = {}
         if plan is not None:
             self.plan = plan

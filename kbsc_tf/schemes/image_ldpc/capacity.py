@@ -6,14 +6,14 @@ import numpy as np
 
 from kbsc_tf.channel.capacity import block_gains, capacity
 from kbsc_tf.config import ChannelConfig, CodecConfig
-from kbsc_tf.schemes.base import Scheme
+from kbsc_tf.schemes.base import ChannelScheme
 from kbsc_tf.schemes.image_ldpc.files import ImageFiles, pictures, untile
 from kbsc_tf.transmission import SourceBatch, Transmission
 
 _UNLIMITED = 1 << 30
 
 
-class ImageCapacityScheme(Scheme):
+class ImageCapacityScheme(ChannelScheme):
     """Send each image as the best file within n C bits, C the capacity of the channel in bits per complex use.
 
     AWGN: C = log2(1 + SNR). Fast fading: the ergodic capacity, as if a code saw the whole fading distribution within
@@ -46,8 +46,8 @@ class ImageCapacityScheme(Scheme):
         per_file: int,
         snr_db: list[float],
     ) -> None:
-        self.name, self.k, self.channel = name, k, channel
-        self.files, self.codec, self.per_file = files, codec, per_file
+        super().__init__(k, channel)
+        self.name, self.files, self.codec, self.per_file = name, files, codec, per_file
         for one in snr_db:
             files.expect(self.budget(one))
 

@@ -8,8 +8,9 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from kbsc_tf.channel import AnalogueLink, build_link
-from kbsc_tf.config import ChannelConfig, parse_channel
+from kbsc_tf.channel import AnalogueLink
+from kbsc_tf.config import ChannelConfig
+from kbsc_tf.schemes.analogue.air_link import AirLink
 
 _MOMENTUM = 0.99
 _UNIT = 2.0**0.5  # the link's power is that of a complex symbol: 1/2 for each of its two values
@@ -34,7 +35,7 @@ class ReceivedImages(NamedTuple):
 
 
 @keras.saving.register_keras_serializable("kbsc_tf")
-class ImageLink(keras.Model):
+class ImageLink(AirLink):
     """An image codec around a channel.
 
     {image [B, H, W, 3], snr_db [B]} ─► encoder ─► z [B, h, w, C] ─► AnalogueLink ─► ẑ ─► decoder ─► [B, H, W, 3]
@@ -62,11 +63,9 @@ class ImageLink(keras.Model):
         rates: Sequence[int] = (),
         **kwargs,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(channel, **kwargs)
         self.encoder, self.decoder = encoder, decoder
         self.told_snr_db, self.rates = tuple(told_snr_db), tuple(rates)
-        self.channel_config = parse_channel(channel)
-        self.air = build_link(self.channel_config)
         # How much the encoder favours each channel at each rate: a moving average, as of a BatchNorm.
         self.favour = self.add_weight(
             shape=(max(1, len(self.rates)), encoder.channels), initializer="zeros", trainable=False, name="favour"

@@ -16,7 +16,7 @@ from kbsc_tf.data import ImageSet
 from kbsc_tf.errors import UserError
 from kbsc_tf.features import FeatureSet
 from kbsc_tf.schemes.analogue.scheme import sent_uncoded
-from kbsc_tf.schemes.base import Report, Scheme, Validation, silent
+from kbsc_tf.schemes.base import ChannelScheme, Report, Validation, silent
 from kbsc_tf.schemes.jscc.convert import load_deepjscc, load_swinjscc
 from kbsc_tf.schemes.jscc.deepjscc import STRIDE, DeepJsccDecoder, DeepJsccEncoder
 from kbsc_tf.schemes.jscc.link import ImageLink
@@ -29,7 +29,7 @@ from kbsc_tf.transmission import SourceBatch, Transmission
 _MEASURED = 200  # training images that tell what published weights lack
 
 
-class NeuralImageScheme(Scheme):
+class NeuralImageScheme(ChannelScheme):
     """Send k real values that a network makes of an image, uncoded, and restore the image by another network.
 
     Both ends know the SNR where the networks have an SNR input. No part of an image's power or of its choice of
@@ -59,7 +59,8 @@ class NeuralImageScheme(Scheme):
     def __init__(
         self, name: str, k: int, channel: ChannelConfig, config: JsccConfig, images: ImageSet, all_k: list[int]
     ) -> None:
-        self.name, self.k, self.channel, self.config = name, k, channel, config
+        super().__init__(k, channel)
+        self.name, self.config = name, config
         self.trained_on = channel if config.checkpoint else config.channel or channel
         self.image_shape = images.image_shape
         self.channels, self.rates = self._latent(all_k)

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kbsc_tf.channel import seed_noise
-from kbsc_tf.config import AwgnConfig, OfdmConfig, RayleighConfig, SwinSize
+from kbsc_tf.channel import AnalogueLink, build_channel, seed_noise
+from kbsc_tf.config import AwgnConfig, FlatConfig, OfdmConfig, RayleighConfig, SwinSize
 from kbsc_tf.schemes.jscc.deepjscc import DeepJsccDecoder, DeepJsccEncoder
 from kbsc_tf.schemes.jscc.link import ImageLink
 from kbsc_tf.schemes.jscc.losses import image_loss
@@ -56,11 +56,10 @@ def inputs_of(link, images, snr_db=5.0, number=1):
     return {"image": images, "snr_db": tf.fill([len(images)], snr_db), **known}
 
 
-def listen(link):
-    """What goes on the air of a link from now on; nothing is added to it."""
-    on_air, channel = [], link.air.channel
-    link.air.channel = lambda symbols, snr_db: on_air.append(symbols) or channel(symbols, NO_NOISE)
-    return on_air
+def listen():
+    """An air that adds nothing, and what goes over it."""
+    on_air, channel = [], build_channel(FlatConfig())
+    return AnalogueLink(lambda symbols, snr_db: on_air.append(symbols) or channel(symbols, NO_NOISE)), on_air
 
 
 @pytest.mark.parametrize("channel", [AwgnConfig(), SMALL_GRID], ids=lambda c: c.label)
@@ -151,10 +150,10 @@ def test_training_lowers_the_loss(kind):
 def test_every_image_is_sent_in_k_half_symbols_of_average_power_one(kind):
     """Whatever the scale of the image, and the latent's with it; so nothing of it can be told from the power."""
     link = make_link(kind)
-    on_air = listen(link)
+    air, on_air = listen()
     images = pixels() * tf.constant([1e-2, 1.0, 1.0, 1e2])[:, None, None, None]
     for rate in rates_of(link):
-        link.transmit(images, tf.constant(5.0), rate)
+        link.transmit(images, tf.constant(5.0), rate, air)
     assert [symbols.shape for symbols in on_air] == [
         (BATCH, PLACES * (rate or CHANNELS) // 2) for rate in rates_of(link)
     ]
@@ -178,9 +177,9 @@ def test_images_of_another_size(kind):
     """Height and width change places nowhere, and what was traced for one size does not stay for the next."""
     link, rate = make_link(kind), rates_of(make_link(kind))[0]
     first = link.transmit(pixels(), NO_NOISE, rate).images
-    on_air = listen(link)
+    air, on_air = listen()
     wide = pixels(5, (2, 16, 24, 3))
-    assert link.transmit(wide, NO_NOISE, rate).images.shape == wide.shape
+    assert link.transmit(wide, NO_NOISE, rate, air).images.shape == wide.shape
     assert on_air[0].shape == (2, 4 * 6 * CHANNELS // 2)
     np.testing.assert_array_equal(link.transmit(pixels(), NO_NOISE, rate).images, first)
 
@@ -198,10 +197,10 @@ def test_snr_adaptive_encoders_react_to_the_snr_and_others_do_not(kind):
 @pytest.mark.parametrize("kind", SNR_ADAPTIVE)
 def test_networks_are_told_snrs_of_their_training_alone(kind):
     link = make_link(kind)
-    listen(link)  # takes the noise away, so that what is told makes all the difference
+    air, _ = listen()  # without noise, so that what is told makes all the difference
 
     def received(snr_db):
-        return link.transmit(pixels(), tf.constant(snr_db), rates_of(link)[0]).images.numpy()
+        return link.transmit(pixels(), tf.constant(snr_db), rates_of(link)[0], air).images.numpy()
 
     np.testing.assert_array_equal(received(40.0), received(TOLD[1]))
     np.testing.assert_array_equal(received(math.inf), received(TOLD[1]))
@@ -228,9 +227,9 @@ def test_only_the_favoured_channels_are_sent(kind):
 @every_kind
 def test_the_latent_is_what_goes_on_the_air(kind):
     link = make_link(kind)
-    on_air = listen(link)
+    air, on_air = listen()
     for rate in rates_of(link):
-        link.transmit(pixels(), tf.constant(3.0), rate)
+        link.transmit(pixels(), tf.constant(3.0), rate, air)
         values = tf.reshape(link.latent(pixels(), tf.constant(3.0), rate), [BATCH, -1])
         np.testing.assert_allclose(link.air.symbols(values), on_air[-1], atol=1e-6)
 
