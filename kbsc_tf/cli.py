@@ -158,7 +158,7 @@ def confidence(
 @app.command("kb-scaling")
 def kb_scaling(file: ExperimentFile, set_: Overrides = None, out: Out = None) -> None:
     """Accuracy, recall, time and memory of exact and approximate search in knowledge bases of growing size."""
-    from kbsc_tf.config import load_kb_scaling
+    from kbsc_tf.kb_scaling.config import load_kb_scaling
 
     config = load_kb_scaling(file, set_)
     folder = out or Path("results") / config.name
@@ -222,9 +222,6 @@ def _start(file: Path, overrides: list[str] | None, out: Path | None) -> tuple:
     from kbsc_tf.results.folder import ResultsFolder
 
     ResultsFolder.check(folder, config.model_dump(mode="json"), config.hash())
-    from kbsc_tf.coding.selection import check_plans
-
-    check_plans(config)
     _prepare_tensorflow()
     return config, folder, _progress()
 

@@ -117,6 +117,6 @@ def build_link(config: ChannelConfig, repeats: int = 1, share_traces: bool = Fal
     channel = TracedChannel(build_channel(config)) if share_traces else build_channel(config)
     if repeats > 1:
         channel = Repetition(channel, repeats)
-    if not config.is_grid and config.preset == "original":
+    if getattr(config, "preset", None) == "original":
         return AnalogueLink(channel, "per_batch", across_batch=True, restore_amplitude=True)
     return AnalogueLink(channel, getattr(config, "power", "per_feature"))

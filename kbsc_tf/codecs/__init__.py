@@ -8,5 +8,17 @@ from kbsc_tf.codecs.bpg import BpgCodec
 from kbsc_tf.codecs.bpg_tools import BpgToolsCodec
 from kbsc_tf.codecs.jpeg import JpegCodec
 from kbsc_tf.codecs.pool import CodecPool
+from kbsc_tf.config import CodecConfig
 
-__all__ = ["BpgCodec", "BpgToolsCodec", "CodecError", "CodecPool", "ImageCodec", "JpegCodec"]
+
+def build_bpg(config: CodecConfig) -> ImageCodec:
+    """The BPG codec of an experiment."""
+    return BpgToolsCodec(config.chroma) if config.bpg_tools else BpgCodec(config.chroma)
+
+
+def build_jpeg(config: CodecConfig) -> ImageCodec:
+    """The JPEG codec of an experiment."""
+    return JpegCodec(config.chroma)
+
+
+__all__ = ["BpgCodec", "BpgToolsCodec", "CodecError", "CodecPool", "ImageCodec", "JpegCodec", "build_bpg", "build_jpeg"]

@@ -2,14 +2,11 @@
 
 from kbsc_tf.coding.mcs import Mcs, mcs_set
 from kbsc_tf.coding.plan import TransportPlan
-from kbsc_tf.config import ChannelConfig, ExperimentConfig
+from kbsc_tf.config import ChannelConfig, CodingConfig
 from kbsc_tf.errors import UserError
 
-CODED_SCHEMES = ("bpg_ldpc", "jpeg_ldpc", "feature_ldpc_pq", "feature_ldpc_sq")
-"""Schemes that come once per modulation and coding scheme."""
 
-
-def chosen_mcs(config: ExperimentConfig, channel: ChannelConfig) -> tuple[Mcs, ...]:
+def chosen_mcs(coding: CodingConfig, channel: ChannelConfig) -> tuple[Mcs, ...]:
     """The modulation and coding schemes of ``coding.mcs`` on a channel.
 
     Raises
@@ -17,9 +14,9 @@ def chosen_mcs(config: ExperimentConfig, channel: ChannelConfig) -> tuple[Mcs, .
     UserError
         An unknown set, modulation or code rate, or one that stands twice.
     """
-    named = config.coding.mcs
+    named, fading = coding.mcs, getattr(channel, "fading", "none")
     try:
-        chosen = mcs_set(named, channel.fading) if isinstance(named, str) else tuple(Mcs.parse(text) for text in named)
+        chosen = mcs_set(named, fading) if isinstance(named, str) else tuple(Mcs.parse(text) for text in named)
     except UserError as error:
         raise UserError(f"coding.mcs: {error}") from None
     names = [mcs.name for mcs in chosen]
@@ -28,7 +25,7 @@ def chosen_mcs(config: ExperimentConfig, channel: ChannelConfig) -> tuple[Mcs, .
     return chosen
 
 
-def transport_plan(config: ExperimentConfig, mcs: Mcs, k: int) -> TransportPlan:
+def transport_plan(coding: CodingConfig, mcs: Mcs, k: int) -> TransportPlan:
     """What fits the channel uses of the images that share a transport block.
 
     Raises
@@ -37,15 +34,6 @@ def transport_plan(config: ExperimentConfig, mcs: Mcs, k: int) -> TransportPlan:
         Nothing fits: says which limit is broken.
     """
     try:
-        return TransportPlan.for_uses(mcs, k // 2 * config.coding.images_per_block, config.coding.block_length)
+        return TransportPlan.for_uses(mcs, k // 2 * coding.images_per_block, coding.block_length)
     except UserError as error:
         raise UserError(f"coding.mcs: {mcs.name} at k = {k}: {error}") from None
-
-
-def check_plans(config: ExperimentConfig) -> None:
-    """Refuse, before any long work, modulation and coding schemes that are not possible at some k."""
-    if set(CODED_SCHEMES) & set(config.schemes):
-        for channel in config.channels:
-            for mcs in chosen_mcs(config, channel):
-                for k in config.k:
-                    transport_plan(config, mcs, k)

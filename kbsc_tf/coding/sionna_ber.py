@@ -10,7 +10,7 @@ from kbsc_tf.channel import Channel, build_channel
 from kbsc_tf.coding.link import CodedLink
 from kbsc_tf.coding.mcs import Mcs
 from kbsc_tf.coding.plan import TransportPlan
-from kbsc_tf.config import ChannelConfig, CodingConfig, OfdmConfig
+from kbsc_tf.config import ChannelConfig, CodingConfig
 from kbsc_tf.errors import UserError
 
 
@@ -71,7 +71,7 @@ class BerLink:
         """
         mcs, coding = Mcs.parse(mcs) if isinstance(mcs, str) else mcs, coding or CodingConfig()
         plan = TransportPlan.for_uses(mcs, symbols, coding.block_length)
-        if isinstance(channel, OfdmConfig) and (shortfall := channel.shortfall(plan.channel_uses, mcs.name)):
+        if shortfall := channel.shortfall(plan.channel_uses, mcs.name):
             raise UserError(f"{channel.label}: {shortfall}, or lower symbols")
         return cls(CodedLink(plan, build_channel(channel), coding.iterations, coding.check_node), seed, overhead)
 

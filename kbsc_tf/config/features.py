@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from kbsc_tf.config.strict import Strict
+from kbsc_tf.config.strict import UNCOUNTED, Strict
 
 
 class _Features(Strict):
@@ -28,12 +28,14 @@ class ClipConfig(_Features):
 
     model: str = Field("small", description="A CLIP: small (comes along), a folder, or a hub id.")
     file: None = Field(None, description="An .npz of ready features, which replaces data and CLIP.")
-    batch_size: int = Field(256, ge=1, description="Images that are embedded at once.")
+    batch_size: int = Field(256, ge=1, description="Images that are embedded at once.", json_schema_extra=UNCOUNTED)
     prompt: str = Field(
         "a photo of a {}", description="Text of a class for zero-shot classification; {} is where its name goes."
     )
     store: Path | None = Field(
-        None, description="Folder that keeps features; $KBSC_CACHE or ~/.cache/kbsc_tf if not given."
+        None,
+        description="Folder that keeps features; $KBSC_CACHE or ~/.cache/kbsc_tf if not given.",
+        json_schema_extra=UNCOUNTED,
     )
 
     @classmethod

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field
 
-from kbsc_tf.config.strict import Strict, only_of, with_default
+from kbsc_tf.config.strict import UNCOUNTED, Strict, only_of, with_default
 
 Metric = Literal["l2", "inner_product"]
 
@@ -18,7 +18,9 @@ class _Receiver(Strict):
         True, description="Subtract the knowledge base's mean from features, and scale them to length 1."
     )
     top_k: int = Field(5, ge=1, description="Candidates that are shown.")
-    gpu: bool | None = Field(None, description="Search on a GPU; where FAISS sees one unless given.")
+    gpu: bool | None = Field(
+        None, description="Search on a GPU; where FAISS sees one unless given.", json_schema_extra=UNCOUNTED
+    )
 
     @classmethod
     def refusal(cls, key: str) -> str:

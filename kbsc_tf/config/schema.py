@@ -5,16 +5,18 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
-from kbsc_tf.config.channels.channel import AwgnConfig, ChannelConfig
+from kbsc_tf.config.channels.channel import ChannelConfig
+from kbsc_tf.config.channels.flat import AwgnConfig
 from kbsc_tf.config.data import DataConfig, ProceduralConfig
 from kbsc_tf.config.features import ClipConfig, FeaturesConfig, from_file
 from kbsc_tf.config.receiver import NearestConfig, ReceiverConfig
 from kbsc_tf.config.scheme import Needs, SchemeEntry
-from kbsc_tf.config.strict import Strict
+from kbsc_tf.config.strict import UNCOUNTED, Strict
 from kbsc_tf.config.sweep import ExecutorConfig, SweepConfig
 from kbsc_tf.config.units import EvenK, SnrDb, Some, SomeNumbers
 from kbsc_tf.config.validation import ValidationConfig
 from kbsc_tf.errors import UserError
+from kbsc_tf.registry import Spec
 from kbsc_tf.registry import schemes as known
 
 
@@ -54,8 +56,20 @@ class CodecConfig(Strict):
     chroma: _Chroma = Field("444", description="Chroma format.")
     tiled: bool = Field(False, description="Encode the images of a transport block as one picture.")
     bpg_tools: bool = Field(False, description="Call the programs bpgenc and bpgdec instead of the built-in codec.")
-    processes: int | None = Field(None, ge=1, description="Encoders at work side by side; one per core unless given.")
+    processes: int | None = Field(
+        None, ge=1, description="Encoders at work side by side; one per core unless given.", json_schema_extra=UNCOUNTED
+    )
     outage: float = Field(0.1, gt=0, lt=1, description="Outage probability of the ideal code over block fading.")
+
+
+class CodecSpec(Spec):
+    """What the house knows of an image codec; ``builder`` is called with a `CodecConfig`."""
+
+    def validate(self, config: CodecConfig) -> None:
+        """Refuse settings that this codec cannot work with, by a UserError of one sentence."""
+
+    def check(self, config: CodecConfig) -> None:
+        """Refuse programs that are missing, by a UserError."""
 
 
 class ExperimentConfig(Strict):
@@ -64,6 +78,7 @@ class ExperimentConfig(Strict):
     name: str = Field(
         pattern=r"^[A-Za-z0-9_-][A-Za-z0-9_.-]*$",
         description="Name of the results folder; the file's name unless given.",
+        json_schema_extra=UNCOUNTED,
     )
     data: DataConfig | None = Field(ProceduralConfig(), description="The images; null with features.file.")
     features: FeaturesConfig = Field(ClipConfig(), description="What embeds the images, or a file of features.")
@@ -82,7 +97,9 @@ class ExperimentConfig(Strict):
     coding: CodingConfig = Field(CodingConfig(), description="How the coded schemes put bits on the air.")
     codec: CodecConfig = Field(CodecConfig(), description="How the image schemes compress.")
     sweep: SweepConfig = Field(SweepConfig(), description="How each point is simulated.")
-    executor: ExecutorConfig = Field(ExecutorConfig(), description="Who computes the points.")
+    executor: ExecutorConfig = Field(
+        ExecutorConfig(), description="Who computes the points.", json_schema_extra=UNCOUNTED
+    )
 
     @property
     def titles(self) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from kbsc_tf.config.named import Named
-from kbsc_tf.config.strict import Strict
+from kbsc_tf.config.strict import UNCOUNTED, Strict, settings_of
 from kbsc_tf.registry import Spec, schemes
 
 
@@ -30,6 +30,7 @@ class SchemeConfig(Strict):
         None,
         pattern=r"^[^/\\\r\n:]+$",
         description="Name in records and figures, for several entries of one scheme; that of the scheme unless given.",
+        json_schema_extra=UNCOUNTED,
     )
 
     @property
@@ -43,8 +44,8 @@ class SchemeConfig(Strict):
         return getattr(self, "channel", None)
 
     def settings(self) -> dict[str, Any]:
-        """The options that differ from their defaults, but for those that no record depends on."""
-        return self.model_dump(mode="json", exclude_defaults=True, exclude={"scheme", "name", "tensorboard"})
+        """The options that decide what is sent, see `settings_of`."""
+        return settings_of(self)
 
 
 class SchemeSpec(Spec):
@@ -76,6 +77,10 @@ class SchemeSpec(Spec):
     sections: frozenset[str] = frozenset()
     trained: bool = False
     Config: type[SchemeConfig] = SchemeConfig
+
+    def fixes(self, config: SchemeConfig, experiment: Any) -> dict[str, Any]:
+        """What else of the experiment the records of this entry depend on, such as all k of a network for several."""
+        return {}
 
     def validate(self, config: SchemeConfig, experiment: Any) -> None:
         """Refuse settings that cannot work together, by a UserError of one sentence.

@@ -2,10 +2,13 @@
 
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
-from typing import Any, get_args
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic_core import PydanticCustomError
+
+UNCOUNTED = {"x-counted": False}
+"""For ``Field(json_schema_extra=...)``: no record depends on this key, so that it may change in a results folder."""
 
 
 class Strict(BaseModel):
@@ -33,6 +36,30 @@ class Strict(BaseModel):
             if isinstance(given, str) and cls.model_fields[key].annotation in (bool, bool | None):
                 raise PydanticCustomError("not_boolean", "{key}: expected true or false", {"key": key, "got": given})
         return value
+
+
+def settings_of(config: Strict) -> dict[str, Any]:
+    """What decides a result: the keys that differ from their defaults and count, and those that say which kind it is.
+
+    A key that a later version adds with a default is not among them, so that settings stay equal.
+
+    Returns
+    -------
+    dict
+        JSON-serialisable, nested as ``config`` is.
+    """
+    dumped, found = config.model_dump(mode="json"), {}
+    for name, field in type(config).model_fields.items():
+        if isinstance(field.json_schema_extra, dict) and field.json_schema_extra.get("x-counted") is False:
+            continue
+        value, default = getattr(config, name), field.get_default(call_default_factory=True)
+        is_tag = get_origin(field.annotation) is Literal and len(get_args(field.annotation)) == 1
+        if isinstance(value, Strict):
+            if value != default:
+                found[name] = settings_of(value)
+        elif is_tag or value != default:
+            found[name] = dumped[name]
+    return found
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

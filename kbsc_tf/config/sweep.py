@@ -5,7 +5,7 @@ from typing import Any, Literal, get_args
 from pydantic import Field, GetJsonSchemaHandler, model_validator
 from pydantic_core import CoreSchema
 
-from kbsc_tf.config.strict import Strict
+from kbsc_tf.config.strict import UNCOUNTED, Strict
 
 
 class SweepConfig(Strict):
@@ -29,8 +29,12 @@ class SweepConfig(Strict):
         "population",
         description="What intervals are of: the accuracy on other images of the kind, or on these very ones.",
     )
-    per_image: bool = Field(False, description="Keep every outcome, one Parquet file a point.")
-    latency: bool = Field(True, description="Measure the time that sending and deciding take.")
+    per_image: bool = Field(
+        False, description="Keep every outcome, one Parquet file a point.", json_schema_extra=UNCOUNTED
+    )
+    latency: bool = Field(
+        True, description="Measure the time that sending and deciding take.", json_schema_extra=UNCOUNTED
+    )
 
     @model_validator(mode="after")
     def _can_narrow(self) -> "SweepConfig":

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from kbsc_tf.config.strict import Strict
+from kbsc_tf.config.strict import UNCOUNTED, Strict
 from kbsc_tf.config.units import SnrDb, SomeNumbers
 
 
@@ -44,4 +44,4 @@ class TrainingSettings(Strict):
     )
     patience: int = Field(10, ge=1, description="Epochs without a better one after which training ends.")
     seed: int = Field(0, ge=0, le=2**32 - 1, description="Seed of the initial weights and of training.")
-    tensorboard: bool = Field(False, description="Write logs for TensorBoard.")
+    tensorboard: bool = Field(False, description="Write logs for TensorBoard.", json_schema_extra=UNCOUNTED)

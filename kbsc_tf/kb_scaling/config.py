@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, ValidationInfo, field_validator, model_validator
 
+from kbsc_tf.config.reading.load import load_file
 from kbsc_tf.config.receiver import Metric
 from kbsc_tf.config.strict import Strict, if_used, with_default
 from kbsc_tf.config.units import EvenK, SnrDb, Some, SomeNumbers
@@ -190,3 +191,8 @@ class KbScalingConfig(Strict):
         """
         content = self.model_dump(mode="json", exclude={"sizes", "indices", "threads", "memory_gb", "scratch"})
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def load_kb_scaling(path: Path, overrides: list[str] | None = None) -> KbScalingConfig:
+    """Read a file as `kbsc_tf.config.load_config` does, for a study of the knowledge base's size."""
+    return load_file(path, overrides, KbScalingConfig, "type, sizes, indices; see sims/kb_scaling.yaml")

@@ -9,10 +9,10 @@ from typing import Protocol
 
 import numpy as np
 
-from kbsc_tf.config import KbScalingConfig, load_config
+from kbsc_tf.config import load_config
 from kbsc_tf.features import FeatureSet, load_feature_file, load_features
 from kbsc_tf.files import cannot
-from kbsc_tf.kb_scaling.config import ProceduralEntries, TiledEntries
+from kbsc_tf.kb_scaling.config import KbScalingConfig, ProceduralEntries, TiledEntries
 from kbsc_tf.knowledge.disk_space import LEFTOVER, check_room
 from kbsc_tf.knowledge.preparation import centred
 

@@ -10,9 +10,9 @@ from typing import Any
 import pandas as pd
 from filelock import FileLock, Timeout
 
-from kbsc_tf.config import KbScalingConfig
 from kbsc_tf.errors import UserError
 from kbsc_tf.files import cannot, make_folder, write_atomically
+from kbsc_tf.kb_scaling.config import KbScalingConfig
 from kbsc_tf.results.folder import ResultsFolder, read_run
 from kbsc_tf.results.provenance import describe_session
 from kbsc_tf.results.records import as_numbers, cells, line, put_in_order, read_table

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kbsc_tf.config import AwgnConfig, IndexConfig, KbScalingConfig
+from kbsc_tf.config import AwgnConfig
 from kbsc_tf.files import make_folder
-from kbsc_tf.kb_scaling.config import FLAT
+from kbsc_tf.kb_scaling.config import FLAT, IndexConfig, KbScalingConfig
 from kbsc_tf.kb_scaling.entries import Entries, Source, entries_of, source_of
 from kbsc_tf.kb_scaling.plot import draw_kb_scaling
 from kbsc_tf.kb_scaling.records import FILE, ScalingResults

@@ -75,6 +75,9 @@ class Scheme(ABC):
     summary: str = ""
     calibration: Calibration | None = None
 
+    def check(self, training: FeatureSet) -> None:  # noqa: B027
+        """Refuse what cannot work with these training features, by a UserError, before anything is fitted."""
+
     def fit(  # noqa: B027
         self,
         training: FeatureSet,

@@ -95,15 +95,21 @@ class BuildContext:
         """The entries of the receiver's knowledge base, for senders that know it."""
         return self._known("knowledge")
 
+    def one(self, scheme: Scheme) -> Scheme:
+        """A scheme of this entry: it is given the entry's name, and refused where it cannot work."""
+        scheme.name = self._entry.title
+        scheme.check(self.training)
+        return scheme
+
     def per_k(self, make: Callable[[int], Scheme]) -> Iterator[Scheme]:
         """A scheme for each k of the experiment, by ``make(k)``."""
         for k in self.experiment.k:
-            yield self._checked(make(k))
+            yield self.one(make(k))
 
     def per_mcs(self, make: Callable[[int, Any], Scheme]) -> Iterator[Scheme]:
         """For each k a scheme per modulation and coding scheme, by ``make(k, mcs)``, then the genie among them."""
         for k in self.experiment.k:
-            fixed = [self._checked(make(k, mcs)) for mcs in chosen_mcs(self.experiment, self.channel)]
+            fixed = [self.one(make(k, mcs)) for mcs in chosen_mcs(self.experiment.coding, self.channel)]
             yield from fixed
             if self.experiment.coding.genie and len(fixed) > 1:
                 yield GenieScheme(fixed)
@@ -126,11 +132,6 @@ class BuildContext:
             raise UserError("schemes: label_ldpc needs a CLIP with a tokenizer for the class prompts; leave it out")
         names = self.knowledge.class_names
         return self.once(("prompts",), lambda: class_features(clip, names, settings.prompt, settings.store))
-
-    def _checked(self, scheme: Scheme) -> Scheme:
-        scheme.name = self._entry.title
-        scheme.check(self.training)
-        return scheme
 
     def _known(self, name: str) -> Any:
         value = getattr(self._shared, name)

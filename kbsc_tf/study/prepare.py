@@ -6,7 +6,7 @@ from pathlib import Path
 
 from kbsc_tf.channel import build_channel
 from kbsc_tf.channel.ofdm import warnings
-from kbsc_tf.config import IMAGE_SCHEMES, ChannelConfig, ExperimentConfig, OfdmConfig
+from kbsc_tf.config import ChannelConfig, ExperimentConfig, Needs
 from kbsc_tf.errors import UserError
 from kbsc_tf.features import ClipEncoder, FeatureSet, FeatureSplits, load_features
 from kbsc_tf.knowledge import KnowledgeBase
@@ -16,7 +16,7 @@ from kbsc_tf.receiver import CalibrationSet, CodeSearch, Receiver, calibration_s
 from kbsc_tf.results.folder import ResultsFolder
 from kbsc_tf.results.points import Point
 from kbsc_tf.schemes.base import Report, Scheme, Validation, silent
-from kbsc_tf.schemes.build import build_schemes, check_schemes
+from kbsc_tf.schemes.build import build_schemes
 from kbsc_tf.schemes.image_ldpc.files import ImageFiles
 from kbsc_tf.schemes.validation import calibrate, hold_out
 from kbsc_tf.study.image_quality import ImageQuality
@@ -96,7 +96,7 @@ def prepare(config: ExperimentConfig, folder: Path, skip_bad: bool, progress: Pr
     it is there; one of another encoder, or of other entries or settings, is refused.
     """
     ResultsFolder.check(folder, config.model_dump(mode="json"), config.hash())
-    check_schemes(config)
+    config.check()
     if config.executor.kind == "ray":
         check_ray(config.executor)
     _check_channels(config, progress)
@@ -128,7 +128,7 @@ def prepare(config: ExperimentConfig, folder: Path, skip_bad: bool, progress: Pr
         for doubt in calibrating.doubts:
             progress.say(f"warning: {doubt}")
         calibration = receiver.code_search.among(calibrating.entries), calibrating
-    if {*IMAGE_SCHEMES, "label_ldpc"} & set(config.schemes):
+    if config.needs(Needs.IMAGES) or config.needs(Needs.PROMPTS):
         receiver.clip = ClipEncoder(config.features.model, config.features.batch_size)
     schemes = build_schemes(config, features.training, receiver, features.receiver)
     validation = hold_out(config, features, posterior)
@@ -152,9 +152,9 @@ def describe_features(features: FeatureSplits, report: dict, progress: Progress)
 
 def _check_channels(config: ExperimentConfig, progress: Progress) -> None:
     """Build the OFDM channels, so that what is not possible is said before any work, and say what they suffer from."""
-    trained_on = (part.channel for part in config.trainings.values())
-    for channel in dict.fromkeys((*config.channels, *trained_on)):
-        if isinstance(channel, OfdmConfig):
+    trained_over = [entry.trained_over for entry in config.schemes if entry.trained_over is not None]
+    for channel in dict.fromkeys((*config.channels, *trained_over)):
+        if channel.is_grid:
             build_channel(channel)
             for warning in warnings(channel):
                 progress.say(f"warning: channel {channel.label}: {warning}")

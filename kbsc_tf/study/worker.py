@@ -65,7 +65,7 @@ def job_of(study: Study) -> StudyJob:
     UserError
         A scheme is not of the configuration, so that workers cannot build it.
     """
-    if foreign := {scheme.name for _, scheme in study.schemes} - set(study.config.schemes):
+    if foreign := {scheme.name for _, scheme in study.schemes} - set(study.config.titles):
         raise UserError(
             f"executor: workers build their schemes from the configuration, which does not name {min(foreign)}; "
             "use executor: local"

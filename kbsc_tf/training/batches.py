@@ -3,12 +3,10 @@
 import numpy as np
 import tensorflow as tf
 
-from kbsc_tf.config import AdaptiveConfig, SnrRange, TrainedJsccConfig, TrainingConfig
-
-TrainedConfig = TrainingConfig | AdaptiveConfig | TrainedJsccConfig
+from kbsc_tf.config import SnrRange, TrainingSettings
 
 
-def shuffled(count: int, config: TrainedConfig, epoch: tf.Variable, per_snr: int = 1) -> tf.data.Dataset:
+def shuffled(count: int, config: TrainingSettings, epoch: tf.Variable, per_snr: int = 1) -> tf.data.Dataset:
     """Batches (indices [B], snr_db [B]) of ``count`` samples in a new order, the SNR drawn anew for each sample.
 
     ``per_snr`` neighbours in a batch share an SNR, because they share a resource grid. Order and SNRs follow from the
@@ -36,7 +34,7 @@ def shuffled(count: int, config: TrainedConfig, epoch: tf.Variable, per_snr: int
 
 def training_batches(
     features: np.ndarray,
-    config: TrainingConfig | AdaptiveConfig,
+    config: TrainingSettings,
     epoch: tf.Variable,
     per_snr: int = 1,
     labels: np.ndarray | None = None,

@@ -1,5 +1,6 @@
 """The folder of a training: its identity, best checkpoint, history, and the state to go on from."""
 
+import hashlib
 import json
 import shutil
 from collections.abc import Iterator
@@ -7,10 +8,20 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import keras
+import numpy as np
 import pandas as pd
 
 from kbsc_tf.errors import UserError
 from kbsc_tf.files import write_atomically
+
+
+def fingerprint(*parts: np.ndarray | str | int | dict | list) -> str:
+    """16 hex digits that are equal for equal parts: arrays, or what JSON can say."""
+    digest = hashlib.sha256()
+    for part in parts:
+        content = np.ascontiguousarray(part).tobytes() if isinstance(part, np.ndarray) else json.dumps(part).encode()
+        digest.update(content)
+    return digest.hexdigest()[:16]
 
 
 class CheckpointFolder:

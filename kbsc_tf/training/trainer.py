@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import keras
 import tensorflow as tf
 
+from kbsc_tf.config import TrainingSettings
 from kbsc_tf.errors import UserError
-from kbsc_tf.training.batches import TrainedConfig
 from kbsc_tf.training.callbacks import EpochSeeds, ProgressReport, ResumedEarlyStopping, Validating
 from kbsc_tf.training.checkpoints import CheckpointFolder
 from kbsc_tf.training.judges import Judge
@@ -21,7 +21,7 @@ class Trainer:
 
     Attributes
     ----------
-    config : TrainingConfig, AdaptiveConfig or TrainedJsccConfig
+    config : TrainingSettings
     batches : callable
         Makes the batches of an epoch from its number, see `kbsc_tf.training.batches.shuffled`.
     judge : Judge
@@ -32,7 +32,7 @@ class Trainer:
         Compile a step, if the channel can be compiled.
     """
 
-    config: TrainedConfig
+    config: TrainingSettings
     batches: Callable[[tf.Variable], tf.data.Dataset]
     judge: Judge
     loss: keras.losses.Loss | None = None

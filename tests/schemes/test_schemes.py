@@ -104,7 +104,7 @@ def test_average_power_is_one(awgn, name, power):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_channel_that_is_compiled_cannot_be_exchanged(awgn, name):
     """It would be ignored in silence; a new link takes effect."""
-    scheme, rayleigh = awgn[name], FlatConfig(fading="rayleigh")
+    scheme, rayleigh = awgn[name], RayleighConfig()
     for owner, attribute, value in (
         (scheme, "channel", rayleigh),
         (scheme.link, "air", build_link(rayleigh)),

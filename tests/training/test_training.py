@@ -49,9 +49,6 @@ def run(folder, score=nearest_centre, report=lambda epoch, epochs, logs: None, i
     encoder.adapt(FEATURES)
     decoder.adapt(FEATURES)
     link = SemanticLink(encoder, decoder, RayleighConfig())
-    link.air.channel = copy.copy(link.air.channel)  # which others share
-    link.air.channel.xla = xla
-    link = SemanticLink(encoder, decoder, FlatConfig(fading="rayleigh"))
     config = TrainingConfig(**settings)
     trainer = Trainer(
         config,

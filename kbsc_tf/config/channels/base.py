@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from kbsc_tf.config.strict import Strict
+from kbsc_tf.config.strict import UNCOUNTED, Strict
 from kbsc_tf.registry import Spec
 
 
@@ -18,18 +18,17 @@ class ChannelSettings(Strict):
         Whether symbols go over resource grids: many rows share one, and it arrives as a whole.
     knows_noise : bool
         Whether the receiver knows the effective noise power of each symbol.
-    preset : str or None
-        ``original`` for what the original KBSC code does beside the channel.
 
-    Plug-ins may also have ``fading`` ("none" unless given), for sets of modulation and coding schemes that depend on it,
-    and ``power`` ("per_feature" unless given), what has a mean power of 1 per symbol.
+    Plug-ins may also have ``fading`` ("none" unless given), for sets of modulation and coding schemes that depend on
+    it, and ``power`` ("per_feature" unless given), what has a mean power of 1 per symbol.
     """
 
     is_grid: ClassVar[bool] = False
-    preset: ClassVar[str | None] = None
 
     type: str = Field(description="The kind of channel; kbsc list channels shows all.")
-    name: str | None = Field(None, pattern=r"^[^/\\\r\n]+$", description="Name in records and figures.")
+    name: str | None = Field(
+        None, pattern=r"^[^/\\\r\n]+$", description="Name in records and figures.", json_schema_extra=UNCOUNTED
+    )
 
     @property
     def knows_noise(self) -> bool:

@@ -12,7 +12,6 @@ from kbsc_tf.config.reading.yaml_loader import problem_of, read_yaml
 from kbsc_tf.config.schema import ExperimentConfig
 from kbsc_tf.config.strict import Strict, did_you_mean
 from kbsc_tf.errors import UserError
-from kbsc_tf.kb_scaling.config import KbScalingConfig
 
 _Schema = TypeVar("_Schema", bound=Strict)
 
@@ -25,15 +24,11 @@ def load_config(path: Path, overrides: list[str] | None = None) -> ExperimentCon
     UserError
         The file is missing, is not YAML, or a key or value is not in the schema; names file, key and line.
     """
-    return _load(path, overrides, ExperimentConfig, "name, data, channels; see sims/quickstart.yaml")
+    return load_file(path, overrides, ExperimentConfig, "name, data, channels; see sims/quickstart.yaml")
 
 
-def load_kb_scaling(path: Path, overrides: list[str] | None = None) -> KbScalingConfig:
-    """As `load_config`, for a study of the knowledge base's size (``type: kb_scaling``)."""
-    return _load(path, overrides, KbScalingConfig, "type, sizes, indices; see sims/kb_scaling.yaml")
-
-
-def _load(path: Path, overrides: list[str] | None, schema: type[_Schema], example: str) -> _Schema:
+def load_file(path: Path, overrides: list[str] | None, schema: type[_Schema], example: str) -> _Schema:
+    """Read a file of another ``schema``, as `load_config` does; ``example`` says what keys it has."""
     try:
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -46,9 +41,9 @@ def _load(path: Path, overrides: list[str] | None, schema: type[_Schema], exampl
         raise UserError(f"{where}: not valid YAML ({what}); mend that line") from None
     if not isinstance(content, dict):
         raise UserError(f"{path}: expected a mapping of keys such as {example}")
-    if content.get("type") == "kb_scaling" and schema is not KbScalingConfig:
+    if content.get("type") == "kb_scaling" and "type" not in schema.model_fields:
         raise UserError(f"{path}: studies the knowledge base's size (type: kb_scaling); run it with kbsc kb-scaling")
-    if "type" not in content and schema is KbScalingConfig:
+    if "type" not in content and "type" in schema.model_fields:
         raise UserError(f"{path}: expected type: kb_scaling; add it, or run an experiment with kbsc run")
     content.setdefault("name", Path(path).stem)
     for override in overrides or []:
@@ -62,18 +57,39 @@ def _load(path: Path, overrides: list[str] | None, schema: type[_Schema], exampl
 def _override(content: dict, override: str) -> None:
     key, equals, value = override.partition("=")
     if not equals or not key:
-        raise UserError(f"--set {override}: expected key=value, for example --set training.epochs=5")
+        raise UserError(f"--set {override}: expected key=value, for example --set data.seed=1")
     *parents, last = key.split(".")
     for parent in parents:
+        if isinstance(content, list):
+            content = _entry(content, parent, override)
+            continue
         if content.get(parent) is None:
             content[parent] = {}
         content = content[parent]
+        if parent == "schemes" and isinstance(content, list):
+            continue
         if not isinstance(content, dict):
             raise UserError(f"--set {override}: {parent} holds a value, not further keys; set it as a whole")
+    if isinstance(content, list):
+        raise UserError(f"--set {override}: give an option of the scheme, as in --set schemes.kbsc.epochs=5")
     try:
         content[last], _ = read_yaml(value)
     except yaml.YAMLError as error:
         raise UserError(f"--set {override}: the value is not valid YAML ({problem_of(error)[0]}); quote it") from None
+
+
+def _entry(schemes: list, title: str, override: str) -> dict:
+    """The options of a scheme in a list of schemes, by its name; one that was no more than a name becomes a mapping."""
+    titles = [one.get("name") or one.get("scheme") if isinstance(one, dict) else one for one in schemes]
+    if title not in titles:
+        names = [str(one) for one in titles]
+        raise UserError(
+            f"--set {override}: schemes has {', '.join(names)}{did_you_mean(title, names)}; name one of these"
+        )
+    place = titles.index(title)
+    if not isinstance(schemes[place], dict):
+        schemes[place] = {"scheme": title}
+    return schemes[place]
 
 
 def _first_problem(path: Path, content: dict, node: yaml.Node, overrides: list[str], error: ValidationError) -> str:

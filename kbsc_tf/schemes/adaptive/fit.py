@@ -1,6 +1,6 @@
 """Fit the adaptive code: choose the order of its symbols on validation features, then train it on from there."""
 
-import hashlib
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,21 +9,23 @@ import numpy as np
 import tensorflow as tf
 
 from kbsc_tf.channel import seed_noise
-from kbsc_tf.config import AdaptiveConfig
 from kbsc_tf.features import FeatureSet
 from kbsc_tf.receiver import metric_weights
 from kbsc_tf.receiver.axes import SemanticAxes, semantic_axes
-from kbsc_tf.schemes.adaptive.codec import HIGHEST_SNR_DB, LOWEST_SNR_DB, AdaptiveCodec
+from kbsc_tf.schemes.adaptive.codec import HIGHEST_SNR_DB, LOWEST_SNR_DB, SYMBOLS, AdaptiveCodec
+from kbsc_tf.schemes.adaptive.config import ClosedFormConfig, SupervisedConfig
 from kbsc_tf.schemes.adaptive.link import AdaptiveLink
 from kbsc_tf.schemes.adaptive.objectives import CodeMetric
 from kbsc_tf.schemes.analogue.scheme import sent_uncoded
 from kbsc_tf.schemes.base import Report, Validation
+from kbsc_tf.schemes.build import BuildContext
 from kbsc_tf.threads import one_thread
-from kbsc_tf.training import CheckpointFolder, Trainer, training_batches
+from kbsc_tf.training import CheckpointFolder, Trainer, fingerprint, training_batches
 from kbsc_tf.transmission import Observation
 
 EXPONENTS = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
 _KNOTS_DB = tuple(range(LOWEST_SNR_DB, 11, 2))
+_SHARED = ("exponent", "snr_db", "validation_symbols", "seed")  # options of the closed form
 _DEFAULT_METRIC = 0.5, 0.1  # exponent and bandwidth, for a receiver that does not decide by posterior
 
 
@@ -32,7 +34,7 @@ class ClosedFormFit:
 
     Parameters
     ----------
-    config : AdaptiveConfig
+    config : ClosedFormConfig
     symbols : int
         The most that are sent, real.
 
@@ -46,7 +48,7 @@ class ClosedFormFit:
 
     name, trained = "adaptive_linear", False
 
-    def __init__(self, config: AdaptiveConfig, symbols: int) -> None:
+    def __init__(self, config: ClosedFormConfig, symbols: int) -> None:
         self.config, self.symbols = config, symbols
         self.summary = ""
         self._codec: AdaptiveCodec | None = None
@@ -98,14 +100,15 @@ class TrainedFit(ClosedFormFit):
     ----------
     start : ClosedFormFit
         Shared with the scheme that uses it as it is.
+    config : SupervisedConfig
     objective : str
         One of `kbsc_tf.schemes.adaptive.objectives.OBJECTIVES`.
     """
 
     trained = True
 
-    def __init__(self, start: ClosedFormFit, objective: str) -> None:
-        super().__init__(start.config, start.symbols)
+    def __init__(self, start: ClosedFormFit, config: SupervisedConfig, objective: str) -> None:
+        super().__init__(config, start.symbols)
         self.start, self.objective = start, objective
         self.name = "adaptive_supervised" if objective == "supervised" else "adaptive"
 
@@ -137,11 +140,8 @@ class TrainedFit(ClosedFormFit):
 
     def _identity(self, features: np.ndarray, labels: np.ndarray, metric: CodeMetric, start: AdaptiveCodec) -> str:
         """Fingerprint of what determines the trained weights."""
-        digest = hashlib.sha256(features.tobytes())
-        for part in (labels, metric.weights.numpy(), np.array([metric.bandwidth]), start.order.numpy()):
-            digest.update(np.ascontiguousarray(part).tobytes())
-        digest.update(f"{self.objective} {self.config.model_dump_json()}".encode())
-        return digest.hexdigest()[:16]
+        parts = features, labels, metric.weights.numpy(), np.array([metric.bandwidth]), start.order.numpy()
+        return fingerprint(*parts, self.objective, {**self.config.settings(), "scheme": None})
 
 
 def _metric(training: FeatureSet, validation: Validation) -> CodeMetric:
@@ -154,12 +154,25 @@ def _metric(training: FeatureSet, validation: Validation) -> CodeMetric:
     return CodeMetric(tf.constant(metric_weights(variance, exponent)), bandwidth)
 
 
+def closed_form_fit(config: ClosedFormConfig, context: BuildContext) -> ClosedFormFit:
+    """The closed-form code, one for all schemes, k and channels whose options make the same."""
+    shared = ClosedFormConfig(scheme="adaptive_linear", **{name: getattr(config, name) for name in _SHARED})
+    symbols = max(SYMBOLS, *context.experiment.k)
+    return context.once(("closed form", shared), lambda: ClosedFormFit(shared, symbols))
+
+
+def trained_fit(config: SupervisedConfig, objective: str, context: BuildContext) -> TrainedFit:
+    """The trained code, one for all schemes, k and channels whose options make the same."""
+    start, key = closed_form_fit(config, context), json.dumps({**config.settings(), "scheme": objective})
+    return context.once(("trained", key), lambda: TrainedFit(start, config, objective))
+
+
 class _Judge:
     """Semantic accuracy of validation features over a fixed grid of SNRs and numbers of symbols, with fixed noise."""
 
     figure = "val_top1"
 
-    def __init__(self, validation: Validation, config: AdaptiveConfig) -> None:
+    def __init__(self, validation: Validation, config: ClosedFormConfig) -> None:
         self._validation, self._config = validation, config
         self._transmit = {}
 

@@ -27,17 +27,17 @@ class AdaptiveScheme(ChannelScheme):
         That it is used on; it is fitted over AWGN.
     fitted : ClosedFormFit
         Shared by all k and channels, so that the code is learned once.
-    name : {"adaptive", "adaptive_linear", "adaptive_progressive", "adaptive_supervised"}
-        ``adaptive_progressive`` starts to send all symbols there are, and the receiver uses the first k: the sender
-        need not know k. With the others the power constraint is that of the k symbols.
+    progressive : bool
+        Start to send all symbols there are, of which the receiver uses the first k: the sender need not know k. Else
+        the power constraint is that of the k symbols.
     """
 
-    observing = True
+    name, observing = "adaptive", True
 
-    def __init__(self, k: int, channel: ChannelConfig, fitted: ClosedFormFit, name: str = "adaptive") -> None:
+    def __init__(self, k: int, channel: ChannelConfig, fitted: ClosedFormFit, progressive: bool = False) -> None:
         super().__init__(k, channel)
-        self.name, self._fitted = name, fitted
-        self._sent, self._used = (fitted.symbols, k) if name == "adaptive_progressive" else (k, None)
+        self._fitted = fitted
+        self._sent, self._used = (fitted.symbols, k) if progressive else (k, None)
         if fitted.trained:
             self.trained_on = AwgnConfig()
         self._codec: AdaptiveCodec | None = None

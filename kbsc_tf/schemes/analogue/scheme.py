@@ -56,6 +56,9 @@ class AnalogueScheme(ChannelScheme):
         super().__init__(k, channel)
         self._link: SemanticLink | None = None
 
+    def check(self, training: FeatureSet) -> None:
+        spread(self.k, training.dim)
+
     @property
     def link(self) -> SemanticLink:
         """The fitted encoder, channel and decoder."""

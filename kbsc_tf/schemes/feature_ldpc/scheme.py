@@ -24,7 +24,6 @@ class FeatureLdpcScheme(FixedLengthScheme):
 
     Parameters
     ----------
-    name : str
     k : int
     channel : ChannelConfig
     coding : CodingConfig
@@ -34,9 +33,9 @@ class FeatureLdpcScheme(FixedLengthScheme):
     """
 
     def __init__(
-        self, name: str, k: int, channel: ChannelConfig, coding: CodingConfig, mcs: Mcs, kind: Literal["pq", "sq"]
+        self, k: int, channel: ChannelConfig, coding: CodingConfig, mcs: Mcs, kind: Literal["pq", "sq"]
     ) -> None:
-        super().__init__(name, k, channel, coding, mcs=mcs.name)
+        super().__init__(f"feature_ldpc_{kind}", k, channel, coding, mcs=mcs.name)
         self._mcs, self._kind = mcs, kind
         self._channel_uses = k // 2 * self.per_block
         budget = TransportPlan.for_uses(mcs, self._channel_uses, coding.block_length).payload_bits

@@ -22,7 +22,6 @@ class ImageCapacityScheme(ChannelScheme):
 
     Parameters
     ----------
-    name : str
     k : int
         Twice the complex channel uses n per image.
     channel : ChannelConfig
@@ -38,7 +37,6 @@ class ImageCapacityScheme(ChannelScheme):
 
     def __init__(
         self,
-        name: str,
         k: int,
         channel: ChannelConfig,
         files: ImageFiles,
@@ -47,7 +45,8 @@ class ImageCapacityScheme(ChannelScheme):
         snr_db: list[float],
     ) -> None:
         super().__init__(k, channel)
-        self.name, self.files, self.codec, self.per_file = name, files, codec, per_file
+        self.name = f"{files.codec.name}_capacity"
+        self.files, self.codec, self.per_file = files, codec, per_file
         for one in snr_db:
             files.expect(self.budget(one))
 

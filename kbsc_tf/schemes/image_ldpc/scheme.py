@@ -6,8 +6,9 @@ import numpy as np
 
 from kbsc_tf.codecs import CodecError
 from kbsc_tf.codecs.bits import read_ue7, write_ue7
-from kbsc_tf.coding import TransportPlan
+from kbsc_tf.coding import Mcs
 from kbsc_tf.coding.bits import bits_to_bytes, pack
+from kbsc_tf.coding.selection import transport_plan
 from kbsc_tf.config import ChannelConfig, CodecConfig, CodingConfig
 from kbsc_tf.schemes.coded.scheme import CodedScheme, Packed
 from kbsc_tf.schemes.image_ldpc.files import ImageFiles, pictures, untile
@@ -23,13 +24,10 @@ class ImageLdpcScheme(CodedScheme):
 
     Parameters
     ----------
-    name : str
     k : int
     channel : ChannelConfig
     coding : CodingConfig
-    plan : TransportPlan
-        Of ``coding.images_per_block`` images.
-    mcs : str
+    mcs : Mcs
     files : ImageFiles
         Of the codec; shared with other schemes.
     codec : CodecConfig
@@ -40,16 +38,15 @@ class ImageLdpcScheme(CodedScheme):
 
     def __init__(
         self,
-        name: str,
         k: int,
         channel: ChannelConfig,
         coding: CodingConfig,
-        plan: TransportPlan,
-        mcs: str,
+        mcs: Mcs,
         files: ImageFiles,
         codec: CodecConfig,
     ) -> None:
-        super().__init__(name, k, channel, coding, plan, mcs)
+        plan = transport_plan(coding, mcs, k)
+        super().__init__(f"{files.codec.name}_ldpc", k, channel, coding, plan, mcs.name)
         self.files, self.per_file = files, self.per_block if codec.tiled else 1
         share = plan.payload_bits // 8 * self.per_file // self.per_block
         self.budget = max(0, share - len(write_ue7(share)))

@@ -29,6 +29,9 @@ class ImageLdpcSpec(SchemeSpec):
     needs, sections = frozenset({Needs.IMAGES}), frozenset({"coding", "codec"})
     Config = ImageConfig
 
+    def validate(self, config: SchemeConfig, experiment: Any) -> None:
+        codecs[self._codec(config)].validate(experiment.codec)
+
     def check(self, config: SchemeConfig, experiment: Any) -> None:
         codecs[self._codec(config)].check(experiment.codec)
 

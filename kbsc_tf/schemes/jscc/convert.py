@@ -8,8 +8,8 @@ import keras
 import numpy as np
 from keras import layers
 
-from kbsc_tf.config import SwinSize
 from kbsc_tf.errors import UserError
+from kbsc_tf.schemes.jscc.config import SwinSize
 from kbsc_tf.schemes.jscc.deepjscc import DeepJsccDecoder, DeepJsccEncoder
 from kbsc_tf.schemes.jscc.modnet import ModNet
 from kbsc_tf.schemes.jscc.swin import SwinBlock

@@ -1,6 +1,5 @@
 """Neural joint source-channel coding of images: DeepJSCC, ADJSCC and SwinJSCC."""
 
-import hashlib
 import math
 from abc import abstractmethod
 from functools import partial
@@ -11,19 +10,21 @@ import numpy as np
 import tensorflow as tf
 
 from kbsc_tf.channel import build_link, seed_noise
-from kbsc_tf.config import ChannelConfig, JsccConfig, SwinJsccConfig
+from kbsc_tf.config import ChannelConfig
+from kbsc_tf.config.strict import settings_of
 from kbsc_tf.data import ImageSet
 from kbsc_tf.errors import UserError
 from kbsc_tf.features import FeatureSet
 from kbsc_tf.schemes.analogue.scheme import sent_uncoded
 from kbsc_tf.schemes.base import ChannelScheme, Report, Validation, silent
+from kbsc_tf.schemes.jscc.config import JsccConfig, SwinJsccConfig
 from kbsc_tf.schemes.jscc.convert import load_deepjscc, load_swinjscc
 from kbsc_tf.schemes.jscc.deepjscc import STRIDE, DeepJsccDecoder, DeepJsccEncoder
 from kbsc_tf.schemes.jscc.link import ImageLink
 from kbsc_tf.schemes.jscc.losses import image_loss
 from kbsc_tf.schemes.jscc.swinjscc import SwinJsccDecoder, SwinJsccEncoder
 from kbsc_tf.schemes.jscc.training import GridQuality, image_batches, in_batches, to_uint8
-from kbsc_tf.training import CheckpointFolder, Trainer
+from kbsc_tf.training import CheckpointFolder, Trainer, fingerprint
 from kbsc_tf.transmission import SourceBatch, Transmission
 
 _MEASURED = 200  # training images that tell what published weights lack
@@ -37,7 +38,6 @@ class NeuralImageScheme(ChannelScheme):
 
     Parameters
     ----------
-    name : str
     k : int
         A multiple of the places of the latent.
     channel : ChannelConfig
@@ -56,11 +56,9 @@ class NeuralImageScheme(ChannelScheme):
 
     needs_images = True
 
-    def __init__(
-        self, name: str, k: int, channel: ChannelConfig, config: JsccConfig, images: ImageSet, all_k: list[int]
-    ) -> None:
+    def __init__(self, k: int, channel: ChannelConfig, config: JsccConfig, images: ImageSet, all_k: list[int]) -> None:
         super().__init__(k, channel)
-        self.name, self.config = name, config
+        self.name, self.config = config.title, config
         self.trained_on = channel if config.checkpoint else config.channel or channel
         self.image_shape = images.image_shape
         self.channels, self.rates = self._latent(all_k)
@@ -151,8 +149,8 @@ class NeuralImageScheme(ChannelScheme):
 
     def _identity(self, training: ImageSet) -> str:
         """Fingerprint of what determines the trained weights."""
-        parts = training.fingerprint, self.config.model_dump_json(), self.trained_on.model_dump_json(), self.model
-        return hashlib.sha256(" ".join((*parts, str(self.rates))).encode()).hexdigest()[:16]
+        own = {name: value for name, value in self.config.settings().items() if name != "channel"}
+        return fingerprint(training.fingerprint, own, settings_of(self.trained_on), self.channels, self.rates)
 
     def _channels(self, k: int, stride: int, multiple: int) -> int:
         """Values per place of the latent that k is."""
@@ -192,7 +190,7 @@ class DeepJsccScheme(NeuralImageScheme):
         return self._channels(self.k, STRIDE, STRIDE), ()
 
     def networks(self) -> tuple[keras.Model, keras.Model]:
-        settings = self.channels, self.name == "adjscc"
+        settings = self.channels, self.config.scheme == "adjscc"
         return DeepJsccEncoder(*settings), DeepJsccDecoder(*settings)
 
     def published(self, path: Path) -> tuple[keras.Model, keras.Model]:

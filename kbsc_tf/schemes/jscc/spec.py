@@ -63,6 +63,9 @@ class SwinJsccSpec(DeepJsccSpec):
     colour, marker = "#AA4499", "h"
     Config, Published = TrainedSwinJsccConfig, PublishedSwinJsccConfig
 
+    def fixes(self, config: SchemeConfig, experiment: Any) -> dict[str, Any]:
+        return {"k": sorted(experiment.k)} if config.rate_adaptive else {}
+
     def _scheme(self) -> Any:
         from kbsc_tf.schemes.jscc.scheme import SwinJsccScheme
 

@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from kbsc_tf.config import SwinSize
+from kbsc_tf.schemes.jscc.config import SwinSize
 from kbsc_tf.schemes.jscc.modnet import ModNet
 from kbsc_tf.schemes.jscc.swin import PatchExpanding, PatchMerging, SwinBlock, dense
 

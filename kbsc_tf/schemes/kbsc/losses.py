@@ -5,7 +5,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from kbsc_tf.config import LossWeights
+from kbsc_tf.schemes.kbsc.config import LossWeights
 
 
 def normalised_mse(sent: tf.Tensor, received: tf.Tensor) -> tf.Tensor:

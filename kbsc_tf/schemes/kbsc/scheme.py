@@ -1,19 +1,20 @@
 """KBSC: the trained encoder and decoder of arXiv 2504.01053."""
 
-import hashlib
 from pathlib import Path
 
 import keras
 import numpy as np
 
-from kbsc_tf.config import ChannelConfig, TrainingConfig
+from kbsc_tf.config import ChannelConfig
+from kbsc_tf.config.strict import settings_of
 from kbsc_tf.features import FeatureSet
 from kbsc_tf.schemes.analogue.link import SemanticLink
 from kbsc_tf.schemes.analogue.scheme import AnalogueScheme, spread
 from kbsc_tf.schemes.base import Report, Validation, silent
+from kbsc_tf.schemes.kbsc.config import KbscConfig
 from kbsc_tf.schemes.kbsc.losses import SemanticLoss
 from kbsc_tf.schemes.kbsc.network import SemanticDecoder, SemanticEncoder, count_flops
-from kbsc_tf.training import CheckpointFolder, GridAccuracy, Trainer, training_batches
+from kbsc_tf.training import CheckpointFolder, GridAccuracy, Trainer, fingerprint, training_batches
 
 
 class KbscScheme(AnalogueScheme):
@@ -26,22 +27,22 @@ class KbscScheme(AnalogueScheme):
     k : int
     channel : ChannelConfig
         That it is used on.
-    training : TrainingConfig
+    training : KbscConfig
     trained_on : ChannelConfig, optional
         That it is trained through; ``channel`` unless given.
-    name : {"kbsc", "kbsc_awgn"}
     """
+
+    name = "kbsc"
 
     def __init__(
         self,
         k: int,
         channel: ChannelConfig,
-        training: TrainingConfig,
+        training: KbscConfig,
         trained_on: ChannelConfig | None = None,
-        name: str = "kbsc",
     ) -> None:
         super().__init__(k, channel)
-        self.training, self.trained_on, self.name = training, trained_on or channel, name
+        self.training, self.trained_on = training, trained_on or channel
 
     def fit(
         self,
@@ -77,8 +78,5 @@ class KbscScheme(AnalogueScheme):
 
     def _identity(self, features: np.ndarray, symbols: int) -> str:
         """Fingerprint of what determines the trained weights."""
-        digest = hashlib.sha256(features.tobytes())
-        for part in (self.training, self.trained_on):
-            digest.update(part.model_dump_json().encode())
-        digest.update(str(symbols).encode())
-        return digest.hexdigest()[:16]
+        own = {name: value for name, value in self.training.settings().items() if name not in ("scheme", "channel")}
+        return fingerprint(features, own, settings_of(self.trained_on), symbols)

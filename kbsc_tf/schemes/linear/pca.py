@@ -3,7 +3,9 @@
 import keras
 import numpy as np
 
-from kbsc_tf.schemes.analogue.scheme import ClosedFormScheme
+from kbsc_tf.errors import UserError
+from kbsc_tf.features import FeatureSet
+from kbsc_tf.schemes.analogue.scheme import ClosedFormScheme, spread
 from kbsc_tf.schemes.linear.codec import fit_pca
 
 
@@ -11,6 +13,15 @@ class PcaScheme(ClosedFormScheme):
     """Send the k principal components of the centred feature at equal power per image."""
 
     name = "pca"
+
+    def check(self, training: FeatureSet) -> None:
+        super().check(training)
+        symbols, _ = spread(self.k, training.dim)
+        if symbols >= len(training):
+            raise UserError(
+                f"k: PCA on {symbols} axes needs {symbols + 1} training samples, there are {len(training)}; "
+                f"lower k or leave {self.name} out of schemes"
+            )
 
     def codec(self, features: np.ndarray, symbols: int) -> tuple[keras.Model, keras.Model]:
         return fit_pca(features, symbols)

@@ -15,7 +15,7 @@ class PcaSpec(SchemeSpec):
     def build(self, config: SchemeConfig, context: Any) -> Iterator[Any]:
         from kbsc_tf.schemes.linear.pca import PcaScheme
 
-        yield from context.per_k(lambda k: PcaScheme(k, context.channel), PcaScheme.check)
+        yield from context.per_k(lambda k: PcaScheme(k, context.channel))
 
 
 class RawSpec(SchemeSpec):
@@ -27,5 +27,4 @@ class RawSpec(SchemeSpec):
     def build(self, config: SchemeConfig, context: Any) -> Iterator[Any]:
         from kbsc_tf.schemes.linear.raw import RawScheme
 
-        RawScheme.check(context.training, context.channel)
-        yield RawScheme(context.training.dim, context.channel)
+        yield context.one(RawScheme(context.training.dim, context.channel))

@@ -15,4 +15,4 @@ class NoiseFreeSpec(SchemeSpec):
     def build(self, config: SchemeConfig, context: Any) -> Iterator[Any]:
         from kbsc_tf.schemes.noise_free.scheme import NoiseFreeScheme
 
-        yield NoiseFreeScheme(context.training.dim)
+        yield context.one(NoiseFreeScheme(context.training.dim))
