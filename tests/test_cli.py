@@ -399,7 +399,7 @@ def test_missing_programs_are_named_before_anything_is_embedded(refused, image_f
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ("coding.mcs=swin", "coding.mcs: MCS set .swin.: expected one of swinjscc"),
+        ("coding.mcs=swin", "coding.mcs: unknown MCS set swin; did you mean swinjscc"),
         ("coding.mcs=[qpsk-2]", "coding.mcs: .*code rate 2"),
         ("coding.mcs=[qpsk]", "coding.mcs: .*as in"),
         ("coding.mcs=[qpsk-1/100]", "coding.mcs: qpsk-1/100 at k = 1024: 10 information bits in 512 channel uses"),

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 
+from kbsc_tf.config.strict import unknown_name
 from kbsc_tf.errors import UserError
 
 BITS_PER_SYMBOL = {"bpsk": 1, "pi2_bpsk": 1, "qpsk": 2, "16qam": 4, "64qam": 6, "256qam": 8}
@@ -89,7 +90,7 @@ class Mcs:
 def check_modulation(modulation: str) -> None:
     """Raise a UserError that lists the modulations unless ``modulation`` is one."""
     if modulation not in BITS_PER_SYMBOL:
-        raise UserError(f'modulation "{modulation}": expected one of {", ".join(BITS_PER_SYMBOL)}')
+        raise UserError(unknown_name("modulation", modulation, BITS_PER_SYMBOL))
 
 
 def mcs_set(name: str, fading: str) -> tuple[Mcs, ...]:
@@ -113,4 +114,4 @@ def mcs_set(name: str, fading: str) -> tuple[Mcs, ...]:
         return tuple(Mcs.parse(text) for text in _SWINJSCC["awgn" if fading == "none" else "fading"])
     if name == "38.214_table1":
         return tuple(Mcs(modulation, Fraction(rate, 1024)) for modulation, rates in _TABLE_1 for rate in rates)
-    raise UserError(f'MCS set "{name}": expected one of swinjscc, 38.214_table1')
+    raise UserError(unknown_name("MCS set", name, ("swinjscc", "38.214_table1")))

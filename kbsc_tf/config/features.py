@@ -40,11 +40,7 @@ class ClipConfig(_Features):
 
     @classmethod
     def refusal(cls, key: str) -> str:
-        return (
-            "only a file of features needs it, images have a shape; leave image_shape out"
-            if key == "image_shape"
-            else ""
-        )
+        return "images have a shape of their own; leave image_shape out" if key == "image_shape" else ""
 
     @model_validator(mode="after")
     def _prompt_has_a_place(self) -> "ClipConfig":
@@ -63,11 +59,12 @@ class FeatureFileConfig(_Features):
 
     @classmethod
     def refusal(cls, key: str) -> str:
-        return f"features.file is embedded already; leave {key} or file out" if key in ClipConfig.model_fields else ""
+        clips = key in ClipConfig.model_fields
+        return f"the features of a file are embedded already; leave {key} or file out" if clips else ""
 
 
 def _kind(value: Any) -> str:
-    return "file" if from_file(value) else "clip"
+    return "of_file" if from_file(value) else "of_clip"
 
 
 def from_file(features: Any) -> bool:
@@ -76,6 +73,6 @@ def from_file(features: Any) -> bool:
 
 
 FeaturesConfig = Annotated[
-    Annotated[ClipConfig, Tag("clip")] | Annotated[FeatureFileConfig, Tag("file")], Discriminator(_kind)
+    Annotated[ClipConfig, Tag("of_clip")] | Annotated[FeatureFileConfig, Tag("of_file")], Discriminator(_kind)
 ]
 """Features of a CLIP, or with ``file`` from there."""

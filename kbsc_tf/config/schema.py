@@ -20,10 +20,15 @@ from kbsc_tf.registry import Spec
 from kbsc_tf.registry import schemes as known
 
 
+def _one_mcs(mcs: Any) -> Any:
+    """Accept ``mcs: qpsk-1/2`` for a list of it; names of sets have no dash."""
+    return [mcs] if isinstance(mcs, str) and "-" in mcs else mcs
+
+
 class CodingConfig(Strict):
     """How the coded schemes put bits on the air: 5G LDPC and QAM."""
 
-    mcs: str | Annotated[list[str], Field(min_length=1)] = Field(
+    mcs: Annotated[str | Annotated[list[str], Field(min_length=1)], BeforeValidator(_one_mcs)] = Field(
         "swinjscc", description="A set, swinjscc or 38.214_table1, or a list of schemes such as qpsk-1/2."
     )
     genie: bool = Field(True, description="Add link adaptation that knows every outcome.")
@@ -121,9 +126,7 @@ class ExperimentConfig(Strict):
     def _file_replaces_images(cls, value: Any) -> Any:
         if isinstance(value, dict) and from_file(value.get("features")):
             if value.get("data"):
-                raise ValueError(
-                    "data: features.file replaces all images; leave data out (--set data=null) or file out"
-                )
+                raise ValueError("data: features.file replaces images; leave data (--set data=null) or file out")
             return {**value, "data": None}
         return value
 

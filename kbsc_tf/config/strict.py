@@ -32,9 +32,12 @@ class Strict(BaseModel):
                 raise PydanticCustomError(
                     "unknown_key", "unknown key {key}{remedy}", {"key": str(key), "remedy": remedy}
                 )
-            # "no" is text in YAML 1.2; pydantic alone would take it.
-            if isinstance(given, str) and cls.model_fields[key].annotation in (bool, bool | None):
-                raise PydanticCustomError("not_boolean", "{key}: expected true or false", {"key": key, "got": given})
+            # "no" is text in YAML 1.2, and true is no number; pydantic alone would take both.
+            annotation = cls.model_fields[key].annotation
+            flag, number = annotation in (bool, bool | None), annotation in (int, float, int | None, float | None)
+            if (flag and isinstance(given, str)) or (number and isinstance(given, bool)):
+                expected = {"key": key, "expected": "true or false" if flag else "a number", "got": str(given)}
+                raise PydanticCustomError("wrong_kind", "{key}: expected {expected}, got {got}", expected)
         return value
 
 
@@ -66,6 +69,13 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """The nearest of the known names, as the end of a sentence; empty if none is near."""
     near = get_close_matches(name, known, n=1)
     return f"; did you mean {near[0]}?" if near else ""
+
+
+def unknown_name(noun: str, given: Any, known: Iterable[str]) -> str:
+    """What is wrong about a name that is none of the known ones."""
+    known = list(known)
+    near = did_you_mean(str(given), known)
+    return f"unknown {noun} {given!s:.80}{f'{near} Known' if near else '; known'}: {', '.join(known)}"
 
 
 def only_of(choice: str, key: str, sections: Iterable[type[Strict]]) -> str:

@@ -55,11 +55,11 @@ def expand_range(value: Mapping) -> list[int | float]:
     first, last, step = (Decimal(str(end)) for end in ends)
     if step <= 0 or first > last:
         raise ValueError("a range goes upwards, by a step above 0, as in {from: -6, to: 12, step: 3}")
-    count = (last - first) // step + 1
-    if count > _MOST:
-        raise ValueError(f"a range of {count} values; at most {_MOST:,} are possible, so take a larger step")
+    if last - first >= step * _MOST:
+        raise ValueError(f"a range of more than {_MOST:,} values; take a larger step")
+    count = int((last - first) // step) + 1
     whole = all(isinstance(end, int) for end in ends)
-    return [int(number) if whole else float(number) for number in (first + step * i for i in range(int(count)))]
+    return [int(number) if whole else float(number) for number in (first + step * i for i in range(count))]
 
 
 class _Shorthand:

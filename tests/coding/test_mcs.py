@@ -33,7 +33,7 @@ def test_names_are_read_and_written(text, modulation, rate, name):
         ("qpsk", "as in"),
         ("qpsk-half", '"half" is no code rate'),
         ("qpsk-1/0", '"1/0" is no code rate'),
-        ("8psk-1/2", "expected one of bpsk, pi2_bpsk, qpsk, 16qam, 64qam, 256qam"),
+        ("8psk-1/2", "unknown modulation 8psk; did you mean qpsk? Known: bpsk, pi2_bpsk, qpsk, 16qam, 64qam, 256qam"),
         ("qpsk-0.96", "at most 0.95"),
         ("qpsk-0/3", "above 0"),
         ("", "as in"),

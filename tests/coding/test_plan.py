@@ -143,7 +143,7 @@ def test_every_plan_is_a_code_of_sionna():
         (lambda: TransportPlan.for_payload(Mcs.parse("qpsk-1/2"), 100, 1 << 21), "block length 2097152"),
         (lambda: TransportPlan.for_payload(Mcs.parse("qpsk-1/2"), -1), "payload of -1 bits"),
         (lambda: TransportPlan.for_payload(Mcs.parse("qpsk-0.03"), 100, 500), "give a greater block length"),
-        (lambda: TransportPlan.exact("8psk", 10, 100), 'modulation "8psk": expected one of bpsk'),
+        (lambda: TransportPlan.exact("8psk", 10, 100), "unknown modulation 8psk; did you mean qpsk? Known: bpsk"),
         (lambda: TransportPlan.exact("qpsk", 190, 100), "190 payload bits do not fit into 100 channel uses of qpsk"),
         (lambda: TransportPlan.exact("qpsk", 0, 0), "do not fit into 0 channel uses"),
         (lambda: TransportPlan("qpsk", 1, 96, 100), "code rate 96/100 = 0.960 is above 0.95"),

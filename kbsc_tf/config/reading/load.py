@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 
 from kbsc_tf.config.reading.yaml_loader import problem_of, read_yaml
 from kbsc_tf.config.schema import ExperimentConfig
-from kbsc_tf.config.strict import Strict, did_you_mean
+from kbsc_tf.config.strict import Strict, did_you_mean, unknown_name
 from kbsc_tf.errors import UserError
 
 _Schema = TypeVar("_Schema", bound=Strict)
@@ -75,7 +75,9 @@ def _override(content: dict, override: str) -> None:
     try:
         content[last], _ = read_yaml(value)
     except yaml.YAMLError as error:
-        raise UserError(f"--set {override}: the value is not valid YAML ({problem_of(error)[0]}); quote it") from None
+        raise UserError(
+            f"--set {override}: the value is not valid YAML ({problem_of(error)[0]}); mend or quote it"
+        ) from None
 
 
 def _entry(schemes: list, title: str, override: str) -> dict:
@@ -114,7 +116,7 @@ def _location(problem: ErrorDetails, content: Any) -> tuple[str | int, ...]:
             location.append(part)
     if problem["type"] == "missing":
         location.append(problem["loc"][-1])
-    elif problem["type"] in ("unknown_key", "unused_key", "not_boolean"):
+    elif problem["type"] in ("unknown_key", "unused_key", "wrong_kind"):
         location.append(problem["ctx"]["key"])
     elif problem["type"] == "union_tag_invalid":
         location.append(problem["ctx"]["discriminator"].strip("'"))
@@ -134,25 +136,20 @@ def _explain(problem: ErrorDetails, location: tuple[str | int, ...]) -> str:
         return f"{key}: {details['reason']}"
     if kind == "missing":
         return f"{key} is missing; give it"
-    if kind == "not_boolean":
-        return f"{key}: expected true or false (got {details['got']!r:.80})"
+    if kind == "wrong_kind":
+        return f"{key}: expected {details['expected']} (got {details['got']:.80})"
+    if kind == "string_type":
+        return f"{key}: expected text; put it in quotes (got {problem['input']!r:.80})"
     if kind in ("literal_error", "union_tag_invalid"):
         listed, given = details.get("expected") or details["expected_tags"], details.get("tag", problem["input"])
-        return f"{key}: {_unknown_name(given, listed, problem['loc'], location)}"
+        noun = [part for part in location if isinstance(part, str)][-1]
+        noun = noun.removesuffix("s") if isinstance(problem["loc"][-1], int) else noun  # one of several
+        known = re.findall(r"'([^']*)'", listed)  # pydantic has them in one text, each in quotes
+        return f"{key}: {unknown_name(noun, given, known)}"
     if kind in ("model_type", "model_attributes_type"):
         return f"{key}: expected a mapping of keys (got {problem['input']!r:.80})"
     got = "" if isinstance(problem["input"], dict) else f" (got {problem['input']!r:.80})"
     return f"{key}: " * bool(key) + _message(problem) + got
-
-
-def _unknown_name(given: Any, listed: str, tried: tuple, location: tuple[str | int, ...]) -> str:
-    """``listed`` are the known names as pydantic has them, each in quotes."""
-    known = re.findall(r"'([^']*)'", listed)
-    noun = [part for part in location if isinstance(part, str)][-1]
-    if isinstance(tried[-1], int):
-        noun = noun.removesuffix("s")  # one of several
-    near = did_you_mean(str(given), known)
-    return f"unknown {noun} {given!s:.80}{f'{near} Known:' if near else '; known:'} {', '.join(known)}"
 
 
 def _is_from(override: str, key: str, line: int | None) -> bool:

@@ -43,7 +43,8 @@ class _Loader(yaml.SafeLoader):
         for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
             line, name = key.start_mark.line + 1, (key.tag, str(key.value))
             if name in lines:
-                what = f"key {key.value} is given twice, in lines {lines[name]} and {line}; remove one"
+                where = f"in lines {lines[name]} and {line}" if lines[name] < line else f"in line {line}"
+                what = f"key {key.value} is given twice, {where}; remove one"
                 raise ConstructorError(None, None, what, key.start_mark)
             lines[name] = line
         return super().construct_mapping(node, deep)
