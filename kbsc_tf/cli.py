@@ -219,9 +219,11 @@ def _start(file: Path, overrides: list[str] | None, out: Path | None) -> tuple:
 
     config = load_config(file, overrides)
     folder = out or Path("results") / config.name
-    from kbsc_tf.results.folder import ResultsFolder
+    from kbsc_tf.config.identity import settings_of_experiment
+    from kbsc_tf.results.folder import check_folder
 
-    ResultsFolder.check(folder, config.model_dump(mode="json"), config.hash())
+    check_folder(folder, settings_of_experiment(config))
+    config.check()
     _prepare_tensorflow()
     return config, folder, _progress()
 

@@ -1,7 +1,5 @@
 """A study of the knowledge base's size: entries, indices, and the link that queries come through. No TensorFlow."""
 
-import hashlib
-import json
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -10,7 +8,7 @@ from pydantic import BeforeValidator, Discriminator, Field, ValidationInfo, fiel
 
 from kbsc_tf.config.reading.load import load_file
 from kbsc_tf.config.receiver import Metric
-from kbsc_tf.config.strict import Strict, if_used, with_default
+from kbsc_tf.config.strict import Strict, if_used, settings_of, with_default
 from kbsc_tf.config.units import EvenK, SnrDb, Some, SomeNumbers
 
 _SQRT = re.compile(r"IVF(\d*)sqrt")
@@ -183,14 +181,13 @@ class KbScalingConfig(Strict):
             if one.up_to is None or size <= one.up_to
         ]
 
-    def hash(self) -> str:
-        """First 16 hex digits of the SHA-256 of what decides a row's accuracy and recall.
+    def settings(self) -> dict[str, Any]:
+        """What decides a row's accuracy and recall, see `settings_of`.
 
-        Which rows there are, where scratch files lie and how many threads search does not count: sizes and indices
-        can be added to a results folder.
+        Sizes and indices can be added to a results folder, and who searches where does not count.
         """
-        content = self.model_dump(mode="json", exclude={"sizes", "indices", "threads", "memory_gb", "scratch"})
-        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+        uncounted = {"name", "sizes", "indices", "threads", "memory_gb", "scratch"}
+        return {"kb_scaling": {key: value for key, value in settings_of(self).items() if key not in uncounted}}
 
 
 def load_kb_scaling(path: Path, overrides: list[str] | None = None) -> KbScalingConfig:

@@ -10,10 +10,11 @@ from typing import Any
 import pandas as pd
 from filelock import FileLock, Timeout
 
+from kbsc_tf.config.identity import identity
 from kbsc_tf.errors import UserError
 from kbsc_tf.files import cannot, make_folder, write_atomically
 from kbsc_tf.kb_scaling.config import KbScalingConfig
-from kbsc_tf.results.folder import ResultsFolder, read_run
+from kbsc_tf.results.folder import SCHEMA, check_folder, read_run
 from kbsc_tf.results.provenance import describe_session
 from kbsc_tf.results.records import as_numbers, cells, line, put_in_order, read_table
 
@@ -68,7 +69,7 @@ class ScalingResults:
     def __init__(self, path: Path | str, config: KbScalingConfig, device: str) -> None:
         self.path, self._config, self._started = Path(path), config, time.monotonic()
         self._content = config.model_dump(mode="json")
-        self._run = ResultsFolder.check(self.path, self._content, config.hash())
+        self._run = check_folder(self.path, config.settings())
         if not self._run and (self.path / FILE).exists():
             raise UserError(
                 f"{self.path / FILE}: rows without the run.json that explains them; "
@@ -129,5 +130,7 @@ class ScalingResults:
         if self._run:
             earlier.append({name: self._run.get(name) for name in self._session})
         session = self._session | {"wall_time_s": round(time.monotonic() - self._started, 3)}
-        run = {"config_hash": self._config.hash(), "config": self._content, **session, "earlier_sessions": earlier}
+        settings = self._config.settings()
+        run = {"schema": SCHEMA, "settings": settings, "hash": identity(settings), "config": self._content}
+        run |= {**session, "earlier_sessions": earlier}
         write_atomically(self.path / "run.json", json.dumps({**run, "complete": complete}, indent=1) + "\n")

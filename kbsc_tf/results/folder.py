@@ -1,4 +1,4 @@
-"""A results folder: records.csv, latency.csv and run.json of one configuration. Imports no TensorFlow."""
+"""A results folder: records.csv, latency.csv and run.json of one experiment, which may grow. Imports no TensorFlow."""
 
 import json
 import os
@@ -12,6 +12,8 @@ from typing import Any
 
 from filelock import FileLock
 
+from kbsc_tf.config import ExperimentConfig
+from kbsc_tf.config.identity import changes, identity, settings_of_experiment, union
 from kbsc_tf.errors import UserError
 from kbsc_tf.files import cannot, write_atomically
 from kbsc_tf.metrics.tally import Estimand
@@ -29,6 +31,8 @@ from kbsc_tf.results.records import (
     read_table,
 )
 
+SCHEMA = 1
+"""Of run.json."""
 _RUN_EVERY_S = 1.0  # how often the wall time so far is written
 _REMEDY = "give another --out or delete the folder"
 
@@ -36,13 +40,13 @@ _REMEDY = "give another --out or delete the folder"
 class ResultsFolder:
     """The folder of one run: created, or opened again to go on where it stopped; several processes may hold it.
 
+    An experiment may come with other schemes, channels, k, SNRs and seeds than before: what is there stays, what is new
+    is added. Another setting is refused.
+
     Parameters
     ----------
     path : Path
-    config : dict
-        The whole configuration, JSON-serialisable.
-    config_hash : str
-        A folder that holds the records of another hash is refused.
+    config : ExperimentConfig
     device : str
         What the run computes on, for run.json.
 
@@ -54,10 +58,11 @@ class ResultsFolder:
     Raises
     ------
     UserError
-        The folder is another configuration's, damaged, unreadable or read-only (it stays as it was); the disk is full.
+        The folder holds records of other settings, is damaged, unreadable or read-only (it stays as it was); the disk
+        is full.
     """
 
-    def __init__(self, path: Path | str, config: Mapping[str, Any], config_hash: str, device: str = "cpu") -> None:
+    def __init__(self, path: Path | str, config: ExperimentConfig, device: str = "cpu") -> None:
         self.path = Path(path)
         self.records_path, self.run_path = self.path / "records.csv", self.path / "run.json"
         self.latency_path = self.path / "latency.csv"
@@ -66,9 +71,9 @@ class ResultsFolder:
         self._started, self._written, self._is_recorded = time.monotonic(), 0.0, False
         self._done: set[Point] = set()
         self._size = -1  # of records.csv when _done was read from it
-        self._config = json.loads(json.dumps(config, default=str))
-        self._config_hash, self._device = config_hash, device
-        self.check(path, config, config_hash)
+        self._config, self._device = config.model_dump(mode="json"), device
+        self._settings = settings_of_experiment(config)
+        check_folder(path, self._settings)
         created = not self.path.exists()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
@@ -77,7 +82,7 @@ class ResultsFolder:
         self._lock = FileLock(str(self.path / ".lock"))
         try:
             with self.locked():
-                if not self.run_path.exists():
+                if not self.run_path.exists() or read_run(self.path)["config"] != self._config:
                     self._record_session()
                 if self.records_path.exists():
                     self._check_records()
@@ -87,29 +92,6 @@ class ResultsFolder:
             if created:  # leave nothing of a run that could not begin
                 shutil.rmtree(self.path, ignore_errors=True)
             raise
-
-    @staticmethod
-    def check(path: Path | str, config: Mapping[str, Any], config_hash: str) -> dict[str, Any]:
-        """Refuse, before long work and without writing, a folder of another run; returns its run.json, {} if new."""
-        path = Path(path)
-        try:
-            if not (path / "run.json").exists():
-                if path.exists() and not path.is_dir():
-                    raise NotADirectoryError("not a folder")
-                if (path / "records.csv").exists():
-                    raise UserError(
-                        f"{path / 'records.csv'}: records without the run.json that explains them; {_REMEDY}"
-                    )
-                return {}
-            run = read_run(path)
-        except OSError as error:
-            raise cannot("use the results folder", path, error) from None
-        if run["config_hash"] != config_hash:
-            old, new = ({**c, "executor": None} for c in (run["config"], json.loads(json.dumps(config, default=str))))
-            names = ", ".join(sorted(n for n in old | new if old.get(n) != new.get(n))) or "nothing named"
-            hashes = f"(hash {run['config_hash']}, this one is {config_hash}; they differ in {names})"
-            raise UserError(f"{path}: holds the records of another configuration {hashes}; {_REMEDY}")
-        return run
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -200,13 +182,12 @@ class ResultsFolder:
         if self._is_recorded:
             return
         session = {"session": self.session, **describe_session(self._device)}
-        seeds = {name: part["seed"] for name, part in self._config.items() if isinstance(part, dict) and "seed" in part}
-        seeds["sweep"] = self._config.get("seeds")
         before = read_run(self.path) if self.run_path.exists() else {}
         earlier = [*before.get("earlier_sessions", [])]
         if before:
             earlier.append({name: before.get(name) for name in session})
-        run = {"config_hash": self._config_hash, "config": self._config, "seeds": seeds, **session}
+        settings = union(before.get("settings", {}), self._settings)
+        run = {"schema": SCHEMA, "settings": settings, "hash": identity(settings), "config": self._config, **session}
         self._save({**run, "points": before.get("points"), "earlier_sessions": earlier, "complete": False})
         self._is_recorded = True
 
@@ -248,6 +229,39 @@ class ResultsFolder:
         return True
 
 
+def check_folder(path: Path | str, settings: dict[str, Any]) -> dict[str, Any]:
+    """Refuse, before long work and without writing, a folder of other settings; returns its run.json, {} if new.
+
+    Parameters
+    ----------
+    path : Path
+    settings : dict
+        As `kbsc_tf.config.identity.settings_of_experiment` returns them.
+    """
+    path = Path(path)
+    try:
+        if not (path / "run.json").exists():
+            if path.exists() and not path.is_dir():
+                raise NotADirectoryError("not a folder")
+            if (path / "records.csv").exists():
+                raise UserError(f"{path / 'records.csv'}: records without the run.json that explains them; {_REMEDY}")
+            return {}
+        run = read_run(path)
+    except OSError as error:
+        raise cannot("use the results folder", path, error) from None
+    if changed := changes(run["settings"], settings):
+        told = "; ".join(f"{key} was {_told(before)}, now {_told(now)}" for key, before, now in changed[:3])
+        more = f"; and {len(changed) - 3} more" if len(changed) > 3 else ""
+        raise UserError(
+            f"{path}: its records were made with other settings: {told}{more}; set them as they were, or {_REMEDY}"
+        )
+    return run
+
+
+def _told(value: Any) -> str:
+    return "the default" if value is None else json.dumps(value)
+
+
 def read_run(path: Path | str) -> dict[str, Any]:
     """run.json of a results folder.
 
@@ -263,8 +277,13 @@ def read_run(path: Path | str) -> dict[str, Any]:
         raise cannot("read", file, error, "give the results folder of a run") from None
     except ValueError:
         run = None
-    if not isinstance(run, dict) or not isinstance(run.get("config"), dict) or "config_hash" not in run:
+    if not isinstance(run, dict) or not isinstance(run.get("config"), dict):
         raise UserError(f"{file}: damaged or not of a kbsc_tf run; {_REMEDY}")
+    if run.get("schema") != SCHEMA:
+        known = (
+            "an earlier version; bring it up to date with kbsc migrate" if "config_hash" in run else "another version"
+        )
+        raise UserError(f"{file}: of {known} {Path(path)}")
     return run
 
 

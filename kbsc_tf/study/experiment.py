@@ -9,6 +9,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from kbsc_tf.config import ChannelConfig, ExperimentConfig
+from kbsc_tf.config.identity import settings_of_experiment
 from kbsc_tf.features import load_features
 from kbsc_tf.figures.curves import draw_figures
 from kbsc_tf.files import remove_leftovers, write_atomically
@@ -16,7 +17,7 @@ from kbsc_tf.progress import Progress
 from kbsc_tf.receiver import Receiver
 from kbsc_tf.results import outcomes
 from kbsc_tf.results.envelope import GENIE
-from kbsc_tf.results.folder import ResultsFolder
+from kbsc_tf.results.folder import ResultsFolder, check_folder
 from kbsc_tf.schemes.base import Scheme
 from kbsc_tf.study.devices import describe_devices
 from kbsc_tf.study.latency import measure_latency
@@ -31,7 +32,7 @@ from kbsc_tf.sweep.runner import run_points
 
 def save_knowledge_base(config: ExperimentConfig, folder: Path, skip_bad: bool, progress: Progress) -> Path:
     """Build the receiver's knowledge base and save it where `prepare` finds it."""
-    ResultsFolder.check(folder, config.model_dump(mode="json"), config.hash())
+    check_folder(folder, settings_of_experiment(config))
     features, report = load_features(config, skip_bad)
     describe_features(features, report, progress)
     knowledge_base = Receiver.around(features.receiver, config.receiver).knowledge_base
@@ -119,7 +120,7 @@ def run(config: ExperimentConfig, folder: Path, skip_bad: bool, progress: Progre
 def open_results(study: Study, progress: Progress) -> ResultsFolder:
     """Create or reopen the results folder, and leave in it what the features were made of."""
     config = study.config
-    results = ResultsFolder(study.folder, config.model_dump(mode="json"), config.hash(), describe_devices())
+    results = ResultsFolder(study.folder, config, describe_devices())
     for warning in results.warnings:
         progress.say(warning)
     for part in (study.folder, study.folder / outcomes.FOLDER):

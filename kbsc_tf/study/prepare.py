@@ -13,7 +13,6 @@ from kbsc_tf.knowledge import KnowledgeBase
 from kbsc_tf.metrics import wilson
 from kbsc_tf.progress import Progress
 from kbsc_tf.receiver import CalibrationSet, CodeSearch, Receiver, calibration_set, learn_posterior
-from kbsc_tf.results.folder import ResultsFolder
 from kbsc_tf.results.points import Point
 from kbsc_tf.schemes.base import Report, Scheme, Validation, silent
 from kbsc_tf.schemes.build import build_schemes
@@ -95,8 +94,6 @@ def prepare(config: ExperimentConfig, folder: Path, skip_bad: bool, progress: Pr
     Writes nothing but the feature store. The knowledge base that `save_knowledge_base` left in ``folder`` is used if
     it is there; one of another encoder, or of other entries or settings, is refused.
     """
-    ResultsFolder.check(folder, config.model_dump(mode="json"), config.hash())
-    config.check()
     if config.executor.kind == "ray":
         check_ray(config.executor)
     _check_channels(config, progress)

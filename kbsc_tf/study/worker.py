@@ -42,7 +42,7 @@ class StudyJob:
     @property
     def key(self) -> tuple[str, str]:
         """Which study it is."""
-        return self.config.hash(), str(self.folder)
+        return self.config.model_dump_json(), str(self.folder)
 
     def computer(self) -> Simulator:
         """Load everything; called in the worker."""
