@@ -4,7 +4,7 @@ import math
 from abc import abstractmethod
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, TypeAdapter, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from kbsc_tf.config.choice import chosen, did_you_mean
 from kbsc_tf.config.ofdm import OfdmConfig
@@ -140,8 +140,14 @@ _NAMES = {
 _EXPECTED = "expected a channel of type flat or ofdm, such as rayleigh or {type: ofdm, model: tdl-a}"
 
 
-def _channel(value: Any) -> FlatConfig | OfdmConfig:
-    """A channel from its mapping, or from its name alone."""
+def parse_channel(value: Any) -> FlatConfig | OfdmConfig:
+    """A channel from its name, its settings, or what ``model_dump`` made of it, as a saved model holds it.
+
+    Raises
+    ------
+    ValueError
+        There is no such channel, or it does not use what is set.
+    """
     if isinstance(value, FlatConfig | OfdmConfig):
         return value
     settings = _NAMES.get(value) if isinstance(value, str) else value
@@ -173,11 +179,6 @@ def _flat(settings: dict) -> FlatConfig:
 
 ChannelConfig = Annotated[
     AwgnConfig | RayleighConfig | RicianConfig | OriginalConfig | OriginalRicianConfig | OfdmConfig,
-    BeforeValidator(_channel),
+    BeforeValidator(parse_channel),
 ]
 """Any channel; ``type: flat`` is the default, and a name such as ``rayleigh`` or ``tdl-a`` is enough."""
-
-
-def parse_channel(value: str | dict | FlatConfig | OfdmConfig) -> FlatConfig | OfdmConfig:
-    """A channel from its name, its settings, or what ``model_dump`` made of it, as a saved model holds it."""
-    return TypeAdapter(ChannelConfig).validate_python(value)
