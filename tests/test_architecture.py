@@ -19,6 +19,7 @@ FLOORS = [
     {"receiver", "training", "analysis", "sweep"},
     {"schemes", "figures"},
     {"study"},
+    {"api"},
     {"kb_scaling"},
     {"cli"},
 ]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Literal
 
 import faiss
@@ -9,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kbsc_tf.errors import UserError
+from kbsc_tf.files import load_arrays, save_arrays
+from kbsc_tf.knowledge.index import index_from_bytes, index_to_bytes
 from kbsc_tf.knowledge.preparation import as_features, centred
 
 _MOST_SAMPLES = 20_000
@@ -103,6 +106,17 @@ class Quantiser:
                 f"{count}; use more training images or fewer bits"
             )
         return factory
+
+    def save(self, path: Path) -> None:
+        """Write it into a file."""
+        index = np.frombuffer(index_to_bytes(self._index, "cpu"), np.uint8)
+        save_arrays(path, {"index": index, "mean": self._mean, "factory": self.factory})
+
+    @classmethod
+    def load(cls, path: Path, remedy: str) -> "Quantiser":
+        """Read what `save` wrote; a UserError names a file that is missing or damaged and says the ``remedy``."""
+        arrays = load_arrays(path, remedy)
+        return cls(index_from_bytes(arrays["index"].tobytes()), arrays["mean"], str(arrays["factory"]))
 
     @property
     def bits(self) -> int:
