@@ -31,6 +31,7 @@ from kbsc_tf.schemes.kbsc import KbscScheme
 from kbsc_tf.schemes.label_ldpc import LabelLdpcScheme
 from kbsc_tf.schemes.neural_image import DeepJsccScheme, SwinJsccScheme
 from kbsc_tf.schemes.noise_free import NoiseFreeScheme
+from kbsc_tf.schemes.outcomes import Outcomes
 from kbsc_tf.schemes.pca import PcaScheme
 from kbsc_tf.schemes.raw import RawScheme
 from kbsc_tf.schemes.receiver import Receiver
@@ -95,7 +96,7 @@ def build_schemes(
 
 
 class _Builder:
-    """What schemes of one run share: files of images, class prompts."""
+    """What schemes of one run share: files of images, outcomes of coded blocks, class prompts."""
 
     def __init__(
         self,
@@ -106,6 +107,7 @@ class _Builder:
     ) -> None:
         self.config, self.training = config, training
         self.receiver, self.knowledge = receiver, knowledge
+        self._outcomes = Outcomes()
         linear = ClosedFormFit(config.adaptive, max(SYMBOLS, *config.k))
         label_free = TrainedFit(linear, config.adaptive.objective)
         self._adaptive = {
@@ -147,7 +149,7 @@ class _Builder:
                 fixed.append(scheme)
             yield from fixed
             if coding.genie and len(fixed) > 1:
-                yield GenieScheme(fixed)
+                yield GenieScheme(fixed, self._outcomes)
 
     def _one(self, name: str, k: int, channel: ChannelConfig) -> Scheme:
         """A scheme that comes once per k."""

@@ -6,6 +6,7 @@ import numpy as np
 
 from kbsc_tf.schemes.base import Overhead, Scheme, SourceBatch, Transmission
 from kbsc_tf.schemes.coded import CodedScheme
+from kbsc_tf.schemes.outcomes import Outcomes
 
 
 class GenieScheme(Scheme):
@@ -18,13 +19,17 @@ class GenieScheme(Scheme):
     ----------
     schemes : list of CodedScheme
         One per modulation and coding scheme; fitted by themselves.
+    outcomes : Outcomes, optional
+        Where they leave what they send, so that it need not be sent again here; shared by the genies of a run.
     """
 
     mcs = "genie"
 
-    def __init__(self, schemes: list[CodedScheme]) -> None:
+    def __init__(self, schemes: list[CodedScheme], outcomes: Outcomes | None = None) -> None:
         self.name, self.k, self.needs_images = schemes[0].name, schemes[0].k, schemes[0].needs_images
-        self._schemes = schemes
+        self._schemes, outcomes = schemes, outcomes or Outcomes()
+        for scheme in schemes:
+            scheme.outcomes = outcomes
 
     def transmit(self, batch: SourceBatch, snr_db: float, seed: int | None) -> Transmission:
         ranked = sorted(self._schemes, key=lambda scheme: -scheme.plan.payload_bits)
