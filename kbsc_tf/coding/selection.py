@@ -1,9 +1,11 @@
 """The transport formats of an experiment. Imports no TensorFlow, so that mistakes are found at once."""
 
+from contextlib import suppress
+
 from kbsc_tf.coding.mcs import Mcs, mcs_set
 from kbsc_tf.coding.plan import TransportPlan
 from kbsc_tf.config import ChannelConfig, ExperimentConfig
-from kbsc_tf.errors import UserError
+from kbsc_tf.errors import Infeasible, UserError
 
 CODED_SCHEMES = ("bpg_ldpc", "jpeg_ldpc", "feature_ldpc_pq", "feature_ldpc_sq")
 """Schemes that come once per modulation and coding scheme."""
@@ -33,19 +35,29 @@ def transport_plan(config: ExperimentConfig, mcs: Mcs, k: int) -> TransportPlan:
 
     Raises
     ------
-    UserError
+    Infeasible
         Nothing fits: says which limit is broken.
+    UserError
+        No block can be as long as ``coding.block_length``.
     """
     try:
         return TransportPlan.for_uses(mcs, k // 2 * config.coding.images_per_block, config.coding.block_length)
+    except Infeasible:
+        raise
     except UserError as error:
-        raise UserError(f"coding.mcs: {mcs.name} at k = {k}: {error}") from None
+        raise UserError(f"coding: {error}") from None
 
 
 def check_plans(config: ExperimentConfig) -> None:
-    """Refuse, before any long work, modulation and coding schemes that are not possible at some k."""
+    """Refuse, before any long work, modulation and coding schemes that are none; where nothing fits is another matter.
+
+    Raises
+    ------
+    UserError
+        As `chosen_mcs` and `transport_plan`.
+    """
     if set(CODED_SCHEMES) & set(config.schemes):
         for channel in config.channels:
             for mcs in chosen_mcs(config, channel):
-                for k in config.k:
-                    transport_plan(config, mcs, k)
+                with suppress(Infeasible):
+                    transport_plan(config, mcs, max(config.k))

@@ -8,6 +8,7 @@ from kbsc_tf.channel import build_channel
 from kbsc_tf.channel.ofdm import warnings
 from kbsc_tf.config import IMAGE_SCHEMES, ChannelConfig, ExperimentConfig, OfdmConfig
 from kbsc_tf.errors import UserError
+from kbsc_tf.evaluation.envelope import GENIE
 from kbsc_tf.evaluation.executors.ray_cluster import check_ray
 from kbsc_tf.evaluation.image_quality import ImageQuality
 from kbsc_tf.evaluation.points import Point
@@ -24,6 +25,8 @@ from kbsc_tf.schemes import (
     build_schemes,
     calibrate,
     check_schemes,
+    describe_shortfalls,
+    find_shortfalls,
     hold_out,
     learn_posterior,
 )
@@ -104,6 +107,9 @@ def prepare(config: ExperimentConfig, folder: Path, skip_bad: bool, progress: Pr
     if config.executor.kind == "ray":
         check_ray(config.executor)
     _check_channels(config, progress)
+    known = find_shortfalls(config)
+    for note in describe_shortfalls(known):
+        progress.say(note)
     features, report = load_features(config, skip_bad)
     describe_features(features, report, progress)
     if config.sweep.queries is not None:
@@ -130,6 +136,9 @@ def prepare(config: ExperimentConfig, folder: Path, skip_bad: bool, progress: Pr
     if {*IMAGE_SCHEMES, "label_ldpc"} & set(config.schemes):
         receiver.clip = ClipEncoder(config.features.model, config.features.batch_size)
     schemes = build_schemes(config, features.training, receiver, features.receiver)
+    found = [s.shortfall for _, s in schemes if s.shortfall and s.mcs != GENIE and s.shortfall not in known]
+    for note in describe_shortfalls(found):
+        progress.say(note)
     return Study(config, folder, features, receiver, schemes, hold_out(config, features, posterior), report, skip_bad)
 
 

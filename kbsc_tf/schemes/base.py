@@ -14,6 +14,7 @@ from kbsc_tf.features import FeatureSet
 from kbsc_tf.knowledge import Calibration
 
 if TYPE_CHECKING:
+    from kbsc_tf.schemes.infeasible import Shortfall
     from kbsc_tf.schemes.receiver import Receiver
 
 
@@ -181,6 +182,8 @@ class Scheme(ABC):
         After `fit`: one line for the user, for example the size of the networks.
     calibration : Calibration or None
         Of the confidence in what it delivers, see `kbsc_tf.schemes.calibrate`; None: that of the receiver.
+    shortfall : Shortfall or None
+        Why nothing fits, where it delivers nothing; None for all others.
     """
 
     name: str
@@ -190,6 +193,7 @@ class Scheme(ABC):
     observing: bool = False
     summary: str = ""
     calibration: Calibration | None = None
+    shortfall: "Shortfall | None" = None
 
     def fit(  # noqa: B027
         self,

@@ -1,11 +1,14 @@
 """From an experiment to its schemes."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from importlib.util import find_spec
+from itertools import product
 
 import numpy as np
 
 from kbsc_tf.codecs import BpgCodec, BpgToolsCodec, ImageCodec, JpegCodec
+from kbsc_tf.coding import Mcs
 from kbsc_tf.coding.selection import CODED_SCHEMES, chosen_mcs, transport_plan
 from kbsc_tf.config import (
     IMAGE_SCHEMES,
@@ -15,18 +18,20 @@ from kbsc_tf.config import (
     FlatConfig,
     OfdmConfig,
 )
-from kbsc_tf.errors import UserError
+from kbsc_tf.errors import Infeasible, UserError
 from kbsc_tf.features import FeatureSet, class_features
 from kbsc_tf.schemes.adaptive import AdaptiveScheme
 from kbsc_tf.schemes.adaptive_fit import ClosedFormFit, TrainedFit
 from kbsc_tf.schemes.analogue import spread
 from kbsc_tf.schemes.base import Scheme
+from kbsc_tf.schemes.coded import CodedScheme
 from kbsc_tf.schemes.feature_ldpc import FeatureLdpcScheme
 from kbsc_tf.schemes.genie import GenieScheme
 from kbsc_tf.schemes.image_capacity import ImageCapacityScheme
 from kbsc_tf.schemes.image_files import ImageFiles
 from kbsc_tf.schemes.image_ldpc import ImageLdpcScheme
 from kbsc_tf.schemes.index_ldpc import IndexLdpcScheme
+from kbsc_tf.schemes.infeasible import InfeasibleScheme, Shortfall
 from kbsc_tf.schemes.kbsc import KbscScheme
 from kbsc_tf.schemes.label_ldpc import LabelLdpcScheme
 from kbsc_tf.schemes.neural_image import DeepJsccScheme, SwinJsccScheme
@@ -63,6 +68,22 @@ def check_schemes(config: ExperimentConfig) -> dict[str, ImageCodec]:
     return codecs
 
 
+def find_shortfalls(config: ExperimentConfig) -> list[Shortfall]:
+    """Where nothing fits whatever the images are: known before they are embedded."""
+    found = []
+    for channel in config.channels:
+        for name in (name for name in config.schemes if name in CODED_SCHEMES):
+            for k, mcs in product(config.k, chosen_mcs(config, channel)):
+                try:
+                    if name in IMAGE_SCHEMES:
+                        transport_plan(config, mcs, k)
+                    else:
+                        _feature_scheme(name, k, channel, config, mcs)
+                except Infeasible as error:
+                    found.append(Shortfall(name, k, mcs.name, str(error)))
+    return found
+
+
 def build_schemes(
     config: ExperimentConfig,
     training: FeatureSet,
@@ -70,6 +91,8 @@ def build_schemes(
     knowledge: FeatureSet | None = None,
 ) -> list[tuple[ChannelConfig, Scheme]]:
     """All schemes of an experiment with their channels, in the order of the records; nothing is fitted yet.
+
+    An `InfeasibleScheme` stands for one that is not possible at some k, or with some modulation and code rate.
 
     Parameters
     ----------
@@ -84,7 +107,7 @@ def build_schemes(
     Raises
     ------
     UserError
-        A scheme cannot work with these features, k or packages, before any long work.
+        A scheme cannot work with these images, features or packages at any k, before any long work.
     """
     builder = _Builder(config, training, receiver, knowledge)
     return [
@@ -93,6 +116,10 @@ def build_schemes(
         for name in config.schemes
         for scheme in builder.schemes(name, channel)
     ]
+
+
+def _feature_scheme(name: str, k: int, channel: ChannelConfig, config: ExperimentConfig, mcs: Mcs) -> FeatureLdpcScheme:
+    return FeatureLdpcScheme(name, k, channel, config.coding, mcs, name.rsplit("_", 1)[1])
 
 
 class _Builder:
@@ -132,24 +159,44 @@ class _Builder:
             yield from self._coded(name, channel)
         else:
             for k in self.config.k:
-                yield self._one(name, k, channel)
+                yield self._or_infeasible(partial(self._one, name, k, channel), name, k, channel)
 
     def _coded(self, name: str, channel: ChannelConfig) -> Iterator[Scheme]:
         """Per k: a scheme for each modulation and code rate, then the genie that chooses among them."""
-        coding = self.config.coding
         for k in self.config.k:
-            fixed = []
-            for mcs in chosen_mcs(self.config, channel):
-                if name in IMAGE_SCHEMES:
-                    plan, files = transport_plan(self.config, mcs, k), self._files[name.split("_")[0]]
-                    scheme = ImageLdpcScheme(name, k, channel, coding, plan, mcs.name, files, self.config.codec)
-                else:
-                    scheme = FeatureLdpcScheme(name, k, channel, coding, mcs, name.rsplit("_", 1)[1])
-                    scheme.check(self.training)
-                fixed.append(scheme)
+            fixed = [
+                self._or_infeasible(partial(self._fixed, name, k, channel, mcs), name, k, channel, mcs.name)
+                for mcs in chosen_mcs(self.config, channel)
+            ]
             yield from fixed
-            if coding.genie and len(fixed) > 1:
-                yield GenieScheme(fixed, self._outcomes)
+            if self.config.coding.genie and len(fixed) > 1:
+                if possible := [scheme for scheme in fixed if scheme.shortfall is None]:
+                    yield GenieScheme(possible, self._outcomes)
+                else:
+                    yield self._infeasible(fixed[0].shortfall._replace(mcs=GenieScheme.mcs), channel)
+
+    def _fixed(self, name: str, k: int, channel: ChannelConfig, mcs: Mcs) -> CodedScheme:
+        """A coded scheme at one modulation and code rate."""
+        config = self.config
+        if name in IMAGE_SCHEMES:
+            plan, files = transport_plan(config, mcs, k), self._files[name.split("_")[0]]
+            return ImageLdpcScheme(name, k, channel, config.coding, plan, mcs.name, files, config.codec)
+        scheme = _feature_scheme(name, k, channel, config, mcs)
+        scheme.check(self.training)
+        return scheme
+
+    def _or_infeasible(
+        self, build: Callable[[], Scheme], name: str, k: int, channel: ChannelConfig, mcs: str = ""
+    ) -> Scheme:
+        """What ``build`` makes, or what stands for it where nothing fits."""
+        try:
+            return build()
+        except Infeasible as error:
+            return self._infeasible(Shortfall(name, k, mcs, str(error)), channel)
+
+    def _infeasible(self, shortfall: Shortfall, channel: ChannelConfig) -> InfeasibleScheme:
+        per_block = self.config.coding.images_per_block if "_ldpc" in shortfall.scheme else 1
+        return InfeasibleScheme(shortfall, channel, shortfall.scheme in IMAGE_SCHEMES, per_block)
 
     def _one(self, name: str, k: int, channel: ChannelConfig) -> Scheme:
         """A scheme that comes once per k."""
@@ -160,9 +207,8 @@ class _Builder:
                 trained_on = config.training.channel if name == "kbsc" else FlatConfig()
                 return KbscScheme(k, channel, config.training, trained_on, name)
             if symbols >= len(self.training):
-                raise UserError(
-                    f"k: PCA on {symbols} axes needs {symbols + 1} training samples, there are {len(self.training)}; "
-                    "lower k or leave pca out of schemes"
+                raise Infeasible(
+                    f"PCA on {symbols} axes needs {symbols + 1} training samples, there are {len(self.training)}"
                 )
             return PcaScheme(k, channel)
         if name in self._adaptive:
