@@ -13,10 +13,12 @@ from kbsc_tf.knowledge import KnowledgeBase
 from kbsc_tf.metrics import wilson
 from kbsc_tf.progress import Progress
 from kbsc_tf.receiver import CalibrationSet, CodeSearch, Receiver, calibration_set, learn_posterior
+from kbsc_tf.results.envelope import GENIE
 from kbsc_tf.results.points import Point
 from kbsc_tf.schemes.base import Report, Scheme, Validation, silent
-from kbsc_tf.schemes.build import build_schemes
+from kbsc_tf.schemes.build import build_schemes, find_shortfalls
 from kbsc_tf.schemes.image_ldpc.files import ImageFiles
+from kbsc_tf.schemes.infeasible import describe_shortfalls
 from kbsc_tf.schemes.validation import calibrate, hold_out
 from kbsc_tf.study.image_quality import ImageQuality
 from kbsc_tf.sweep.executors.ray_cluster import check_ray
@@ -97,6 +99,9 @@ def prepare(config: ExperimentConfig, folder: Path, skip_bad: bool, progress: Pr
     if config.executor.kind == "ray":
         check_ray(config.executor)
     _check_channels(config, progress)
+    known = find_shortfalls(config)
+    for note in describe_shortfalls(known):
+        progress.say(note)
     features, report = load_features(config, skip_bad)
     describe_features(features, report, progress)
     if config.sweep.queries is not None:
@@ -128,6 +133,9 @@ def prepare(config: ExperimentConfig, folder: Path, skip_bad: bool, progress: Pr
     if config.needs(Needs.IMAGES) or config.needs(Needs.PROMPTS):
         receiver.clip = ClipEncoder(config.features.model, config.features.batch_size)
     schemes = build_schemes(config, features.training, receiver, features.receiver)
+    found = [s.shortfall for _, s in schemes if s.shortfall and s.mcs != GENIE and s.shortfall not in known]
+    for note in describe_shortfalls(found):
+        progress.say(note)
     validation = hold_out(config, features, posterior)
     return Study(config, folder, features, receiver, schemes, validation, calibration, report, skip_bad)
 
