@@ -2,6 +2,7 @@
 
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from kbsc_tf.channel import build_channel
@@ -24,6 +25,7 @@ from kbsc_tf.schemes import (
     Validation,
     build_schemes,
     calibrate,
+    check_images,
     check_schemes,
     describe_shortfalls,
     find_shortfalls,
@@ -110,7 +112,7 @@ def prepare(config: ExperimentConfig, folder: Path, skip_bad: bool, progress: Pr
     known = find_shortfalls(config)
     for note in describe_shortfalls(known):
         progress.say(note)
-    features, report = load_features(config, skip_bad)
+    features, report = load_features(config, skip_bad, check=partial(check_images, config))
     describe_features(features, report, progress)
     if config.sweep.queries is not None:
         features = replace(features, sender=features.sender.spread(config.sweep.queries))

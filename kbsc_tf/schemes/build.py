@@ -18,6 +18,7 @@ from kbsc_tf.config import (
     FlatConfig,
     OfdmConfig,
 )
+from kbsc_tf.data import ImageSet
 from kbsc_tf.errors import Infeasible, UserError
 from kbsc_tf.features import FeatureSet, class_features
 from kbsc_tf.schemes.adaptive import AdaptiveScheme
@@ -34,13 +35,14 @@ from kbsc_tf.schemes.index_ldpc import IndexLdpcScheme
 from kbsc_tf.schemes.infeasible import InfeasibleScheme, Shortfall
 from kbsc_tf.schemes.kbsc import KbscScheme
 from kbsc_tf.schemes.label_ldpc import LabelLdpcScheme
-from kbsc_tf.schemes.neural_image import DeepJsccScheme, SwinJsccScheme
+from kbsc_tf.schemes.neural_image import DeepJsccScheme, SwinJsccScheme, check_size
 from kbsc_tf.schemes.noise_free import NoiseFreeScheme
 from kbsc_tf.schemes.outcomes import Outcomes
 from kbsc_tf.schemes.pca import PcaScheme
 from kbsc_tf.schemes.raw import RawScheme
 from kbsc_tf.schemes.receiver import Receiver
 from kbsc_tf.semantic.adaptive import SYMBOLS
+from kbsc_tf.semantic.jscc.deepjscc import STRIDE
 from kbsc_tf.semantic.jscc.torch_file import read_state_dict
 
 
@@ -66,6 +68,12 @@ def check_schemes(config: ExperimentConfig) -> dict[str, ImageCodec]:
     if {"jpeg_ldpc", "jpeg_capacity"} & set(config.schemes):
         codecs["jpeg"] = JpegCodec(codec.chroma)
     return codecs
+
+
+def check_images(config: ExperimentConfig, images: ImageSet) -> None:
+    """Raise a UserError where a network cannot send images of this size at any k, before they are embedded."""
+    for name in (name for name in config.schemes if name in NEURAL_IMAGE_SCHEMES):
+        check_size(name, images.image_shape, config.swinjscc.dimensions.multiple if name == "swinjscc" else STRIDE)
 
 
 def find_shortfalls(config: ExperimentConfig) -> list[Shortfall]:

@@ -161,12 +161,8 @@ class NeuralImageScheme(ChannelScheme):
 
     def _channels(self, k: int, stride: int, multiple: int) -> int:
         """Values per place of the latent that k is."""
+        check_size(self.name, self.image_shape, multiple)
         height, width = self.image_shape
-        if height % multiple or width % multiple:
-            raise UserError(
-                f"schemes: {self.name} needs images whose height and width are multiples of {multiple}, these have "
-                f"{height}x{width}; leave it out or bring the images to another size"
-            )
         places = height * width // stride**2
         if k % places:
             raise Infeasible(f"{places} places at {height}x{width} pixels; give a multiple of {places}")
@@ -178,6 +174,16 @@ class NeuralImageScheme(ChannelScheme):
             k = self.k // self.channels * encoder.channels
             raise UserError(f"{path}: makes k = {k}, the experiment has k = {self.k}; set k")
         return encoder, decoder
+
+
+def check_size(name: str, image_shape: tuple[int, int], multiple: int) -> None:
+    """Refuse images (height, width) that the network ``name`` cannot divide into places."""
+    height, width = image_shape
+    if height % multiple or width % multiple:
+        raise UserError(
+            f"schemes: {name} needs images whose height and width are multiples of {multiple}, these have "
+            f"{height}x{width}; leave it out or bring the images to another size"
+        )
 
 
 def _joined(parts):
