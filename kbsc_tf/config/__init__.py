@@ -3,11 +3,13 @@
 from kbsc_tf.config.channels.base import ChannelSettings, ChannelSpec
 from kbsc_tf.config.channels.channel import ChannelConfig, parse_channel
 from kbsc_tf.config.channels.flat import AwgnConfig, FlatConfig, RayleighConfig, RicianConfig
+from kbsc_tf.config.channels.function import FunctionChannelConfig
 from kbsc_tf.config.channels.ofdm import OfdmConfig
 from kbsc_tf.config.data import CifarConfig, DataConfig, FolderConfig, FolderSplits, ProceduralConfig
 from kbsc_tf.config.features import ClipConfig, FeatureFileConfig, FeaturesConfig
+from kbsc_tf.config.held import FunctionEncoderConfig, MemoryConfig
 from kbsc_tf.config.reading.json_schema import experiment_schema
-from kbsc_tf.config.reading.load import load_config
+from kbsc_tf.config.reading.load import bundled_experiments, load_config, make_config
 from kbsc_tf.config.receiver import NearestConfig, PosteriorConfig, ReceiverConfig, VoteConfig
 from kbsc_tf.config.schema import CodecConfig, CodingConfig, ExperimentConfig
 from kbsc_tf.config.scheme import Needs, SchemeConfig, SchemeSpec
@@ -32,6 +34,9 @@ __all__ = [
     "FlatConfig",
     "FolderConfig",
     "FolderSplits",
+    "FunctionChannelConfig",
+    "FunctionEncoderConfig",
+    "MemoryConfig",
     "NearestConfig",
     "Needs",
     "OfdmConfig",
@@ -47,7 +52,9 @@ __all__ = [
     "TrainingSettings",
     "ValidationConfig",
     "VoteConfig",
+    "bundled_experiments",
     "experiment_schema",
     "load_config",
+    "make_config",
     "parse_channel",
 ]
