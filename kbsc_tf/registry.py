@@ -55,10 +55,13 @@ class Spec:
         """The classes that `parse` makes its result of."""
         return (self.Config,)
 
-    def build(self, config: Any) -> Any:
-        """What the settings describe; here heavy packages may be imported."""
+    def build(self, config: Any, *context: Any) -> Any:
+        """What the settings describe; here heavy packages may be imported.
+
+        ``context`` is what a kind needs beside its settings, see its spec.
+        """
         module, _, name = self.builder.partition(":")
-        return getattr(importlib.import_module(module), name)(config)
+        return getattr(importlib.import_module(module), name)(config, *context)
 
 
 class Registry(Generic[T]):
