@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from kbsc_tf.config import ExperimentConfig, SnrRange, load_config
+from kbsc_tf.config import ExperimentConfig, SnrRange, ValidationConfig, load_config
 from kbsc_tf.errors import UserError
 
 
@@ -41,6 +41,12 @@ def test_values_and_overrides(load):
     assert load("training: {snr_db: {low: -3, high: 4}}\n").training.snr_db == SnrRange(low=-3, high=4)
 
 
+def test_validation_has_a_section_of_its_own_and_every_field_is_described(load):
+    assert load("data: {}\n").validation.queries == 1000
+    assert load("validation: {queries: 50}\n", "validation.queries=70").validation.queries == 70
+    assert all(field.description for field in ValidationConfig.model_fields.values())
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -48,6 +54,10 @@ def test_values_and_overrides(load):
         ("name: a\ntraining:\n  epochs: 3\n  epoch: 3\n", "trial.yaml line 4: unknown key training.epoch;"),
         ("channels:\n  - fading: none\n  - fadding: none\n", "trial.yaml line 3: unknown key channels.1.fadding;"),
         ("training:\n  epochs: many\n", "trial.yaml line 2: training.epochs: .*integer.*'many'"),
+        ("validation: {queries: 19}\n", "trial.yaml line 1: validation.queries: .*greater than or equal to 20"),
+        ("validation: 500\n", "trial.yaml line 1: validation: "),
+        ("training:\n  validation_queries: 500\n", "line 2: unknown key training.validation_queries;"),
+        ("k: 64\n", "trial.yaml line 1: k: .*list"),
         ("name: a\nk:\n  - 64\n  - 7\n", "trial.yaml line 4: k.1: expected an even number .*7"),
         ("k: [0]\n", "k.0: expected an even number"),
         ("k: []\n", "line 1: k: "),

@@ -35,7 +35,7 @@ class MemoryConfig(DividedConfig):
 class MemorySpec(DatasetSpec):
     """Images that the Python program which runs the experiment holds."""
 
-    name, order, builder = "memory", 900, "kbsc_tf.data.memory:memory_splits"
+    name, in_files, builder = "memory", False, "kbsc_tf.data.memory:memory_splits"
     Config = MemoryConfig
 
     def build(self, config: MemoryConfig, *context: Any) -> Any:
@@ -62,7 +62,7 @@ class FunctionEncoderConfig(EncoderSettings):
 class FunctionEncoderSpec(EncoderSpec):
     """A function of the Python program that runs the experiment."""
 
-    name, order, builder = "function", 900, "kbsc_tf.features.function:FunctionEncoder"
+    name, in_files, builder = "function", False, "kbsc_tf.features.function:FunctionEncoder"
     Config = FunctionEncoderConfig
 
     def build(self, config: FunctionEncoderConfig, *context: Any) -> Any:

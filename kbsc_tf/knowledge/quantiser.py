@@ -2,19 +2,27 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from kbsc_tf.errors import UserError
+from kbsc_tf.errors import Infeasible, UserError
 from kbsc_tf.knowledge.preparation import as_features, centred
 
 _MOST_SAMPLES = 20_000
 _CENTROIDS = 256
+_FEWEST_BITS = 8  # codes are whole bytes
 _MOST_CODEBOOKS = 64  # FAISS takes 0.2 s for one of sub-vectors below 8 values, in all a minute and more for 512
 _ROUNDS = 10  # of k-means; 25, FAISS's own number, change the accuracy by less than one point in a hundred
+
+
+class Format(NamedTuple):
+    """A quantiser before it is trained: its FAISS factory string and the bits of its codes."""
+
+    factory: str
+    bits: int
 
 
 class Quantiser:
@@ -60,8 +68,10 @@ class Quantiser:
 
         Raises
         ------
+        Infeasible
+            Too few bits or features.
         UserError
-            Too few bits, too few features, unknown kind, or features that are not finite.
+            Unknown kind, or features that are not finite.
 
         Notes
         -----
@@ -69,7 +79,7 @@ class Quantiser:
         Pattern Analysis and Machine Intelligence 33 (2011), 117-128.
         """
         features = as_features(features, "quantiser training features")
-        factory = cls.choose(kind, len(features), features.shape[1], max_bits)
+        factory = cls.choose(kind, len(features), features.shape[1], max_bits).factory
         if len(features) > _MOST_SAMPLES:
             chosen = np.random.default_rng(seed).choice(len(features), _MOST_SAMPLES, replace=False)
             features = features[np.sort(chosen)]
@@ -88,21 +98,28 @@ class Quantiser:
         return cls(index, mean, factory)
 
     @staticmethod
-    def choose(kind: Literal["pq", "sq"], count: int, dimension: int, max_bits: int) -> str:
-        """Factory string of the quantiser that `fit` would train on ``count`` features of ``dimension`` values.
+    def choose(kind: Literal["pq", "sq"], count: int, dimension: int, max_bits: int) -> Format:
+        """The quantiser that `fit` would train on ``count`` features of ``dimension`` values.
 
         Raises
         ------
-        UserError
+        Infeasible
             It could not; before anything is trained.
         """
-        factory, needed = _choose(kind, dimension, max_bits)
+        Quantiser.check_bits(kind, max_bits)
+        format_, needed = _choose(kind, dimension, max_bits)
         if count < needed:
-            raise UserError(
+            raise Infeasible(
                 f"quantiser {kind} with {max_bits} bits: needs at least {needed} training features, there are "
                 f"{count}; use more training images or fewer bits"
             )
-        return factory
+        return format_
+
+    @staticmethod
+    def check_bits(kind: Literal["pq", "sq"], max_bits: int) -> None:
+        """Raise an `Infeasible` if no code is as short as ``max_bits``, whatever the features."""
+        if max_bits < _FEWEST_BITS:
+            raise Infeasible(f"quantiser {kind}: {max_bits} bits are too few, the fewest are {_FEWEST_BITS}")
 
     @property
     def bits(self) -> int:
@@ -127,24 +144,23 @@ class Quantiser:
         return centred(features, -self._mean)  # adds the mean, and scales to length 1
 
 
-def _choose(kind: str, dimension: int, max_bits: int) -> tuple[str, int]:
-    """Factory string for features of ``dimension`` values, and how many of them its training needs at least.
+def _choose(kind: str, dimension: int, max_bits: int) -> tuple[Format, int]:
+    """Quantiser for features of ``dimension`` values, and how many of them its training needs at least.
 
     Measured on features of CIFAR-10 and Tiny-ImageNet: with few bits long sub-vectors that keep all axes retrieve
     the right class more often than PCA to few axes, and many axes of 4 bits more often than few of 8.
     """
     if kind not in ("pq", "sq"):
         raise UserError(f"quantiser: expected pq or sq, got {kind!r}")
-    if max_bits < 8:
-        raise UserError(f"quantiser {kind}: {max_bits} bits are too few, the fewest are 8")
     if kind == "pq":
         parts = min(max_bits // 8, dimension)
         axes = parts * (dimension // parts)
-        return f"PCAR{axes},PQ{parts}x8", max(_CENTROIDS, axes)
+        return Format(f"PCAR{axes},PQ{parts}x8", 8 * parts), max(_CENTROIDS, axes)
     # Codes are whole bytes: 4 bits take an even number of axes, 6 bits a multiple of four.
     axes = min(max_bits // 4, dimension) // 2 * 2
     widths = [width for width in (8, 6) if axes * width <= max_bits and axes * width % 8 == 0]
-    return f"PCA{axes},SQ{widths[0] if widths else 4}", axes
+    width = widths[0] if widths else 4
+    return Format(f"PCA{axes},SQ{width}", axes * width), axes
 
 
 @contextmanager

@@ -280,10 +280,9 @@ def read_run(path: Path | str) -> dict[str, Any]:
     if not isinstance(run, dict) or not isinstance(run.get("config"), dict):
         raise UserError(f"{file}: damaged or not of a kbsc_tf run; {_REMEDY}")
     if run.get("schema") != SCHEMA:
-        known = (
-            "an earlier version; bring it up to date with kbsc migrate" if "config_hash" in run else "another version"
-        )
-        raise UserError(f"{file}: of {known} {Path(path)}")
+        if "config_hash" in run:
+            raise UserError(f"{file}: of an earlier version; bring it up to date with kbsc migrate {Path(path)}")
+        raise UserError(f"{file}: of a later version (schema {run.get('schema')}); update kbsc_tf")
     return run
 
 

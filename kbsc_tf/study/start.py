@@ -21,9 +21,6 @@ def check(config: ExperimentConfig, folder: Path) -> None:
         In one sentence.
     """
     check_folder(folder, settings_of_experiment(config))
-    for part in (config.data, config.features, *config.channels):
-        if hasattr(part, "check"):
-            part.check()
     config.check()
 
 

@@ -5,7 +5,14 @@ import pytest
 
 from kbsc_tf.knowledge.decision import decide_vote, soft_vote
 from kbsc_tf.knowledge.knowledge_base import KnowledgeBase
-from kbsc_tf.receiver import PosteriorRule, PosteriorSearch, ValidationCodes, fit_posterior, posterior
+from kbsc_tf.receiver import (
+    PosteriorRule,
+    PosteriorSearch,
+    ValidationCodes,
+    calibrate_posterior,
+    fit_posterior,
+    posterior,
+)
 from kbsc_tf.receiver.calibration import UNCALIBRATED
 
 AXES, CLASSES, ENTRIES = 12, 6, 90
@@ -186,13 +193,14 @@ def test_fit_takes_what_is_given_and_chooses_the_rest():
     chosen = fit_posterior(validation_codes(0.5), variance, 50)
     assert chosen.bandwidth in (0.025, 0.05, 0.1, 0.2) and chosen.weights[0] == 1
     np.testing.assert_array_equal(chosen.weights, fit_posterior(validation_codes(0.5), variance, 50).weights)
-    assert (np.diff(chosen.calibration.quality) >= 0).all() and len(chosen.calibration.quality) == 18
+    assert given.calibration == chosen.calibration == UNCALIBRATED
 
 
 def test_fitted_confidence_is_the_accuracy():
     """On other deliveries than those fitted, at a noise between those: within 4.5 standard errors of 400, and 0.05."""
     codes, variance = validation_codes(0.5), np.geomspace(1, 0.05, 16).astype("f4")
-    rule = fit_posterior(codes, variance, 50)
+    rule = calibrate_posterior(fit_posterior(codes, variance, 50), codes, variance, 50)
+    assert (np.diff(rule.calibration.quality) >= 0).all() and len(rule.calibration.quality) == 18
     noise_var = np.tile(0.8 / variance, (400, 1)).astype("f4")
     noise_var[:, 8:] = np.inf
     noise = np.random.default_rng(9).standard_normal((400, 16)) * np.sqrt(np.where(np.isinf(noise_var), 0, noise_var))

@@ -189,3 +189,38 @@ def test_validation_scores_the_receivers_own_rule(make, tmp_path):
         noise = np.random.default_rng(0).standard_normal(x.shape).astype(np.float32)
         scores[str(rule)] = study.validation.score(x + 0.15 * noise)
     assert len(set(scores.values())) == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "warned"),
+    [
+        ({"receiver": {"decision": "posterior"}}, ["confidences are calibrated on 80 validation images"]),
+        (
+            {"receiver": {"decision": "posterior"}, "unseen": "all"},
+            ["calibrated on 6 of the 10 classes", "calibrated on 48 validation images"],
+        ),
+        (
+            {"receiver": {"decision": "posterior"}, "unseen": "unseen"},
+            ["4 classes of 4 entries, where the receiver has 4 classes of 6 entries", "on 16 validation images"],
+        ),
+        ({"receiver": {"decision": "vote"}, "unseen": "unseen"}, []),
+    ],
+    ids=["few", "some unseen", "all unseen", "vote"],
+)
+def test_confidences_that_may_be_off_are_warned_of(make, tmp_path, changes, warned):
+    config, said = make(receiver=changes["receiver"]), io.StringIO()
+    unseen = {"unseen_classes": 4, "test_classes": changes["unseen"]} if "unseen" in changes else {}
+    config = config.model_copy(update={"features": config.features.model_copy(update=unseen)})
+    study = experiment.prepare(config, tmp_path / "out", False, Progress(Console(file=said, width=1000)))
+    warnings = [line for line in said.getvalue().splitlines() if "warning: " in line]
+    assert len(warnings) == len(warned)
+    assert all(expected in warning for expected, warning in zip(warned, warnings, strict=True)), warnings
+    experiment.fit(study, progress())
+    pca = next(scheme for _, scheme in study.schemes if scheme.name == "pca")
+    assert (pca.calibration is not None) == (changes["receiver"]["decision"] == "posterior")
+
+
+def test_validation_queries_are_those_that_are_sent(make, tmp_path):
+    config = make(receiver={"decision": "posterior"}, validation={"queries": 25})
+    study = experiment.prepare(config, tmp_path / "out", False, progress())
+    assert len(study.validation.features) == len(study.calibration[1].features) == 25

@@ -30,7 +30,7 @@ class FunctionChannelConfig(ChannelSettings):
 class FunctionChannelSpec(ChannelSpec):
     """A function of the Python program that runs the experiment."""
 
-    name, order, builder = "function", 900, "kbsc_tf.channel.function:FunctionChannel"
+    name, in_files, builder = "function", False, "kbsc_tf.channel.function:FunctionChannel"
     Config = FunctionChannelConfig
 
     def build(self, config: FunctionChannelConfig) -> Any:

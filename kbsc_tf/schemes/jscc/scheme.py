@@ -2,6 +2,7 @@
 
 import math
 from abc import abstractmethod
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from kbsc_tf.channel import build_link, seed_noise
 from kbsc_tf.config import ChannelConfig
 from kbsc_tf.config.strict import settings_of
 from kbsc_tf.data import ImageSet
-from kbsc_tf.errors import UserError
+from kbsc_tf.errors import Infeasible, UserError
 from kbsc_tf.features import FeatureSet
 from kbsc_tf.schemes.analogue.scheme import sent_uncoded
 from kbsc_tf.schemes.base import ChannelScheme, Report, Validation, silent
@@ -50,8 +51,10 @@ class NeuralImageScheme(ChannelScheme):
 
     Raises
     ------
+    Infeasible
+        The network does not send k values.
     UserError
-        Image size, k or checkpoint does not suit the network.
+        Image size or checkpoint does not suit the network.
     """
 
     needs_images = True
@@ -162,10 +165,7 @@ class NeuralImageScheme(ChannelScheme):
             )
         places = height * width // stride**2
         if k % places:
-            raise UserError(
-                f"k: {self.name} has {places} places at {height}x{width} pixels, so k must be a multiple of {places}, "
-                f"not {k}; change k or leave {self.name} out of schemes"
-            )
+            raise Infeasible(f"{places} places at {height}x{width} pixels; give a multiple of {places}")
         return k // places
 
     def _of_this_k(self, path: Path, encoder: keras.Model, decoder: keras.Model) -> tuple[keras.Model, keras.Model]:
@@ -203,16 +203,24 @@ class SwinJsccScheme(NeuralImageScheme):
     config: SwinJsccConfig
 
     def _latent(self, all_k: list[int]) -> tuple[int, tuple[int, ...]]:
-        size = self.config.dimensions
-        channels, *rates = (self._channels(k, size.stride, size.multiple) for k in (self.k, *sorted(all_k)))
         if not self.config.rate_adaptive:
-            return channels, ()
-        if rates[-1] > size.widths[-1]:
-            raise UserError(
-                f"k: swinjscc has {size.widths[-1]} channels to choose from, and k = {max(all_k)} needs {rates[-1]}; "
-                "lower k, or take another swinjscc.size or variant"
+            return self._channels(self.k, self.config.dimensions.stride, self.config.dimensions.multiple), ()
+        rates = []
+        for k in sorted(all_k):
+            with suppress(Infeasible):
+                rates.append(self._rate(k))
+        return self._rate(self.k), tuple(rates)
+
+    def _rate(self, k: int) -> int:
+        """Channels at k of those that a rate-adaptive network has to choose from."""
+        size = self.config.dimensions
+        rate = self._channels(k, size.stride, size.multiple)
+        if rate > size.widths[-1]:
+            raise Infeasible(
+                f"{rate} channels are needed, there are {size.widths[-1]} to choose from; lower k, or take another "
+                "swinjscc.size or variant"
             )
-        return channels, tuple(rates)
+        return rate
 
     def networks(self) -> tuple[keras.Model, keras.Model]:
         size = self.config.dimensions
