@@ -1,7 +1,5 @@
 """Features to bits and back: product and scalar quantisers, on FAISS's standalone codecs."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Literal, NamedTuple
 
 import faiss
@@ -10,6 +8,7 @@ from numpy.typing import NDArray
 
 from kbsc_tf.errors import Infeasible, UserError
 from kbsc_tf.knowledge.preparation import as_features, centred
+from kbsc_tf.threads import one_thread
 
 _MOST_SAMPLES = 20_000
 _CENTROIDS = 256
@@ -93,7 +92,7 @@ class Quantiser:
             if inner.pq.M > _MOST_CODEBOOKS:
                 # The rotation makes short sub-vectors alike: one codebook for all costs 5 % more squared error with 64.
                 inner.pq.train_type = faiss.ProductQuantizer.Train_shared
-        with _one_thread():
+        with one_thread():
             index.train(features - mean)
         return cls(index, mean, factory)
 
@@ -131,7 +130,7 @@ class Quantiser:
         features = as_features(features, "quantiser")
         if features.shape[1] != len(self._mean):
             raise ValueError(f"expected features [B, {len(self._mean)}], got shape {features.shape}")
-        with _one_thread():
+        with one_thread():
             return np.unpackbits(self._index.sa_encode(features - self._mean), axis=1)
 
     def decode(self, bits: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -139,7 +138,7 @@ class Quantiser:
         bits = np.asarray(bits)
         if bits.ndim != 2 or bits.shape[1] != self.bits:
             raise ValueError(f"expected bits [B, {self.bits}], got shape {bits.shape}")
-        with _one_thread():
+        with one_thread():
             features = self._index.sa_decode(np.packbits(bits.astype(np.uint8), axis=1))
         return centred(features, -self._mean)  # adds the mean, and scales to length 1
 
@@ -161,14 +160,3 @@ def _choose(kind: str, dimension: int, max_bits: int) -> tuple[Format, int]:
     widths = [width for width in (8, 6) if axes * width <= max_bits and axes * width % 8 == 0]
     width = widths[0] if widths else 4
     return Format(f"PCA{axes},SQ{width}", axes * width), axes
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Let FAISS work in one thread: its sums, hence codes, depend on their number, and it is no slower here."""
-    threads = faiss.omp_get_max_threads()
-    faiss.omp_set_num_threads(1)
-    try:
-        yield
-    finally:
-        faiss.omp_set_num_threads(threads)

@@ -57,17 +57,26 @@ def test_schemes_come_in_the_order_of_the_records():
     assert built == [(c, *point) for c in channels for point in (("raw", DIM), ("pca", 4), ("pca", 2))]
 
 
+def test_what_cannot_work_at_any_k_is_refused_before_fitting():
+    with pytest.raises(UserError, match="raw needs features of even length, these have 63"):
+        build(dim=63)
+
+
 @pytest.mark.parametrize(
-    ("settings", "message"),
+    ("name", "settings", "message"),
     [
-        ({"k": DIM + 2}, "k: 66 symbols for features of 64 values; give at most 64, or a multiple"),
-        ({"count": K}, "k: PCA on 16 axes needs 17 training samples, there are 16"),
-        ({"dim": 63}, "raw needs features of even length, these have 63"),
+        ("pca", {"k": DIM + 2}, "66 symbols for features of 64 values; give at most 64, or a multiple"),
+        ("kbsc", {"k": DIM + 2}, "66 symbols for features of 64 values; give at most 64, or a multiple"),
+        ("pca", {"count": K}, "PCA on 16 axes needs 17 training samples, there are 16"),
     ],
 )
-def test_what_cannot_work_is_refused_before_fitting(settings, message):
-    with pytest.raises(UserError, match=message):
-        build(**settings)
+def test_what_cannot_work_at_some_k_delivers_nothing(name, settings, message):
+    [scheme] = [scheme for scheme in build(**settings) if scheme.name == name]
+    assert message in scheme.shortfall.reason and scheme.shortfall[:3] == (name, scheme.k, "")
+    scheme.fit(TRAINING)
+    sent = scheme.transmit(BATCH, 5.0, 0)
+    assert not sent.delivered.any() and not sent.feasible.any() and sent.features.shape == BATCH.features.shape
+    assert sent.channel_uses.tolist() == [scheme.k / 2] * 50
 
 
 def test_tensorboard_is_refused_where_it_is_not_installed(monkeypatch):

@@ -18,9 +18,9 @@ from kbsc_tf.errors import Infeasible, UserError
 from kbsc_tf.features import FeatureSet
 from kbsc_tf.schemes.analogue.scheme import sent_uncoded
 from kbsc_tf.schemes.base import ChannelScheme, Report, Validation, silent
-from kbsc_tf.schemes.jscc.config import JsccConfig, SwinJsccConfig
+from kbsc_tf.schemes.jscc.config import STRIDE, JsccConfig, SwinJsccConfig, check_size
 from kbsc_tf.schemes.jscc.convert import load_deepjscc, load_swinjscc
-from kbsc_tf.schemes.jscc.deepjscc import STRIDE, DeepJsccDecoder, DeepJsccEncoder
+from kbsc_tf.schemes.jscc.deepjscc import DeepJsccDecoder, DeepJsccEncoder
 from kbsc_tf.schemes.jscc.link import ImageLink
 from kbsc_tf.schemes.jscc.losses import image_loss
 from kbsc_tf.schemes.jscc.swinjscc import SwinJsccDecoder, SwinJsccEncoder
@@ -157,12 +157,8 @@ class NeuralImageScheme(ChannelScheme):
 
     def _channels(self, k: int, stride: int, multiple: int) -> int:
         """Values per place of the latent that k is."""
+        check_size(self.name, self.image_shape, multiple)
         height, width = self.image_shape
-        if height % multiple or width % multiple:
-            raise UserError(
-                f"schemes: {self.name} needs images whose height and width are multiples of {multiple}, these have "
-                f"{height}x{width}; leave it out or bring the images to another size"
-            )
         places = height * width // stride**2
         if k % places:
             raise Infeasible(f"{places} places at {height}x{width} pixels; give a multiple of {places}")
