@@ -63,11 +63,12 @@ def _override(content: dict, override: str) -> None:
         if isinstance(content, list):
             content = _entry(content, parent, override)
             continue
+        if parent == "schemes":
+            content["schemes"] = content = _listed(content.get("schemes"))
+            continue
         if content.get(parent) is None:
             content[parent] = {}
         content = content[parent]
-        if parent == "schemes" and isinstance(content, list):
-            continue
         if not isinstance(content, dict):
             raise UserError(f"--set {override}: {parent} holds a value, not further keys; set it as a whole")
     if isinstance(content, list):
@@ -80,9 +81,20 @@ def _override(content: dict, override: str) -> None:
         ) from None
 
 
+def _listed(schemes: Any) -> list:
+    """The schemes of a file, where one alone need not be in brackets; those by default where it names none."""
+    if schemes is None:
+        schemes = ExperimentConfig.model_fields["schemes"].default
+    return list(schemes) if isinstance(schemes, list) else [schemes]
+
+
+def _title(entry: Any) -> Any:
+    return entry.get("name") or entry.get("scheme") if isinstance(entry, dict) else entry
+
+
 def _entry(schemes: list, title: str, override: str) -> dict:
     """The options of a scheme in a list of schemes, by its name; one that was no more than a name becomes a mapping."""
-    titles = [one.get("name") or one.get("scheme") if isinstance(one, dict) else one for one in schemes]
+    titles = [_title(one) for one in schemes]
     if title not in titles:
         names = [str(one) for one in titles]
         raise UserError(
@@ -101,7 +113,7 @@ def _first_problem(path: Path, content: dict, node: yaml.Node, overrides: list[s
     key, what = ".".join(map(str, location)), _explain(first, location)
     # What is wrong about several keys of a mapping names the one to change.
     line = _line_of(node, (*location, _message(first).partition(":")[0]) if location else ())
-    override = next((o for o in overrides if _is_from(o, key, line)), None)
+    override = next((o for o in overrides if _is_from(o, _settable(location, content), line)), None)
     where = f"--set {override}" if override else f"{path} line {line}" if line else str(path)
     more = f" ({len(problems) - 1} more problems)" if len(problems) > 1 else ""
     return f"{where}: {what}{more}"
@@ -150,6 +162,13 @@ def _explain(problem: ErrorDetails, location: tuple[str | int, ...]) -> str:
         return f"{key}: expected a mapping of keys (got {problem['input']!r:.80})"
     got = "" if isinstance(problem["input"], dict) else f" (got {problem['input']!r:.80})"
     return f"{key}: " * bool(key) + _message(problem) + got
+
+
+def _settable(location: tuple[str | int, ...], content: dict) -> str:
+    """The key of a place as overrides have it, which name a scheme where the file counts them."""
+    if len(location) > 2 and location[0] == "schemes" and isinstance(location[1], int):
+        location = ("schemes", _title(content["schemes"][location[1]]), *location[2:])
+    return ".".join(map(str, location))
 
 
 def _is_from(override: str, key: str, line: int | None) -> bool:
