@@ -9,7 +9,6 @@ from kbsc_tf.config import ExperimentConfig, SnrRange, ValidationConfig, load_co
 from kbsc_tf.config.identity import identity, settings_of_experiment
 from kbsc_tf.errors import UserError
 
-
 KBSC = "schemes:\n- scheme: kbsc\n  %s\n"
 SWIN = "schemes:\n- scheme: swinjscc\n  %s\n"
 ADAPTIVE = "schemes: [{scheme: adaptive, %s}]\n"
@@ -55,6 +54,19 @@ def test_an_option_of_a_scheme_is_set_however_the_file_names_it(load, text):
     config = load(text, "schemes.kbsc.epochs=7")
     assert {entry.title: getattr(entry, "epochs", None) for entry in config.schemes}["kbsc"] == 7
     assert config.titles == load(text).titles
+
+
+def test_tensorboard_is_refused_where_it_is_not_installed(load, monkeypatch):
+    config = load("schemes: [{scheme: kbsc, tensorboard: true}, pca]\n")
+    monkeypatch.setattr("kbsc_tf.config.schema.find_spec", lambda name: None)
+    with pytest.raises(UserError, match="schemes: kbsc: tensorboard: needs the package tensorboard; pip install it"):
+        config.check()
+    load("schemes: [kbsc, pca]\n").check()
+
+
+def test_a_checkpoint_that_no_published_network_fits_is_refused(load):
+    with pytest.raises(UserError, match="schemes: adjscc: checkpoint: there are none with attention features"):
+        load("schemes: [{scheme: adjscc, checkpoint: x.pkl}]\n").check()
 
 
 def test_validation_has_a_section_of_its_own_and_every_field_is_described(load):

@@ -125,8 +125,8 @@ def test_a_study_of_knowledge_bases_that_does_not_vote(tmp_path, key):
     [
         "features: {file: a.npz}",
         FOLDER % (f"{VALIDATION}, sender: s, receiver: r", ""),
-        "receiver: {decision: posterior}\nschemes: [{scheme: kbsc, loss: {mse: 1, contrastive: 0}}, {scheme: adjscc, epochs: 2}]",
-        "receiver: {decision: vote}\nschemes: [{scheme: swinjscc, checkpoint: x, size: base}]\ndata: {source: cifar10, path: y}",
+        "receiver: {decision: posterior}\nschemes: {scheme: kbsc, loss: {mse: 1, contrastive: 0}}",
+        "receiver: {decision: vote}\nschemes: {scheme: swinjscc, checkpoint: x, size: base}\ndata: {source: cifar10}",
     ],
 )
 def test_a_whole_dump_is_read_back_with_the_same_identity(load, text):

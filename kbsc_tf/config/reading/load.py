@@ -110,10 +110,10 @@ def _first_problem(path: Path, content: dict, node: yaml.Node, overrides: list[s
     problems = error.errors()
     first = problems[0]
     location = _location(first, content)
-    key, what = ".".join(map(str, location)), _explain(first, location)
+    what, key = _explain(first, location), _settable(location, content)
     # What is wrong about several keys of a mapping names the one to change.
     line = _line_of(node, (*location, _message(first).partition(":")[0]) if location else ())
-    override = next((o for o in overrides if _is_from(o, _settable(location, content), line)), None)
+    override = next((o for o in overrides if _is_from(o, key, line)), None)
     where = f"--set {override}" if override else f"{path} line {line}" if line else str(path)
     more = f" ({len(problems) - 1} more problems)" if len(problems) > 1 else ""
     return f"{where}: {what}{more}"
