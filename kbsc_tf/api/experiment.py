@@ -97,7 +97,8 @@ def _with_objects(experiment: Any, settings: dict[str, Any]) -> tuple[Any, dict[
             raise UserError(f"encoder: expected a function of images, got {encoder!r:.80}; name others in features")
         named = {"fingerprint": encoder.fingerprint} if hasattr(encoder, "fingerprint") else {}
         settings["features"] = {
-            **settings.get("features", {}), "encoder": "function", "function": encoder, "name": name_of(encoder), **named
+            **settings.get("features", {}), "encoder": "function", "function": encoder,
+            "name": name_of(encoder), **named,
         }  # fmt: skip
     return experiment, settings
 

@@ -19,11 +19,15 @@ class Decision:
     confidence : [B], float32
         Nearest: score of the nearest entry, inner product or negative squared distance (-inf without a candidate).
         Vote: the winning class's share of the vote, 0 to 1 (0 without a candidate).
+    scores : [B, top_k], float32, or None
+        How each candidate was ranked, higher is better: by score of the entry, or by the share of its class. None: not
+        by the receiver.
     """
 
     ids: np.ndarray
     labels: np.ndarray
     confidence: np.ndarray
+    scores: np.ndarray | None = None
 
 
 def decide_nearest(scores: np.ndarray, ids: np.ndarray, labels: np.ndarray) -> Decision:
@@ -38,7 +42,7 @@ def decide_nearest(scores: np.ndarray, ids: np.ndarray, labels: np.ndarray) -> D
     labels : [N], int64
         Class of every entry of the knowledge base.
     """
-    return Decision(ids, np.where(ids >= 0, labels[ids], -1), scores[:, 0])
+    return Decision(ids, np.where(ids >= 0, labels[ids], -1), scores[:, 0], scores)
 
 
 def soft_vote(
@@ -96,8 +100,10 @@ def decide_vote(class_scores: np.ndarray, nearest_ids: np.ndarray, top_k: int) -
     # A class without voters ranks behind one whose vote underflowed to zero. Stable: ties go to the lower class.
     ranked = np.argsort(np.where(nearest_ids >= 0, -class_scores, 1.0), axis=1, kind="stable")[:, :top_k]
     ids = np.take_along_axis(nearest_ids, ranked, axis=1)
-    labels = np.where(ids >= 0, ranked, -1)
+    scores = np.take_along_axis(class_scores, ranked, axis=1)
+    labels, best = np.where(ids >= 0, ranked, -1), scores[:, 0]
     missing = ((0, 0), (0, top_k - ids.shape[1]))
     if missing[1][1] > 0:  # fewer classes than top_k
         ids, labels = (np.pad(a, missing, constant_values=-1) for a in (ids, labels))
-    return Decision(ids, labels, class_scores[np.arange(len(class_scores)), ranked[:, 0]])
+        scores = np.pad(scores, missing)
+    return Decision(ids, labels, best, scores)
