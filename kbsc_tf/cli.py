@@ -1,7 +1,5 @@
 """The `kbsc` command. Heavy imports wait until a command needs them: help and bad arguments answer at once."""
 
-import logging
-import os
 import signal
 import sys
 import threading
@@ -21,7 +19,8 @@ app = typer.Typer(
 )
 
 ExperimentFile = Annotated[
-    Path, typer.Argument(metavar="FILE.yaml", help="Experiment, for example sims/quickstart.yaml.")
+    Path,
+    typer.Argument(metavar="FILE.yaml", help="Experiment: a file, or the name of a bundled one such as quickstart."),
 ]
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key, for example training.epochs=5.")
@@ -174,11 +173,12 @@ def send(
     from kbsc_tf.figures.gallery import Arrival, draw_arrivals
     from kbsc_tf.results.folder import read_run
     from kbsc_tf.results.names import snr_text
+    from kbsc_tf.study.start import prepare_tensorflow
 
     read_run(run)
     picture = out or run / "sent.png"
     Output([picture.suffix]).check()
-    _prepare_tensorflow()
+    prepare_tensorflow()
     from kbsc_tf.api.link import Link
 
     progress, link = _progress(), Link.load(run, scheme, k, channel, mcs)
@@ -200,7 +200,9 @@ def kb_scaling(file: ExperimentFile, set_: Overrides = None, out: Out = None) ->
 
     config = load_kb_scaling(file, set_)
     folder = out or Path("results") / config.name
-    _prepare_tensorflow()
+    from kbsc_tf.study.start import prepare_tensorflow
+
+    prepare_tensorflow()
     from kbsc_tf.kb_scaling.study import run_kb_scaling
 
     progress = _progress()
@@ -216,7 +218,9 @@ def info() -> None:
     progress = _progress()
     for name, version in {**versions(), **code_state()}.items():
         progress.say(f"{name}: {version}")
-    _prepare_tensorflow()
+    from kbsc_tf.study.start import prepare_tensorflow
+
+    prepare_tensorflow()
     from kbsc_tf.study.devices import describe_devices
 
     progress.say(f"devices: {describe_devices()}")
@@ -257,27 +261,11 @@ def _start(file: Path, overrides: list[str] | None, out: Path | None) -> tuple:
 
     config = load_config(file, overrides)
     folder = out or Path("results") / config.name
-    from kbsc_tf.config.identity import settings_of_experiment
-    from kbsc_tf.results.folder import check_folder
+    from kbsc_tf.study.start import check, prepare_tensorflow
 
-    check_folder(folder, settings_of_experiment(config))
-    config.check()
-    _prepare_tensorflow()
+    check(config, folder)
+    prepare_tensorflow()
     return config, folder, _progress()
-
-
-def _prepare_tensorflow() -> None:
-    # Waiting threads of TensorFlow and FAISS would otherwise spin against each other.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    from kbsc_tf.features.clip_weights import quiet
-
-    with quiet():
-        from kbsc_tf.study.devices import share_gpus
-
-        share_gpus()
-    # TensorFlow warns of gradients through complex numbers and of tracing for every new shape: both are meant.
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 
 def _progress():

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from kbsc_tf.coding.mcs import BITS_PER_SYMBOL, MAX_RATE, Mcs, check_modulation
-from kbsc_tf.errors import UserError
+from kbsc_tf.errors import Infeasible, UserError
 
 BLOCK_LENGTHS = (16, 1 << 20)
 """Limits of the block length in coded bits; the largest K of the code often ends blocks earlier."""
@@ -39,8 +39,10 @@ class TransportPlan:
 
     Raises
     ------
+    Infeasible
+        Too few channel uses for these bits: the sentence says which limit of the code is broken.
     UserError
-        No such code; the sentence says which limit is broken.
+        No such modulation or code.
     """
 
     modulation: str
@@ -52,19 +54,19 @@ class TransportPlan:
         check_modulation(self.modulation)
         k, e = self.info_bits, self.coded_bits
         if k < MIN_INFO_BITS:
-            raise UserError(
+            raise Infeasible(
                 f"{k} information bits in {self.channel_uses} channel uses: the code needs {MIN_INFO_BITS}; "
                 "give more channel uses or a higher rate"
             )
         if k > MAX_RATE * e:
-            raise UserError(
+            raise Infeasible(
                 f"code rate {k}/{e} = {k / e:.3f} is above {float(MAX_RATE)}: "
                 "give more channel uses, a smaller payload or a higher modulation"
             )
         if k > max_info_bits(Fraction(k, e)):
             raise UserError(f"{k} information bits in a block of {e} coded bits: give a smaller block length")
         if self._capacity < 16:
-            raise UserError(
+            raise Infeasible(
                 f"{self._capacity} information bits in {self.channel_uses} channel uses: the CRC alone takes 16; "
                 "give more channel uses or a higher rate"
             )
@@ -86,8 +88,10 @@ class TransportPlan:
 
         Raises
         ------
+        Infeasible
+            The budget cannot hold 12 information bits, or a CRC.
         UserError
-            The budget cannot hold 12 information bits, or a CRC; or ``block_length`` is out of range.
+            ``block_length`` is out of range.
         """
         return cls(mcs.modulation, *_largest(mcs, channel_uses, _max_symbols(mcs, block_length)))
 
@@ -123,7 +127,7 @@ class TransportPlan:
 
         Raises
         ------
-        UserError
+        Infeasible
             The payload does not fit: the code rate would be above 0.95.
         """
         check_modulation(modulation)
@@ -137,7 +141,7 @@ class TransportPlan:
                 info_bits += 1
             coded_bits = channel_uses // blocks * bits_per_symbol
             if info_bits > MAX_RATE * coded_bits:
-                raise UserError(
+                raise Infeasible(
                     f"{payload_bits} payload bits do not fit into {channel_uses} channel uses of {modulation}: "
                     f"with CRCs {blocks * info_bits} of {blocks * coded_bits} coded bits, above {float(MAX_RATE)}; "
                     "give more channel uses or a smaller payload"

@@ -3,7 +3,7 @@
 from kbsc_tf.coding.mcs import Mcs, mcs_set
 from kbsc_tf.coding.plan import TransportPlan
 from kbsc_tf.config import ChannelConfig, CodingConfig
-from kbsc_tf.errors import UserError
+from kbsc_tf.errors import Infeasible, UserError
 
 
 def chosen_mcs(coding: CodingConfig, channel: ChannelConfig) -> tuple[Mcs, ...]:
@@ -30,10 +30,14 @@ def transport_plan(coding: CodingConfig, mcs: Mcs, k: int) -> TransportPlan:
 
     Raises
     ------
-    UserError
+    Infeasible
         Nothing fits: says which limit is broken.
+    UserError
+        No block can be as long as ``coding.block_length``.
     """
     try:
         return TransportPlan.for_uses(mcs, k // 2 * coding.images_per_block, coding.block_length)
+    except Infeasible:
+        raise
     except UserError as error:
-        raise UserError(f"coding.mcs: {mcs.name} at k = {k}: {error}") from None
+        raise UserError(f"coding: {error}") from None

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from enum import Enum
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import Field
 
@@ -15,11 +15,20 @@ class Needs(Enum):
     """What a scheme cannot work without; the value ends the sentence that refuses an experiment without it."""
 
     IMAGES = "images"
-    PROMPTS = "class prompts and their CLIP"
+    PROMPTS = "class prompts and an encoder of them"
     NOISE = "a receiver that knows the noise behind an equaliser"
     ORDER = "symbols that arrive one by one"
     FLAT = "a flat channel, whose capacity is known"
     KNOWLEDGE_BASE = "the receiver's knowledge base at the sender"
+
+
+class Shortfall(NamedTuple):
+    """Why nothing fits the channel uses of a scheme at k, with one modulation and code rate or, empty, as such."""
+
+    scheme: str
+    k: int
+    mcs: str
+    reason: str
 
 
 class SchemeConfig(Strict):
@@ -103,6 +112,13 @@ class SchemeSpec(Spec):
         experiment : ExperimentConfig
             All the others.
         """
+
+    def check_images(self, config: SchemeConfig, shape: tuple[int, int]) -> None:
+        """Refuse images of a size, (height, width), that cannot be sent at any k, by a UserError, before all work."""
+
+    def shortfalls(self, config: SchemeConfig, experiment: Any) -> Iterator[Shortfall]:
+        """Where nothing fits whatever the images are; others are found when the schemes are built."""
+        return iter(())
 
     def build(self, config: SchemeConfig, context: Any) -> Iterator[Any]:
         """The schemes of this entry over one channel, in the order of the records; here TensorFlow may be imported.

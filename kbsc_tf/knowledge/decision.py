@@ -48,7 +48,7 @@ def decide_nearest(scores: np.ndarray, ids: np.ndarray, labels: np.ndarray) -> D
 def soft_vote(
     scores: np.ndarray, ids: np.ndarray, labels: np.ndarray, num_classes: int, temperature: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Let the neighbours vote: each weighs exp(temperature * (score - best score)) for its class.
+    """Let the neighbours vote: each weighs exp((score - best score) / temperature) for its class.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def soft_vote(
     num_classes : int
         Number of classes C.
     temperature : float
-        Inverse softness: towards 0 every neighbour counts the same, towards infinity only the nearest counts.
+        Softness: towards infinity every neighbour counts the same, towards 0 only the nearest counts.
 
     Returns
     -------
@@ -72,7 +72,7 @@ def soft_vote(
     """
     found = ids >= 0
     best = np.where(found[:, :1], scores[:, :1], 0.0).astype(np.float64)
-    weights = np.where(found, np.exp(temperature * (scores - best)), 0.0)
+    weights = np.where(found, np.exp((scores - best) / temperature), 0.0)
     # One flat bincount over (row, class) pairs: np.add.at takes many times as long.
     classes = np.where(found, labels[ids], 0)
     cells = np.arange(len(ids))[:, None] * num_classes + classes

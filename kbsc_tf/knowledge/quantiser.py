@@ -1,23 +1,30 @@
 """Features to bits and back: product and scalar quantisers, on FAISS's standalone codecs."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from kbsc_tf.errors import UserError
+from kbsc_tf.errors import Infeasible, UserError
 from kbsc_tf.files import load_arrays, save_arrays
 from kbsc_tf.knowledge.index import index_from_bytes, index_to_bytes
 from kbsc_tf.knowledge.preparation import as_features, centred
+from kbsc_tf.threads import one_thread
 
 _MOST_SAMPLES = 20_000
 _CENTROIDS = 256
+_FEWEST_BITS = 8  # codes are whole bytes
 _MOST_CODEBOOKS = 64  # FAISS takes 0.2 s for one of sub-vectors below 8 values, in all a minute and more for 512
 _ROUNDS = 10  # of k-means; 25, FAISS's own number, change the accuracy by less than one point in a hundred
+
+
+class Format(NamedTuple):
+    """A quantiser before it is trained: its FAISS factory string and the bits of its codes."""
+
+    factory: str
+    bits: int
 
 
 class Quantiser:
@@ -63,8 +70,10 @@ class Quantiser:
 
         Raises
         ------
+        Infeasible
+            Too few bits or features.
         UserError
-            Too few bits, too few features, unknown kind, or features that are not finite.
+            Unknown kind, or features that are not finite.
 
         Notes
         -----
@@ -72,7 +81,7 @@ class Quantiser:
         Pattern Analysis and Machine Intelligence 33 (2011), 117-128.
         """
         features = as_features(features, "quantiser training features")
-        factory = cls.choose(kind, len(features), features.shape[1], max_bits)
+        factory = cls.choose(kind, len(features), features.shape[1], max_bits).factory
         if len(features) > _MOST_SAMPLES:
             chosen = np.random.default_rng(seed).choice(len(features), _MOST_SAMPLES, replace=False)
             features = features[np.sort(chosen)]
@@ -86,26 +95,33 @@ class Quantiser:
             if inner.pq.M > _MOST_CODEBOOKS:
                 # The rotation makes short sub-vectors alike: one codebook for all costs 5 % more squared error with 64.
                 inner.pq.train_type = faiss.ProductQuantizer.Train_shared
-        with _one_thread():
+        with one_thread():
             index.train(features - mean)
         return cls(index, mean, factory)
 
     @staticmethod
-    def choose(kind: Literal["pq", "sq"], count: int, dimension: int, max_bits: int) -> str:
-        """Factory string of the quantiser that `fit` would train on ``count`` features of ``dimension`` values.
+    def choose(kind: Literal["pq", "sq"], count: int, dimension: int, max_bits: int) -> Format:
+        """The quantiser that `fit` would train on ``count`` features of ``dimension`` values.
 
         Raises
         ------
-        UserError
+        Infeasible
             It could not; before anything is trained.
         """
-        factory, needed = _choose(kind, dimension, max_bits)
+        Quantiser.check_bits(kind, max_bits)
+        format_, needed = _choose(kind, dimension, max_bits)
         if count < needed:
-            raise UserError(
+            raise Infeasible(
                 f"quantiser {kind} with {max_bits} bits: needs at least {needed} training features, there are "
                 f"{count}; use more training images or fewer bits"
             )
-        return factory
+        return format_
+
+    @staticmethod
+    def check_bits(kind: Literal["pq", "sq"], max_bits: int) -> None:
+        """Raise an `Infeasible` if no code is as short as ``max_bits``, whatever the features."""
+        if max_bits < _FEWEST_BITS:
+            raise Infeasible(f"quantiser {kind}: {max_bits} bits are too few, the fewest are {_FEWEST_BITS}")
 
     def save(self, path: Path) -> None:
         """Write it into a file."""
@@ -128,7 +144,7 @@ class Quantiser:
         features = as_features(features, "quantiser")
         if features.shape[1] != len(self._mean):
             raise ValueError(f"expected features [B, {len(self._mean)}], got shape {features.shape}")
-        with _one_thread():
+        with one_thread():
             return np.unpackbits(self._index.sa_encode(features - self._mean), axis=1)
 
     def decode(self, bits: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -136,37 +152,25 @@ class Quantiser:
         bits = np.asarray(bits)
         if bits.ndim != 2 or bits.shape[1] != self.bits:
             raise ValueError(f"expected bits [B, {self.bits}], got shape {bits.shape}")
-        with _one_thread():
+        with one_thread():
             features = self._index.sa_decode(np.packbits(bits.astype(np.uint8), axis=1))
         return centred(features, -self._mean)  # adds the mean, and scales to length 1
 
 
-def _choose(kind: str, dimension: int, max_bits: int) -> tuple[str, int]:
-    """Factory string for features of ``dimension`` values, and how many of them its training needs at least.
+def _choose(kind: str, dimension: int, max_bits: int) -> tuple[Format, int]:
+    """Quantiser for features of ``dimension`` values, and how many of them its training needs at least.
 
     Measured on features of CIFAR-10 and Tiny-ImageNet: with few bits long sub-vectors that keep all axes retrieve
     the right class more often than PCA to few axes, and many axes of 4 bits more often than few of 8.
     """
     if kind not in ("pq", "sq"):
         raise UserError(f"quantiser: expected pq or sq, got {kind!r}")
-    if max_bits < 8:
-        raise UserError(f"quantiser {kind}: {max_bits} bits are too few, the fewest are 8")
     if kind == "pq":
         parts = min(max_bits // 8, dimension)
         axes = parts * (dimension // parts)
-        return f"PCAR{axes},PQ{parts}x8", max(_CENTROIDS, axes)
+        return Format(f"PCAR{axes},PQ{parts}x8", 8 * parts), max(_CENTROIDS, axes)
     # Codes are whole bytes: 4 bits take an even number of axes, 6 bits a multiple of four.
     axes = min(max_bits // 4, dimension) // 2 * 2
     widths = [width for width in (8, 6) if axes * width <= max_bits and axes * width % 8 == 0]
-    return f"PCA{axes},SQ{widths[0] if widths else 4}", axes
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Let FAISS work in one thread: its sums, hence codes, depend on their number, and it is no slower here."""
-    threads = faiss.omp_get_max_threads()
-    faiss.omp_set_num_threads(1)
-    try:
-        yield
-    finally:
-        faiss.omp_set_num_threads(threads)
+    width = widths[0] if widths else 4
+    return Format(f"PCA{axes},SQ{width}", axes * width), axes

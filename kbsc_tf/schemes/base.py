@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from kbsc_tf.config import ChannelConfig
+from kbsc_tf.config.scheme import Shortfall
 from kbsc_tf.data import ImageSet
 from kbsc_tf.errors import UserError
 from kbsc_tf.features import FeatureSet
@@ -73,6 +74,8 @@ class Scheme(ABC):
         After `fit`: one line for the user, for example the size of the networks.
     calibration : Calibration or None
         Of the confidence in what it delivers, see `kbsc_tf.schemes.calibrate`; None: that of the receiver.
+    shortfall : Shortfall or None
+        Why nothing fits, where it delivers nothing; None for all others.
     """
 
     name: str
@@ -82,6 +85,7 @@ class Scheme(ABC):
     observing: bool = False
     summary: str = ""
     calibration: Calibration | None = None
+    shortfall: Shortfall | None = None
 
     def check(self, training: FeatureSet) -> None:  # noqa: B027
         """Refuse what cannot work with these training features, by a UserError, before anything is fitted."""

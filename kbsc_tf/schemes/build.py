@@ -7,14 +7,23 @@ from typing import Any
 import numpy as np
 
 from kbsc_tf.coding.selection import chosen_mcs
-from kbsc_tf.config import ChannelConfig, ExperimentConfig, SchemeConfig
-from kbsc_tf.errors import UserError
-from kbsc_tf.features import FeatureSet, class_features
+from kbsc_tf.config import (
+    ChannelConfig,
+    ExperimentConfig,
+    Needs,
+    SchemeConfig,
+)
+from kbsc_tf.config.scheme import Shortfall
+from kbsc_tf.data import ImageSet
+from kbsc_tf.errors import Infeasible, UserError
+from kbsc_tf.features import FeatureSet, class_features, takes_text
 from kbsc_tf.receiver import Receiver
 from kbsc_tf.registry import codecs, schemes
 from kbsc_tf.schemes.base import Scheme
 from kbsc_tf.schemes.coded.genie import GenieScheme
+from kbsc_tf.schemes.coded.outcomes import Outcomes
 from kbsc_tf.schemes.image_ldpc.files import ImageFiles
+from kbsc_tf.schemes.infeasible import InfeasibleScheme
 
 
 def build_schemes(
@@ -25,13 +34,17 @@ def build_schemes(
 ) -> list[tuple[ChannelConfig, Scheme]]:
     """All schemes of an experiment with their channels, in the order of the records; nothing is fitted yet.
 
+    An `InfeasibleScheme` stands for one that is not possible at some k, or with some modulation and code rate.
+
+    An `InfeasibleScheme` stands for one that is not possible at some k, or with some modulation and code rate.
+
     Parameters
     ----------
     experiment : ExperimentConfig
     training : FeatureSet
         Its length and dimension decide what is possible.
     receiver : Receiver, optional
-        For schemes whose sender knows the knowledge base, and for the CLIP of those that need prompts.
+        For schemes whose sender knows the knowledge base, and for the encoder of those that need prompts.
     knowledge : FeatureSet, optional
         The entries of the receiver's knowledge base, for the same schemes.
 
@@ -39,6 +52,7 @@ def build_schemes(
     ------
     UserError
         A scheme cannot work with these features or packages, before any long work.
+        A scheme cannot work with these images, features or packages at any k, before any long work.
     """
     shared = Shared(experiment, training, receiver, knowledge)
     return [
@@ -69,6 +83,17 @@ class Shared:
     receiver: Receiver | None
     knowledge: FeatureSet | None
     made: dict[tuple, Any] = field(default_factory=dict)
+
+
+def check_images(experiment: ExperimentConfig, images: ImageSet) -> None:
+    """Raise a UserError where a network cannot send images of this size at any k, before they are embedded."""
+    for entry in experiment.schemes:
+        schemes[entry.scheme].check_images(entry, images.image_shape)
+
+
+def find_shortfalls(experiment: ExperimentConfig) -> list[Shortfall]:
+    """Where nothing fits whatever the images are: known before they are embedded."""
+    return [one for entry in experiment.schemes for one in schemes[entry.scheme].shortfalls(entry, experiment)]
 
 
 class BuildContext:
@@ -104,15 +129,21 @@ class BuildContext:
     def per_k(self, make: Callable[[int], Scheme]) -> Iterator[Scheme]:
         """A scheme for each k of the experiment, by ``make(k)``."""
         for k in self.experiment.k:
-            yield self.one(make(k))
+            yield self._or_infeasible(lambda k=k: self.one(make(k)), k)
 
     def per_mcs(self, make: Callable[[int, Any], Scheme]) -> Iterator[Scheme]:
         """For each k a scheme per modulation and coding scheme, by ``make(k, mcs)``, then the genie among them."""
         for k in self.experiment.k:
-            fixed = [self.one(make(k, mcs)) for mcs in chosen_mcs(self.experiment.coding, self.channel)]
+            fixed = [
+                self._or_infeasible(lambda k=k, mcs=mcs: self.one(make(k, mcs)), k, mcs.name)
+                for mcs in chosen_mcs(self.experiment.coding, self.channel)
+            ]
             yield from fixed
             if self.experiment.coding.genie and len(fixed) > 1:
-                yield GenieScheme(fixed)
+                if possible := [scheme for scheme in fixed if scheme.shortfall is None]:
+                    yield GenieScheme(possible, self.once(("outcomes",), Outcomes))
+                else:
+                    yield self._infeasible(fixed[0].shortfall._replace(mcs=GenieScheme.mcs))
 
     def once(self, key: tuple, make: Callable[[], Any]) -> Any:
         """What ``make`` returns, made once for all entries and channels of the run that give the same key."""
@@ -126,12 +157,27 @@ class BuildContext:
         return self.once(("files", codec), lambda: ImageFiles(codecs[codec].build(settings), settings.processes))
 
     def prompts(self) -> np.ndarray:
-        """CLIP's features of the class prompts, [C, D], float32."""
-        settings, clip = self.experiment.features, self.receiver.clip
-        if clip is None or not clip.has_tokenizer:
-            raise UserError("schemes: label_ldpc needs a CLIP with a tokenizer for the class prompts; leave it out")
+        """Features of the class prompts, [C, D], float32."""
+        settings, encoder = self.experiment.features, self.receiver.encoder
+        if encoder is None or not takes_text(encoder):
+            raise UserError(
+                f"schemes: {self._entry.title} needs an encoder of texts for the class prompts, and this one has no "
+                "tokenizer; leave it out"
+            )
         names = self.knowledge.class_names
-        return self.once(("prompts",), lambda: class_features(clip, names, settings.prompt, settings.store))
+        return self.once(("prompts",), lambda: class_features(encoder, names, settings.prompt, settings.store))
+
+    def _or_infeasible(self, build: Callable[[], Scheme], k: int, mcs: str = "") -> Scheme:
+        """What ``build`` makes, or what stands for it where nothing fits."""
+        try:
+            return build()
+        except Infeasible as error:
+            return self._infeasible(Shortfall(self._entry.title, k, mcs, str(error)))
+
+    def _infeasible(self, shortfall: Shortfall) -> InfeasibleScheme:
+        spec = schemes[self._entry.scheme]
+        per_block = self.experiment.coding.images_per_block if "coding" in spec.sections else 1
+        return InfeasibleScheme(shortfall, self.channel, Needs.IMAGES in spec.needs, per_block)
 
     def _known(self, name: str) -> Any:
         value = getattr(self._shared, name)

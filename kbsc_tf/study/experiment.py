@@ -53,7 +53,7 @@ def fit(study: Study, progress: Progress) -> None:
             label = " ".join(part for part in (scheme.name, scheme.mcs, f"k={scheme.k}", channel.label) if part)
             with progress.job(f"training {label} ({number}/{len(study.schemes)})") as report:
                 study.fit(channel, scheme, report)
-                if not links.save(study, channel, scheme):
+                if scheme.shortfall is None and not links.save(study, channel, scheme):
                     unsaved[scheme.name] = scheme
             # A quantiser is the same on all channels: once is enough.
             summary = (scheme.name, scheme.mcs, scheme.k, scheme.summary)
@@ -83,7 +83,8 @@ def sweep(study: Study, results: ResultsFolder, progress: Progress) -> None:
     """Measure every point that the results folder does not hold yet, one record each."""
     points, config, done = study.points(), study.config, results.done()
     left = {(point.scheme, point.mcs, point.channel, point.k) for point in points if point not in done}
-    schemes = [s for channel, s in study.schemes if (s.name, s.mcs, channel.label, s.k) in left and s.needs_images]
+    encoding = [(channel, s) for channel, s in study.schemes if s.needs_images and not s.shortfall]
+    schemes = [s for channel, s in encoding if (s.name, s.mcs, channel.label, s.k) in left]
     if schemes:
         sender = study.features.sender
         with progress.job("encoding images", len(sender)) as report:
@@ -98,8 +99,11 @@ def sweep(study: Study, results: ResultsFolder, progress: Progress) -> None:
 
 
 def latencies(study: Study, results: ResultsFolder, progress: Progress) -> None:
-    """Measure latency once for each scheme, channel and k; not of genies, which no transmitter can be."""
-    schemes, rows = [(channel, scheme) for channel, scheme in study.schemes if scheme.mcs != GENIE], []
+    """Measure latency once for each scheme, channel and k; not of genies, which no transmitter can be.
+
+    Where nothing fits there is nothing to measure.
+    """
+    schemes, rows = [(c, scheme) for c, scheme in study.schemes if scheme.mcs != GENIE and not scheme.shortfall], []
     with progress.job("latency", len(schemes)) as report:
         for number, (channel, scheme) in enumerate(schemes, 1):
             figures = measure_latency(scheme, study.receiver, study.features.sender, study.config.sweep.chunk)

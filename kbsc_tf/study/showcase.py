@@ -37,7 +37,8 @@ def galleries(study: Study) -> list[Path]:
 
     ``gallery`` is of the first scheme, at its largest k. Each scheme that delivers images has its own,
     ``gallery_SCHEME``, with what arrived beside what was retrieved. A coded scheme is shown with its genie or, without
-    one, with the fixed MCS that did best in the records. Without source images there is nothing to draw. Galleries that
+    one, with the fixed MCS that did best in the records. Without source images, or where nothing fits,
+    there is nothing to draw. Galleries that
     are newer than the records stay: encoding whole chunks of images again takes its time.
 
     Parameters
@@ -52,8 +53,11 @@ def galleries(study: Study) -> list[Path]:
     """
     if study.features.sender.images is None:
         return []
-    names = list(dict.fromkeys(scheme.name for _, scheme in study.schemes))
-    delivering = {scheme.name for _, scheme in study.schemes if scheme.needs_images}
+    possible = [scheme for _, scheme in study.schemes if not scheme.shortfall]
+    names = list(dict.fromkeys(scheme.name for scheme in possible))
+    if not names:
+        return []
+    delivering = {scheme.name for scheme in possible if scheme.needs_images}
     files = _gallery(study, names[0], "gallery", _COLUMNS, with_received=False)
     for name in (name for name in names if name in delivering):
         files += _gallery(study, name, f"gallery_{name}", _COLUMNS_OF_TWO, with_received=True)
@@ -95,15 +99,17 @@ def _are_newer(files: Sequence[Path], records: Path) -> bool:
 
 
 def _choose(study: Study, name: str, snrs: Sequence[float]) -> _Choice:
-    """At the largest k, on the first channel that has it: the scheme, its genie, or at each SNR its best MCS."""
-    k = max(scheme.k for _, scheme in study.schemes if scheme.name == name)
-    channel = next(channel for channel, scheme in study.schemes if (scheme.name, scheme.k) == (name, k))
-    found = {s.mcs: s for c, s in study.schemes if (s.name, s.k) == (name, k) and c.label == channel.label}
+    """At the largest k that is enough, on the first channel: the scheme, its genie, or at each SNR its best MCS."""
+    possible = [(channel, scheme) for channel, scheme in study.schemes if scheme.name == name and not scheme.shortfall]
+    k = max(scheme.k for _, scheme in possible)
+    channel = next(channel for channel, scheme in possible if scheme.k == k)
+    found = {s.mcs: s for c, s in possible if s.k == k and c.label == channel.label}
     for mcs, text in (("", ""), (GENIE, "genie adaptation")):
         if mcs in found:
             return _Choice(channel, dict.fromkeys(snrs, found[mcs]), text)
     best = _best_mcs(study, name, channel.label, k)
-    by_snr = {snr_db: found[best.get(snr_db, next(iter(found)))] for snr_db in snrs}
+    first = next(iter(found.values()))  # also where none is recorded to do better than those that are not possible
+    by_snr = {snr_db: found.get(best.get(snr_db), first) for snr_db in snrs}
     used = list(dict.fromkeys(scheme.mcs for scheme in by_snr.values()))
     return _Choice(channel, by_snr, mcs_text(used[0]) if len(used) == 1 else "best fixed MCS")
 

@@ -12,7 +12,7 @@ import tensorflow as tf
 from kbsc_tf.channel import Channel, ReceivedValues, build_link, seed_noise
 from kbsc_tf.channel.power import amplitude
 from kbsc_tf.config import ChannelConfig
-from kbsc_tf.errors import UserError
+from kbsc_tf.errors import Infeasible
 from kbsc_tf.features import FeatureSet
 from kbsc_tf.schemes.analogue.link import SemanticLink
 from kbsc_tf.schemes.base import ChannelScheme, Report, Validation, silent
@@ -32,14 +32,14 @@ def spread(k: int, dim: int) -> tuple[int, int]:
 
     Raises
     ------
-    UserError
+    Infeasible
         k is above ``dim`` and no multiple of it.
     """
     if k <= dim:
         return k, 1
     if k % dim:
-        raise UserError(
-            f"k: {k} symbols for features of {dim} values; give at most {dim}, or a multiple of it: symbols beyond are "
+        raise Infeasible(
+            f"{k} symbols for features of {dim} values; give at most {dim}, or a multiple of it: symbols beyond are "
             "repeated"
         )
     return dim, k // dim

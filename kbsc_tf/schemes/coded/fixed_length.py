@@ -6,7 +6,6 @@ import numpy as np
 
 from kbsc_tf.coding import TransportPlan
 from kbsc_tf.config import ChannelConfig, CodingConfig
-from kbsc_tf.errors import UserError
 from kbsc_tf.features import FeatureSet
 from kbsc_tf.schemes.coded.scheme import CodedScheme, Packed
 from kbsc_tf.transmission import Overhead, SourceBatch, Transmission
@@ -50,6 +49,11 @@ class NamingScheme(FixedLengthScheme):
         The receiver's entries.
     numbers : int
         How many different numbers there are.
+
+    Raises
+    ------
+    Infeasible
+        The numbers do not fit.
     """
 
     def __init__(
@@ -58,11 +62,8 @@ class NamingScheme(FixedLengthScheme):
         self.knowledge, self.numbers = knowledge, numbers
         self.length = max(1, (numbers - 1).bit_length())
         uses = k // 2 * coding.images_per_block
-        try:
-            # One block: a payload this short gains nothing from being cut.
-            plan = TransportPlan.exact("qpsk", self.length * coding.images_per_block, uses, max(16, 2 * uses))
-        except UserError as error:
-            raise UserError(f"schemes: {name} at k = {k}: {error}") from None
+        # One block: a payload this short gains nothing from being cut.
+        plan = TransportPlan.exact("qpsk", self.length * coding.images_per_block, uses, max(16, 2 * uses))
         super().__init__(name, k, channel, coding, plan)
 
     @abstractmethod

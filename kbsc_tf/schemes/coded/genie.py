@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from kbsc_tf.schemes.base import Scheme
+from kbsc_tf.schemes.coded.outcomes import Outcomes
 from kbsc_tf.schemes.coded.scheme import CodedScheme
 from kbsc_tf.transmission import Overhead, SourceBatch, Transmission
 
@@ -20,13 +21,17 @@ class GenieScheme(Scheme):
     ----------
     schemes : list of CodedScheme
         One per modulation and coding scheme; fitted by themselves.
+    outcomes : Outcomes, optional
+        Where they leave what they send, so that it need not be sent again here; shared by the genies of a run.
     """
 
     mcs = "genie"
 
-    def __init__(self, schemes: list[CodedScheme]) -> None:
+    def __init__(self, schemes: list[CodedScheme], outcomes: Outcomes | None = None) -> None:
         self.name, self.k, self.needs_images = schemes[0].name, schemes[0].k, schemes[0].needs_images
-        self._schemes = schemes
+        self._schemes, outcomes = schemes, outcomes or Outcomes()
+        for scheme in schemes:
+            scheme.outcomes = outcomes
 
     def transmit(self, batch: SourceBatch, snr_db: float, seed: int | None) -> Transmission:
         ranked = sorted(self._schemes, key=lambda scheme: -scheme.plan.payload_bits)

@@ -12,6 +12,7 @@ from kbsc_tf.coding.link import CodedLink
 from kbsc_tf.config import ChannelConfig, CodingConfig
 from kbsc_tf.data.image_set import fingerprint
 from kbsc_tf.schemes.base import ChannelScheme
+from kbsc_tf.schemes.coded.outcomes import BlockOutcome, Outcomes
 from kbsc_tf.schemes.cost import air_overhead, sharing
 from kbsc_tf.transmission import Overhead, SourceBatch, Transmission
 
@@ -52,6 +53,11 @@ class CodedScheme(ChannelScheme):
         Of ``coding.images_per_block`` images; None if `fit` makes it.
     mcs : str
         As in records, where the scheme comes with several.
+
+    Attributes
+    ----------
+    outcomes : Outcomes or None
+        Where a genie looks for what was sent before; without a genie nothing is kept.
     """
 
     def __init__(
@@ -66,7 +72,7 @@ class CodedScheme(ChannelScheme):
         super().__init__(k, channel)
         self.name, self.mcs = name, mcs
         self.coding, self.per_block = coding, coding.images_per_block
-        self._outcomes: dict[tuple, tuple[np.ndarray, dict[int, np.ndarray], np.ndarray | None]] = {}
+        self.outcomes: Outcomes | None = None
         if plan is not None:
             self.plan = plan
 
@@ -137,24 +143,30 @@ class CodedScheme(ChannelScheme):
         )
 
     def forget(self) -> None:
-        self._outcomes.clear()
+        if self.outcomes is not None:
+            self.outcomes.clear()
 
     def _send(
         self, bits: np.ndarray, snr_db: float, seed: int | None
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
         """Received payloads [T, A], whether each passed its checks [T], and the PAPR of its signal [T], if known.
 
-        Link adaptation asks for transmissions that fixed schemes have made: which blocks arrived is kept, and the few
-        that passed their checks with wrong bits.
+        Rows that did not pass hold what was sent: nothing is made of them.
         """
-        key = (snr_db, seed, fingerprint(bits))
-        if key not in self._outcomes:
+        # Without a seed the noise goes on, and no second transmission is the same.
+        outcomes, outcome = None if seed is None else self.outcomes, None
+        if outcomes is not None:
+            family, key = (self.name, self.channel, self.k), (self.mcs, snr_db, seed, fingerprint(bits))
+            outcome = outcomes.take(family, key)
+        if outcome is None:
             received, passed = self._link(bits, snr_db, seed)
             wrong = np.flatnonzero(passed & (received != bits).any(axis=1))
-            papr_db = getattr(self._link, "papr_db", None)
-            self._outcomes[key] = passed, {int(row): received[row] for row in wrong}, papr_db
-        passed, wrong, papr_db = self._outcomes[key]
+            # Copies: a view of a row would keep the whole batch.
+            rows = {int(row): received[row].copy() for row in wrong}
+            outcome = BlockOutcome(passed, rows, getattr(self._link, "papr_db", None))
+            if outcomes is not None:
+                outcomes.keep(family, key, outcome)
         received = bits.copy()
-        for row, content in wrong.items():
+        for row, content in outcome.wrong.items():
             received[row] = content
-        return received, passed, papr_db
+        return received, outcome.passed, outcome.papr_db

@@ -7,8 +7,8 @@ from typing import Literal
 import numpy as np
 
 from kbsc_tf.coding import Mcs, TransportPlan
+from kbsc_tf.coding.selection import transport_plan
 from kbsc_tf.config import ChannelConfig, CodingConfig
-from kbsc_tf.errors import UserError
 from kbsc_tf.features import FeatureSet
 from kbsc_tf.knowledge.quantiser import Quantiser
 from kbsc_tf.schemes.base import REMEDY, Report, Validation, silent
@@ -32,6 +32,11 @@ class FeatureLdpcScheme(FixedLengthScheme):
     mcs : Mcs
     kind : {"pq", "sq"}
         Product or scalar quantiser.
+
+    Raises
+    ------
+    Infeasible
+        No code is as short.
     """
 
     def __init__(
@@ -40,15 +45,11 @@ class FeatureLdpcScheme(FixedLengthScheme):
         super().__init__(f"feature_ldpc_{kind}", k, channel, coding, mcs=mcs.name)
         self._mcs, self._kind = mcs, kind
         self._channel_uses = k // 2 * self.per_block
-        budget = TransportPlan.for_uses(mcs, self._channel_uses, coding.block_length).payload_bits
-        self.max_bits = budget // self.per_block
+        self.max_bits = bits_at_most(kind, coding, mcs, k)
 
     def check(self, training: FeatureSet) -> None:
-        """Raise a UserError if no quantiser can be trained for these channel uses on these features."""
-        try:
-            Quantiser.choose(self._kind, len(training), training.dim, self.max_bits)
-        except UserError as error:
-            raise UserError(f"schemes: {self.name} {self.mcs} at k = {self.k}: {error}") from None
+        """Raise an `Infeasible` if no quantiser can be trained for these channel uses on these features."""
+        self._plan_for(Quantiser.choose(self._kind, len(training), training.dim, self.max_bits).bits)
 
     def fit(
         self,
@@ -69,9 +70,13 @@ class FeatureLdpcScheme(FixedLengthScheme):
 
     def _use(self, quantiser: Quantiser) -> None:
         self.quantiser = quantiser
-        bits = self.quantiser.bits * self.per_block
-        self.plan = TransportPlan.exact(self._mcs.modulation, bits, self._channel_uses, self.coding.block_length)
+        self.plan = self._plan_for(self.quantiser.bits)
         self.summary = f"{self.quantiser.factory}: {self.quantiser.bits} bits, code rate {self.plan.rate:.3f}"
+
+    def _plan_for(self, bits: int) -> TransportPlan:
+        """All channel uses for codes of ``bits`` bits."""
+        settings = self._channel_uses, self.coding.block_length
+        return TransportPlan.exact(self._mcs.modulation, bits * self.per_block, *settings)
 
     def words(self, features: np.ndarray) -> np.ndarray:
         return self.quantiser.encode(features)
@@ -84,6 +89,13 @@ class FeatureLdpcScheme(FixedLengthScheme):
         self, content: np.ndarray, delivered: np.ndarray, **cost: np.ndarray | Overhead | None
     ) -> Transmission:
         return Transmission(content, None, delivered, **cost)
+
+
+def bits_at_most(kind: Literal["pq", "sq"], coding: CodingConfig, mcs: Mcs, k: int) -> int:
+    """Bits that a feature's code may have; an `Infeasible` if no quantiser of the kind makes so few."""
+    bits = transport_plan(coding, mcs, k).payload_bits // coding.images_per_block
+    Quantiser.check_bits(kind, bits)
+    return bits
 
 
 class _Features:

@@ -1,9 +1,11 @@
 """Quantised features over 5G LDPC, as experiments name them."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
-from kbsc_tf.config.scheme import SchemeConfig, SchemeSpec
+from kbsc_tf.config.scheme import SchemeConfig, SchemeSpec, Shortfall
+from kbsc_tf.schemes.coded.selection import check_mcs, plan_shortfalls
 
 
 class FeaturePqSpec(SchemeSpec):
@@ -14,13 +16,19 @@ class FeaturePqSpec(SchemeSpec):
     sections = frozenset({"coding"})
     quantiser = "pq"
 
+    def validate(self, config: SchemeConfig, experiment: Any) -> None:
+        check_mcs(experiment)
+
+    def shortfalls(self, config: SchemeConfig, experiment: Any) -> Iterator[Shortfall]:
+        from kbsc_tf.schemes.feature_ldpc.scheme import bits_at_most
+
+        return plan_shortfalls(config.title, experiment, partial(bits_at_most, self.quantiser))
+
     def build(self, config: SchemeConfig, context: Any) -> Iterator[Any]:
         from kbsc_tf.schemes.feature_ldpc.scheme import FeatureLdpcScheme
 
         coding = context.experiment.coding
-        yield from context.per_mcs(
-            lambda k, mcs: FeatureLdpcScheme(k, context.channel, coding, mcs, self.quantiser), FeatureLdpcScheme.check
-        )
+        yield from context.per_mcs(lambda k, mcs: FeatureLdpcScheme(k, context.channel, coding, mcs, self.quantiser))
 
 
 class FeatureSqSpec(FeaturePqSpec):

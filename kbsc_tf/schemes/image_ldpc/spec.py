@@ -5,8 +5,10 @@ from typing import Any
 
 from pydantic import Field
 
-from kbsc_tf.config.scheme import Needs, SchemeConfig, SchemeSpec
+from kbsc_tf.coding.selection import transport_plan
+from kbsc_tf.config.scheme import Needs, SchemeConfig, SchemeSpec, Shortfall
 from kbsc_tf.registry import codecs
+from kbsc_tf.schemes.coded.selection import check_mcs, plan_shortfalls
 
 _DASHED = (0, (4, 1.2))
 
@@ -31,6 +33,10 @@ class ImageLdpcSpec(SchemeSpec):
 
     def validate(self, config: SchemeConfig, experiment: Any) -> None:
         codecs[self._codec(config)].validate(experiment.codec)
+        check_mcs(experiment)
+
+    def shortfalls(self, config: SchemeConfig, experiment: Any) -> Iterator[Shortfall]:
+        return plan_shortfalls(config.title, experiment, transport_plan)
 
     def check(self, config: SchemeConfig, experiment: Any) -> None:
         codecs[self._codec(config)].check(experiment.codec)
@@ -69,6 +75,12 @@ class ImageCapacitySpec(ImageLdpcSpec):
     name, label, order = "image_capacity", "image file, capacity", 250
     line = _DASHED
     needs = ImageLdpcSpec.needs | {Needs.FLAT}
+
+    def validate(self, config: SchemeConfig, experiment: Any) -> None:
+        codecs[self._codec(config)].validate(experiment.codec)
+
+    def shortfalls(self, config: SchemeConfig, experiment: Any) -> Iterator[Shortfall]:
+        return iter(())
 
     def build(self, config: SchemeConfig, context: Any) -> Iterator[Any]:
         from kbsc_tf.schemes.image_ldpc.capacity import ImageCapacityScheme

@@ -2,6 +2,7 @@
 
 import math
 from abc import abstractmethod
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -13,13 +14,13 @@ from kbsc_tf.channel import build_link, seed_noise
 from kbsc_tf.config import ChannelConfig
 from kbsc_tf.config.strict import settings_of
 from kbsc_tf.data import ImageSet
-from kbsc_tf.errors import UserError
+from kbsc_tf.errors import Infeasible, UserError
 from kbsc_tf.features import FeatureSet
 from kbsc_tf.schemes.analogue.scheme import sent_uncoded
 from kbsc_tf.schemes.base import ChannelScheme, Report, Validation, silent
-from kbsc_tf.schemes.jscc.config import JsccConfig, SwinJsccConfig
+from kbsc_tf.schemes.jscc.config import STRIDE, JsccConfig, SwinJsccConfig, check_size
 from kbsc_tf.schemes.jscc.convert import load_deepjscc, load_swinjscc
-from kbsc_tf.schemes.jscc.deepjscc import STRIDE, DeepJsccDecoder, DeepJsccEncoder
+from kbsc_tf.schemes.jscc.deepjscc import DeepJsccDecoder, DeepJsccEncoder
 from kbsc_tf.schemes.jscc.link import ImageLink
 from kbsc_tf.schemes.jscc.losses import image_loss
 from kbsc_tf.schemes.jscc.swinjscc import SwinJsccDecoder, SwinJsccEncoder
@@ -52,8 +53,10 @@ class NeuralImageScheme(ChannelScheme):
 
     Raises
     ------
+    Infeasible
+        The network does not send k values.
     UserError
-        Image size, k or checkpoint does not suit the network.
+        Image size or checkpoint does not suit the network.
     """
 
     needs_images = True
@@ -174,18 +177,11 @@ class NeuralImageScheme(ChannelScheme):
 
     def _channels(self, k: int, stride: int, multiple: int) -> int:
         """Values per place of the latent that k is."""
+        check_size(self.name, self.image_shape, multiple)
         height, width = self.image_shape
-        if height % multiple or width % multiple:
-            raise UserError(
-                f"schemes: {self.name} needs images whose height and width are multiples of {multiple}, these have "
-                f"{height}x{width}; leave it out or bring the images to another size"
-            )
         places = height * width // stride**2
         if k % places:
-            raise UserError(
-                f"k: {self.name} has {places} places at {height}x{width} pixels, so k must be a multiple of {places}, "
-                f"not {k}; change k or leave {self.name} out of schemes"
-            )
+            raise Infeasible(f"{places} places at {height}x{width} pixels; give a multiple of {places}")
         return k // places
 
     def _of_this_k(self, path: Path, encoder: keras.Model, decoder: keras.Model) -> tuple[keras.Model, keras.Model]:
@@ -223,16 +219,24 @@ class SwinJsccScheme(NeuralImageScheme):
     config: SwinJsccConfig
 
     def _latent(self, all_k: list[int]) -> tuple[int, tuple[int, ...]]:
-        size = self.config.dimensions
-        channels, *rates = (self._channels(k, size.stride, size.multiple) for k in (self.k, *sorted(all_k)))
         if not self.config.rate_adaptive:
-            return channels, ()
-        if rates[-1] > size.widths[-1]:
-            raise UserError(
-                f"k: swinjscc has {size.widths[-1]} channels to choose from, and k = {max(all_k)} needs {rates[-1]}; "
-                "lower k, or take another swinjscc.size or variant"
+            return self._channels(self.k, self.config.dimensions.stride, self.config.dimensions.multiple), ()
+        rates = []
+        for k in sorted(all_k):
+            with suppress(Infeasible):
+                rates.append(self._rate(k))
+        return self._rate(self.k), tuple(rates)
+
+    def _rate(self, k: int) -> int:
+        """Channels at k of those that a rate-adaptive network has to choose from."""
+        size = self.config.dimensions
+        rate = self._channels(k, size.stride, size.multiple)
+        if rate > size.widths[-1]:
+            raise Infeasible(
+                f"{rate} channels are needed, there are {size.widths[-1]} to choose from; lower k, or take another "
+                "swinjscc.size or variant"
             )
-        return channels, tuple(rates)
+        return rate
 
     def networks(self) -> tuple[keras.Model, keras.Model]:
         size = self.config.dimensions

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from kbsc_tf.errors import UserError
+from kbsc_tf.errors import Infeasible
 from kbsc_tf.features import FeatureSet
 from kbsc_tf.schemes.analogue.scheme import ClosedFormScheme, spread
 from kbsc_tf.schemes.linear.codec import fit_pca
@@ -18,10 +18,7 @@ class PcaScheme(ClosedFormScheme):
         super().check(training)
         symbols, _ = spread(self.k, training.dim)
         if symbols >= len(training):
-            raise UserError(
-                f"k: PCA on {symbols} axes needs {symbols + 1} training samples, there are {len(training)}; "
-                f"lower k or leave {self.name} out of schemes"
-            )
+            raise Infeasible(f"PCA on {symbols} axes needs {symbols + 1} training samples, there are {len(training)}")
 
     def codec(self, features: np.ndarray, symbols: int) -> tuple[keras.Model, keras.Model]:
         return fit_pca(features, symbols)
