@@ -9,8 +9,15 @@ from typing import Any
 import pandas as pd
 from rich.table import Table
 
+from kbsc_tf.config.strict import unknown_name
+from kbsc_tf.errors import UserError
 from kbsc_tf.results.folder import read_run
+from kbsc_tf.results.outcomes import class_names, read_per_image
+from kbsc_tf.results.points import Point
 from kbsc_tf.results.records import read_records
+
+_LOST = "not delivered"
+_DPI = 300  # of the figures
 
 
 class Run:
@@ -166,6 +173,87 @@ class Run:
 
         return pd.read_csv(write_confidence(self.folder, share)[0]).fillna({"mcs": ""})
 
+    def outcomes(
+        self, scheme: str, snr_db: float, k: int | None = None, channel: str | None = None, mcs: str = ""
+    ) -> pd.DataFrame:
+        """What became of every single image at one SNR.
+
+        Parameters
+        ----------
+        scheme : str
+            As in the records, and so the others.
+        snr_db : float
+            Es/N0 in dB.
+        k : int, optional
+            The largest unless given.
+        channel : str, optional
+            The first unless given.
+        mcs : str, optional
+            Modulation and code rate of a coded scheme, or "genie"; the first unless given.
+
+        Returns
+        -------
+        DataFrame
+            A row per seed, trial and image: ``seed``, ``trial``, ``image`` (its place among those sent), ``label`` and
+            ``shown`` (names of classes, None where nothing is shown), ``entry`` of the knowledge base (or -1),
+            ``delivered``, ``correct``, ``confidence``, ``group`` (images of a trial with one number share a channel
+            realisation or a code block); ``psnr`` in dB and ``ms_ssim`` of schemes that send images.
+
+        Raises
+        ------
+        UserError
+            There are none: the run was made without ``sweep={"per_image": True}``, or has no such point.
+
+        Examples
+        --------
+        >>> import kbsc_tf as kbsc
+        >>> outcomes = kbsc.Run("results/quickstart").outcomes("pca", snr_db=0)  # doctest: +SKIP
+        >>> outcomes.groupby("label")["correct"].mean()  # doctest: +SKIP
+        """
+        points = self._points(scheme, snr_db, {"channel": channel, "k": k, "mcs": mcs or None})
+        names = dict(enumerate(class_names(self.folder)))
+        parts = [read_per_image(self.folder, point).assign(seed=point.seed) for point in points]
+        found = pd.concat(parts, ignore_index=True)
+        for column in ("label", "shown"):
+            found[column] = found[column].map(names).astype(object).where(found[column] >= 0, None)
+        return found[["seed", *found.columns.drop("seed")]]
+
+    def confusion(self, scheme: str, snr_db: float, **which: Any) -> pd.DataFrame:
+        """Which classes are taken for which at one SNR.
+
+        Parameters
+        ----------
+        scheme, snr_db, **which
+            As in `outcomes`.
+
+        Returns
+        -------
+        DataFrame
+            Numbers of images: a row per sent class, a column per shown one; a last column, "not delivered", where some
+            were not.
+
+        Raises
+        ------
+        UserError
+            As `outcomes`.
+        """
+        outcomes, names = self.outcomes(scheme, snr_db, **which), class_names(self.folder)
+        counts = pd.crosstab(outcomes["label"], outcomes["shown"].fillna(_LOST))
+        columns = [*names, _LOST] if _LOST in counts else names
+        return counts.reindex(index=names, columns=columns, fill_value=0).rename_axis(index="sent", columns="shown")
+
+    def _points(self, scheme: str, snr_db: float, which: dict[str, Any]) -> list[Point]:
+        """Points of all seeds, in the order of the records."""
+        records = self.frame()
+        for column, value in {"scheme": scheme, **which, "snr_db": snr_db}.items():
+            known = records[column].unique()
+            if value is None:
+                value = known.max() if column == "k" else known[0]
+            elif value not in known:
+                raise UserError(f"{self.folder}: {unknown_name(column, value, [f'{one}' for one in known])}")
+            records = records[records[column] == value]
+        return [Point(*row) for row in records[list(Point._fields)].itertuples(index=False)]
+
     def __repr__(self) -> str:
         return f"Run({str(self.folder)!r})"
 
@@ -184,5 +272,12 @@ class Figures(list):
     """Files of figures, of which a notebook shows the PNGs."""
 
     def _repr_html_(self) -> str:
-        pictures = [base64.b64encode(path.read_bytes()).decode() for path in self if path.suffix == ".png"]
-        return "".join(f'<img style="max-width: 100%" src="data:image/png;base64,{one}">' for one in pictures)
+        return "".join(map(_img, (path for path in self if path.suffix == ".png")))
+
+
+def _img(path: Path) -> str:
+    """A PNG as HTML: as wide on the screen as on paper, and a half more, for screens are read from farther away."""
+    content = path.read_bytes()
+    inches = int.from_bytes(content[16:20], "big") / _DPI
+    data = base64.b64encode(content).decode()
+    return f'<img style="width: {1.5 * inches:.2f}in; max-width: 100%" src="data:image/png;base64,{data}">'
