@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps
 
+from kbsc_tf.api.figures import Figures
 from kbsc_tf.api.reception import Neighbour, Reception
-from kbsc_tf.api.run import Figures
 from kbsc_tf.config import FeaturesConfig, FunctionEncoderConfig
 from kbsc_tf.config.strict import unknown_name
 from kbsc_tf.data.decode import BadImageError, decode

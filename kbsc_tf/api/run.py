@@ -1,15 +1,19 @@
 """What a run has left in its results folder. Imports no TensorFlow; matplotlib when it draws."""
 
-import base64
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from rich.table import Table
 
+from kbsc_tf.api.figures import Figures
+from kbsc_tf.config import ExperimentConfig
 from kbsc_tf.config.strict import unknown_name
+from kbsc_tf.data import load_splits
 from kbsc_tf.errors import UserError
 from kbsc_tf.results.folder import read_run
 from kbsc_tf.results.outcomes import class_names, read_per_image
@@ -17,7 +21,6 @@ from kbsc_tf.results.points import Point
 from kbsc_tf.results.records import read_records
 
 _LOST = "not delivered"
-_DPI = 300  # of the figures
 
 
 class Run:
@@ -93,7 +96,7 @@ class Run:
 
     def plot(
         self, formats: Sequence[str] = ("png", "pdf"), data: bool = False, out: str | Path | None = None
-    ) -> "Figures":
+    ) -> Figures:
         """Draw accuracy, PSNR and MS-SSIM over SNR and CBR.
 
         Parameters
@@ -242,6 +245,36 @@ class Run:
         columns = [*names, _LOST] if _LOST in counts else names
         return counts.reindex(index=names, columns=columns, fill_value=0).rename_axis(index="sent", columns="shown")
 
+    def images(self, rows: ArrayLike, part: str = "sender") -> list[np.ndarray]:
+        """The run's images, by their places: see `outcomes`. Their source must still be there.
+
+        Parameters
+        ----------
+        rows : [B], int
+        part : {"sender", "receiver"}
+            Whether places are among the images sent or are entries of the knowledge base.
+
+        Returns
+        -------
+        list of B [H, W, 3], uint8
+
+        Raises
+        ------
+        UserError
+            The run was made from images in memory or from a feature file, or its images are gone.
+        """
+        if part not in ("sender", "receiver"):
+            raise UserError(f"{unknown_name('part', part, ['sender', 'receiver'])}")
+        config = ExperimentConfig.model_validate(self.config)
+        if config.data.source == "memory" or getattr(config.features, "file", None) is not None:
+            raise UserError(f"{self.folder}: its images were not read from a data set, so they are not here")
+        splits = load_splits(config.data, True, getattr(config.features, "store", None))
+        return getattr(splits, part).read(np.asarray(rows, np.int64))
+
+    def galleries(self) -> Figures:
+        """Pictures that the run has drawn of sent images and of what was shown for them, over the SNR."""
+        return Figures(sorted(self.folder.glob("gallery*.png")))
+
     def _points(self, scheme: str, snr_db: float, which: dict[str, Any]) -> list[Point]:
         """Points of all seeds, in the order of the records."""
         records = self.frame()
@@ -266,18 +299,3 @@ class Run:
         table = pd.DataFrame(rows, columns=[*heads, *map(snr_text, snrs)])
         title = f"{self.folder}: {metric_of('top1').label} with half of the 95 % interval"
         return f"<p>{title}</p>{table.to_html(index=False)}"
-
-
-class Figures(list):
-    """Files of figures, of which a notebook shows the PNGs."""
-
-    def _repr_html_(self) -> str:
-        return "".join(map(_img, (path for path in self if path.suffix == ".png")))
-
-
-def _img(path: Path) -> str:
-    """A PNG as HTML: as wide on the screen as on paper, and a half more, for screens are read from farther away."""
-    content = path.read_bytes()
-    inches = int.from_bytes(content[16:20], "big") / _DPI
-    data = base64.b64encode(content).decode()
-    return f'<img style="width: {1.5 * inches:.2f}in; max-width: 100%" src="data:image/png;base64,{data}">'
