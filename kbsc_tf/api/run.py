@@ -268,8 +268,10 @@ class Run:
         config = ExperimentConfig.model_validate(self.config)
         if config.data.source == "memory" or getattr(config.features, "file", None) is not None:
             raise UserError(f"{self.folder}: its images were not read from a data set, so they are not here")
-        splits = load_splits(config.data, True, getattr(config.features, "store", None))
-        return getattr(splits, part).read(np.asarray(rows, np.int64))
+        images = getattr(load_splits(config.data, True, getattr(config.features, "store", None)), part)
+        if part == "sender" and config.sweep.queries is not None:
+            images = images.spread(config.sweep.queries)
+        return images.read(rows)
 
     def galleries(self) -> Figures:
         """Pictures that the run has drawn of sent images and of what was shown for them, over the SNR."""

@@ -64,7 +64,7 @@ def run(tmp_path_factory):
         channels="awgn",
         k=8,
         snr_db=[-12, 10],
-        sweep={"per_image": True, "trials": 2, "latency": False},
+        sweep={"per_image": True, "queries": 20, "trials": 2, "latency": False},
     )
 
 
@@ -77,7 +77,7 @@ def test_outcomes_are_those_of_the_record(run):
     frame = run.frame().set_index(["scheme", "snr_db"])
     for snr_db in (-12, 10):
         outcomes = run.outcomes("pca", snr_db)
-        assert len(outcomes) == frame.loc[("pca", snr_db), "n"] == 2 * 36
+        assert len(outcomes) == frame.loc[("pca", snr_db), "n"] == 2 * 20
         assert (outcomes["correct"] == (outcomes["label"] == outcomes["shown"])).all()
         assert outcomes["correct"].mean() == pytest.approx(frame.loc[("pca", snr_db), "top1"])
     assert set(outcomes["label"]) == set(COLOURS)
@@ -86,8 +86,8 @@ def test_outcomes_are_those_of_the_record(run):
 def test_confusion_counts_every_outcome(run):
     counts = run.confusion("pca", -12)
     assert list(counts.index) == list(counts.columns) == ["blue", "green", "red"]
-    assert (counts.sum(axis=1) == 24).all()
-    assert np.trace(counts) == run.outcomes("pca", -12)["correct"].sum() < 72
+    assert counts.to_numpy().sum() == 40
+    assert np.trace(counts) == run.outcomes("pca", -12)["correct"].sum() < 40
 
 
 def test_images_are_those_that_outcomes_name(run):
@@ -110,13 +110,13 @@ def test_what_is_not_there_is_refused_in_a_sentence(run):
 def test_a_notebook_shows_figures_in_a_readable_size(run, tmp_path):
     shown = run.plot(formats=["png", "pdf"], out=tmp_path)._repr_html_()
     assert shown.count("<img") == 1
-    assert "width: 5.2" in shown  # 3.5 inches on paper
+    assert "width: 4.5" in shown  # 3.5 inches on paper
     assert run.galleries()[0].name == "gallery.png"
     assert run.galleries()._repr_html_().count("<img") == 1
 
 
 def test_draw_puts_what_was_sent_into_one_picture(run, link, tmp_path):
-    images = run.images([0, 20])
+    images = run.images([0, 19])
     one = link.draw(link.send(images, snr_db=10, seed=1))
     assert one == [run.folder / "sent.png"]
     several = link.draw([link.send(images[0], snr_db, seed=1) for snr_db in (-12, 0, 10)], tmp_path / "several.png")
@@ -127,7 +127,7 @@ def test_draw_puts_what_was_sent_into_one_picture(run, link, tmp_path):
 
 
 def test_embed_makes_features_of_the_run(run, link):
-    images = run.images([0, 20])
+    images = run.images([0, 19])
     features = link.embed(images)
     assert features.shape == (2, 48)
     assert np.allclose(np.linalg.norm(features, axis=1), 1, atol=1e-5)
@@ -135,10 +135,10 @@ def test_embed_makes_features_of_the_run(run, link):
 
 
 def test_symbols_have_power_one_and_cost_what_the_record_says(run, link):
-    features = link.embed(run.images(range(36)))
+    features = link.embed(run.images(range(20)))
     for scheme in ("pca", "tilt 1", "even"):
         symbols = kbsc.Link.load(run, scheme=scheme, encoder=ENCODER).symbols(features)
-        assert symbols.shape == (36, 4)
+        assert symbols.shape == (20, 4)
         assert np.allclose((abs(symbols) ** 2).mean(axis=1), 1, atol=1e-5)
     assert set(run.frame()["channel_uses"]) == {4.0}
 
