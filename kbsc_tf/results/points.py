@@ -8,8 +8,17 @@ from typing import NamedTuple
 from kbsc_tf.results.names import channel_text, mcs_text, scheme_text, snr_text
 
 
+class Curve(NamedTuple):
+    """Scheme x MCS x channel x k: what one scheme object is of, and the points of one curve over the SNR."""
+
+    scheme: str
+    mcs: str
+    channel: str
+    k: int
+
+
 class Point(NamedTuple):
-    """Scheme x MCS x channel x k x SNR x seed; the fields are the first columns of a record."""
+    """Scheme x MCS x channel x k x SNR x seed; the fields are columns of a record."""
 
     scheme: str
     mcs: str
@@ -17,6 +26,10 @@ class Point(NamedTuple):
     k: int
     snr_db: float
     seed: int
+
+    @property
+    def curve(self) -> Curve:
+        return Curve(*self[: len(Curve._fields)])
 
     @property
     def stem(self) -> str:
@@ -33,6 +46,14 @@ class Point(NamedTuple):
         return f"{scheme}, {channel_text(self.channel)}, k = {self.k}, {snr_text(self.snr_db)}, seed {self.seed}"
 
 
+KEY = list(Point._fields)
+"""Columns that tell one point from all others."""
+CURVE = list(Curve._fields)
+"""Columns that tell one curve over the SNR from all others."""
+PLACE = [name for name in KEY if name not in ("scheme", "mcs")]
+"""Columns that say where schemes, and the MCSs of one, can be compared."""
+
+
 def as_point(values: list | tuple) -> Point:
     """From JSON or a table row, where noise-free may be written as "inf" and numbers may be of another type."""
     scheme, mcs, channel, k, snr_db, seed = values
@@ -41,4 +62,4 @@ def as_point(values: list | tuple) -> Point:
 
 def as_json(point: Point) -> list:
     """The inverse of `as_point`; JSON has no infinity."""
-    return [*point[:4], "inf" if math.isinf(point.snr_db) else point.snr_db, point.seed]
+    return ["inf" if value == math.inf else value for value in point]

@@ -28,7 +28,7 @@ def point(**changes):
 
 def open_folder(path, **changes):
     config = ExperimentConfig(name="small", **changes)
-    return ResultsFolder(path, config.model_dump(mode="json"), config.hash(), device="CPU")
+    return ResultsFolder(path, config, device="CPU")
 
 
 def content(path):
