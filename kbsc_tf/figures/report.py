@@ -142,13 +142,14 @@ def _sessions(run: dict[str, Any]) -> list[dict[str, Any]]:
     """All openings of the folder, the first one first."""
     sessions = []
     for one in [*run.get("earlier_sessions", []), run]:
-        seconds = float(one.get("wall_time_s") or 0)
+        stages = {name: float(seconds) for name, seconds in (one.get("stages_s") or {}).items()}
         commit = one.get("commit")
         dirty = " with changes" if one.get("dirty") else ""
         sessions.append(
             {
                 "started": one.get("started") or "not recorded",
-                "wall_time": f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.1f} min",
+                "wall_time": _duration(float(one.get("wall_time_s") or 0)),
+                "stages": ", ".join(f"{name} {_duration(seconds)}" for name, seconds in stages.items()),
                 "device": one.get("device") or "not recorded",
                 "commit": f"{commit[:12]}{dirty}" if commit else "not under git",
                 "command": " ".join(one.get("command") or []),
@@ -156,3 +157,7 @@ def _sessions(run: dict[str, Any]) -> list[dict[str, Any]]:
             }
         )
     return sessions
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.1f} min"
