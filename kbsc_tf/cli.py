@@ -183,7 +183,9 @@ def confidence(
 
 @app.command()
 def send(
-    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="JPEG or PNG files.")],
+    images: Annotated[
+        list[Path], typer.Argument(metavar="IMAGE...", help="JPEG or PNG files.", exists=True, dir_okay=False)
+    ],
     run: Annotated[Path, typer.Option("--run", help="Results folder, for example results/quickstart.")],
     snr: Annotated[float, typer.Option("--snr", help="Es/N0 in dB; inf for no noise.")] = 0.0,
     scheme: Annotated[str | None, typer.Option("--scheme", help="The run's first unless given.")] = None,
@@ -194,14 +196,18 @@ def send(
     out: Annotated[Path | None, typer.Option("--out", help="The picture; DIR/sent.png unless given.")] = None,
 ) -> None:
     """Send images over a fitted link of a run, and draw what the receiver shows for them."""
+    from kbsc_tf.figures.files import Output
+    from kbsc_tf.figures.gallery import Arrival, draw_arrivals
+    from kbsc_tf.results.folder import read_run
+    from kbsc_tf.results.names import snr_text
     from kbsc_tf.results.run_json import read_run
     from kbsc_tf.study.start import prepare_tensorflow
 
     read_run(run)
+    picture = out or run / "sent.png"
+    Output([picture.suffix]).check()
     prepare_tensorflow()
     from kbsc_tf.api.link import Link
-    from kbsc_tf.figures.gallery import Arrival, draw_arrivals
-    from kbsc_tf.results.names import snr_text
 
     progress, link = _progress(), Link.load(run, scheme, k, channel, mcs)
     receptions = link.send(images, snr, seed)
@@ -209,10 +215,10 @@ def send(
     for image, got in zip(images, receptions, strict=True):
         progress.say(f"{image}: {got.text}")
         scores = [got.confidence, *(one.score for one in got.neighbours[1:])]
-        shown = [(one.image, f"{one.label}, {score:.2f}") for one, score in zip(got.neighbours, scores, strict=False)]
+        shown = [(one.image, one.label, score) for one, score in zip(got.neighbours, scores, strict=False)]
         arrivals.append(Arrival(got.sent, got.received, shown))
     title = f"{link.name}, {snr_text(snr)}"
-    _list_files([draw_arrivals(arrivals, out or run / "sent.png", title, link.delivers_images)], progress)
+    _list_files([draw_arrivals(arrivals, picture, title, link.delivers_images)], progress)
 
 
 @app.command("kb-scaling")

@@ -93,9 +93,13 @@ class _Restoring(BuildContext):
         yield self.one(make(self.wanted.k))
 
     def per_mcs(self, make: Callable[[int, Any], Scheme]) -> Iterator[Scheme]:
-        chosen, is_genie = chosen_mcs(self.experiment.coding, self.channel), self.wanted.mcs == GENIE
-        fixed = [self.one(make(self.wanted.k, mcs)) for mcs in chosen if is_genie or mcs.name == self.wanted.mcs]
-        yield from [GenieScheme(fixed)] if is_genie else fixed
+        k, is_genie = self.wanted.k, self.wanted.mcs == GENIE
+        fixed = [
+            self._or_infeasible(lambda mcs=mcs: BuildContext.one(self, make(k, mcs)), k, mcs.name)
+            for mcs in chosen_mcs(self.experiment.coding, self.channel)
+            if is_genie or mcs.name == self.wanted.mcs
+        ]
+        yield from [GenieScheme([one for one in fixed if one.shortfall is None])] if is_genie else fixed
 
     def prompts(self) -> np.ndarray:
         """Of the right shape; the scheme has saved its own."""

@@ -53,7 +53,7 @@ def fit(study: Study, progress: Progress) -> None:
             label = " ".join(part for part in (scheme.name, scheme.mcs, f"k={scheme.k}", channel.label) if part)
             with progress.job(f"training {label} ({number}/{len(study.schemes)})") as report:
                 study.fit(channel, scheme, report)
-                if not links.save(study, channel, scheme):
+                if scheme.shortfall is None and not links.save(study, channel, scheme):
                     unsaved[scheme.name] = scheme
             # A quantiser is the same on all channels: once is enough.
             summary = (scheme.name, scheme.mcs, scheme.k, scheme.summary)
