@@ -27,7 +27,7 @@ _HOMES = {
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
-__all__ = ["__version__", "registry", *sorted(_HOME)]  # noqa: PLE0604
+__all__ = ["__version__", "registry", *sorted(_HOME)]
 
 
 def __getattr__(name: str) -> Any:

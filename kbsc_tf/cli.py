@@ -19,7 +19,8 @@ app = typer.Typer(
 )
 
 ExperimentFile = Annotated[
-    Path, typer.Argument(metavar="FILE.yaml", help="Experiment: a file, or the name of a bundled one such as quickstart.")
+    Path,
+    typer.Argument(metavar="FILE.yaml", help="Experiment, or the name of a bundled one such as quickstart."),
 ]
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key, for example training.epochs=5.")

@@ -1,5 +1,7 @@
 """Run an experiment from Python. Imports no TensorFlow before there is something to compute."""
 
+import pickle
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from kbsc_tf.data import load_splits
 from kbsc_tf.data.memory import Images
 from kbsc_tf.errors import UserError
 from kbsc_tf.progress import Progress
+from kbsc_tf.registry import executors
 from kbsc_tf.study.start import check, prepare_tensorflow
 
 _OWN = ("out", "data", "encoder", "skip_bad")  # keywords of `run` that are no keys of an experiment
@@ -73,8 +76,9 @@ def run(
     config = make_config(*_with_objects(experiment, {**settings, "data": data, "encoder": encoder}))
     folder = Path(out) if out is not None else Path("results") / config.name
     progress = Progress(Console())
-    is_function = isinstance(config.features, FunctionEncoderConfig) and config.features.dimension is None
-    if is_function:
+    _check_workers(config)
+    if isinstance(config.features, FunctionEncoderConfig) and config.features.function is not None:
+        prepare_tensorflow()
         config = _with_probed_encoder(config, skip_bad)
     check(config, folder)
     prepare_tensorflow()
@@ -95,10 +99,9 @@ def _with_objects(experiment: Any, settings: dict[str, Any]) -> tuple[Any, dict[
     if encoder is not None:
         if not callable(encoder):
             raise UserError(f"encoder: expected a function of images, got {encoder!r:.80}; name others in features")
-        named = {"fingerprint": encoder.fingerprint} if hasattr(encoder, "fingerprint") else {}
-        settings["features"] = {
-            **settings.get("features", {}), "encoder": "function", "function": encoder, "name": name_of(encoder), **named
-        }  # fmt: skip
+        known = {"fingerprint": encoder.fingerprint} if hasattr(encoder, "fingerprint") else {}
+        function = {"encoder": "function", "function": encoder, "name": name_of(encoder), **known}
+        settings["features"] = {**settings.get("features", {}), **function}
     return experiment, settings
 
 
@@ -117,6 +120,25 @@ def _sections(content: Mapping[str, Any]) -> dict[str, Any]:
         listed = [channels] if isinstance(channels, str | Mapping) or callable(channels) else [*channels]
         found["channels"] = [Channel(one) if callable(one) else one for one in listed]
     return found
+
+
+def _check_workers(config: ExperimentConfig) -> None:
+    """Refuse functions that workers in other processes cannot import."""
+    executor = executors[config.executor.kind]
+    main_is_known = executor.runs_main and hasattr(sys.modules["__main__"], "__file__")
+    for function in (getattr(part, "function", None) for part in (config.features, *config.channels)):
+        if not executor.elsewhere or function is None:
+            continue
+        try:
+            pickle.dumps(function)
+            is_known = main_is_known or getattr(function, "__module__", "") != "__main__"
+        except (pickle.PicklingError, AttributeError, TypeError):
+            is_known = False
+        if not is_known:
+            raise UserError(
+                f"executor: {config.executor.kind}: its workers cannot import the function {name_of(function)}; define "
+                "it at the top of a module, or use executor: local"
+            )
 
 
 def _with_probed_encoder(config: ExperimentConfig, skip_bad: bool) -> ExperimentConfig:

@@ -37,11 +37,15 @@ class FunctionChannel:
             ) from None
         if not isinstance(received, Received):
             if not isinstance(received, tuple | list) or len(received) != 2:
-                raise UserError(f"channel {self._name}: expected Received or (symbols, noise power), got {received!r:.100}")
+                raise UserError(
+                    f"channel {self._name}: expected Received or (symbols, noise power), got {received!r:.100}"
+                )
             received = self._from_pair(*received, tf.shape(symbols))
         if not received.symbols.shape.is_compatible_with(symbols.shape):
             got, sent = received.symbols.shape, symbols.shape
-            raise UserError(f"channel {self._name}: returns symbols of shape {got} for {sent}; return as many as are sent")
+            raise UserError(
+                f"channel {self._name}: returns symbols of shape {got} for {sent}; return as many as are sent"
+            )
         return received
 
     def channel_uses(self, n: int) -> float:

@@ -75,7 +75,9 @@ def _entry(schemes: list, title: str, override: Override) -> dict:
     titles = [one.get("name") or one.get("scheme") if isinstance(one, dict) else one for one in schemes]
     if title not in titles:
         names = [str(one) for one in titles]
-        raise UserError(f"{override.text}: schemes has {', '.join(names)}{did_you_mean(title, names)}; name one of these")
+        raise UserError(
+            f"{override.text}: schemes has {', '.join(names)}{did_you_mean(title, names)}; name one of these"
+        )
     place = titles.index(title)
     if not isinstance(schemes[place], dict):
         schemes[place] = {"scheme": title}
