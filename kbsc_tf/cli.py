@@ -20,7 +20,7 @@ app = typer.Typer(
 
 ExperimentFile = Annotated[
     Path,
-    typer.Argument(metavar="FILE.yaml", help="Experiment, or the name of a bundled one such as quickstart."),
+    typer.Argument(metavar="FILE.yaml", help="Experiment: a file, or the name of a bundled one such as quickstart."),
 ]
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key, for example training.epochs=5.")
@@ -152,6 +152,40 @@ def confidence(
     progress, files = _progress(), write_confidence(folder, share)
     progress.console.print(confidence_table(folder))
     _list_files([*files, *draw_confidence(folder, formats, share)], progress)
+
+
+@app.command()
+def send(
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="JPEG or PNG files.")],
+    run: Annotated[Path, typer.Option("--run", help="Results folder, for example results/quickstart.")],
+    snr: Annotated[float, typer.Option("--snr", help="Es/N0 in dB; inf for no noise.")] = 0.0,
+    scheme: Annotated[str | None, typer.Option("--scheme", help="The run's first unless given.")] = None,
+    k: Annotated[int | None, typer.Option("--k", help="The largest unless given.")] = None,
+    channel: Annotated[str | None, typer.Option("--channel", help="The run's first unless given.")] = None,
+    mcs: Annotated[str, typer.Option("--mcs", help="Of a coded scheme; the first unless given.")] = "",
+    seed: Annotated[int | None, typer.Option("--seed", help="Of the noise; new noise unless given.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="The picture; DIR/sent.png unless given.")] = None,
+) -> None:
+    """Send images over a fitted link of a run, and draw what the receiver shows for them."""
+    from kbsc_tf.results.folder import read_run
+    from kbsc_tf.study.start import prepare_tensorflow
+
+    read_run(run)
+    prepare_tensorflow()
+    from kbsc_tf.api.link import Link
+    from kbsc_tf.figures.gallery import Arrival, draw_arrivals
+    from kbsc_tf.results.names import snr_text
+
+    progress, link = _progress(), Link.load(run, scheme, k, channel, mcs)
+    receptions = link.send(images, snr, seed)
+    arrivals = []
+    for image, got in zip(images, receptions, strict=True):
+        progress.say(f"{image}: {got.text}")
+        scores = [got.confidence, *(one.score for one in got.neighbours[1:])]
+        shown = [(one.image, f"{one.label}, {score:.2f}") for one, score in zip(got.neighbours, scores, strict=False)]
+        arrivals.append(Arrival(got.sent, got.received, shown))
+    title = f"{link.name}, {snr_text(snr)}"
+    _list_files([draw_arrivals(arrivals, out or run / "sent.png", title, link.delivers_images)], progress)
 
 
 @app.command("kb-scaling")

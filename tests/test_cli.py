@@ -433,7 +433,9 @@ def test_missing_programs_are_named_before_anything_is_embedded(refused, image_f
     ],
 )
 def test_impossible_transport_formats_are_refused_at_once(refused, image_file, monkeypatch, change, message):
-    monkeypatch.setattr("kbsc_tf.study.start.prepare_tensorflow", lambda: pytest.fail("loads TensorFlow"))
+    monkeypatch.setattr(
+        "kbsc_tf.study.start.prepare_tensorflow", lambda: pytest.fail("TensorFlow was not needed for this")
+    )
     refused(message, "run", image_file, "--set", "schemes=[bpg_ldpc]", "--set", "k=[1024]", "--set", change)
 
 

@@ -1,5 +1,6 @@
 """Features to bits and back: product and scalar quantisers, on FAISS's standalone codecs."""
 
+from pathlib import Path
 from typing import Literal, NamedTuple
 
 import faiss
@@ -7,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kbsc_tf.errors import Infeasible, UserError
+from kbsc_tf.files import load_arrays, save_arrays
+from kbsc_tf.knowledge.index import index_from_bytes, index_to_bytes
 from kbsc_tf.knowledge.preparation import as_features, centred
 from kbsc_tf.threads import one_thread
 
@@ -119,6 +122,17 @@ class Quantiser:
         """Raise an `Infeasible` if no code is as short as ``max_bits``, whatever the features."""
         if max_bits < _FEWEST_BITS:
             raise Infeasible(f"quantiser {kind}: {max_bits} bits are too few, the fewest are {_FEWEST_BITS}")
+
+    def save(self, path: Path) -> None:
+        """Write it into a file."""
+        index = np.frombuffer(index_to_bytes(self._index, "cpu"), np.uint8)
+        save_arrays(path, {"index": index, "mean": self._mean, "factory": self.factory})
+
+    @classmethod
+    def load(cls, path: Path, remedy: str) -> "Quantiser":
+        """Read what `save` wrote; a UserError names a file that is missing or damaged and says the ``remedy``."""
+        arrays = load_arrays(path, remedy)
+        return cls(index_from_bytes(arrays["index"].tobytes()), arrays["mean"], str(arrays["factory"]))
 
     @property
     def bits(self) -> int:

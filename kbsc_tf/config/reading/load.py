@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import ValidationError
 
-from kbsc_tf.config.reading.overrides import Override, apply, as_given, from_keywords, from_option
+from kbsc_tf.config.reading.overrides import Override, apply, as_given, from_keywords, from_option, title_of
 from kbsc_tf.config.reading.problems import explain, location_of, message_of
 from kbsc_tf.config.reading.yaml_loader import problem_of, read_yaml
 from kbsc_tf.config.schema import ExperimentConfig
@@ -143,13 +143,20 @@ def _first_problem(
     problems = error.errors()
     first = problems[0]
     location = location_of(first, content)
-    key, what = ".".join(map(str, location)), explain(first, location)
+    what, key = explain(first, location), _settable(location, content)
     # What is wrong about several keys of a mapping names the one to change.
     line = _line_of(node, (*location, message_of(first).partition(":")[0]) if location else ())
     override = next((o for o in overrides if _is_from(o, key, line)), None)
     place = override.text if override else f"{where} line {line}" if line else where
     more = f" ({len(problems) - 1} more problems)" if len(problems) > 1 else ""
     return f"{place}: {what}{more}"
+
+
+def _settable(location: tuple[str | int, ...], content: dict) -> str:
+    """The key of a place as overrides have it, which name a scheme where the file counts them."""
+    if len(location) > 2 and location[0] == "schemes" and isinstance(location[1], int):
+        location = ("schemes", title_of(content["schemes"][location[1]]), *location[2:])
+    return ".".join(map(str, location))
 
 
 def _is_from(override: Override, key: str, line: int | None) -> bool:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from kbsc_tf.config.reading.yaml_loader import problem_of, read_yaml
+from kbsc_tf.config.schema import ExperimentConfig
 from kbsc_tf.config.strict import Strict, did_you_mean
 from kbsc_tf.errors import UserError
 
@@ -49,13 +50,14 @@ def apply(content: dict, override: Override) -> None:
         if isinstance(content, list):
             content = _entry(content, parent, override)
             continue
+        if parent == "schemes":
+            content["schemes"] = content = _listed(content.get("schemes"))
+            continue
         if content.get(parent) is None:
             content[parent] = {}
         if isinstance(content[parent], Strict):
             content[parent] = as_given(content[parent])
         content = content[parent]
-        if parent == "schemes" and isinstance(content, list):
-            continue
         if not isinstance(content, dict):
             raise UserError(f"{override.text}: {parent} holds a value, not further keys; set it as a whole")
     if isinstance(content, list):
@@ -69,10 +71,22 @@ def as_given(section: Strict) -> dict[str, Any]:
     return {name: [*value] if isinstance(value, list) else value for name, value in given.items()}
 
 
+def title_of(entry: Any) -> Any:
+    """The name of an entry of ``schemes`` in records and figures."""
+    return entry.get("name") or entry.get("scheme") if isinstance(entry, dict) else entry
+
+
+def _listed(schemes: Any) -> list:
+    """The schemes of a file, where one alone need not be in brackets; those by default where it names none."""
+    if schemes is None:
+        schemes = ExperimentConfig.model_fields["schemes"].default
+    return list(schemes) if isinstance(schemes, list) else [schemes]
+
+
 def _entry(schemes: list, title: str, override: Override) -> dict:
     """The options of a scheme in a list of schemes, by its name; one that was no more than a name becomes a mapping."""
     schemes[:] = [as_given(one) if isinstance(one, Strict) else one for one in schemes]
-    titles = [one.get("name") or one.get("scheme") if isinstance(one, dict) else one for one in schemes]
+    titles = [title_of(one) for one in schemes]
     if title not in titles:
         names = [str(one) for one in titles]
         raise UserError(
