@@ -66,8 +66,11 @@ def run(
     Examples
     --------
     >>> import kbsc_tf as kbsc
-    >>> run = kbsc.run("quickstart", out="results/mine", schemes="pca", data={"per_class": 20}, snr_db=[0, 10])
-    >>> run.frame()[["scheme", "channel", "k", "snr_db", "top1"]]
+    >>> run = kbsc.run("quickstart", out="results/mine", schemes="pca", data={"per_class": 4}, k=64, snr_db=[0, 10])
+    >>> accuracies = run.frame()[["channel", "snr_db", "top1"]]
+    >>> more = kbsc.run("quickstart", out="results/mine", schemes="pca", data={"per_class": 4}, k=64, snr_db=[0, 10, 20])
+    >>> len(run.frame()) - len(accuracies)
+    2
     """
     known = [*ExperimentConfig.model_fields, *_OWN]
     for key in settings:
