@@ -19,7 +19,7 @@ from kbsc_tf.progress import Progress
 from kbsc_tf.registry import executors
 from kbsc_tf.study.start import check, prepare_tensorflow
 
-_OWN = ("out", "data", "encoder", "skip_bad")  # keywords of `run` that are no keys of an experiment
+_OWN = ("out", "data", "encoder", "skip_bad", "progress")  # keywords of `run` that are no keys of an experiment
 
 
 def run(
@@ -29,6 +29,7 @@ def run(
     data: Images | Mapping[str, Any] | None = None,
     encoder: Callable | None = None,
     skip_bad: bool = False,
+    progress: bool = True,
     **settings: Any,
 ) -> Run:
     """Do everything an experiment says: features, knowledge base, training, sweep, figures.
@@ -49,6 +50,8 @@ def run(
         `kbsc_tf.Encoder` gives it a name; otherwise what it makes of some images tells whether it is the same one.
     skip_bad : bool
         Leave out unreadable images and count them.
+    progress : bool
+        Say how far it is.
     **settings
         Keys of the experiment and their values: lists, ranges, arrays or one value (``k=64``). A dict changes the keys
         of a section that it names (``sweep={"trials": 3}``), as does ``**{"schemes.kbsc.epochs": 5}``. Functions among
@@ -66,11 +69,10 @@ def run(
     Examples
     --------
     >>> import kbsc_tf as kbsc
-    >>> run = kbsc.run("quickstart", out="results/mine", schemes="pca", data={"per_class": 4}, k=64, snr_db=[0, 10])
+    >>> small = {"schemes": "pca", "data": {"per_class": 4}, "k": 64, "progress": False}
+    >>> run = kbsc.run("quickstart", out="results/mine", snr_db=[0, 10], **small)
+    >>> run = kbsc.run("quickstart", out="results/mine", snr_db=[0, 10, 20], **small)  # computes what is new
     >>> accuracies = run.frame()[["channel", "snr_db", "top1"]]
-    >>> more = kbsc.run("quickstart", out="results/mine", schemes="pca", data={"per_class": 4}, k=64, snr_db=[0, 10, 20])
-    >>> len(run.frame()) - len(accuracies)
-    2
     """
     known = [*ExperimentConfig.model_fields, *_OWN]
     for key in settings:
@@ -78,7 +80,6 @@ def run(
             raise UserError(f"run: unknown keyword {name}{did_you_mean(name, known) or '; remove it'}")
     config = make_config(*_with_objects(experiment, {**settings, "data": data, "encoder": encoder}))
     folder = Path(out) if out is not None else Path("results") / config.name
-    progress = Progress(Console())
     _check_workers(config)
     if isinstance(config.features, FunctionEncoderConfig) and config.features.function is not None:
         prepare_tensorflow()
@@ -87,7 +88,7 @@ def run(
     prepare_tensorflow()
     from kbsc_tf.study.experiment import run as run_experiment
 
-    run_experiment(config, folder, skip_bad, progress)
+    run_experiment(config, folder, skip_bad, Progress(Console(quiet=not progress)))
     return Run(folder)
 
 

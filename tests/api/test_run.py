@@ -122,7 +122,7 @@ def test_a_run_is_run_again_from_its_configuration(grown):
         ({"encoder": lambda images: np.zeros(3)}, r"encoder lambda: returns float64 \[3\] for 8 images"),
         (
             {"encoder": lambda images: np.zeros([len(images), 3])},
-            "encoder lambda: returns a feature with NaN or of leng",
+            "encoder lambda: returns a feature with NaN",
         ),
         ({"encoder": "clip"}, "encoder: expected a function of images, got 'clip'"),
         ({"data": {"images": 3}}, "data.images: expected kbsc_tf.Images, got int"),
