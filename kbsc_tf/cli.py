@@ -198,7 +198,6 @@ def send(
     """Send images over a fitted link of a run, and draw what the receiver shows for them."""
     from kbsc_tf.figures.files import Output
     from kbsc_tf.figures.gallery import Arrival, draw_arrivals
-    from kbsc_tf.results.folder import read_run
     from kbsc_tf.results.names import snr_text
     from kbsc_tf.results.run_json import read_run
     from kbsc_tf.study.start import prepare_tensorflow
