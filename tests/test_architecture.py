@@ -19,7 +19,7 @@ FLOORS = [
     {"receiver", "training", "analysis", "sweep"},
     {"schemes", "figures"},
     {"study"},
-    {"kb_scaling"},
+    {"kb_scaling", "api"},
     {"cli"},
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

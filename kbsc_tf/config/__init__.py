@@ -3,6 +3,7 @@
 from kbsc_tf.config.channels.base import ChannelSettings, ChannelSpec
 from kbsc_tf.config.channels.channel import ChannelConfig, parse_channel
 from kbsc_tf.config.channels.flat import AwgnConfig, FlatConfig, RayleighConfig, RicianConfig
+from kbsc_tf.config.channels.function import FunctionChannelConfig
 from kbsc_tf.config.channels.ofdm import OfdmConfig
 from kbsc_tf.config.data import (
     CifarConfig,
@@ -30,8 +31,9 @@ from kbsc_tf.config.features import (
     FeaturesConfig,
     TextEncoderSettings,
 )
+from kbsc_tf.config.held import FunctionEncoderConfig, MemoryConfig
 from kbsc_tf.config.reading.json_schema import experiment_schema
-from kbsc_tf.config.reading.load import load_config
+from kbsc_tf.config.reading.load import bundled_experiments, load_config, make_config
 from kbsc_tf.config.receiver import NearestConfig, PosteriorConfig, ReceiverConfig, VoteConfig
 from kbsc_tf.config.schema import CodecConfig, CodecSpec, CodingConfig, ExperimentConfig
 from kbsc_tf.config.scheme import Needs, SchemeConfig, SchemeSpec
@@ -64,7 +66,10 @@ __all__ = [
     "FlatConfig",
     "FolderConfig",
     "FolderSplits",
+    "FunctionChannelConfig",
+    "FunctionEncoderConfig",
     "LocalConfig",
+    "MemoryConfig",
     "NearestConfig",
     "Needs",
     "OfdmConfig",
@@ -83,7 +88,9 @@ __all__ = [
     "TrainingSettings",
     "ValidationConfig",
     "VoteConfig",
+    "bundled_experiments",
     "experiment_schema",
     "load_config",
+    "make_config",
     "parse_channel",
 ]

@@ -1,6 +1,7 @@
 """The experiment schema, validated and hashed. Imports no TensorFlow."""
 
 import math
+from importlib.util import find_spec
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
@@ -218,7 +219,14 @@ class ExperimentConfig(Strict):
         UserError
             One is missing or damaged, in one sentence.
         """
+        for held in (part for part in (self.data, self.features, *self.channels) if hasattr(part, "check")):
+            held.check()
         for entry in self.schemes:
+            if getattr(entry, "tensorboard", False) and find_spec("tensorboard") is None:
+                raise UserError(
+                    f"schemes: {entry.title}: tensorboard: needs the package tensorboard; pip install it or set this "
+                    "to false"
+                )
             try:
                 known[entry.scheme].check(entry, self)
             except UserError as error:

@@ -115,6 +115,9 @@ class SchemeSpec(Spec):
             All the others.
         """
 
+    def check_images(self, config: SchemeConfig, shape: tuple[int, int]) -> None:
+        """Refuse images of a size, (height, width), that cannot be sent at any k, by a UserError, before all work."""
+
     def shortfalls(self, config: SchemeConfig, experiment: Any) -> Iterator[Shortfall]:
         """Where nothing fits whatever the images are; others are found when the schemes are built."""
         return iter(())

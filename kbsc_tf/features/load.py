@@ -1,9 +1,10 @@
 """From an experiment to its five feature sets."""
 
+from collections.abc import Callable
 from typing import Any
 
 from kbsc_tf.config import ExperimentConfig
-from kbsc_tf.data import load_splits
+from kbsc_tf.data import ImageSet, load_splits
 from kbsc_tf.features.encoder import build_encoder, takes_text
 from kbsc_tf.features.feature_file import load_feature_file
 from kbsc_tf.features.feature_set import FeatureSplits
@@ -15,7 +16,10 @@ _PARTS = ("training", "validation_sender", "validation_receiver", "sender", "rec
 
 
 def load_features(
-    config: ExperimentConfig, skip_bad: bool = False, progress: bool = True
+    config: ExperimentConfig,
+    skip_bad: bool = False,
+    progress: bool = True,
+    check: Callable[[ImageSet], None] = lambda images: None,
 ) -> tuple[FeatureSplits, dict[str, Any]]:
     """Read the feature file, or find the images, embed them and keep the result in the store.
 
@@ -27,6 +31,8 @@ def load_features(
         Leave out images that cannot be read.
     progress : bool
         Show progress bars.
+    check : callable
+        Shown the training images, if there are images, before they are embedded.
 
     Returns
     -------
@@ -42,11 +48,13 @@ def load_features(
     UserError
         Anything wrong with images, model, store or file, in one sentence.
     """
-    splits, report = _load(config, skip_bad, progress)
+    splits, report = _load(config, skip_bad, progress, check)
     return hold_out_classes(splits, config.features) if config.features.unseen_classes else splits, report
 
 
-def _load(config: ExperimentConfig, skip_bad: bool, progress: bool) -> tuple[FeatureSplits, dict[str, Any]]:
+def _load(
+    config: ExperimentConfig, skip_bad: bool, progress: bool, check: Callable[[ImageSet], None]
+) -> tuple[FeatureSplits, dict[str, Any]]:
     settings = config.features
     if settings.file is not None:
         splits = load_feature_file(settings.file, settings.image_shape)
@@ -54,6 +62,7 @@ def _load(config: ExperimentConfig, skip_bad: bool, progress: bool) -> tuple[Fea
         encoder = {"name": str(settings.file), "fingerprint": splits.training.encoder}
         return splits, {"images": count, "images_per_s": None, "zero_shot": None, "skipped": 0, "encoder": encoder}
     images = load_splits(config.data, skip_bad, settings.store, progress)
+    check(images.training)
     encoder, options = build_encoder(settings), (settings.store, progress, settings.batch_size)
     sets = {part: extract(encoder, getattr(images, part), *options) for part in _PARTS}
     seconds = sum(len(s) / s.images_per_s for s in sets.values() if s.images_per_s)

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+from filelock import FileLock
 from numpy.typing import NDArray
 
 from kbsc_tf.data.cache import REMEDY, cache_root
@@ -60,7 +61,7 @@ def extract(
     x = _open(path, shape)
     if x is None:
         make_folder(path.parent, REMEDY)
-        with _lock(path.with_suffix(".lock")):
+        with FileLock(path.with_suffix(".lock")):  # one process at a time embeds the same images
             x = _open(path, shape)  # another process may have made it meanwhile
             if x is None:
                 images_per_s = _embed(encoder, images, path, progress, batch_size)
@@ -168,21 +169,3 @@ def _resume(partial: Path, header: bytes, dim: int) -> int:
                     return rows
     partial.write_bytes(header)
     return 0
-
-
-@contextlib.contextmanager
-def _lock(path: Path) -> Iterator[None]:
-    """Let one process at a time embed the same images; does nothing where the system has no file locks."""
-    with contextlib.ExitStack() as stack:
-        try:
-            import fcntl
-
-            while True:
-                file = stack.enter_context(path.open("w"))
-                fcntl.flock(file, fcntl.LOCK_EX)
-                if path.exists() and os.path.sameopenfile(file.fileno(), stack.enter_context(path.open()).fileno()):
-                    stack.callback(path.unlink, missing_ok=True)
-                    break  # else its last owner has removed it: make a new one
-        except (ImportError, OSError):
-            pass
-        yield

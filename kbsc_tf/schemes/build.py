@@ -14,6 +14,7 @@ from kbsc_tf.config import (
     SchemeConfig,
 )
 from kbsc_tf.config.scheme import Shortfall
+from kbsc_tf.data import ImageSet
 from kbsc_tf.errors import Infeasible, UserError
 from kbsc_tf.features import FeatureSet, class_features, takes_text
 from kbsc_tf.receiver import Receiver
@@ -82,6 +83,12 @@ class Shared:
     receiver: Receiver | None
     knowledge: FeatureSet | None
     made: dict[tuple, Any] = field(default_factory=dict)
+
+
+def check_images(experiment: ExperimentConfig, images: ImageSet) -> None:
+    """Raise a UserError where a network cannot send images of this size at any k, before they are embedded."""
+    for entry in experiment.schemes:
+        schemes[entry.scheme].check_images(entry, images.image_shape)
 
 
 def find_shortfalls(experiment: ExperimentConfig) -> list[Shortfall]:

@@ -2,6 +2,7 @@
 
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from kbsc_tf.channel import build_channel
@@ -17,7 +18,7 @@ from kbsc_tf.registry import executors
 from kbsc_tf.results.envelope import GENIE
 from kbsc_tf.results.points import Point
 from kbsc_tf.schemes.base import Report, Scheme, Validation, silent
-from kbsc_tf.schemes.build import build_schemes, find_shortfalls
+from kbsc_tf.schemes.build import build_schemes, check_images, find_shortfalls
 from kbsc_tf.schemes.image_ldpc.files import ImageFiles
 from kbsc_tf.schemes.infeasible import describe_shortfalls
 from kbsc_tf.schemes.validation import calibrate, hold_out
@@ -101,7 +102,7 @@ def prepare(config: ExperimentConfig, folder: Path, skip_bad: bool, progress: Pr
     known = find_shortfalls(config)
     for note in describe_shortfalls(known):
         progress.say(note)
-    features, report = load_features(config, skip_bad)
+    features, report = load_features(config, skip_bad, check=partial(check_images, config))
     describe_features(features, report, progress)
     if config.sweep.queries is not None:
         features = replace(features, sender=features.sender.spread(config.sweep.queries))

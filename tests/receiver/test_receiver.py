@@ -26,7 +26,7 @@ def transmission(features=ENTRIES[:4], images=None, delivered=(True, False, True
     return Transmission(features, images, np.array(delivered), np.full(len(delivered), 10.0))
 
 
-@pytest.mark.parametrize("rule", [{}, {"decision": "vote", "temperature": 1000.0, "neighbours": 60}])
+@pytest.mark.parametrize("rule", [{}, {"decision": "vote", "temperature": 0.001, "neighbours": 60}])
 def test_undelivered_images_get_no_entry_and_no_class(rule):
     verdict = receiver(**rule).decide(transmission())
     assert verdict.ids.shape == verdict.labels.shape == (4, 5)

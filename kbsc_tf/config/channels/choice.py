@@ -13,7 +13,7 @@ Kind = TypeVar("Kind", bound=Strict)
 
 
 class ByType:
-    """As an annotation: a field is one of ``kinds``, in a file a mapping with a ``type`` or the type alone.
+    """As an annotation: make a field one of ``kinds``, in a file a mapping with a ``type`` or the type alone.
 
     ``interpolation`` in ``csi: {type: perfect, interpolation: linear}`` is refused with the type that uses it. A
     mapping without a type is of type ``default``.
@@ -23,7 +23,7 @@ class ByType:
         self.default, self.kinds = default, kinds
 
     def choose(self, value: Any) -> Strict:
-        """The settings that a value of a file stands for."""
+        """The instance that a value of a file stands for; ValueError or ValidationError if it is none."""
         if isinstance(value, self.kinds):
             return value
         if isinstance(value, str):
@@ -36,7 +36,12 @@ class ByType:
         return core_schema.no_info_before_validator_function(self.choose, handler(source))
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        return {"anyOf": [{"enum": [name for kind in self.kinds for name in names_of(kind)]}, handler(schema)]}
+        alone = [
+            kind
+            for kind in self.kinds
+            if not any(field.is_required() for key, field in kind.model_fields.items() if key != "type")
+        ]
+        return {"anyOf": [{"enum": [name for kind in alone for name in names_of(kind)]}, handler(schema)]}
 
 
 def chosen(settings: dict, kinds: Sequence[type[Kind]], key: str = "type") -> Kind:
