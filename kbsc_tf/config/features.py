@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, GetJsonSchemaHandler, model_validator
 from pydantic_core import CoreSchema
 
-from kbsc_tf.config.named import Named
+from kbsc_tf.config.named import Named, json_schema_of
 from kbsc_tf.config.strict import UNCOUNTED, Held, Strict
 from kbsc_tf.errors import UserError
 from kbsc_tf.registry import Spec, encoders
@@ -144,7 +144,7 @@ class _NamedOrFile(Named):
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         by_name = super().__get_pydantic_json_schema__(schema, handler)
-        return {"anyOf": [*by_name["anyOf"], handler(FeatureFileConfig.__pydantic_core_schema__)]}
+        return {"anyOf": [*by_name["anyOf"], json_schema_of(FeatureFileConfig, handler)]}
 
 
 FeaturesConfig = Annotated[EncoderSettings | FeatureFileConfig, _NamedOrFile(encoders, "encoder", default="clip")]
