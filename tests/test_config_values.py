@@ -116,7 +116,7 @@ def test_a_study_of_knowledge_bases_that_does_not_vote(tmp_path, key):
     with pytest.raises(UserError, match=rf"line 2: {key.partition(':')[0]}: only decision: vote has it; .* leave"):
         load_kb_scaling(path)
     vote = load_kb_scaling(path, ["decision=vote"])
-    assert (vote.temperature, vote.neighbours, vote.depth) == (20, 100, 100)
+    assert (vote.temperature, vote.neighbours, vote.depth) == (0.05, 100, 100)
     assert KbScalingConfig.model_validate(vote.model_dump(mode="json")) == vote
 
 

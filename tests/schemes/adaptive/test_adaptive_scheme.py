@@ -39,9 +39,7 @@ ADAPTIVE = {
 
 def config(schemes, k=(K,), channels=(AWGN,), options=ADAPTIVE, **receiver):
     """An experiment whose adaptive schemes have those of ``options`` that they know."""
-    receiver = (
-        {"neighbours": 50, **receiver} if receiver.setdefault("decision", "posterior") == "posterior" else receiver
-    )
+    receiver = {} if receiver.get("decision") == "nearest" else {"decision": "posterior", "neighbours": 50, **receiver}
     entries = [
         {
             "scheme": name,

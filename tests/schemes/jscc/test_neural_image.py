@@ -16,7 +16,7 @@ from test_cli import write_images
 
 from kbsc_tf.cli import main
 from kbsc_tf.config import AwgnConfig, ExperimentConfig, NearestConfig, OfdmConfig
-from kbsc_tf.data.load import procedural_set
+from kbsc_tf.data.sources import procedural_set
 from kbsc_tf.errors import UserError
 from kbsc_tf.metrics.image import psnr
 from kbsc_tf.receiver import Receiver
