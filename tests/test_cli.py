@@ -189,7 +189,8 @@ def test_run_says_what_it_found_and_wrote(kbsc, file, tmp_path):
 
 
 def test_the_steps_alone_add_up_to_a_run(kbsc, file, tmp_path):
-    options = ["--set", "schemes=[kbsc, raw]"]
+    trained = "{scheme: kbsc, epochs: 2, batch_size: 100, validation_snr_db: 0}"
+    options = ["--set", f"schemes=[{trained}, raw]"]
     for step in ("features", "kb", "train", "sweep"):
         status, _, err = kbsc(step, file, *options, "--out", "steps")
         assert (status, err) == (0, ""), step
@@ -554,10 +555,13 @@ def test_missing_images(refused, image_file, tmp_path, spoil, message):
     assert not (tmp_path / "results").exists()
 
 
-def test_a_results_folder_of_another_configuration(kbsc, refused, file):
+def test_a_results_folder_of_other_settings(kbsc, refused, file):
     kbsc("run", file)
     for command in ("run", "kb", "train", "sweep"):
-        refused("results/trial: holds the records of another configuration", command, file, "--set", "seeds=[4]")
+        refused(
+            'results/trial: its records were made with other settings: receiver.metric was the default, now "l2"; set',
+            command, file, "--set", "receiver.metric=l2",
+        )  # fmt: skip
 
 
 def test_a_knowledge_base_of_another_encoder(kbsc, refused, file, tmp_path):
@@ -677,5 +681,5 @@ def test_knowledge_bases_of_growing_size(kbsc, refused, tmp_path, monkeypatch):
     (tmp_path / "results/large/kb_scaling.png").unlink()
     status, out, _ = kbsc("plot", "results/large")
     assert status == 0 and (tmp_path / "results/large/kb_scaling.png").exists()
-    refused("results/large: holds the records of another configuration .*snr_db", "kb-scaling", "large.yaml",
+    refused("results/large: .* with other settings: kb_scaling.snr_db was the default, now 9.0", "kb-scaling", "large.yaml",
             "--set", "snr_db=9")  # fmt: skip

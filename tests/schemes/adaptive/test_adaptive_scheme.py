@@ -131,7 +131,7 @@ def test_networks_change_the_code_and_the_closed_form_is_white(schemes):
 def test_progressive_with_all_symbols_is_the_adaptive_code(schemes, fading):
     """But for the learned powers, which are others for a sender that knows how many symbols will be received."""
     senders = [schemes[name, MOST, fading] for name in ("adaptive", "adaptive_progressive")]
-    gains = senders[0]._codec.log_gain
+    gains = senders[0].transmit(BATCH, 2.0, 4).observation.coder.log_gain
     learned = gains.numpy()
     gains.assign(np.zeros_like(learned))
     one, other = (sender.transmit(BATCH, 2.0, 4) for sender in senders)

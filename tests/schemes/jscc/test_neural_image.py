@@ -14,6 +14,7 @@ from drawn_weights import draw
 from safetensors.numpy import save_file
 from test_cli import write_images
 
+from kbsc_tf.channel import build_channel
 from kbsc_tf.cli import main
 from kbsc_tf.config import AwgnConfig, ExperimentConfig, NearestConfig, OfdmConfig
 from kbsc_tf.data.sources import procedural_set
@@ -149,7 +150,7 @@ def test_images_that_share_a_grid_stay_together(awgn, monkeypatch, tmp_path):
     [(_, scheme)] = build_schemes(config, TRAINING)
     scheme.fit(TRAINING, VALIDATION, tmp_path)
     assert scheme.trained_on == AwgnConfig()
-    together = scheme._link.air.channel.rows_per_realisation(K[0] // 2)
+    together = build_channel(GRID).rows_per_realisation(K[0] // 2)
     assert together == 4
     whole = scheme.transmit(BATCH, 10.0, 1)
     rows, transmit = [], scheme._transmit
