@@ -681,5 +681,5 @@ def test_knowledge_bases_of_growing_size(kbsc, refused, tmp_path, monkeypatch):
     (tmp_path / "results/large/kb_scaling.png").unlink()
     status, out, _ = kbsc("plot", "results/large")
     assert status == 0 and (tmp_path / "results/large/kb_scaling.png").exists()
-    refused("results/large: .* with other settings: kb_scaling.snr_db was the default, now 9.0", "kb-scaling", "large.yaml",
+    refused("large: .* other settings: kb_scaling.snr_db was the default, now 9.0", "kb-scaling", "large.yaml",
             "--set", "snr_db=9")  # fmt: skip
