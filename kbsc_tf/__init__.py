@@ -31,7 +31,7 @@ _HOMES = {
     "kbsc_tf.schemes.linear.codec": ["linear_codec"],
     "kbsc_tf.transmission": ["SourceBatch", "Transmission"],
 }
-_HEAVY = ("kbsc_tf.api.coded_link", "kbsc_tf.api.link", "kbsc_tf.channel", "kbsc_tf.schemes")
+_HEAVY = ("kbsc_tf.api.coded_link", "kbsc_tf.api.link", "kbsc_tf.channel", "kbsc_tf.schemes")  # import TensorFlow
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = ["__version__", "registry", *sorted(_HOME)]

@@ -1,8 +1,10 @@
 """The `kbsc` command. Heavy imports wait until a command needs them: help and bad arguments answer at once."""
 
+import json
 import signal
 import sys
 import threading
+from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
@@ -27,6 +29,9 @@ Overrides = Annotated[
 ]
 Out = Annotated[Path | None, typer.Option("--out", help="Results folder; default results/NAME.")]
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Results folder, for example results/quickstart.")]
+All = Annotated[
+    bool, typer.Option("--all", help="Also schemes, channels, k, SNRs and seeds that have left the configuration.")
+]
 SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave out unreadable images and count them.")]
 
 
@@ -68,8 +73,8 @@ def train(file: ExperimentFile, set_: Overrides = None, out: Out = None, skip_ba
     from kbsc_tf.study import experiment
 
     study = experiment.prepare(config, folder, skip_bad, progress)
-    experiment.open_results(study, progress)
-    experiment.fit(study, progress)
+    with experiment.open_results(study, progress).stage("train"):
+        experiment.fit(study, progress)
 
 
 @app.command()
@@ -80,7 +85,8 @@ def sweep(file: ExperimentFile, set_: Overrides = None, out: Out = None, skip_ba
 
     study = experiment.prepare(config, folder, skip_bad, progress)
     results = experiment.open_results(study, progress)
-    experiment.fit(study, progress)
+    with results.stage("train"):
+        experiment.fit(study, progress)
     experiment.sweep(study, results, progress)
     _show_table(folder, progress)
 
@@ -88,10 +94,13 @@ def sweep(file: ExperimentFile, set_: Overrides = None, out: Out = None, skip_ba
 @app.command()
 def status(folder: Folder) -> None:
     """How far a sweep is: points done, running and left, and the time that may take."""
+    from kbsc_tf.results.names import named
+    from kbsc_tf.results.run_json import read_run
     from kbsc_tf.sweep.status import show_status
     from kbsc_tf.sweep.status import status as look
 
-    _progress().console.print(show_status(look(folder)), highlight=False)
+    with named(read_run(folder)):
+        _progress().console.print(show_status(look(folder)), highlight=False)
 
 
 @app.command()
@@ -99,6 +108,7 @@ def plot(
     folder: Folder,
     formats: Annotated[list[str], typer.Option("--format", help="png, pdf or svg; may be repeated.")] = ["png", "pdf"],  # noqa: B006
     data: Annotated[bool, typer.Option("--data", help="Write the points of every figure too, as CSV.")] = False,
+    everything: All = False,
 ) -> None:
     """Draw the figures again from the records, without TensorFlow."""
     from kbsc_tf.figures.curves import draw_figures
@@ -108,17 +118,28 @@ def plot(
     if (folder / "kb_scaling.csv").exists():
         _list_files(draw_kb_scaling(folder), progress)
         return
-    figures = draw_figures(folder, formats, data)
-    _show_table(folder, progress)
+    figures = draw_figures(folder, formats, data, everything=everything)
+    _show_table(folder, progress, everything)
     _list_files(figures, progress)
 
 
 @app.command()
-def report(folder: Folder) -> None:
+def migrate(
+    folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Results folders of an earlier version.")],
+) -> None:
+    """Bring the run.json of older results folders up to date; records stay as they are."""
+    from kbsc_tf.kb_scaling.migrate import migrate as bring_up_to_date
+
+    for folder in folders:
+        _progress().say(bring_up_to_date(folder))
+
+
+@app.command()
+def report(folder: Folder, everything: All = False) -> None:
     """Put everything about a run into one HTML page, report.html in its folder."""
     from kbsc_tf.figures.report import write_report
 
-    _list_files([write_report(folder)], _progress())
+    _list_files([write_report(folder, everything)], _progress())
 
 
 @app.command()
@@ -128,11 +149,15 @@ def compare(
     csv: Annotated[Path | None, typer.Option("--csv", help="Write the table into this file too.")] = None,
 ) -> None:
     """Compare two schemes image by image: differences with intervals, and McNemar's test."""
+    from kbsc_tf.analysis.paired import Side
     from kbsc_tf.analysis.paired import compare as paired
     from kbsc_tf.figures.paired_table import comparison_table, write_comparison
+    from kbsc_tf.results.names import named
+    from kbsc_tf.results.run_json import read_run
 
     progress, comparison = _progress(), paired(a, b)
-    progress.console.print(comparison_table(comparison))
+    with named(*(read_run(Side.parse(side).folder) for side in (a, b))):
+        progress.console.print(comparison_table(comparison))
     if csv is not None:
         write_comparison(comparison, csv)
         _list_files([csv], progress)
@@ -143,15 +168,19 @@ def confidence(
     folder: Folder,
     share: Annotated[float, typer.Option("--share", help="Share of deliveries to abstain on.")] = 0.2,
     formats: Annotated[list[str], typer.Option("--format", help="png, pdf or svg; may be repeated.")] = ["png", "pdf"],  # noqa: B006
+    everything: All = False,
 ) -> None:
     """How far the receiver's confidence can be trusted, and what abstaining on the least confident buys."""
     from kbsc_tf.analysis.confidence import write_confidence
     from kbsc_tf.figures.confidence import draw_confidence
     from kbsc_tf.figures.confidence_table import confidence_table
+    from kbsc_tf.results.names import named
+    from kbsc_tf.results.run_json import read_run
 
-    progress, files = _progress(), write_confidence(folder, share)
-    progress.console.print(confidence_table(folder))
-    _list_files([*files, *draw_confidence(folder, formats, share)], progress)
+    progress, files = _progress(), write_confidence(folder, share, everything)
+    with named(read_run(folder)):
+        progress.console.print(confidence_table(folder))
+    _list_files([*files, *draw_confidence(folder, formats, share, everything)], progress)
 
 
 @app.command()
@@ -170,7 +199,7 @@ def send(
 ) -> None:
     """Send images over a fitted link of a run, and draw what the receiver shows for them."""
     from kbsc_tf.figures.files import Output
-    from kbsc_tf.results.folder import read_run
+    from kbsc_tf.results.run_json import read_run
     from kbsc_tf.study.start import prepare_tensorflow
 
     read_run(run)
@@ -201,6 +230,61 @@ def kb_scaling(file: ExperimentFile, set_: Overrides = None, out: Out = None) ->
     progress = _progress()
     figures = run_kb_scaling(config, folder, progress)
     _list_files([folder / "kb_scaling.csv", *figures], progress)
+
+
+class Listed(str, Enum):
+    """What `kbsc list` can show."""
+
+    SCHEMES, CHANNELS, CODECS, DATASETS = "schemes", "channels", "codecs", "datasets"
+    ENCODERS, EXECUTORS, MCS = "encoders", "executors", "mcs"
+
+
+@app.command("list")
+def list_(kind: Annotated[Listed, typer.Argument(help="What to show.")]) -> None:
+    """Names that experiments can use, ours and those of installed plug-ins, with a line on each."""
+    from kbsc_tf.registry import KINDS, summary
+
+    if kind is Listed.MCS:
+        from kbsc_tf.coding.mcs import MCS_SETS, mcs_set
+
+        fading = {"none": "", "rayleigh": " over fading"}
+        lines = {
+            f"{name}{where}": " ".join(mcs.name for mcs in mcs_set(name, over))
+            for name in MCS_SETS
+            for over, where in fading.items()
+            if not where or mcs_set(name, over) != mcs_set(name, "none")
+        }
+    else:
+        registry = KINDS[kind.value]
+        lines = {name: summary(registry[name]) for name in registry}
+    width = max(map(len, lines))
+    for name, text in lines.items():
+        print(f"{name:{width}}  {text}")
+
+
+class FileKind(str, Enum):
+    """Files with a JSON schema."""
+
+    EXPERIMENT, KB_SCALING = "experiment", "kb_scaling"
+
+
+@app.command()
+def schema(
+    kind: Annotated[FileKind, typer.Argument(help="For which files.")] = FileKind.EXPERIMENT,
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write into this file.")] = None,
+) -> None:
+    """The JSON schema of experiment files, from which editors complete and check YAML."""
+    from kbsc_tf.config import experiment_schema
+    from kbsc_tf.files import write_atomically
+    from kbsc_tf.kb_scaling.config import kb_scaling_schema
+
+    content = experiment_schema() if kind is FileKind.EXPERIMENT else kb_scaling_schema()
+    text = json.dumps(content, indent=1, allow_nan=False) + "\n"
+    if out is None:
+        print(text, end="")
+        return
+    write_atomically(out, text)
+    _list_files([out], _progress())
 
 
 @app.command()
@@ -267,11 +351,13 @@ def _progress():
     return Progress(Console())
 
 
-def _show_table(folder: Path, progress) -> None:
+def _show_table(folder: Path, progress, everything: bool = False) -> None:
     from kbsc_tf.figures.table import accuracy_table
-    from kbsc_tf.results.records import read_records
+    from kbsc_tf.results.names import named
+    from kbsc_tf.results.run_json import read_shown, run_if_any
 
-    progress.console.print(accuracy_table(read_records(folder)))
+    with named(run_if_any(folder)):
+        progress.console.print(accuracy_table(read_shown(folder, everything)))
 
 
 def _list_files(paths: list[Path], progress) -> None:

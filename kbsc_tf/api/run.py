@@ -15,10 +15,10 @@ from kbsc_tf.config import ExperimentConfig
 from kbsc_tf.config.strict import unknown_name
 from kbsc_tf.data import load_splits
 from kbsc_tf.errors import UserError
-from kbsc_tf.results.folder import read_run
 from kbsc_tf.results.outcomes import class_names, read_per_image
 from kbsc_tf.results.points import Point
 from kbsc_tf.results.records import read_records
+from kbsc_tf.results.run_json import read_run
 
 _LOST = "not delivered"
 
@@ -45,9 +45,9 @@ class Run:
     Examples
     --------
     >>> import kbsc_tf as kbsc
-    >>> run = kbsc.Run("results/adaptive/bench_seed0")
-    >>> run.frame()[["scheme", "k", "snr_db", "top1"]].iloc[0].tolist()
-    ['adaptive', 64, -7.0, 0.2276]
+    >>> run = kbsc.Run("results/quickstart")
+    >>> accuracies = run.frame()[["scheme", "channel", "k", "snr_db", "top1"]]
+    >>> differences = run.compare("pca", "raw")[["channel", "snr_db", "difference", "p"]]
     """
 
     def __init__(self, folder: str | Path) -> None:
@@ -75,9 +75,8 @@ class Run:
         Examples
         --------
         >>> import kbsc_tf as kbsc
-        >>> frame = kbsc.Run("results/adaptive/bench_seed0").frame()
-        >>> frame.pivot_table(index="snr_db", columns="scheme", values="top1").shape
-        (13, 2)
+        >>> frame = kbsc.Run("results/quickstart").frame()
+        >>> curves = frame.pivot_table(index="snr_db", columns=["scheme", "channel", "k"], values="top1")
         """
         return read_records(self.folder)
 
@@ -114,10 +113,9 @@ class Run:
 
         Examples
         --------
-        >>> import kbsc_tf as kbsc, tempfile
-        >>> files = kbsc.Run("results/adaptive/bench_seed0").plot(formats=["png"], out=tempfile.mkdtemp())
-        >>> [file.name for file in files]
-        ['accuracy.png', 'accuracy_vs_cbr.png']
+        >>> import kbsc_tf as kbsc
+        >>> kbsc.Run("results/quickstart").plot(formats=["png"])[0].name
+        'accuracy.png'
         """
         from kbsc_tf.figures.curves import draw_figures
 

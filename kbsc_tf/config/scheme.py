@@ -67,23 +67,28 @@ class SchemeSpec(Spec):
     label : str
         For figures and tables.
     colour, marker, line : str
-        Its look in figures, as matplotlib takes them.
+        Its look in figures, as matplotlib takes them; a spare one unless a colour is given.
     needs : set of Needs
     sections : set of str
         Sections of the experiment that its records depend on beside ``data``, ``features``, ``receiver``: of
         ``coding``, ``codec`` and ``validation``.
+    per_k : bool
+        Whether it comes for each k of the experiment; not where it has a k of its own, as the raw feature has.
     trained : bool
         Whether fitting it takes long and leaves a checkpoint.
     Config : type
         Its options, a subclass of `SchemeConfig`.
+    builder : str
+        What `build` calls with its arguments, for specs that do not override it.
     """
 
     label: str
-    colour: str = "#999999"
+    colour: str = ""
     marker: str = "o"
     line: str | tuple = "-"
     needs: frozenset[Needs] = frozenset()
     sections: frozenset[str] = frozenset()
+    per_k: bool = True
     trained: bool = False
     Config: type[SchemeConfig] = SchemeConfig
 
@@ -138,7 +143,7 @@ class SchemeSpec(Spec):
         UserError
             It cannot work with these features.
         """
-        raise NotImplementedError
+        yield from super().build(config, context)
 
 
 SchemeEntry = Annotated[SchemeConfig, Named(schemes, "scheme")]

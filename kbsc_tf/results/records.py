@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,14 @@ import pandas as pd
 
 from kbsc_tf.errors import UserError
 from kbsc_tf.files import cannot, write_atomically
+from kbsc_tf.results.metric import ACCURACIES, QUALITIES, columns_of
 
 TEXT = ["scheme", "channel", "mcs"]  # mcs: "" for schemes without, "qpsk-1/2" and the like, or "genie"
-KEY = ["scheme", "mcs", "channel", "k", "snr_db", "seed"]  # what tells one point from all others: `points.Point`
 COLUMNS = [
     *TEXT, "k", "channel_uses", "cbr", "snr_db", "seed", "n", "trials", "stop",
-    "top1", "top1_low", "top1_high", "top5", "top5_low", "top5_high", "coarse1", "coarse1_low", "coarse1_high",
+    *chain.from_iterable(map(columns_of, ACCURACIES)),
     "delivered", "answered", "feasible", "stand_ins",
-    "psnr", "psnr_low", "psnr_high", "ms_ssim", "ms_ssim_low", "ms_ssim_high",
+    *chain.from_iterable(map(columns_of, QUALITIES)),
     "header_uses", "crc_uses", "padding_uses", "pilot_uses", "guard_uses", "prefix_uses", "unused_uses", "papr_db",
     "mse_sent_received", "cosine_sent_received", "mse_received_retrieved", "cosine_received_retrieved",
 ]  # fmt: skip

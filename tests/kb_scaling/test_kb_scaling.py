@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from kbsc_tf.config import KbScalingConfig
 from kbsc_tf.errors import UserError
 from kbsc_tf.kb_scaling import study as kb_scaling
+from kbsc_tf.kb_scaling.config import KbScalingConfig
 from kbsc_tf.kb_scaling.entries import BLOCK, entries_of, source_of
 from kbsc_tf.kb_scaling.plot import index_looks, index_text
 from kbsc_tf.kb_scaling.records import COLUMNS, read_rows
@@ -235,8 +235,8 @@ def test_a_vote_decides_over_the_neighbours(tmp_path, progress, undrawn):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"k": 10}, "holds the records of another configuration .*differ in k"),
-        ({"source": {**SMALL, "noise": 1.0}}, "another configuration .*differ in source"),
+        ({"k": 10}, "made with other settings: kb_scaling.k was 8, now 10; set them as they were"),
+        ({"source": {**SMALL, "noise": 1.0}}, "settings: kb_scaling.source.noise was the default, now 1.0; set"),
     ],
 )
 def test_another_configuration_is_refused(finished, changes, message, progress):

@@ -10,6 +10,7 @@ from kbsc_tf.errors import UserError
 from kbsc_tf.registry import schemes as registry
 from kbsc_tf.schemes.base import Scheme
 from kbsc_tf.schemes.networks import load_networks, save_networks
+from kbsc_tf.study import experiment
 from kbsc_tf.study.links import LinksFolder
 from kbsc_tf.study.prepare import prepare
 from kbsc_tf.study.trial import batch_of
@@ -18,13 +19,14 @@ from kbsc_tf.transmission import Rows
 SHORT = {"epochs": 1, "batch_size": 64}
 CODE = {"validation_symbols": [64], "exponent": 1.0}
 JUDGED = {"validation_snr_db": [5.0]}
+ADAPTIVE = {**SHORT, **CODE, **JUDGED, "hidden": 8, "only_if_better": False}
 OPTIONS = {
     "kbsc": {**SHORT, **JUDGED, "channel": {"fading": "rayleigh"}, "noise_aware": True},
     "kbsc_awgn": {**SHORT, **JUDGED},
-    "adaptive": {**SHORT, **CODE, **JUDGED, "hidden": 8, "only_if_better": False},
+    "adaptive": ADAPTIVE,
     "adaptive_linear": CODE,
-    "adaptive_progressive": CODE | {**SHORT, **JUDGED},
-    "adaptive_supervised": CODE | {**SHORT, **JUDGED},
+    "adaptive_progressive": ADAPTIVE,
+    "adaptive_supervised": ADAPTIVE,
     "deepjscc": {**SHORT, **JUDGED, "validation_images": 8},
     "adjscc": {**SHORT, **JUDGED, "validation_images": 8},
     "swinjscc": {
@@ -56,11 +58,9 @@ def saved(tmp_path_factory, quiet):
         codec={"processes": 1},
     )
     study = prepare(config, folder, False, quiet)
+    experiment.open_results(study, quiet)
+    experiment.fit(study, quiet)
     links = LinksFolder(folder)
-    links.save_receiver(study)
-    for channel, scheme in study.schemes:
-        study.fit(channel, scheme)
-        assert links.save(study, channel, scheme)
     return study, links
 
 
