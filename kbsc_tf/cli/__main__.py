@@ -1,0 +1,5 @@
+"""For ``python -m kbsc_tf.cli``."""
+
+from kbsc_tf.cli import main
+
+main()
