@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from kbsc_tf.progress import Progress
+
 app = typer.Typer(
     help="Knowledge-base semantic image transmission over Sionna channels.",
     no_args_is_help=True,
@@ -41,13 +43,13 @@ def start(file: Path, overrides: list[str] | None, out: Path | None) -> tuple:
     return config, folder, new_progress()
 
 
-def new_progress():
-    from kbsc_tf.progress import Progress
-
+def new_progress() -> Progress:
+    """Where a command says what it does."""
     return Progress(Console())
 
 
-def show_table(folder: Path, progress, everything: bool = False) -> None:
+def show_table(folder: Path, progress: Progress, everything: bool = False) -> None:
+    """Print the accuracies of a results folder."""
     from kbsc_tf.figures.table import accuracy_table
     from kbsc_tf.results.names import named
     from kbsc_tf.results.run_json import read_shown, run_if_any
@@ -56,6 +58,7 @@ def show_table(folder: Path, progress, everything: bool = False) -> None:
         progress.console.print(accuracy_table(read_shown(folder, everything)))
 
 
-def list_files(paths: list[Path], progress) -> None:
+def list_files(paths: list[Path], progress: Progress) -> None:
+    """Say what was written."""
     for path in paths:
         progress.say(f"wrote {path}")
