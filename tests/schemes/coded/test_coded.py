@@ -275,7 +275,7 @@ def test_points_are_deterministic_whatever_ran_before():
     ],
 )
 def test_impossible_modulation_and_coding_schemes_are_refused(coding, message):
-    with pytest.raises(UserError, match=message):
+    with pytest.raises(ValueError, match=f"schemes: bpg_ldpc: {message}"):
         build(["bpg_ldpc"], 1024, coding=coding)
 
 
