@@ -7,8 +7,9 @@ import numpy as np
 
 from kbsc_tf.channel import build_channel
 from kbsc_tf.coding import TransportPlan
-from kbsc_tf.coding.bler import FastLink
-from kbsc_tf.coding.link import CodedLink
+from kbsc_tf.coding.bler import BlerTable, FastLink
+from kbsc_tf.coding.ldpc import DecoderSettings
+from kbsc_tf.coding.link import TransportLink
 from kbsc_tf.config import ChannelConfig, CodingConfig
 from kbsc_tf.data.image_set import fingerprint
 from kbsc_tf.schemes.base import ChannelScheme
@@ -40,7 +41,7 @@ class Packed:
 class CodedScheme(ChannelScheme):
     """Send bits over the coded link of one transport plan.
 
-    batch [B] ─► pack ─► bits [T, A] ─► CodedLink ─► bits, delivered [T] ─► unpack ─► features or images [B]
+    batch [B] ─► pack ─► bits [T, A] ─► TransportLink ─► bits, delivered [T] ─► unpack ─► features or images [B]
 
     Parameters
     ----------
@@ -86,11 +87,11 @@ class CodedScheme(ChannelScheme):
     @plan.setter
     def plan(self, plan: TransportPlan) -> None:
         self._plan, air = plan, build_channel(self.channel)
-        settings = {"iterations": self.coding.iterations, "cn_update": self.coding.check_node}
+        decoder = DecoderSettings(self.coding.iterations, self.coding.check_node)
         if self.coding.fast:
-            self._link = FastLink(plan, air, self.channel.model_dump_json(exclude={"name"}), **settings)
+            self._link = FastLink(BlerTable(plan, air, self.channel.model_dump_json(exclude={"name"}), decoder))
         else:
-            self._link = CodedLink(plan, air, **settings)
+            self._link = TransportLink(plan, air, decoder)
         self._uses = air.channel_uses(plan.channel_uses) / self.per_block
         self._air_overhead = air.overhead(plan.channel_uses)
         self._images_per_realisation = air.rows_per_realisation(plan.channel_uses) * self.per_block

@@ -13,8 +13,8 @@ from PIL import Image
 from kbsc_tf.channel import build_channel
 from kbsc_tf.codecs.bits import write_ue7
 from kbsc_tf.coding import Mcs, TransportPlan
-from kbsc_tf.coding.bler import FastLink
-from kbsc_tf.coding.link import CodedLink
+from kbsc_tf.coding.ldpc import DecoderSettings
+from kbsc_tf.coding.link import TransportLink
 from kbsc_tf.config import (
     AwgnConfig,
     CodecConfig,
@@ -47,8 +47,7 @@ BATCH = SourceBatch(SENDER.x, SENDER.images.read(np.arange(COUNT)))
 @pytest.fixture(autouse=True)
 def graph_mode(monkeypatch):
     """Compiling a code takes XLA seconds and changes nothing of what is shown here."""
-    for link in (CodedLink, FastLink):
-        monkeypatch.setattr(f"kbsc_tf.schemes.coded.scheme.{link.__name__}", partial(link, jit=False))
+    monkeypatch.setattr("kbsc_tf.schemes.coded.scheme.DecoderSettings", partial(DecoderSettings, jit=False))
 
 
 class Clip:
@@ -346,8 +345,8 @@ def test_the_genie_chooses_among_what_fits():
 
 
 def test_what_fixed_schemes_have_sent_is_not_sent_again(monkeypatch):
-    calls, send = [], CodedLink.__call__
-    monkeypatch.setattr(CodedLink, "__call__", lambda self, *args: calls.append(args[1:]) or send(self, *args))
+    calls, send = [], TransportLink.__call__
+    monkeypatch.setattr(TransportLink, "__call__", lambda self, *args: calls.append(args[1:]) or send(self, *args))
     *fixed, genie = build(["feature_ldpc_pq"], 128, coding={"mcs": ["qpsk-1/2", "16qam-1/2"]})
     for scheme in fixed:
         for seed in range(3):
