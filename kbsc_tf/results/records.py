@@ -17,7 +17,7 @@ KEY = ["scheme", "mcs", "channel", "k", "snr_db", "seed"]  # what tells one poin
 COLUMNS = [
     *TEXT, "k", "channel_uses", "cbr", "snr_db", "seed", "n", "trials", "stop",
     "top1", "top1_low", "top1_high", "top5", "top5_low", "top5_high", "coarse1", "coarse1_low", "coarse1_high",
-    "delivered", "answered", "feasible", "stand_ins",
+    "delivered", "answered", "feasible", "stand_ins", "bler", "throughput", "goodput",
     "psnr", "psnr_low", "psnr_high", "ms_ssim", "ms_ssim_low", "ms_ssim_high",
     "header_uses", "crc_uses", "padding_uses", "pilot_uses", "guard_uses", "prefix_uses", "unused_uses", "papr_db",
     "mse_sent_received", "cosine_sent_received", "mse_received_retrieved", "cosine_received_retrieved",
