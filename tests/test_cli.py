@@ -137,7 +137,7 @@ except SystemExit:
 
 @pytest.mark.parametrize("command", ["run", "features", "kb", "train", "sweep"])
 def test_bad_input_is_refused_without_loading_tensorflow(command, monkeypatch, refused, file):
-    monkeypatch.setattr("kbsc_tf.cli._prepare_tensorflow", lambda: pytest.fail("loads TensorFlow"))
+    monkeypatch.setattr("kbsc_tf.study.start.prepare_tensorflow", lambda: pytest.fail("loads TensorFlow"))
     refused("missing.yaml: cannot read", command, "missing.yaml")
     refused("--set k=3: k: ", command, file, "--set", "k=3")
 
@@ -292,7 +292,7 @@ def test_a_prefix_shorter_than_the_channel_is_said_once_with_by_how_much(kbsc, f
     ],
 )
 def test_impossible_ofdm_channels_are_refused_without_tensorflow(refused, file, tmp_path, monkeypatch, change, message):
-    monkeypatch.setattr("kbsc_tf.cli._prepare_tensorflow", lambda: pytest.fail("loads TensorFlow"))
+    monkeypatch.setattr("kbsc_tf.study.start.prepare_tensorflow", lambda: pytest.fail("loads TensorFlow"))
     channel = {"type": "ofdm"} | change
     settings = yaml.safe_load(file.read_text()) | {"k": [256], "channels": [channel]}
     file.write_text(yaml.safe_dump(settings))
@@ -433,7 +433,9 @@ def test_missing_programs_are_named_before_anything_is_embedded(refused, image_f
     ],
 )
 def test_impossible_transport_formats_are_refused_at_once(refused, image_file, monkeypatch, change, message):
-    monkeypatch.setattr("kbsc_tf.cli._prepare_tensorflow", lambda: pytest.fail("TensorFlow was not needed for this"))
+    monkeypatch.setattr(
+        "kbsc_tf.study.start.prepare_tensorflow", lambda: pytest.fail("TensorFlow was not needed for this")
+    )
     refused(message, "run", image_file, "--set", "schemes=[bpg_ldpc]", "--set", "k=[1024]", "--set", change)
 
 

@@ -15,7 +15,7 @@ class Needs(Enum):
     """What a scheme cannot work without; the value ends the sentence that refuses an experiment without it."""
 
     IMAGES = "images"
-    PROMPTS = "class prompts and their CLIP"
+    PROMPTS = "class prompts and an encoder of them"
     NOISE = "a receiver that knows the noise behind an equaliser"
     ORDER = "symbols that arrive one by one"
     FLAT = "a flat channel, whose capacity is known"

@@ -22,15 +22,32 @@ class Point(NamedTuple):
     def stem(self) -> str:
         """A file name for what belongs to this point: readable, and different for different points."""
         snr = "inf" if math.isinf(self.snr_db) else f"{self.snr_db:g}"
-        parts = [self.scheme, self.mcs, self.channel, f"k{self.k}", f"{snr}dB", f"seed{self.seed}"]
-        text = re.sub(r"[^A-Za-z0-9.+-]+", "-", "_".join(part for part in parts if part))[:100]
-        return f"{text}_{hashlib.sha256(repr(tuple(self)).encode()).hexdigest()[:8]}"
+        return _stem([self.scheme, self.mcs, self.channel, f"k{self.k}", f"{snr}dB", f"seed{self.seed}"], self)
 
     @property
     def text(self) -> str:
         """For readers: "PCA, AWGN, k = 64, 5 dB, seed 0"."""
         scheme = " ".join(part for part in (scheme_text(self.scheme), mcs_text(self.mcs)) if part)
         return f"{scheme}, {channel_text(self.channel)}, k = {self.k}, {snr_text(self.snr_db)}, seed {self.seed}"
+
+
+class Family(NamedTuple):
+    """The points of all SNRs and seeds: one fitted scheme on one channel."""
+
+    scheme: str
+    mcs: str
+    channel: str
+    k: int
+
+    @property
+    def stem(self) -> str:
+        """As that of a point."""
+        return _stem([self.scheme, self.mcs, self.channel, f"k{self.k}"], self)
+
+
+def _stem(parts: list[str], key: tuple) -> str:
+    text = re.sub(r"[^A-Za-z0-9.+-]+", "-", "_".join(part for part in parts if part))[:100]
+    return f"{text}_{hashlib.sha256(repr(tuple(key)).encode()).hexdigest()[:8]}"
 
 
 def as_point(values: list | tuple) -> Point:

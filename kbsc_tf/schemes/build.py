@@ -16,7 +16,7 @@ from kbsc_tf.config import (
 from kbsc_tf.config.scheme import Shortfall
 from kbsc_tf.data import ImageSet
 from kbsc_tf.errors import Infeasible, UserError
-from kbsc_tf.features import FeatureSet, class_features
+from kbsc_tf.features import FeatureSet, class_features, takes_text
 from kbsc_tf.receiver import Receiver
 from kbsc_tf.registry import codecs, schemes
 from kbsc_tf.schemes.base import Scheme
@@ -44,7 +44,7 @@ def build_schemes(
     training : FeatureSet
         Its length and dimension decide what is possible.
     receiver : Receiver, optional
-        For schemes whose sender knows the knowledge base, and for the CLIP of those that need prompts.
+        For schemes whose sender knows the knowledge base, and for the encoder of those that need prompts.
     knowledge : FeatureSet, optional
         The entries of the receiver's knowledge base, for the same schemes.
 
@@ -157,12 +157,15 @@ class BuildContext:
         return self.once(("files", codec), lambda: ImageFiles(codecs[codec].build(settings), settings.processes))
 
     def prompts(self) -> np.ndarray:
-        """CLIP's features of the class prompts, [C, D], float32."""
-        settings, clip = self.experiment.features, self.receiver.clip
-        if clip is None or not clip.has_tokenizer:
-            raise UserError("schemes: label_ldpc needs a CLIP with a tokenizer for the class prompts; leave it out")
+        """Features of the class prompts, [C, D], float32."""
+        settings, encoder = self.experiment.features, self.receiver.encoder
+        if encoder is None or not takes_text(encoder):
+            raise UserError(
+                f"schemes: {self._entry.title} needs an encoder of texts for the class prompts, and this one has no "
+                "tokenizer; leave it out"
+            )
         names = self.knowledge.class_names
-        return self.once(("prompts",), lambda: class_features(clip, names, settings.prompt, settings.store))
+        return self.once(("prompts",), lambda: class_features(encoder, names, settings.prompt, settings.store))
 
     def _or_infeasible(self, build: Callable[[], Scheme], k: int, mcs: str = "") -> Scheme:
         """What ``build`` makes, or what stands for it where nothing fits."""

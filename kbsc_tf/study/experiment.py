@@ -21,6 +21,7 @@ from kbsc_tf.results.folder import ResultsFolder, check_folder
 from kbsc_tf.schemes.base import Scheme
 from kbsc_tf.study.devices import describe_devices
 from kbsc_tf.study.latency import measure_latency
+from kbsc_tf.study.links import LinksFolder
 from kbsc_tf.study.prepare import Study, describe_features, prepare
 from kbsc_tf.study.showcase import galleries
 from kbsc_tf.study.simulate import Simulator
@@ -43,18 +44,24 @@ def save_knowledge_base(config: ExperimentConfig, folder: Path, skip_bad: bool, 
 
 
 def fit(study: Study, progress: Progress) -> None:
-    """Fit every scheme; trained ones are loaded from their checkpoints."""
+    """Fit every scheme, and save it as a link; trained ones are loaded from their checkpoints."""
     said: set[tuple[str, str, int, str]] = set()
+    links, unsaved = LinksFolder(study.folder), {}
     with _training(study.folder, progress):
+        links.save_receiver(study)
         for number, (channel, scheme) in enumerate(study.schemes, 1):
             label = " ".join(part for part in (scheme.name, scheme.mcs, f"k={scheme.k}", channel.label) if part)
             with progress.job(f"training {label} ({number}/{len(study.schemes)})") as report:
                 study.fit(channel, scheme, report)
+                if not links.save(study, channel, scheme):
+                    unsaved[scheme.name] = scheme
             # A quantiser is the same on all channels: once is enough.
             summary = (scheme.name, scheme.mcs, scheme.k, scheme.summary)
             if scheme.summary and summary not in said:
                 progress.say(f"{label}: {scheme.summary}")
                 said.add(summary)
+    for name, scheme in unsaved.items():
+        progress.say(f"{name} cannot be used as a link: give {type(scheme).__name__} the methods save and load")
 
 
 @contextmanager

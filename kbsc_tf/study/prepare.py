@@ -9,11 +9,12 @@ from kbsc_tf.channel import build_channel
 from kbsc_tf.channel.ofdm import warnings
 from kbsc_tf.config import ChannelConfig, ExperimentConfig, Needs
 from kbsc_tf.errors import UserError
-from kbsc_tf.features import ClipEncoder, FeatureSet, FeatureSplits, load_features
+from kbsc_tf.features import FeatureSet, FeatureSplits, build_encoder, load_features
 from kbsc_tf.knowledge import KnowledgeBase
 from kbsc_tf.metrics import wilson
 from kbsc_tf.progress import Progress
 from kbsc_tf.receiver import CalibrationSet, CodeSearch, Receiver, calibration_set, learn_posterior
+from kbsc_tf.registry import executors
 from kbsc_tf.results.envelope import GENIE
 from kbsc_tf.results.points import Point
 from kbsc_tf.schemes.base import Report, Scheme, Validation, silent
@@ -22,7 +23,6 @@ from kbsc_tf.schemes.image_ldpc.files import ImageFiles
 from kbsc_tf.schemes.infeasible import describe_shortfalls
 from kbsc_tf.schemes.validation import calibrate, hold_out
 from kbsc_tf.study.image_quality import ImageQuality
-from kbsc_tf.sweep.executors.ray_cluster import check_ray
 from kbsc_tf.threads import one_thread
 
 
@@ -97,8 +97,7 @@ def prepare(config: ExperimentConfig, folder: Path, skip_bad: bool, progress: Pr
     Writes nothing but the feature store. The knowledge base that `save_knowledge_base` left in ``folder`` is used if
     it is there; one of another encoder, or of other entries or settings, is refused.
     """
-    if config.executor.kind == "ray":
-        check_ray(config.executor)
+    executors[config.executor.kind].check(config.executor)
     _check_channels(config, progress)
     known = find_shortfalls(config)
     for note in describe_shortfalls(known):
@@ -132,7 +131,7 @@ def prepare(config: ExperimentConfig, folder: Path, skip_bad: bool, progress: Pr
             progress.say(f"warning: {doubt}")
         calibration = receiver.code_search.among(calibrating.entries), calibrating
     if config.needs(Needs.IMAGES) or config.needs(Needs.PROMPTS):
-        receiver.clip = ClipEncoder(config.features.model, config.features.batch_size)
+        receiver.encoder = build_encoder(config.features)
     schemes = build_schemes(config, features.training, receiver, features.receiver)
     found = [s.shortfall for _, s in schemes if s.shortfall and s.mcs != GENIE and s.shortfall not in known]
     for note in describe_shortfalls(found):
@@ -142,7 +141,7 @@ def prepare(config: ExperimentConfig, folder: Path, skip_bad: bool, progress: Pr
 
 
 def describe_features(features: FeatureSplits, report: dict, progress: Progress) -> None:
-    """Say what was embedded, how fast, and how well CLIP itself tells the classes apart."""
+    """Say what was embedded, how fast, and how well the encoder itself tells the classes apart."""
     speed = f"embedded at {report['images_per_s']:.0f} images/s" if report["images_per_s"] else "nothing to embed"
     progress.say(f"{report['images']} features of {report['encoder']['name']}: {speed}")
     if report["skipped"]:

@@ -27,10 +27,13 @@ HELD_OUT = feature_set(40, 3, 0.6)
 VALIDATION = Validation(HELD_OUT.x, HELD_OUT.labels, Receiver.around(feature_set(40, 4, 0.6), NearestConfig()))
 
 
-def build(channel=None, k=K, dim=DIM, count=600, **settings):
+def build(channel=None, k=K, dim=DIM, count=600, schemes=NAMES, **options):
+    """Schemes of one channel and k; the options are those of KBSC."""
     channel = channel or AwgnConfig()
-    training = {"epochs": 1, "batch_size": 100, "validation_snr_db": [5.0], **settings.pop("training", {})}
-    config = ExperimentConfig(name="t", channels=[channel], k=[k], training=training, **settings)
+    trained = {"scheme": "kbsc", "epochs": 1, "batch_size": 100, "validation_snr_db": [5.0], **options}
+    config = ExperimentConfig(
+        name="t", channels=[channel], k=[k], schemes=[trained if name == "kbsc" else name for name in schemes]
+    )
     training = (
         TRAINING if (dim, count) == (DIM, 600) else replace(TRAINING, x=np.ones((count, dim)), labels=range(count))
     )
@@ -77,12 +80,6 @@ def test_what_cannot_work_at_some_k_delivers_nothing(name, settings, message):
     sent = scheme.transmit(BATCH, 5.0, 0)
     assert not sent.delivered.any() and not sent.feasible.any() and sent.features.shape == BATCH.features.shape
     assert sent.channel_uses.tolist() == [scheme.k / 2] * 50
-
-
-def test_tensorboard_is_refused_where_it_is_not_installed(monkeypatch):
-    monkeypatch.setattr("kbsc_tf.schemes.build.find_spec", lambda name: None)
-    with pytest.raises(UserError, match="training.tensorboard: needs the package"):
-        build(training={"tensorboard": True})
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -194,7 +191,7 @@ def test_kbsc_does_not_depend_on_what_ran_before_it(tmp_path, awgn):
 
 def test_a_model_of_other_settings_is_refused(tmp_path):
     fitted(tmp_path, schemes=["kbsc"])
-    for change in ({"k": 8}, {"training": {"seed": 1}}, {"channel": RayleighConfig()}):
+    for change in ({"k": 8}, {"seed": 1}, {"channel": RayleighConfig()}):
         with pytest.raises(UserError, match="other features or settings"):
             fitted(tmp_path, schemes=["kbsc"], **change)
 

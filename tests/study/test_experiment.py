@@ -231,7 +231,7 @@ def test_a_full_disk_is_one_sentence_wherever_it_strikes(make, tmp_path, limit):
 
 def test_validation_scores_the_receivers_own_rule(make, tmp_path):
     scores = {}
-    for rule in ({}, {"decision": "vote", "temperature": 5.0}):
+    for rule in ({}, {"decision": "vote", "temperature": 0.2}):
         study = experiment.prepare(make(receiver=rule), tmp_path / "out", False, progress())
         assert len(study.validation.features) == 40
         x = study.validation.features

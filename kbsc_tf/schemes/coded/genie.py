@@ -1,6 +1,7 @@
 """Genie link adaptation: the best of several modulation and coding schemes, chosen with the outcome known."""
 
 from dataclasses import fields, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -67,6 +68,17 @@ class GenieScheme(Scheme):
         chosen = {f.name: np.array([getattr(one, f.name) for one in sent])[choice, images] for f in fields(Blocks)}
         # Blocks of different modulations and code rates are different blocks.
         return Blocks(**chosen | {"number": chosen["number"] * len(sent) + choice})
+
+    def save(self, folder: Path) -> None:
+        super().save(folder)
+        for number, scheme in enumerate(self._schemes):
+            (folder / str(number)).mkdir()
+            scheme.save(folder / str(number))
+
+    def load(self, folder: Path) -> None:
+        super().load(folder)
+        for number, scheme in enumerate(self._schemes):
+            scheme.load(folder / str(number))
 
     def forget(self) -> None:
         for scheme in self._schemes:

@@ -25,7 +25,7 @@ from kbsc_tf.config import (
     OfdmConfig,
     RayleighConfig,
 )
-from kbsc_tf.data.load import procedural_set
+from kbsc_tf.data.sources import procedural_set
 from kbsc_tf.errors import UserError
 from kbsc_tf.receiver import Receiver
 from kbsc_tf.schemes import describe_shortfalls, find_shortfalls
@@ -75,7 +75,7 @@ def build(schemes, k, *, channel=None, coding=None, codec=None, tmp_path=None, *
         **settings,
     )
     receiver = Receiver.around(KNOWLEDGE, NearestConfig())
-    receiver.clip = Clip()
+    receiver.encoder = Clip()
     built = [scheme for _, scheme in build_schemes(config, TRAINING, receiver, KNOWLEDGE)]
     for scheme in built:
         scheme.fit(TRAINING)
@@ -125,7 +125,7 @@ def test_lost_images_are_none_and_stay_in_the_count():
     sent = scheme.transmit(BATCH, -10.0, 0)
     assert not sent.delivered.any() and sent.images == [None] * COUNT and sent.feasible.all()
     receiver = Receiver.around(KNOWLEDGE, NearestConfig())
-    receiver.clip = Clip()
+    receiver.encoder = Clip()
     assert (receiver.decide(sent).ids == -1).all()
 
 
@@ -226,7 +226,7 @@ def test_the_label_is_the_zero_shot_class(tmp_path):
 
 def test_a_label_needs_a_tokenizer():
     config = ExperimentConfig(name="t", schemes=["label_ldpc"], k=[64])
-    with pytest.raises(UserError, match="label_ldpc needs a CLIP with a tokenizer"):
+    with pytest.raises(UserError, match="label_ldpc needs an encoder of texts"):
         build_schemes(config, TRAINING, Receiver.around(KNOWLEDGE, NearestConfig()), KNOWLEDGE)
 
 

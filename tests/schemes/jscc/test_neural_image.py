@@ -16,7 +16,7 @@ from test_cli import write_images
 
 from kbsc_tf.cli import main
 from kbsc_tf.config import AwgnConfig, ExperimentConfig, NearestConfig, OfdmConfig
-from kbsc_tf.data.load import procedural_set
+from kbsc_tf.data.sources import procedural_set
 from kbsc_tf.errors import UserError
 from kbsc_tf.metrics.image import psnr
 from kbsc_tf.receiver import Receiver
@@ -48,7 +48,10 @@ BATCH = SourceBatch(SENDER.x, SENDER.images.read(np.arange(10)))
 
 
 def build(names=NAMES, k=K, training=TRAINING, channel=None, deepjscc=None, swinjscc=None):
-    settings = {"epochs": 1, "batch_size": 16, "validation_snr_db": [5.0]}
+    def settings(own):
+        training = {} if "checkpoint" in own else {"epochs": 1, "batch_size": 16}
+        return {**training, "validation_snr_db": [5.0], **own}
+
     config = ExperimentConfig(
         name="t",
         schemes=names,
