@@ -19,7 +19,8 @@ FLOORS = [
     {"receiver", "training", "analysis", "sweep"},
     {"schemes", "figures"},
     {"study"},
-    {"kb_scaling", "api"},
+    {"kb_scaling"},
+    {"api"},
     {"cli"},
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

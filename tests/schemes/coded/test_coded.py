@@ -146,6 +146,39 @@ def test_images_of_a_block_are_lost_together():
     assert 0 < delivered.mean() < 1
 
 
+@pytest.mark.parametrize("per_block", [1, 5])
+@pytest.mark.parametrize("name", ["bpg_ldpc", "feature_ldpc_pq"])
+def test_the_bits_of_blocks_are_data_header_and_padding(name, per_block):
+    """24 images in blocks of 5: the last block has one image twice, which is not counted."""
+    [scheme] = build([name], 2048, coding={"mcs": ["qpsk-1/2"], "images_per_block": per_block})
+    sent, packed = scheme.transmit(BATCH, math.inf, 0), scheme.pack(BATCH)
+    blocks = sent.blocks
+    assert blocks.sent.all() and not blocks.failed.any()
+    np.testing.assert_array_equal(blocks.number, np.arange(COUNT) // per_block)
+    np.testing.assert_allclose(blocks.payload_bits, scheme.plan.payload_bits / per_block)
+    if name == "bpg_ldpc":
+        files = scheme.files.fit(BATCH.images, scheme.budget)
+        np.testing.assert_array_equal(blocks.data_bits, [8 * len(file) for file in files])
+        codec_header = np.array([8 * scheme.files.codec.header_bytes(file) for file in files])
+        rest = packed.header_bits - codec_header + packed.padding_bits
+    else:
+        assert (blocks.data_bits == scheme.quantiser.bits).all()
+        rest = packed.padding_bits
+    whole = slice(None, COUNT // per_block * per_block)  # padding is even within a block, not from block to block
+    sums = (blocks.data_bits + rest)[whole].reshape(-1, per_block).sum(axis=1)
+    np.testing.assert_allclose(sums, scheme.plan.payload_bits)
+    lost = scheme.transmit(BATCH, -20.0, 0).blocks
+    assert lost.failed.all()
+    np.testing.assert_array_equal(lost.data_bits, blocks.data_bits)
+
+
+def test_blocks_in_which_nothing_fits_are_not_sent():
+    [scheme] = build(["bpg_ldpc"], 64)
+    blocks = scheme.transmit(BATCH, 30.0, 0).blocks
+    assert not blocks.sent.any() and not blocks.failed.any()
+    assert not blocks.payload_bits.any() and not blocks.data_bits.any()
+
+
 @pytest.mark.parametrize("name", ["bpg_ldpc", "feature_ldpc_pq"])
 def test_the_genie_delivers_what_any_fixed_scheme_delivers_at_the_best_rate(name):
     coding = {"mcs": ["qpsk-1/3", "qpsk-2/3", "16qam-2/3"]}
