@@ -28,10 +28,10 @@ from kbsc_tf.config import (
 from kbsc_tf.data.sources import procedural_set
 from kbsc_tf.errors import UserError
 from kbsc_tf.receiver import Receiver
-from kbsc_tf.schemes import describe_shortfalls, find_shortfalls
-from kbsc_tf.schemes.build import build_schemes
+from kbsc_tf.schemes.build import build_schemes, find_shortfalls
 from kbsc_tf.schemes.image_ldpc.files import tile, untile
 from kbsc_tf.schemes.image_ldpc.scheme import split_files
+from kbsc_tf.schemes.infeasible import describe_shortfalls
 from kbsc_tf.schemes.naming.label_ldpc import typical_entries
 from kbsc_tf.study.trial import transmit
 from kbsc_tf.transmission import SourceBatch
