@@ -27,6 +27,9 @@ Overrides = Annotated[
 ]
 Out = Annotated[Path | None, typer.Option("--out", help="Results folder; default results/NAME.")]
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Results folder, for example results/quickstart.")]
+All = Annotated[
+    bool, typer.Option("--all", help="Also schemes, channels, k, SNRs and seeds that have left the configuration.")
+]
 SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave out unreadable images and count them.")]
 
 
@@ -68,8 +71,8 @@ def train(file: ExperimentFile, set_: Overrides = None, out: Out = None, skip_ba
     from kbsc_tf.study import experiment
 
     study = experiment.prepare(config, folder, skip_bad, progress)
-    experiment.open_results(study, progress)
-    experiment.fit(study, progress)
+    with experiment.open_results(study, progress).stage("train"):
+        experiment.fit(study, progress)
 
 
 @app.command()
@@ -80,7 +83,8 @@ def sweep(file: ExperimentFile, set_: Overrides = None, out: Out = None, skip_ba
 
     study = experiment.prepare(config, folder, skip_bad, progress)
     results = experiment.open_results(study, progress)
-    experiment.fit(study, progress)
+    with results.stage("train"):
+        experiment.fit(study, progress)
     experiment.sweep(study, results, progress)
     _show_table(folder, progress)
 
@@ -88,10 +92,13 @@ def sweep(file: ExperimentFile, set_: Overrides = None, out: Out = None, skip_ba
 @app.command()
 def status(folder: Folder) -> None:
     """How far a sweep is: points done, running and left, and the time that may take."""
+    from kbsc_tf.results.names import named
+    from kbsc_tf.results.run_json import read_run
     from kbsc_tf.sweep.status import show_status
     from kbsc_tf.sweep.status import status as look
 
-    _progress().console.print(show_status(look(folder)), highlight=False)
+    with named(read_run(folder)):
+        _progress().console.print(show_status(look(folder)), highlight=False)
 
 
 @app.command()
@@ -99,6 +106,7 @@ def plot(
     folder: Folder,
     formats: Annotated[list[str], typer.Option("--format", help="png, pdf or svg; may be repeated.")] = ["png", "pdf"],  # noqa: B006
     data: Annotated[bool, typer.Option("--data", help="Write the points of every figure too, as CSV.")] = False,
+    everything: All = False,
 ) -> None:
     """Draw the figures again from the records, without TensorFlow."""
     from kbsc_tf.figures.curves import draw_figures
@@ -108,17 +116,28 @@ def plot(
     if (folder / "kb_scaling.csv").exists():
         _list_files(draw_kb_scaling(folder), progress)
         return
-    figures = draw_figures(folder, formats, data)
-    _show_table(folder, progress)
+    figures = draw_figures(folder, formats, data, everything=everything)
+    _show_table(folder, progress, everything)
     _list_files(figures, progress)
 
 
 @app.command()
-def report(folder: Folder) -> None:
+def migrate(
+    folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Results folders of an earlier version.")],
+) -> None:
+    """Bring older results folders up to date; what was measured stays as it is."""
+    from kbsc_tf.kb_scaling.migrate import migrate as bring_up_to_date
+
+    for folder in folders:
+        _progress().say(bring_up_to_date(folder))
+
+
+@app.command()
+def report(folder: Folder, everything: All = False) -> None:
     """Put everything about a run into one HTML page, report.html in its folder."""
     from kbsc_tf.figures.report import write_report
 
-    _list_files([write_report(folder)], _progress())
+    _list_files([write_report(folder, everything)], _progress())
 
 
 @app.command()
@@ -128,11 +147,15 @@ def compare(
     csv: Annotated[Path | None, typer.Option("--csv", help="Write the table into this file too.")] = None,
 ) -> None:
     """Compare two schemes image by image: differences with intervals, and McNemar's test."""
+    from kbsc_tf.analysis.paired import Side
     from kbsc_tf.analysis.paired import compare as paired
     from kbsc_tf.figures.paired_table import comparison_table, write_comparison
+    from kbsc_tf.results.names import named
+    from kbsc_tf.results.run_json import read_run
 
     progress, comparison = _progress(), paired(a, b)
-    progress.console.print(comparison_table(comparison))
+    with named(*(read_run(Side.parse(side).folder) for side in (a, b))):
+        progress.console.print(comparison_table(comparison))
     if csv is not None:
         write_comparison(comparison, csv)
         _list_files([csv], progress)
@@ -143,20 +166,26 @@ def confidence(
     folder: Folder,
     share: Annotated[float, typer.Option("--share", help="Share of deliveries to abstain on.")] = 0.2,
     formats: Annotated[list[str], typer.Option("--format", help="png, pdf or svg; may be repeated.")] = ["png", "pdf"],  # noqa: B006
+    everything: All = False,
 ) -> None:
     """How far the receiver's confidence can be trusted, and what abstaining on the least confident buys."""
     from kbsc_tf.analysis.confidence import write_confidence
     from kbsc_tf.figures.confidence import draw_confidence
     from kbsc_tf.figures.confidence_table import confidence_table
+    from kbsc_tf.results.names import named
+    from kbsc_tf.results.run_json import read_run
 
-    progress, files = _progress(), write_confidence(folder, share)
-    progress.console.print(confidence_table(folder))
-    _list_files([*files, *draw_confidence(folder, formats, share)], progress)
+    progress, files = _progress(), write_confidence(folder, share, everything)
+    with named(read_run(folder)):
+        progress.console.print(confidence_table(folder))
+    _list_files([*files, *draw_confidence(folder, formats, share, everything)], progress)
 
 
 @app.command()
 def send(
-    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="JPEG or PNG files.")],
+    images: Annotated[
+        list[Path], typer.Argument(metavar="IMAGE...", help="JPEG or PNG files.", exists=True, dir_okay=False)
+    ],
     run: Annotated[Path, typer.Option("--run", help="Results folder, for example results/quickstart.")],
     snr: Annotated[float, typer.Option("--snr", help="Es/N0 in dB; inf for no noise.")] = 0.0,
     scheme: Annotated[str | None, typer.Option("--scheme", help="The run's first unless given.")] = None,
@@ -167,14 +196,17 @@ def send(
     out: Annotated[Path | None, typer.Option("--out", help="The picture; DIR/sent.png unless given.")] = None,
 ) -> None:
     """Send images over a fitted link of a run, and draw what the receiver shows for them."""
-    from kbsc_tf.results.folder import read_run
+    from kbsc_tf.figures.files import Output
+    from kbsc_tf.figures.gallery import Arrival, draw_arrivals
+    from kbsc_tf.results.names import snr_text
+    from kbsc_tf.results.run_json import read_run
     from kbsc_tf.study.start import prepare_tensorflow
 
     read_run(run)
+    picture = out or run / "sent.png"
+    Output([picture.suffix]).check()
     prepare_tensorflow()
     from kbsc_tf.api.link import Link
-    from kbsc_tf.figures.gallery import Arrival, draw_arrivals
-    from kbsc_tf.results.names import snr_text
 
     progress, link = _progress(), Link.load(run, scheme, k, channel, mcs)
     receptions = link.send(images, snr, seed)
@@ -182,10 +214,10 @@ def send(
     for image, got in zip(images, receptions, strict=True):
         progress.say(f"{image}: {got.text}")
         scores = [got.confidence, *(one.score for one in got.neighbours[1:])]
-        shown = [(one.image, f"{one.label}, {score:.2f}") for one, score in zip(got.neighbours, scores, strict=False)]
+        shown = [(one.image, one.label, score) for one, score in zip(got.neighbours, scores, strict=False)]
         arrivals.append(Arrival(got.sent, got.received, shown))
     title = f"{link.name}, {snr_text(snr)}"
-    _list_files([draw_arrivals(arrivals, out or run / "sent.png", title, link.delivers_images)], progress)
+    _list_files([draw_arrivals(arrivals, picture, title, link.delivers_images)], progress)
 
 
 @app.command("kb-scaling")
@@ -269,11 +301,13 @@ def _progress():
     return Progress(Console())
 
 
-def _show_table(folder: Path, progress) -> None:
+def _show_table(folder: Path, progress, everything: bool = False) -> None:
     from kbsc_tf.figures.table import accuracy_table
-    from kbsc_tf.results.records import read_records
+    from kbsc_tf.results.names import named
+    from kbsc_tf.results.run_json import read_shown, run_if_any
 
-    progress.console.print(accuracy_table(read_records(folder)))
+    with named(run_if_any(folder)):
+        progress.console.print(accuracy_table(read_shown(folder, everything)))
 
 
 def _list_files(paths: list[Path], progress) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 from rich.table import Table
 
-from kbsc_tf.results.folder import read_run
 from kbsc_tf.results.records import read_records
+from kbsc_tf.results.run_json import read_run
 
 
 class Run:

@@ -7,10 +7,9 @@ import numpy as np
 from kbsc_tf.features import FeatureSet
 from kbsc_tf.metrics import cosine, mse, top_k_correct
 from kbsc_tf.metrics.tally import Estimand, Tally
+from kbsc_tf.results.metric import METRICS, QUALITIES, columns_of
 from kbsc_tf.study.trial import Outcome
 from kbsc_tf.transmission import Overhead, Transmission
-
-_QUALITY = ("psnr", "ms_ssim")
 
 
 class Measurement:
@@ -65,7 +64,7 @@ class Measurement:
             coarse = top_k_correct(sent.labels, candidates[:, :1], delivered, sent.coarse_of_class)
             self._tally("coarse1", coarse, groups)
         if outcome.quality is not None:
-            for name in _QUALITY:
+            for name in QUALITIES:
                 self._tally(name, outcome.quality[name], groups)
             self._stand_ins = (self._stand_ins or 0) + int(outcome.quality["stand_in"].sum())
         self._mean("channel_uses", transmission.channel_uses)
@@ -97,11 +96,11 @@ class Measurement:
         row |= {"n": len(self.sender) * self.trials, "trials": self.trials}
         for name, bits in self._bits.items():
             row[name] = None if bits.value is None else bits.value / uses
-        for name in ("top1", "top5", "coarse1", *_QUALITY):
+        for name in METRICS:
             tally, figures = self._tallies.get(name), (None, None, None)
             if tally is not None:
-                figures = tally.interval() if name in _QUALITY else tally.share()
-            row |= dict(zip((name, f"{name}_low", f"{name}_high"), figures, strict=True))
+                figures = tally.interval() if name in QUALITIES else tally.share()
+            row |= dict(zip(columns_of(name), figures, strict=True))
         return row
 
     def accuracy(self) -> tuple[float, float]:

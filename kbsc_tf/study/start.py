@@ -9,7 +9,7 @@ from pathlib import Path
 
 from kbsc_tf.config import ExperimentConfig
 from kbsc_tf.config.identity import settings_of_experiment
-from kbsc_tf.results.folder import check_folder
+from kbsc_tf.results.run_json import check_folder
 
 
 def check(config: ExperimentConfig, folder: Path) -> None:

@@ -56,7 +56,7 @@ def page(tmp_path_factory):
 def folder(tmp_path, monkeypatch):
     """A folder whose figures take no time."""
 
-    def draw(folder, formats, out_dir):
+    def draw(folder, formats, out_dir, everything):
         path = Path(out_dir) / "accuracy.svg"
         path.write_text('<svg xmlns="http://www.w3.org/2000/svg" width="72pt" height="72pt"/>')
         return [path]
