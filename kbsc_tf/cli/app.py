@@ -20,7 +20,8 @@ ExperimentFile = Annotated[
     typer.Argument(metavar="FILE.yaml", help="Experiment: a file, or the name of a bundled one such as quickstart."),
 ]
 Overrides = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key, for example schemes.kbsc.epochs=5.")
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Override a key, for example schemes.kbsc.epochs=5."),
 ]
 Out = Annotated[Path | None, typer.Option("--out", help="Results folder; default results/NAME.")]
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Results folder, for example results/quickstart.")]

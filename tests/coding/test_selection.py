@@ -28,9 +28,9 @@ def test_images_of_a_block_share_its_channel_uses():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"coding": {"block_length": 1 << 21}}, "coding: block length 2097152: expected 16 to 1048576 coded bits"),
-        ({"coding": {"mcs": ["qpsk-1/2", "qpsk-0.5"]}}, "coding.mcs: a value stands twice in qpsk-1/2, qpsk-1/2"),
-        ({"coding": {"mcs": ["64qam-0.96"]}}, "coding.mcs: MCS .64qam-0.96.: code rate 0.96: .* at most 0.95"),
+        ({"block_length": 1 << 21}, "coding: block length 2097152: expected 16 to 1048576 coded bits"),
+        ({"mcs": ["qpsk-1/2", "qpsk-0.5"]}, "coding.mcs: a value stands twice in qpsk-1/2, qpsk-1/2"),
+        ({"mcs": ["64qam-0.96"]}, "coding.mcs: MCS .64qam-0.96.: code rate 0.96: .* at most 0.95"),
     ],
 )
 def test_what_cannot_be_is_refused(settings, message):
