@@ -228,7 +228,7 @@ def test_a_vote_decides_over_the_neighbours(tmp_path, progress, undrawn):
     source = source_of(config)
     x, labels = (part[:1_500] for part in source.block(0))
     kb = KnowledgeBase.build(x, labels, [str(c) for c in range(10)], [""] * 1_500, "e")
-    decision = kb.decide(kb_scaling.transmit(source, config), 1, "vote", 20.0, 50)
+    decision = kb.decide(kb_scaling.transmit(source, config), 1, "vote", config.temperature, 50)
     assert read_rows(tmp_path)["accuracy"][0] == np.mean(decision.labels[:, 0] == source.sender.labels)
 
 
