@@ -294,7 +294,8 @@ class Run:
 
     def _repr_html_(self) -> str:
         from kbsc_tf.figures.table import accuracy_rows
-        from kbsc_tf.results.names import metric_of, snr_text
+        from kbsc_tf.results.metric import metric_of
+        from kbsc_tf.results.names import snr_text
 
         heads, names, snrs, cells, _ = accuracy_rows(self.frame())
         rows = [[*name, *row] for name, row in zip(names, cells, strict=True)]
