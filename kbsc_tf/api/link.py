@@ -17,7 +17,7 @@ from kbsc_tf.errors import UserError
 from kbsc_tf.features.encoder import Encoder, build_encoder
 from kbsc_tf.figures.gallery import draw_arrivals
 from kbsc_tf.knowledge import Decision
-from kbsc_tf.results.names import channel_text, mcs_text, scheme_text, snr_text
+from kbsc_tf.results.names import channel_text, mcs_text, named, names_of, scheme_text, snr_text
 from kbsc_tf.schemes.analogue.scheme import AnalogueScheme
 from kbsc_tf.study.links import LinksFolder, SavedLink
 from kbsc_tf.transmission import SourceBatch, Transmission
@@ -195,7 +195,8 @@ class Link:
     @property
     def name(self) -> str:
         """For readers: "PCA, k = 64, AWGN"."""
-        parts = [scheme_text(self.scheme), mcs_text(self.mcs), f"k = {self.k}", channel_text(self.channel)]
+        with named({"names": names_of(self._config)}):
+            parts = [scheme_text(self.scheme), mcs_text(self.mcs), f"k = {self.k}", channel_text(self.channel)]
         return ", ".join(part for part in parts if part)
 
     @property

@@ -15,6 +15,8 @@ from kbsc_tf.config import ExperimentConfig
 from kbsc_tf.config.strict import unknown_name
 from kbsc_tf.data import load_splits
 from kbsc_tf.errors import UserError
+from kbsc_tf.results.metric import metric_of
+from kbsc_tf.results.names import named, snr_text
 from kbsc_tf.results.outcomes import class_names, read_per_image
 from kbsc_tf.results.points import Point
 from kbsc_tf.results.records import read_records
@@ -93,7 +95,8 @@ class Run:
         """
         from kbsc_tf.figures.table import accuracy_table
 
-        return accuracy_table(self.frame(), metric, all_mcs=all_mcs)
+        with named(read_run(self.folder)):
+            return accuracy_table(self.frame(), metric, all_mcs=all_mcs)
 
     def plot(
         self, formats: Sequence[str] = ("png", "pdf"), data: bool = False, out: str | Path | None = None
@@ -294,10 +297,9 @@ class Run:
 
     def _repr_html_(self) -> str:
         from kbsc_tf.figures.table import accuracy_rows
-        from kbsc_tf.results.metric import metric_of
-        from kbsc_tf.results.names import snr_text
 
-        heads, names, snrs, cells, _ = accuracy_rows(self.frame())
+        with named(read_run(self.folder)):
+            heads, names, snrs, cells, _ = accuracy_rows(self.frame())
         rows = [[*name, *row] for name, row in zip(names, cells, strict=True)]
         table = pd.DataFrame(rows, columns=[*heads, *map(snr_text, snrs)])
         title = f"{self.folder}: {metric_of('top1').label} with half of the 95 % interval"

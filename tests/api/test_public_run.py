@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from PIL import Image
+from rich.console import Console
 
 import kbsc_tf as kbsc
 
@@ -105,6 +106,14 @@ def test_what_is_not_there_is_refused_in_a_sentence(run):
         run.confusion("pca", 3)
     with pytest.raises(kbsc.UserError, match="unknown part kb"):
         run.images([0], "kb")
+
+
+def test_tables_and_links_say_names_for_readers(run, link):
+    shown = Console(width=120)
+    with shown.capture() as printed:
+        shown.print(run.table())
+    for text in (run._repr_html_(), printed.get(), link.name):
+        assert "PCA" in text and "AWGN" in text
 
 
 def test_a_notebook_shows_figures_in_a_readable_size(run, tmp_path):
