@@ -1,11 +1,14 @@
 """The live view of a sweep: rows of points at work on a terminal, few plain lines elsewhere."""
 
 import io
+import threading
 
 import pytest
 from rich.console import Console
 
+from kbsc_tf.config import ExperimentConfig
 from kbsc_tf.progress import Progress
+from kbsc_tf.results.names import named, names_of
 from kbsc_tf.results.points import Point
 from kbsc_tf.sweep import view as module
 from kbsc_tf.sweep.events import Figures
@@ -13,6 +16,12 @@ from kbsc_tf.sweep.view import duration
 
 POINTS = [Point("pca", "", "awgn", 64, float(snr), 0) for snr in range(30)]
 RECORD = {"top1": 0.523, "top1_low": 0.509, "top1_high": 0.537, "n": 10_000, "trials": 2, "stop": "target"}
+
+
+@pytest.fixture(autouse=True)
+def _named():
+    with named({"names": names_of(ExperimentConfig(name="some", schemes=["pca"]))}):
+        yield
 
 
 @pytest.fixture
@@ -64,7 +73,9 @@ def test_a_terminal_shows_every_point_at_work(now):
         now["s"] = 65.0
         view.finish(POINTS[0], RECORD)
         text = console()
-        text.print(view._render())
+        live = threading.Thread(target=lambda: text.print(view._render()))  # as the live view does
+        live.start()
+        live.join()
     shown = text.file.getvalue()
     assert "PCA, AWGN, k = 64, 1 dB, seed 0" in shown and "50.0 % ±2.0       3        99    65 s" in shown
     assert "and 3 more" in shown and "1/30" in shown and "31 min left" in shown
