@@ -122,6 +122,14 @@ def test_what_is_hidden_is_still_refused_if_it_comes_back_changed(tmp_path):
     sweep(tmp_path, schemes=["pca", trained])
 
 
+def test_a_network_for_several_k_is_of_all_of_them(tmp_path):
+    """Another k would be another network."""
+    swin = [{"scheme": "swinjscc", "variant": "ra"}]
+    ResultsFolder(tmp_path, experiment(schemes=swin))
+    with pytest.raises(UserError, match=r"schemes\.swinjscc\.k was \[64\], now \[16, 64\]"):
+        ResultsFolder(tmp_path, experiment(schemes=swin, k=[64, 16]))
+
+
 def test_models_of_one_kind_are_told_apart(tmp_path):
     """Types that share a class have one of them as its default, which is no reason to leave it out."""
     models = ["cdl-a", "umi", "tdl-a", "tdl-b", {"type": "cdl-a", "speed_kmh": 30}]
