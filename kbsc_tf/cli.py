@@ -1,7 +1,5 @@
 """The `kbsc` command. Heavy imports wait until a command needs them: help and bad arguments answer at once."""
 
-import logging
-import os
 import signal
 import sys
 import threading
@@ -21,7 +19,8 @@ app = typer.Typer(
 )
 
 ExperimentFile = Annotated[
-    Path, typer.Argument(metavar="FILE.yaml", help="Experiment, for example sims/quickstart.yaml.")
+    Path,
+    typer.Argument(metavar="FILE.yaml", help="Experiment: a file, or the name of a bundled one such as quickstart."),
 ]
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key, for example training.epochs=5.")
@@ -182,6 +181,40 @@ def confidence(
     _list_files([*files, *draw_confidence(folder, formats, share, everything)], progress)
 
 
+@app.command()
+def send(
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="JPEG or PNG files.")],
+    run: Annotated[Path, typer.Option("--run", help="Results folder, for example results/quickstart.")],
+    snr: Annotated[float, typer.Option("--snr", help="Es/N0 in dB; inf for no noise.")] = 0.0,
+    scheme: Annotated[str | None, typer.Option("--scheme", help="The run's first unless given.")] = None,
+    k: Annotated[int | None, typer.Option("--k", help="The largest unless given.")] = None,
+    channel: Annotated[str | None, typer.Option("--channel", help="The run's first unless given.")] = None,
+    mcs: Annotated[str, typer.Option("--mcs", help="Of a coded scheme; the first unless given.")] = "",
+    seed: Annotated[int | None, typer.Option("--seed", help="Of the noise; new noise unless given.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="The picture; DIR/sent.png unless given.")] = None,
+) -> None:
+    """Send images over a fitted link of a run, and draw what the receiver shows for them."""
+    from kbsc_tf.results.run_json import read_run
+    from kbsc_tf.study.start import prepare_tensorflow
+
+    read_run(run)
+    prepare_tensorflow()
+    from kbsc_tf.api.link import Link
+    from kbsc_tf.figures.gallery import Arrival, draw_arrivals
+    from kbsc_tf.results.names import snr_text
+
+    progress, link = _progress(), Link.load(run, scheme, k, channel, mcs)
+    receptions = link.send(images, snr, seed)
+    arrivals = []
+    for image, got in zip(images, receptions, strict=True):
+        progress.say(f"{image}: {got.text}")
+        scores = [got.confidence, *(one.score for one in got.neighbours[1:])]
+        shown = [(one.image, f"{one.label}, {score:.2f}") for one, score in zip(got.neighbours, scores, strict=False)]
+        arrivals.append(Arrival(got.sent, got.received, shown))
+    title = f"{link.name}, {snr_text(snr)}"
+    _list_files([draw_arrivals(arrivals, out or run / "sent.png", title, link.delivers_images)], progress)
+
+
 @app.command("kb-scaling")
 def kb_scaling(file: ExperimentFile, set_: Overrides = None, out: Out = None) -> None:
     """Accuracy, recall, time and memory of exact and approximate search in knowledge bases of growing size."""
@@ -189,7 +222,9 @@ def kb_scaling(file: ExperimentFile, set_: Overrides = None, out: Out = None) ->
 
     config = load_kb_scaling(file, set_)
     folder = out or Path("results") / config.name
-    _prepare_tensorflow()
+    from kbsc_tf.study.start import prepare_tensorflow
+
+    prepare_tensorflow()
     from kbsc_tf.kb_scaling.study import run_kb_scaling
 
     progress = _progress()
@@ -205,7 +240,9 @@ def info() -> None:
     progress = _progress()
     for name, version in {**versions(), **code_state()}.items():
         progress.say(f"{name}: {version}")
-    _prepare_tensorflow()
+    from kbsc_tf.study.start import prepare_tensorflow
+
+    prepare_tensorflow()
     from kbsc_tf.study.devices import describe_devices
 
     progress.say(f"devices: {describe_devices()}")
@@ -246,27 +283,11 @@ def _start(file: Path, overrides: list[str] | None, out: Path | None) -> tuple:
 
     config = load_config(file, overrides)
     folder = out or Path("results") / config.name
-    from kbsc_tf.config.identity import settings_of_experiment
-    from kbsc_tf.results.run_json import check_folder
+    from kbsc_tf.study.start import check, prepare_tensorflow
 
-    check_folder(folder, settings_of_experiment(config))
-    config.check()
-    _prepare_tensorflow()
+    check(config, folder)
+    prepare_tensorflow()
     return config, folder, _progress()
-
-
-def _prepare_tensorflow() -> None:
-    # Waiting threads of TensorFlow and FAISS would otherwise spin against each other.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    from kbsc_tf.features.clip_weights import quiet
-
-    with quiet():
-        from kbsc_tf.study.devices import share_gpus
-
-        share_gpus()
-    # TensorFlow warns of gradients through complex numbers and of tracing for every new shape: both are meant.
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 
 def _progress():

@@ -4,9 +4,13 @@ import contextlib
 import os
 import tempfile
 import time
-from collections.abc import Callable
+import zipfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from kbsc_tf.errors import UserError
 
@@ -53,6 +57,22 @@ def write_atomically(
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def save_arrays(path: Path, arrays: Mapping[str, ArrayLike]) -> None:
+    """Write arrays, numbers and texts into an .npz file; equal content makes equal files."""
+    write_atomically(path, lambda file: np.savez(file, **arrays))
+
+
+def load_arrays(path: Path, remedy: str) -> dict[str, NDArray]:
+    """Read what `save_arrays` wrote; a UserError names a file that is missing or damaged and says the ``remedy``."""
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except OSError as error:
+        raise cannot("read", path, error, remedy) from None
+    except (ValueError, EOFError, zipfile.BadZipFile, AttributeError) as error:
+        raise UserError(f"{path}: damaged ({str(error)[:120]}); {remedy}") from None
 
 
 def remove_leftovers(folder: Path) -> None:

@@ -40,12 +40,15 @@ class Spec:
         A pydantic model of its settings.
     builder : str
         What `build` calls with the settings: ``"package.module:callable"``, imported when it is needed.
+    in_files : bool
+        Whether files can name it; otherwise it stands for an object of a Python program, and no list shows it.
     """
 
     name: str
     order: int = 1000
     Config: type
     builder: str = ""
+    in_files: bool = True
 
     def parse(self, settings: dict[str, Any]) -> Any:
         """The settings of an experiment; a ValidationError or ValueError if they are none."""
@@ -55,10 +58,13 @@ class Spec:
         """The classes that `parse` makes its result of."""
         return (self.Config,)
 
-    def build(self, config: Any) -> Any:
-        """What the settings describe; here heavy packages may be imported."""
+    def build(self, config: Any, *context: Any) -> Any:
+        """What the settings describe; here heavy packages may be imported.
+
+        ``context`` is what a kind needs beside its settings, see its spec.
+        """
         module, _, name = self.builder.partition(":")
-        return getattr(importlib.import_module(module), name)(config)
+        return getattr(importlib.import_module(module), name)(config, *context)
 
 
 class Registry(Generic[T]):
@@ -86,9 +92,8 @@ class Registry(Generic[T]):
         return name in self._specs or name in self._found()
 
     def __iter__(self) -> Iterator[str]:
-        """All names, sorted by the ``order`` of their specs, then alphabetically."""
-        names = {*self._specs, *self._found()}
-        return iter(sorted(names, key=lambda name: (getattr(self[name], "order", 1000), name)))
+        """All names for files, sorted by the ``order`` of their specs, then alphabetically."""
+        return iter(sorted(self._names(), key=lambda name: (getattr(self[name], "order", 1000), name)))
 
     def __getitem__(self, name: str) -> T:
         """The spec of a name.
@@ -113,10 +118,13 @@ class Registry(Generic[T]):
 
     def unknown(self, name: object) -> str:
         """The sentence that refuses a name."""
-        names = sorted({*self._specs, *self._found()})
+        names = sorted(self._names())
         near = difflib.get_close_matches(str(name), names, 1)
         hint = f"did you mean {near[0]}? " if near else ""
         return f"unknown {self.kind} {name}; {hint}there are {', '.join(names)}"
+
+    def _names(self) -> set[str]:
+        return {name for name in {*self._specs, *self._found()} if getattr(self._specs.get(name), "in_files", True)}
 
     def _found(self) -> dict[str, metadata.EntryPoint]:
         if self._entry_points is None:

@@ -31,7 +31,7 @@ from bench_sweep import bench_sweep
 from rich.console import Console
 
 from kbsc_tf.config import ExperimentConfig, load_kb_scaling
-from kbsc_tf.data.load import procedural_set
+from kbsc_tf.data.sources import procedural_set
 from kbsc_tf.features import ClipEncoder
 from kbsc_tf.kb_scaling.records import read_rows
 from kbsc_tf.kb_scaling.study import run_kb_scaling

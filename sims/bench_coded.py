@@ -14,7 +14,7 @@ from kbsc_tf.codecs import BpgCodec, BpgToolsCodec
 from kbsc_tf.coding import Mcs, TransportPlan
 from kbsc_tf.coding.link import CodedLink
 from kbsc_tf.config import AwgnConfig, CodecConfig, CodingConfig
-from kbsc_tf.data.load import procedural_set
+from kbsc_tf.data.sources import procedural_set
 from kbsc_tf.schemes.image_ldpc.files import ImageFiles
 from kbsc_tf.schemes.image_ldpc.scheme import ImageLdpcScheme
 from kbsc_tf.transmission import SourceBatch

@@ -6,7 +6,12 @@ import math
 import pytest
 
 from kbsc_tf.config import ExperimentConfig, SnrRange, ValidationConfig, load_config
+from kbsc_tf.config.identity import identity, settings_of_experiment
 from kbsc_tf.errors import UserError
+
+KBSC = "schemes:\n- scheme: kbsc\n  %s\n"
+SWIN = "schemes:\n- scheme: swinjscc\n  %s\n"
+ADAPTIVE = "schemes: [{scheme: adaptive, %s}]\n"
 
 
 @pytest.fixture
@@ -28,17 +33,40 @@ def test_everything_has_a_default_and_the_name_is_the_file(load):
 def test_values_and_overrides(load):
     config = load(
         "snr_db: [-7, 0.5, inf, .inf]\nk: [2]\n".replace(", .inf", ""),
-        "training.epochs=3",
-        "training.snr_db=[1, inf]",
+        "schemes=[{scheme: kbsc, snr_db: [1, 2]}, pca]",
+        "schemes.kbsc.epochs=3",
+        "schemes.kbsc.snr_db=[1, inf]",
         "channels=[{fading: rician}, {preset: original, fading: rayleigh}]",
         "receiver.index=IVF16,Flat",
     )
     assert config.snr_db == [-7, 0.5, math.inf] and config.k == [2]
-    assert config.training.epochs == 3 and config.training.snr_db == [1, math.inf]
+    assert config.titles == ["kbsc", "pca"]
+    assert config.schemes[0].epochs == 3 and config.schemes[0].snr_db == [1, math.inf]
     assert [c.label for c in config.channels] == ["rician_fast", "rayleigh_original"]
     assert config.receiver.index == "IVF16,Flat"
     assert load("snr_db: [.inf]\n").snr_db == [math.inf]
-    assert load("training: {snr_db: {low: -3, high: 4}}\n").training.snr_db == SnrRange(low=-3, high=4)
+    named = load("schemes: [{scheme: kbsc, name: near, snr_db: {low: -3, high: 4}}]\n", "schemes.near.seed=5")
+    assert named.schemes[0].snr_db == SnrRange(low=-3, high=4) and named.schemes[0].seed == 5
+
+
+@pytest.mark.parametrize("text", ["k: 8\n", "schemes: kbsc\n", "schemes: {scheme: kbsc}\n", "schemes: [pca, kbsc]\n"])
+def test_an_option_of_a_scheme_is_set_however_the_file_names_it(load, text):
+    config = load(text, "schemes.kbsc.epochs=7")
+    assert {entry.title: getattr(entry, "epochs", None) for entry in config.schemes}["kbsc"] == 7
+    assert config.titles == load(text).titles
+
+
+def test_tensorboard_is_refused_where_it_is_not_installed(load, monkeypatch):
+    config = load("schemes: [{scheme: kbsc, tensorboard: true}, pca]\n")
+    monkeypatch.setattr("kbsc_tf.config.schema.find_spec", lambda name: None)
+    with pytest.raises(UserError, match="schemes: kbsc: tensorboard: needs the package tensorboard; pip install it"):
+        config.check()
+    load("schemes: [kbsc, pca]\n").check()
+
+
+def test_a_checkpoint_that_no_published_network_fits_is_refused(load):
+    with pytest.raises(UserError, match="schemes: adjscc: checkpoint: there are none with attention features"):
+        load("schemes: [{scheme: adjscc, checkpoint: x.pkl}]\n").check()
 
 
 def test_validation_has_a_section_of_its_own_and_every_field_is_described(load):
@@ -51,13 +79,22 @@ def test_validation_has_a_section_of_its_own_and_every_field_is_described(load):
     ("text", "message"),
     [
         ("name: a\nk: [64]\nepochs: 3\n", "trial.yaml line 3: unknown key epochs;"),
-        ("name: a\ntraining:\n  epochs: 3\n  epoch: 3\n", "trial.yaml line 4: unknown key training.epoch;"),
+        (
+            "name: a\nschemes:\n  - scheme: kbsc\n    epochs: 3\n    epoch: 3\n",
+            "trial.yaml line 5: unknown key schemes.0.epoch; did you mean epochs?",
+        ),
         ("channels:\n  - fading: none\n  - fadding: none\n", "trial.yaml line 3: unknown key channels.1.fadding;"),
-        ("training:\n  epochs: many\n", "trial.yaml line 2: training.epochs: .*integer.*'many'"),
+        (
+            "schemes:\n- pca\n- scheme: kbsc\n  epochs: many\n",
+            "trial.yaml line 4: schemes.1.epochs: .*integer.*'many'",
+        ),
         ("validation: {queries: 19}\n", "trial.yaml line 1: validation.queries: .*greater than or equal to 20"),
         ("validation: 500\n", "trial.yaml line 1: validation: "),
-        ("training:\n  validation_queries: 500\n", "line 2: unknown key training.validation_queries;"),
-        ("k: 64\n", "trial.yaml line 1: k: .*list"),
+        (
+            "schemes:\n- scheme: kbsc\n  validation_queries: 500\n",
+            "line 3: unknown key schemes.0.validation_queries;",
+        ),
+        ("training: {epochs: 3}\n", "line 1: unknown key training;"),
         ("name: a\nk:\n  - 64\n  - 7\n", "trial.yaml line 4: k.1: expected an even number .*7"),
         ("k: [0]\n", "k.0: expected an even number"),
         ("k: []\n", "line 1: k: "),
@@ -74,12 +111,17 @@ def test_validation_has_a_section_of_its_own_and_every_field_is_described(load):
         ("channels: [{fading: none}, {fading: none}]\n", "channels: two channels are called the same"),
         ("channels: [{fading: rayleigh, csi: none}]\n", "channels.0: equaliser: mmse needs csi: perfect"),
         ("channels: [{fading: rician, rician_k_db: .nan}]\n", "channels.0.rician_k_db: .*finite"),
-        ("training:\n  snr_db: [1, .nan]\n", "line 2: training.snr_db.1: expected an SNR"),
-        ("training:\n  snr_db: []\n", "line 2: training.snr_db: .*at least 1 item"),
-        ("training:\n  snr_db: {low: 2, high: 1}\n", "line 2: training.snr_db: expected low < high"),
-        ("training:\n  snr_db: {low: 2, hi: 1}\n", "line 2: unknown key training.snr_db.hi; did you mean high?"),
-        ("training:\n  learning_rate: .inf\n", "training.learning_rate: .*finite"),
-        ("training:\n  loss: {contrastive: 0}\n", "training.loss: expected at least one loss weight"),
+        (KBSC % "snr_db: [1, .nan]", "line 3: schemes.0.snr_db.1: expected an SNR"),
+        (KBSC % "snr_db: []", "line 3: schemes.0.snr_db: .*at least 1 item"),
+        (KBSC % "snr_db: {low: 2, high: 1}", "line 3: schemes.0.snr_db: expected low < high"),
+        (KBSC % "snr_db: {low: 2, hi: 1}", "line 3: unknown key schemes.0.snr_db.hi; did you mean high?"),
+        (KBSC % "learning_rate: .inf", "line 3: schemes.0.learning_rate: .*finite"),
+        (KBSC % "loss: {contrastive: 0}", "line 3: schemes.0.loss: expected at least one loss weight"),
+        ("schemes: [{scheme: pca, epochs: 3}]\n", "line 1: unknown key schemes.0.epochs; remove it"),
+        ("schemes: [{name: a}]\n", "line 1: schemes.0: scheme: expected the name of a scheme, got None"),
+        ("schemes: [3]\n", "line 1: schemes.0: expected the name of a scheme, or a mapping with the key scheme"),
+        ("schemes: [pca, pca]\n", "schemes: two schemes are called the same .*; give each a name"),
+        ("schemes: [{scheme: pca, name: a/b}]\n", "line 1: schemes.0.name: "),
         ("data:\n  source: folder\n", "line 1: data.path is missing; give it"),
         ("data:\n  ratios: [0.5, 0.6, 0.1]\n", "data.ratios: expected three positive shares"),
         ("features:\n  prompt: a photo\n", "features: prompt: expected one {}"),
@@ -88,7 +130,10 @@ def test_validation_has_a_section_of_its_own_and_every_field_is_described(load):
         ("codec: {tiled: true}\n", "codec.tiled: expected coding.images_per_block to be a square .* got 1"),
         ("codec: {tiled: true}\ncoding: {images_per_block: 10}\n", "codec.tiled: .* got 10"),
         ("codec: {chroma: grey}\nschemes: [jpeg_ldpc]\n", "codec.chroma: grey is for the built-in BPG codec alone"),
-        ("codec: {chroma: grey, bpg_tools: true}\n", "codec.chroma: grey is for the built-in BPG codec alone"),
+        (
+            "codec: {chroma: grey, bpg_tools: true}\nschemes: [bpg_ldpc]\n",
+            "codec.chroma: grey is for the built-in BPG codec alone",
+        ),
         ("codec: {chroma: 411}\n", "line 1: codec.chroma: unknown chroma 411; known: 444, 422, 420, grey"),
         ("coding: {mcs: []}\n", "coding.mcs"),
         ("coding: {check_node: max}\n", "coding.check_node: unknown check_node max; known: .*minsum"),
@@ -105,31 +150,33 @@ def test_validation_has_a_section_of_its_own_and_every_field_is_described(load):
             "receiver: {decision: best}\n",
             "line 1: receiver.decision: unknown decision best; .*nearest, vote, posterior",
         ),
-        ("adaptive:\n  symbols: [16, 514]\n", r"line 2: adaptive: symbols: expected two numbers .* got 16 and 514"),
-        ("adaptive: {symbols: [0, 16]}\n", "adaptive.symbols.0: expected an even number"),
-        ("adaptive: {symbols: [16, 511]}\n", "adaptive.symbols.1: expected an even number"),
-        ("adaptive: {validation_symbols: [65]}\n", "adaptive.validation_symbols.0: expected an even number"),
-        ("adaptive: {symbols: [16, 600]}\n", "adaptive: symbols: expected two .* got 16 and 600"),
         (
             "receiver: {decision: posterior}\nchannels: [{fading: rayleigh, csi: none, equaliser: none}]\n",
             "its receiver does not equalise",
         ),
-        ("adaptive: {symbols: [64, 32]}\n", "adaptive: symbols: expected two .* the lower first, got 64 and 32"),
-        ("adaptive: {symbols: [64]}\n", "adaptive.symbols.1 is missing; give it"),
-        ("adaptive: {validation_symbols: [64, 1024]}\n", r"adaptive: validation_symbols: .* got \[64, 1024\]"),
-        ("adaptive: {validation_symbols: []}\n", "adaptive.validation_symbols: .*at least 1"),
-        ("adaptive: {validation_snr_db: []}\n", "adaptive.validation_snr_db: .*at least 1"),
+        (ADAPTIVE % "symbols: [16, 514]", r"line 1: schemes.0: symbols: expected two numbers .* got 16 and 514"),
+        (ADAPTIVE % "symbols: [0, 16]", "schemes.0.symbols.0: expected an even number"),
+        (ADAPTIVE % "symbols: [16, 511]", "schemes.0.symbols.1: expected an even number"),
+        (ADAPTIVE % "validation_symbols: [65]", "schemes.0.validation_symbols.0: expected an even number"),
+        (ADAPTIVE % "symbols: [16, 600]", "schemes.0: symbols: expected two .* got 16 and 600"),
+        (ADAPTIVE % "symbols: [64, 32]", "schemes.0: symbols: expected two .* the lower first, got 64 and 32"),
+        (ADAPTIVE % "symbols: [64]", "schemes.0.symbols.1 is missing; give it"),
+        (ADAPTIVE % "validation_symbols: [64, 1024]", r"schemes.0: validation_symbols: .* got \[64, 1024\]"),
+        (ADAPTIVE % "validation_symbols: []", "schemes.0.validation_symbols: .*at least 1"),
+        (ADAPTIVE % "validation_snr_db: []", "schemes.0.validation_snr_db: .*at least 1"),
         (
-            "adaptive: {objective: supervised}\n",
-            "line 1: adaptive.objective: unknown objective supervised; .*distillation",
+            ADAPTIVE % "objective: supervised",
+            "line 1: schemes.0.objective: unknown objective supervised; .*distillation",
         ),
-        ("adaptive: {exponent: 5}\n", "adaptive.exponent: .*less than or equal to 4.*5"),
-        ("adaptive: {hidden: -1}\n", "adaptive.hidden: .*0.*-1"),
-        ("adaptive: {snr_db: {low: 2, high: 1}}\n", "adaptive.snr_db: expected low < high"),
-        ("adaptive: {epoch: 3}\n", "trial.yaml line 1: unknown key adaptive.epoch;"),
+        (ADAPTIVE % "exponent: 5", "schemes.0.exponent: .*less than or equal to 4.*5"),
+        (ADAPTIVE % "hidden: -1", "schemes.0.hidden: .*0.*-1"),
+        (ADAPTIVE % "snr_db: {low: 2, high: 1}", "schemes.0.snr_db: expected low < high"),
+        (ADAPTIVE % "epoch: 3", "trial.yaml line 1: unknown key schemes.0.epoch; did you mean epochs?"),
+        ("schemes: [{scheme: adaptive_linear, epochs: 3}]\n", "line 1: unknown key schemes.0.epochs;"),
+        ("schemes: [{scheme: adaptive_supervised, objective: contrastive}]\n", "unknown key schemes.0.objective;"),
         (
             "channels: [{type: ofdm}]\nschemes: [adaptive_progressive]\n",
-            "schemes: adaptive_progressive needs .* use adaptive",
+            "schemes: adaptive_progressive needs symbols that arrive one by one, and ofdm_.* leave one of them out",
         ),
         (
             "channels: [{preset: original}]\nschemes: [pca, adaptive_linear]\n",
@@ -191,12 +238,10 @@ def test_mistakes_in_the_file(load, text, message):
         ("cfo_hz: -15001", "cfo_hz: -15001 is more than half the subcarrier spacing, 15000 Hz; lower it"),
         ("cfo_hz: .nan", "channels.1.cfo_hz: .*finite"),
         ("detector: k_best", "detector: k_best separates streams, there is one; use linear"),
-        ("model: tdl-f", "channels.1.model: unknown model tdl-f; did you mean tdl-.*recorded"),
-        ("csi: genie", "channels.1.csi: unknown csi genie; known: perfect, ls"),
         ("model: tdl-f", "channels.1.model: expected one of .* or recorded; did you mean tdl-e.*tdl-f"),
         ("csi: genie", "channels.1.csi: expected one of perfect or ls .*genie"),
         ("name: a/b", "channels.1.name: "),
-        ("speed: 3", "unknown key channels.1.speed; did you mean speed_kmh?"),
+        ("speed: 3", "unknown key channels.1.speed; remove it or mend its spelling"),
         ("fading: rayleigh", "unknown key channels.1.fading; remove it or mend its spelling"),
     ],
 )
@@ -214,9 +259,8 @@ def test_mistakes_in_an_ofdm_channel(load, settings, message):
     [
         (
             "k: [64]\nchannels: [{type: odfm}]\n",
-            "trial.yaml line 2: channels.0: expected a channel of type flat or ofdm",
+            "trial.yaml line 2: channels.0: unknown channel odfm; did you mean ofdm.*flat, ofdm",
         ),
-        ("k: [64]\nchannels: [ofdm]\n", "trial.yaml line 2: channels.0: expected a channel of type .*'ofdm'"),
         (
             "channels: [{model: tdl-a}]\n",
             "line 1: channels.0: model: a flat channel does not have it; remove it, or set type: ofdm beside it",
@@ -228,36 +272,32 @@ def test_mistakes_in_an_ofdm_channel(load, settings, message):
         ),
         (
             "channels: [{}, {type: ofdm}]\nschemes: [jpeg_capacity]\n",
-            "schemes: jpeg_capacity knows .* flat channels alone",
+            "schemes: jpeg_capacity needs a flat channel, whose capacity is known, and ofdm_.*; leave one of them out",
         ),
-        ("schemes: [deepjscc]\ndeepjscc: {snr_db: [5, inf]}\n", "line 2: deepjscc: snr_db: expected finite SNRs"),
-        ("schemes: [adjscc]\ndeepjscc: {checkpoint: x.pkl}\n", "deepjscc.checkpoint: holds no attention features"),
-        ("swinjscc:\n  size: huge\n", "line 2: swinjscc.size: unknown size huge; .*base"),
+        ("schemes: [{scheme: deepjscc, snr_db: [5, inf]}]\n", "line 1: schemes.0: snr_db: expected finite SNRs"),
+        (SWIN % "size: huge", "line 3: schemes.0.size: unknown size huge; .*base"),
+        (SWIN % "size: {widths: [8], depths: [2], heads: [3], window: 2}", "schemes.0.size: .*widths that their"),
+        (SWIN % "size: {widths: [8], heads: [2], window: 2}", "line 3: schemes.0.size.depths is missing; give it"),
+        (SWIN % "variant: both", "line 3: schemes.0.variant: unknown variant both; .*sa_ra"),
         (
-            "swinjscc:\n  size: {widths: [8], depths: [2], heads: [3], window: 2}\n",
-            "swinjscc.size: .*widths that their",
+            "schemes: [{scheme: deepjscc, channel: {type: ofdm}}]\nk: [4096]\n",
+            "schemes: deepjscc: channel: a grid of 1032 data symbols",
         ),
-        (
-            "swinjscc:\n  size: {widths: [8], heads: [2], window: 2}\n",
-            "line 2: swinjscc.size.depths is missing; give it",
-        ),
-        ("swinjscc: {variant: both}\n", "line 1: swinjscc.variant: unknown variant both; .*sa_ra"),
-        ("deepjscc: {channel: {type: ofdm}}\nk: [4096]\n", "deepjscc.channel: a grid of 1032 data symbols"),
         ("schemes: [swinjscc]\nfeatures: {file: x.npz}\n", "schemes: swinjscc needs images"),
-        ("training:\n  channel: tdl-f\n", "line 2: training.channel: expected a channel of type flat or ofdm"),
+        (KBSC % "channel: tdl-f", "line 3: schemes.0.channel: expected a channel such as .*; did you mean tdl-"),
         (
-            "training:\n  channel: {type: ofdm}\nk: [4096]\n",
-            "trial.yaml: training.channel: a grid of 1032 data symbols",
+            (KBSC % "channel: {type: ofdm}") + "k: [4096]\n",
+            "trial.yaml: schemes: kbsc: channel: a grid of 1032 data symbols",
         ),
         ("channels:\n  - type: ofdm\n    cyclic_prefix: 97\n", "line 3: channels.0: cyclic_prefix: 97 samples"),
         (
             "channels:\n  - type: ofdm\n    num_ofdm_symbols: 1\n",
             "line 2: channels.0: pilots: OFDM symbol 11 is outside",
         ),
-        ("training:\n  channel:\n    type: ofdm\n    fft: 3\n", "line 4: unknown key training.channel.fft; remove"),
+        (KBSC % "channel:\n    type: ofdm\n    fft: 3", "line 5: unknown key schemes.0.channel.fft; remove"),
         (
-            "training:\n  channel:\n    type: ofdm\n    cyclic_prefix: 97\n",
-            "line 4: training.channel: cyclic_prefix: 97",
+            KBSC % "channel:\n    type: ofdm\n    cyclic_prefix: 97",
+            "line 5: schemes.0.channel: cyclic_prefix: 97",
         ),
     ],
 )
@@ -268,8 +308,8 @@ def test_mistakes_in_channels_and_what_they_are_used_for(load, text, message):
 
 
 def test_a_network_is_trained_on_rows_of_one_image_however_many_share_a_block(load):
-    shared = "schemes: [kbsc, feature_ldpc_pq]\ncoding: {images_per_block: 16}\ntraining:\n  channel: {type: ofdm}\n"
-    assert load(shared + "k: [256]\n").training.channel.per_grid(128) == 8
+    shared = "schemes: [{scheme: kbsc, channel: ofdm}, feature_ldpc_pq]\ncoding: {images_per_block: 16}\n"
+    assert load(shared + "k: [256]\n").schemes[0].channel.per_grid(128) == 8
 
 
 @pytest.mark.parametrize(
@@ -279,21 +319,23 @@ def test_a_network_is_trained_on_rows_of_one_image_however_many_share_a_block(lo
         ("=3", "--set =3: expected key=value"),
         ("k=[1", "--set k=.*not valid YAML"),
         ("name.first=1", "--set name.first=1: name holds a value"),
-        ("trainin.epochs=3", "--set trainin.epochs=3: unknown key trainin;"),
-        ("training.epoch=3", "--set training.epoch=3: unknown key training.epoch;"),
-        ("training.epochs=x", "--set training.epochs=x: training.epochs: "),
+        ("sweeep.chunk=3", "--set sweeep.chunk=3: unknown key sweeep; did you mean sweep?"),
+        ("schemes.kbsc.epoch=3", "--set schemes.kbsc.epoch=3: unknown key schemes.1.epoch; did you mean epochs?"),
+        ("schemes.kbsc.epochs=x", "--set schemes.kbsc.epochs=x: schemes.1.epochs: "),
+        ("schemes.kbcs.epochs=3", r"--set schemes.kbcs.epochs=3: schemes has pca, kbsc; did you mean kbsc\?; name one"),
+        ("schemes.kbsc=3", "--set schemes.kbsc=3: give an option of the scheme, as in --set schemes.kbsc.epochs=5"),
         ("k=[64, 3]", r"--set k=\[64, 3\]: k.1: expected an even number"),
     ],
 )
 def test_mistakes_in_overrides_name_the_option_not_a_line(load, override, message):
     with pytest.raises(UserError, match=message) as caught:
-        load("name: a\nk: [64]\ntraining:\n  epochs: 5\n", "seeds=[1]", override)
+        load("name: a\nk: [64]\nschemes:\n- pca\n- scheme: kbsc\n  epochs: 5\n", "seeds=[1]", override)
     assert "line" not in str(caught.value)
 
 
 def test_a_mistake_in_the_file_is_not_blamed_on_an_override(load):
-    with pytest.raises(UserError, match="trial.yaml line 3: training.epochs"):
-        load("name: a\ntraining:\n  epochs: 0\n", "training.patience=1", "k=[2]")
+    with pytest.raises(UserError, match="trial.yaml line 3: schemes.0.epochs"):
+        load(KBSC % "epochs: 0", "schemes.kbsc.patience=1", "k=[2]")
 
 
 def test_files_that_cannot_be_read(tmp_path):
@@ -303,15 +345,20 @@ def test_files_that_cannot_be_read(tmp_path):
             load_config(path)
 
 
-def test_the_hash_follows_the_contents_but_not_the_place_of_the_store(load):
-    one = load("k: [64]\n")
-    assert one.hash() == load("# the same\nk:\n  - 64\n").hash() == load("k: [64]\n", "features.store=elsewhere").hash()
-    assert one.hash() == load("k: [64]\n", "codec.processes=7").hash()
-    others = [load("k: [64]\n", change) for change in ("k=[32]", "training.seed=1", "snr_db=[inf]", "snr_db=[1]")]
-    assert len({config.hash() for config in (one, *others)}) == 5
+def test_the_identity_follows_what_records_depend_on(load):
+    def of(text, *overrides):
+        return identity(settings_of_experiment(load(text, *overrides)))
+
+    one = of("k: [64]\n")
+    same = ["features.store=elsewhere", "codec.processes=7", "executor=processes", "name=b", "features.batch_size=9"]
+    axes = ["k=[32]", "snr_db=[inf]", "snr_db=[1]", "seeds=[1, 2]"]
+    assert {one} == {of("# the same\nk:\n  - 64\n"), *(of("k: [64]\n", change) for change in (*same, *axes))}
+    changed = ["schemes.kbsc.seed=1", "data.seed=1", "receiver.metric=l2", "validation.queries=20", "sweep.trials=2"]
+    text = "schemes: [kbsc, pca]\n"
+    assert len({of(text), *(of(text, change) for change in changed)}) == 1 + len(changed)
 
 
 def test_a_dump_is_json_and_reads_back_as_the_same(load):
-    config = load("snr_db: [1, inf]\ntraining: {snr_db: [2, inf], validation_snr_db: [inf]}\n")
+    config = load("snr_db: [1, inf]\nschemes: [{scheme: kbsc, snr_db: [2, inf], validation_snr_db: [inf]}, pca]\n")
     text = json.dumps(config.model_dump(mode="json"), allow_nan=False)
     assert ExperimentConfig.model_validate(json.loads(text)) == config

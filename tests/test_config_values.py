@@ -10,9 +10,12 @@ import numpy as np
 import pytest
 from pydantic import BaseModel
 
-from kbsc_tf.config import ExperimentConfig, KbScalingConfig, experiment_schema, load_config, load_kb_scaling
+from kbsc_tf.config import ExperimentConfig, experiment_schema, load_config
+from kbsc_tf.config.identity import identity, settings_of_experiment
 from kbsc_tf.config.reading.yaml_loader import read_yaml
 from kbsc_tf.errors import UserError
+from kbsc_tf.kb_scaling.config import KbScalingConfig, load_kb_scaling
+from kbsc_tf.registry import channels, schemes
 
 EXPERIMENTS = sorted(p for p in (Path(__file__).parents[1] / "sims").glob("*.yaml") if p.stem != "kb_scaling")
 
@@ -74,14 +77,20 @@ VALIDATION = "validation_sender: a, validation_receiver: b"
         ("receiver: {decision: vote, abstain_below: 0}", "receiver.abstain_below: only decision: posterior has it;"),
         ("receiver: {decision: vote, exponent: null}", "receiver.exponent: only decision: posterior has it;"),
         *(
-            (f"{part}: {{checkpoint: x, {key}: {value}}}", f"{part}.{key}: weights of a checkpoint are not trained;")
-            for part in ("deepjscc", "swinjscc")
+            (
+                f"schemes: [{{scheme: {scheme}, checkpoint: x, {key}: {value}}}]",
+                f"schemes.0.{key}: weights of a checkpoint are not trained;",
+            )
+            for scheme in ("deepjscc", "swinjscc")
             for key, value in {
                 "epochs": 20, "batch_size": 64, "learning_rate": 1e-3, "loss": "mse", "validation_images": 500,
                 "patience": 10, "seed": 0, "channel": "{}", "tensorboard": "false",
             }.items()
         ),
-        ("training: {loss: {mse: 1, contrastive: 0, temperature: 0.1}}", "training.loss.temperature: only the contr"),
+        (
+            "schemes: [{scheme: kbsc, loss: {mse: 1, contrastive: 0, temperature: 0.1}}]",
+            "schemes.0.loss.temperature: only the contrastive",
+        ),
     ],
 )  # fmt: skip
 def test_what_nothing_would_use_is_refused(refusal, text, message):
@@ -94,8 +103,8 @@ def test_what_is_used_beside_them_is_not(load):
     named = load(FOLDER % (f"{VALIDATION}, sender: s, receiver: r", "per_class: 3")).data
     assert (named.ratios, named.test_ratio, named.seed, named.folders.test) == (None,) * 4
     assert load("features: {file: a.npz, image_shape: [64, 48]}\ndata: {}").features.image_shape == (64, 48)
-    assert load("swinjscc: {checkpoint: x, variant: sa, snr_db: [1, 9]}").swinjscc.told_snr_db == (1, 9)
-    assert list(load("swinjscc: {checkpoint: x}").trainings) == ["training", "deepjscc"]
+    published = load("schemes: [{scheme: swinjscc, checkpoint: x, variant: sa, snr_db: [1, 9]}]").schemes[0]
+    assert published.told_snr_db == (1, 9) and not hasattr(published, "epochs")
     assert load("receiver: {decision: posterior}", "receiver.neighbours=7").receiver.neighbours == 7
     assert load("features: {file: a.npz}", "features.file=null").data.source == "procedural"
 
@@ -107,7 +116,7 @@ def test_a_study_of_knowledge_bases_that_does_not_vote(tmp_path, key):
     with pytest.raises(UserError, match=rf"line 2: {key.partition(':')[0]}: only decision: vote has it; .* leave"):
         load_kb_scaling(path)
     vote = load_kb_scaling(path, ["decision=vote"])
-    assert (vote.temperature, vote.neighbours, vote.depth) == (20, 100, 100)
+    assert (vote.temperature, vote.neighbours, vote.depth) == (0.05, 100, 100)
     assert KbScalingConfig.model_validate(vote.model_dump(mode="json")) == vote
 
 
@@ -116,23 +125,25 @@ def test_a_study_of_knowledge_bases_that_does_not_vote(tmp_path, key):
     [
         "features: {file: a.npz}",
         FOLDER % (f"{VALIDATION}, sender: s, receiver: r", ""),
-        "receiver: {decision: posterior}\ndeepjscc: {checkpoint: y}\ntraining: {loss: {mse: 1, contrastive: 0}}",
-        "receiver: {decision: vote}\nswinjscc: {checkpoint: x, size: base}\ndata: {source: cifar10, path: y}",
+        "receiver: {decision: posterior}\nschemes: {scheme: kbsc, loss: {mse: 1, contrastive: 0}}",
+        "receiver: {decision: vote}\nschemes: {scheme: swinjscc, checkpoint: x, size: base}\ndata: {source: cifar10}",
     ],
 )
-def test_a_whole_dump_is_read_back_and_hashed_the_same(load, text):
+def test_a_whole_dump_is_read_back_with_the_same_identity(load, text):
     config = load(text)
     again = ExperimentConfig.model_validate(json.loads(json.dumps(config.model_dump(mode="json"), allow_nan=False)))
-    assert again == config and again.hash() == config.hash()
+    assert again == config
+    assert identity(settings_of_experiment(again)) == identity(settings_of_experiment(config))
 
 
 # Shorter values
 
 
 def test_one_value_for_a_list(load):
-    config = load("k: 64\nsnr_db: inf\nseeds: 3\nschemes: pca\ntraining: {snr_db: 5, validation_snr_db: 2}")
-    assert (config.k, config.snr_db, config.seeds, config.schemes) == ([64], [float("inf")], [3], ["pca"])
-    assert config.training.snr_db == [5] and config.training.validation_snr_db == [2]
+    config = load("k: 64\nsnr_db: inf\nseeds: 3\nschemes: {scheme: kbsc, snr_db: 5, validation_snr_db: 2}")
+    assert (config.k, config.snr_db, config.seeds, config.titles) == ([64], [float("inf")], [3], ["kbsc"])
+    assert config.schemes[0].snr_db == [5] and config.schemes[0].validation_snr_db == [2]
+    assert load("schemes: pca").titles == ["pca"]
     assert load("coding: {mcs: qpsk-1/2}").coding.mcs == ["qpsk-1/2"]
     assert load("coding: {mcs: 38.214_table1}").coding.mcs == "38.214_table1"
     assert load("codec: {chroma: 420}").codec.chroma == "420"
@@ -144,7 +155,7 @@ def test_ranges_have_both_ends_and_exact_decimal_steps(load):
     assert load("snr_db: {from: -0.3, to: 0.3, step: 0.1}").snr_db == [-0.3, -0.2, -0.1, 0, 0.1, 0.2, 0.3]
     assert load("snr_db: {from: 2, to: 2, step: 1}").snr_db == [2]
     assert len(load("seeds: {from: 1, to: 1000, step: 1}").seeds) == 1000
-    assert load("training: {snr_db: {from: 0, to: 2, step: 1}}").training.snr_db == [0, 1, 2]
+    assert load("schemes: {scheme: kbsc, snr_db: {from: 0, to: 2, step: 1}}").schemes[0].snr_db == [0, 1, 2]
 
 
 @pytest.mark.parametrize(
@@ -160,7 +171,7 @@ def test_ranges_have_both_ends_and_exact_decimal_steps(load):
         ("snr_db: {form: 0, to: 3, step: 1}", "snr_db: unknown key form; did you mean from?"),
         ("k: {from: 16, to: 17, step: 1}", "line 1: k: expected an even number"),
         ("k: 7", "line 1: k: expected an even number"),
-        ("schemes: {pca: 1}", "line 1: schemes: unknown scheme"),
+        ("schemes: {pca: 1}", "line 1: schemes: scheme: expected the name of a scheme, got None"),
     ],
 )
 def test_ranges_that_are_none(refusal, text, message):
@@ -171,12 +182,8 @@ def test_python_may_give_ranges_tuples_and_arrays():
     config = ExperimentConfig(
         name="a", k=range(16, 65, 16), snr_db=np.arange(-6, 13, 6), seeds=np.int64(2), schemes=("pca", "raw")
     )
-    assert (config.k, config.snr_db, config.seeds, config.schemes) == (
-        [16, 32, 48, 64],
-        [-6, 0, 6, 12],
-        [2],
-        ["pca", "raw"],
-    )
+    assert (config.k, config.snr_db, config.seeds) == ([16, 32, 48, 64], [-6, 0, 6, 12], [2])
+    assert config.titles == ["pca", "raw"]
     json.dumps(config.model_dump(mode="json"))
     assert ExperimentConfig(name="a", k=[np.int32(4)], snr_db=np.float32(0.5)).snr_db == [0.5]
 
@@ -196,8 +203,8 @@ def test_yaml_is_read_as_its_version_1_2_has_it():
     ("text", "message"),
     [
         ("k: [8]\nseeds: 1\nk: [16]\n", "line 3: not valid YAML (key k is given twice, in lines 1 and 3; remove one)"),
-        ("training:\n  epochs: 1\n  seed: 2\n  epochs: 1\n", "line 4: not valid YAML (key epochs is given twice, in"),
-        ("training: {epochs: 1, epochs: 2}\n", "line 1: not valid YAML (key epochs is given twice, in line 1;"),
+        ("data:\n  seed: 1\n  per_class: 2\n  seed: 1\n", "line 4: not valid YAML (key seed is given twice, in"),
+        ("data: {seed: 1, seed: 2}\n", "line 1: not valid YAML (key seed is given twice, in line 1;"),
         ("k: !!int ten\n", "line 1: not valid YAML ('ten' is no int)"),
         ("k: !!timestamp 2025-02-30\n", "line 1: not valid YAML (tag tag:yaml.org,2002:timestamp is not known here)"),
         ("k: " + "[" * 3000, "nested too deeply"),
@@ -205,7 +212,7 @@ def test_yaml_is_read_as_its_version_1_2_has_it():
         ("data: {seed: 0x_}\n", "line 1: data.seed: Input should be a valid integer"),
         ("sweep: {latency: no}\n", "line 1: sweep.latency: expected true or false (got no)"),
         ("receiver: {gpu: on}\n", "line 1: receiver.gpu: expected true or false (got on)"),
-        ("training: {epochs: true}\n", "line 1: training.epochs: expected a number (got True)"),
+        ("schemes: {scheme: kbsc, epochs: true}\n", "line 1: schemes.epochs: expected a number (got True)"),
         ("name: 12\n", "line 1: name: expected text; put it in quotes (got 12)"),
         ("receiver: 3\n", "line 1: receiver: expected a mapping of keys (got 3)"),
     ],
@@ -219,7 +226,7 @@ def test_pitfalls_of_yaml_in_an_override(load, refusal):
     assert load("seeds: 1", "name=2025-02-30").name == "2025-02-30"
     assert "--set snr_db=[10:20]: snr_db.0: expected an SNR" in refusal("seeds: 1", "snr_db=[10:20]")
     assert "--set sweep={chunk: 50, chunk: 60}: " in refusal("seeds: 1", "sweep={chunk: 50, chunk: 60}")
-    assert load("training:\n", "training.epochs=3").training.epochs == 3
+    assert load("data:\n", "data.seed=3").data.seed == 3
 
 
 # Names that are nearly right
@@ -228,19 +235,27 @@ def test_pitfalls_of_yaml_in_an_override(load, refusal):
 @pytest.mark.parametrize(
     ("text", "overrides", "message"),
     [
-        ("k: 8\ntrainig: {}", (), "line 2: unknown key trainig; did you mean training?"),
-        ("training:\n  epoch: 3", (), "line 2: unknown key training.epoch; did you mean epochs?"),
-        ("schemes: [pca, raw, kbcs]", (), "line 1: schemes.2: unknown scheme kbcs; did you mean kbsc? Known: kbsc, kb"),
+        ("k: 8\nrecever: {}", (), "line 2: unknown key recever; did you mean receiver?"),
+        ("schemes:\n- scheme: kbsc\n  epoch: 3", (), "line 3: unknown key schemes.0.epoch; did you mean epochs?"),
+        (
+            "schemes: [pca, raw, kbcs]",
+            (),
+            "line 1: schemes.2: unknown scheme kbcs; did you mean kbsc? there are adaptive, ",
+        ),
         ("schemes: kbcs", (), "line 1: schemes: unknown scheme kbcs; did you mean kbsc?"),
         ("data: {source: cifar}", (), "data.source: unknown source cifar; did you mean cifar10? Known: procedural, ci"),
         ("data: {source: folder, path: x, folders: {tests: t}}", (), "unknown key data.folders.tests; did you mean te"),
         ("features: {file: a.npz, image_shap: 3}", (), "unknown key features.image_shap; did you mean image_shape?"),
         ("receiver: {decision: voting}", (), "receiver.decision: unknown decision voting; did you mean vote?"),
-        ("channels: [{fading: raleigh}]", (), "channels.0.fading: unknown fading raleigh; did you mean rayleigh?"),
+        (
+            "channels: [{fading: raleigh}]",
+            (),
+            "channels.0: fading: got 'raleigh', expected one of none, rayleigh or rician; did you mean rayleigh?",
+        ),
         ("channels: [{fadding: none}]", (), "unknown key channels.0.fadding; did you mean fading?"),
-        ("swinjscc: {size: bass}", (), "swinjscc.size: unknown size bass; did you mean base?"),
+        ("schemes: {scheme: swinjscc, size: bass}", (), "schemes.size: unknown size bass; did you mean base?"),
         ("executor: process", (), "executor: unknown executor process; did you mean processes?"),
-        ("k: 8", ("trainin.epochs=3",), "--set trainin.epochs=3: unknown key trainin; did you mean training?"),
+        ("k: 8", ("swep.trials=3",), "--set swep.trials=3: unknown key swep; did you mean sweep?"),
         (
             "k: 8",
             ("receiver.metrik=l2",),
@@ -275,13 +290,16 @@ def sections(annotation, found):
 
 def test_every_key_is_described():
     found = sections(ExperimentConfig, sections(KbScalingConfig, set()))
+    for registry in (schemes, channels):
+        for name in registry:
+            for kind in registry[name].configs():
+                sections(kind, found)
     assert {"FolderConfig", "PosteriorConfig", "PublishedSwinJsccConfig", "TiledEntries", "LossWeights"} <= {
         section.__name__ for section in found
     }
     for section in found:
-        if section.__module__ not in ("kbsc_tf.config.channels.channel", "kbsc_tf.config.channels.ofdm"):
-            missing = [name for name, field in section.model_fields.items() if not field.description]
-            assert not missing, f"{section.__name__}: no description of {missing}"
+        missing = [name for name, field in section.model_fields.items() if not field.description]
+        assert not missing, f"{section.__name__}: no description of {missing}"
 
 
 @pytest.fixture(scope="module")
@@ -302,10 +320,14 @@ def test_the_json_schema_knows_the_experiments(validator, path):
     ("text", "valid"),
     [
         ("{k: 64, snr_db: inf, schemes: pca, seeds: 3, executor: processes, codec: {chroma: 420}}", True),
-        ("{snr_db: {from: -6, to: 12, step: 3}, training: {snr_db: {low: 0, high: 3}}}", True),
-        ("{receiver: {decision: vote, temperature: 3}, swinjscc: {checkpoint: x, variant: sa}}", True),
+        ("{snr_db: {from: -6, to: 12, step: 3}, schemes: [{scheme: kbsc, snr_db: {low: 0, high: 3}}]}", True),
+        ("{receiver: {decision: vote, temperature: 3}, schemes: {scheme: swinjscc, checkpoint: x, variant: sa}}", True),
         ("{receiver: {temperature: 3}}", False),
-        ("{swinjscc: {checkpoint: x, epochs: 3}}", False),
+        ("{schemes: {scheme: swinjscc, checkpoint: x, epochs: 3}}", False),
+        ("{schemes: [pca, kbcs]}", False),
+        ("{channels: [ofdm, tdl-a, {type: ofdm, csi: ls, model: {type: umi, speed_kmh: 3}}]}", True),
+        ("{channels: [tdl-f]}", False),
+        ("{channels: [{type: ofdm, csi: {type: perfect, interpolation: linear}}]}", False),
         ("{data: {source: cifar10, test_images: 300}}", False),
         ("{trainig: {}}", False),
         ("{executor: process}", False),

@@ -3,13 +3,12 @@
 import contextlib
 import multiprocessing
 import os
-import pickle
 import signal
 import threading
-import traceback
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import resource_tracker
-from multiprocessing.connection import Connection, wait
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +18,6 @@ from kbsc_tf.errors import UserError
 
 IN_PLACE_PIXELS = 1 << 16  # about a second's work: less than this is done before the processes have started
 CHUNK_PIXELS = 1 << 13  # of one message to a process: 8 images of 32x32
-STOP_S = 5.0  # how long a process may take to end before it is killed
 
 
 class CodecPool:
@@ -43,7 +41,12 @@ class CodecPool:
         if processes is not None and processes < 1:
             raise UserError(f"a codec pool needs at least 1 process, got {processes}")
         self.codec, self.processes = codec, processes or os.cpu_count() or 1
-        self._workers: dict[Connection, multiprocessing.process.BaseProcess] = {}
+        self._executor: ProcessPoolExecutor | None = None
+
+    @property
+    def is_started(self) -> bool:
+        """Whether there are processes."""
+        return self._executor is not None
 
     def encode_to_budgets(
         self,
@@ -76,17 +79,19 @@ class CodecPool:
             return results
         try:
             return self._distribute(images, budgets, report)
+        except BrokenProcessPool:
+            self._stop()
+            raise UserError(
+                "a process of the codec pool ended before its work was done: out of memory, or a script without "
+                'if __name__ == "__main__":'
+            ) from None
         except BaseException:  # Ctrl-C too; the processes may be in the midst of something
-            self._kill()
+            self._stop()
             raise
 
     def close(self) -> None:
         """End the processes; the pool can be used again, which starts new ones."""
-        for connection in self._workers:
-            connection.close()  # a process that waits for work ends when it sees this
-        for worker in self._workers.values():
-            worker.join(STOP_S)
-        self._kill()
+        self._stop()
 
     def __enter__(self) -> "CodecPool":
         return self
@@ -96,73 +101,37 @@ class CodecPool:
 
     def _distribute(self, images, budgets: list[int], report: Callable[[int], None]) -> list[list[bytes | None]]:
         results: list = [None] * len(images)
-        chunks = _chunks(images)
-        running: dict[Connection, range] = {}
-        self._start(min(self.processes, len(images)))
-        for connection in list(self._workers):
-            self._send(connection, chunks, running, images, budgets)
-        while running:
-            for connection in wait(list(running)):  # a process that died has closed its end: that is an event too
-                try:
-                    done, error = connection.recv()
-                except (EOFError, OSError):
-                    raise _died(self._workers[connection]) from None
-                if error is not None:
-                    raise error
-                for index, files in zip(running.pop(connection), done, strict=True):
-                    results[index] = files
-                report(len(done))
-                self._send(connection, chunks, running, images, budgets)
+        with _interrupts_blocked():  # the first work starts the processes
+            if self._executor is None:
+                context = multiprocessing.get_context("spawn")
+                self._executor = ProcessPoolExecutor(self.processes, context, _begin, (self.codec,))
+            work = {
+                self._executor.submit(_encode, [images[i] for i in chunk], budgets): chunk for chunk in _chunks(images)
+            }
+        for done in as_completed(work):
+            for index, files in zip(work[done], done.result(), strict=True):
+                results[index] = files
+            report(len(work[done]))
         return results
 
-    def _send(self, connection: Connection, chunks: Iterator[range], running: dict, images, budgets) -> None:
-        """Give a process its next chunk, if there is one."""
-        chunk = next(chunks, None)
-        if chunk is not None:
-            running[connection] = chunk
-            try:
-                connection.send(([images[index] for index in chunk], budgets))
-            except OSError:
-                raise _died(self._workers[connection]) from None
-
-    def _start(self, count: int) -> None:
-        context = multiprocessing.get_context("spawn")
-        codec = pickle.dumps(self.codec)
-        with _interrupts_blocked():
-            while len(self._workers) < count:
-                ours, theirs = context.Pipe()
-                worker = context.Process(target=_work, args=(theirs, codec), daemon=True)
-                worker.start()
-                theirs.close()  # or the end of the process would not close it
-                self._workers[ours] = worker
-
-    def _kill(self) -> None:
-        for worker in self._workers.values():
-            worker.kill()
-        for connection, worker in self._workers.items():
-            worker.join(STOP_S)
-            connection.close()
-        self._workers = {}
+    def _stop(self) -> None:
+        """Drop what is waiting, and wait for what is being encoded: a chunk takes a moment."""
+        if self._executor is not None:
+            self._executor.shutdown(cancel_futures=True)
+            self._executor = None
 
 
-def _work(connection: Connection, codec: bytes) -> None:
-    """What a process does: encode chunks until the other end is closed."""
+_codec: ImageCodec | None = None  # of a process of a pool
+
+
+def _begin(codec: ImageCodec) -> None:
+    global _codec
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    coder: ImageCodec | None = None
-    while True:
-        try:
-            images, budgets = connection.recv()
-        except (EOFError, OSError):
-            return
-        try:
-            coder = coder or pickle.loads(codec)
-            answer = [coder.encode_to_budgets(image, budgets) for image in images], None
-        except UserError as error:
-            answer = None, error
-        except Exception:
-            answer = None, RuntimeError(f"a process of the codec pool failed:\n{traceback.format_exc()}")
-        with contextlib.suppress(OSError):
-            connection.send(answer)
+    _codec = codec
+
+
+def _encode(images: list[NDArray[np.uint8]], budgets: list[int]) -> list[list[bytes | None]]:
+    return [_codec.encode_to_budgets(image, budgets) for image in images]
 
 
 def _pixels(image: NDArray[np.uint8]) -> int:
@@ -179,16 +148,6 @@ def _chunks(images) -> Iterator[range]:
             start, pixels = index + 1, 0
     if start < len(images):
         yield range(start, len(images))
-
-
-def _died(worker: multiprocessing.process.BaseProcess) -> UserError:
-    worker.join(STOP_S)
-    code = worker.exitcode
-    why = f"was killed by signal {-code}" if code is not None and code < 0 else f"ended with status {code}"
-    return UserError(
-        f"a process of the codec pool {why} before its work was done: out of memory, or a script without "
-        'if __name__ == "__main__":'
-    )
 
 
 @contextlib.contextmanager

@@ -3,15 +3,41 @@
 from kbsc_tf.config.channels.base import ChannelSettings, ChannelSpec
 from kbsc_tf.config.channels.channel import ChannelConfig, parse_channel
 from kbsc_tf.config.channels.flat import AwgnConfig, FlatConfig, RayleighConfig, RicianConfig
+from kbsc_tf.config.channels.function import FunctionChannelConfig
 from kbsc_tf.config.channels.ofdm import OfdmConfig
-from kbsc_tf.config.data import CifarConfig, DataConfig, FolderConfig, FolderSplits, ProceduralConfig
-from kbsc_tf.config.features import ClipConfig, FeatureFileConfig, FeaturesConfig
+from kbsc_tf.config.data import (
+    CifarConfig,
+    DataConfig,
+    DatasetSpec,
+    DataSettings,
+    DividedConfig,
+    FolderConfig,
+    FolderSplits,
+    ProceduralConfig,
+)
+from kbsc_tf.config.executors import (
+    ExecutorConfig,
+    ExecutorSettings,
+    ExecutorSpec,
+    LocalConfig,
+    ProcessesConfig,
+    RayConfig,
+)
+from kbsc_tf.config.features import (
+    ClipConfig,
+    EncoderSettings,
+    EncoderSpec,
+    FeatureFileConfig,
+    FeaturesConfig,
+    TextEncoderSettings,
+)
+from kbsc_tf.config.held import FunctionEncoderConfig, MemoryConfig
 from kbsc_tf.config.reading.json_schema import experiment_schema
-from kbsc_tf.config.reading.load import load_config
+from kbsc_tf.config.reading.load import bundled_experiments, load_config, make_config
 from kbsc_tf.config.receiver import NearestConfig, PosteriorConfig, ReceiverConfig, VoteConfig
-from kbsc_tf.config.schema import CodecConfig, CodingConfig, ExperimentConfig
+from kbsc_tf.config.schema import CodecConfig, CodecSpec, CodingConfig, ExperimentConfig
 from kbsc_tf.config.scheme import Needs, SchemeConfig, SchemeSpec
-from kbsc_tf.config.sweep import ExecutorConfig, SweepConfig
+from kbsc_tf.config.sweep import SweepConfig
 from kbsc_tf.config.training import SnrRange, TrainingSettings
 from kbsc_tf.config.validation import ValidationConfig
 
@@ -23,20 +49,34 @@ __all__ = [
     "CifarConfig",
     "ClipConfig",
     "CodecConfig",
+    "CodecSpec",
     "CodingConfig",
     "DataConfig",
+    "DataSettings",
+    "DatasetSpec",
+    "DividedConfig",
+    "EncoderSettings",
+    "EncoderSpec",
     "ExecutorConfig",
+    "ExecutorSettings",
+    "ExecutorSpec",
     "ExperimentConfig",
     "FeatureFileConfig",
     "FeaturesConfig",
     "FlatConfig",
     "FolderConfig",
     "FolderSplits",
+    "FunctionChannelConfig",
+    "FunctionEncoderConfig",
+    "LocalConfig",
+    "MemoryConfig",
     "NearestConfig",
     "Needs",
     "OfdmConfig",
     "PosteriorConfig",
     "ProceduralConfig",
+    "ProcessesConfig",
+    "RayConfig",
     "RayleighConfig",
     "ReceiverConfig",
     "RicianConfig",
@@ -44,10 +84,13 @@ __all__ = [
     "SchemeSpec",
     "SnrRange",
     "SweepConfig",
+    "TextEncoderSettings",
     "TrainingSettings",
     "ValidationConfig",
     "VoteConfig",
+    "bundled_experiments",
     "experiment_schema",
     "load_config",
+    "make_config",
     "parse_channel",
 ]

@@ -3,17 +3,11 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    Discriminator,
-    Field,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
-from kbsc_tf.config.strict import Strict, if_used, only_of, with_default
+from kbsc_tf.config.named import Named
+from kbsc_tf.config.strict import Strict, if_used, only_of
+from kbsc_tf.registry import Spec, datasets
 
 RATIOS = (0.8, 0.1, 0.1)
 
@@ -28,27 +22,48 @@ Ratios = Annotated[tuple[float, float, float], AfterValidator(_shares)]
 """Shares of training, validation sender and validation receiver."""
 
 
-class _Data(Strict):
-    """Any source of images."""
+_PER_CLASS = Field(None, ge=1, description="Most images of a class, in every set; all unless given.")
 
-    per_class: int | None = Field(None, ge=1, description="Most images of a class, in every set; all unless given.")
+
+class DataSettings(Strict):
+    """The images of an experiment, ours and those of plug-ins."""
+
+    source: str = Field(description="Where the images come from; kbsc list datasets shows all.")
 
     @classmethod
     def refusal(cls, key: str) -> str:
         return only_of("source", key, (ProceduralConfig, CifarConfig, FolderConfig))
 
 
-class _WholeSets(_Data):
-    """Training images are split by ``ratios``, stratified and seeded; of each class of the test images the first half
-    is sent and the second is the knowledge base."""
+class DividedConfig(DataSettings):
+    """Training and test images that are divided here, see `kbsc_tf.data.divide`.
 
+    Training images are split by ``ratios``, stratified and seeded; of each class of the test images the first half is
+    sent and the second is the knowledge base.
+    """
+
+    per_class: int | None = _PER_CLASS
     ratios: Ratios = Field(
         RATIOS, description="Shares of the training images for training, validation sender and validation receiver."
     )
     seed: int = Field(0, ge=0, description="Seed of the split, and of procedural images.")
 
 
-class ProceduralConfig(_WholeSets):
+class DatasetSpec(Spec):
+    """What the house knows of a source of images.
+
+    Attributes
+    ----------
+    Config : type
+        A subclass of `DataSettings`; of `DividedConfig` where `kbsc_tf.data.divide` makes the five sets.
+    builder : str
+        Called with the settings and a `kbsc_tf.data.Reading`; returns `kbsc_tf.data.Splits`.
+    """
+
+    Config: type[DataSettings]
+
+
+class ProceduralConfig(DividedConfig):
     """Images of shapes and colours that are drawn by a program: 100 classes, nothing to download."""
 
     source: Literal["procedural"] = Field("procedural", description="Images drawn by a program.")
@@ -56,7 +71,7 @@ class ProceduralConfig(_WholeSets):
     test_images: int = Field(4_000, ge=200, description="Number of test images, sent ones and knowledge base together.")
 
 
-class CifarConfig(_WholeSets):
+class CifarConfig(DividedConfig):
     """CIFAR-10 or CIFAR-100, downloaded unless ``path`` has it."""
 
     source: Literal["cifar10", "cifar100"] = Field(description="Which CIFAR.")
@@ -92,13 +107,14 @@ class FolderSplits(Strict):
         return self
 
 
-class FolderConfig(_Data):
+class FolderConfig(DataSettings):
     """Your own images, one folder for each class.
 
     What ``folders`` leaves to be split is split as with other sources; keys that then split nothing are None.
     """
 
     source: Literal["folder"] = Field(description="Image files in folders.")
+    per_class: int | None = _PER_CLASS
     path: Path = Field(description="The folder that holds the split folders.")
     folders: FolderSplits = Field(FolderSplits(), description="Which folder plays which part.")
     ratios: Ratios | None = Field(
@@ -128,9 +144,33 @@ class FolderConfig(_Data):
         return if_used(value, default, used_up and why)
 
 
-DataConfig = Annotated[
-    ProceduralConfig | CifarConfig | FolderConfig,
-    Discriminator("source"),
-    BeforeValidator(with_default("source", "procedural")),
-]
-"""Any source of images; ``source: procedural`` is the default."""
+class ProceduralSpec(DatasetSpec):
+    """Images of shapes and colours that are drawn by a program: 100 classes, nothing to download."""
+
+    name, order, builder = "procedural", 10, "kbsc_tf.data.sources:procedural_splits"
+    Config = ProceduralConfig
+
+
+class Cifar10Spec(DatasetSpec):
+    """CIFAR-10: 60,000 photographs of 32x32 pixels in 10 classes, downloaded once."""
+
+    name, order, builder = "cifar10", 20, "kbsc_tf.data.sources:cifar_splits"
+    Config = CifarConfig
+
+
+class Cifar100Spec(DatasetSpec):
+    """CIFAR-100: 60,000 photographs of 32x32 pixels in 100 classes, downloaded once."""
+
+    name, order, builder = "cifar100", 30, "kbsc_tf.data.sources:cifar_splits"
+    Config = CifarConfig
+
+
+class FolderSpec(DatasetSpec):
+    """Your own images: one folder for each class."""
+
+    name, order, builder = "folder", 40, "kbsc_tf.data.sources:folder_splits"
+    Config = FolderConfig
+
+
+DataConfig = Annotated[DataSettings, Named(datasets, "source", default="procedural")]
+"""Any source of images; ``source: procedural`` is the default, and a name alone is enough."""

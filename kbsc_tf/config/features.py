@@ -1,11 +1,14 @@
-"""The features of an experiment: a CLIP that embeds images, or a file. Imports no TensorFlow."""
+"""The features of an experiment: an encoder that embeds images, or a file. Imports no TensorFlow."""
 
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import Field, GetJsonSchemaHandler, model_validator
+from pydantic_core import CoreSchema
 
+from kbsc_tf.config.named import Named
 from kbsc_tf.config.strict import UNCOUNTED, Strict
+from kbsc_tf.registry import Spec, encoders
 
 
 class _Features(Strict):
@@ -23,15 +26,12 @@ class _Features(Strict):
         return self
 
 
-class ClipConfig(_Features):
-    """The CLIP that embeds the images of ``data``."""
+class EncoderSettings(_Features):
+    """The encoder that embeds the images of ``data``, ours and those of plug-ins."""
 
-    model: str = Field("small", description="A CLIP: small (comes along), a folder, or a hub id.")
-    file: None = Field(None, description="An .npz of ready features, which replaces data and CLIP.")
+    encoder: str = Field(description="What embeds the images; kbsc list encoders shows all.")
+    file: None = Field(None, description="An .npz of ready features, which replaces data and encoder.")
     batch_size: int = Field(256, ge=1, description="Images that are embedded at once.", json_schema_extra=UNCOUNTED)
-    prompt: str = Field(
-        "a photo of a {}", description="Text of a class for zero-shot classification; {} is where its name goes."
-    )
     store: Path | None = Field(
         None,
         description="Folder that keeps features; $KBSC_CACHE or ~/.cache/kbsc_tf if not given.",
@@ -40,19 +40,57 @@ class ClipConfig(_Features):
 
     @classmethod
     def refusal(cls, key: str) -> str:
-        return "images have a shape of their own; leave image_shape out" if key == "image_shape" else ""
+        if key == "image_shape":
+            return "images have a shape of their own; leave image_shape out"
+        return "this encoder takes no text; leave prompt out" if key == "prompt" else ""
+
+
+class TextEncoderSettings(EncoderSettings):
+    """An encoder of texts too, for class prompts: it has ``has_tokenizer`` and ``embed_texts``."""
+
+    prompt: str = Field(
+        "a photo of a {}", description="Text of a class for zero-shot classification; {} is where its name goes."
+    )
 
     @model_validator(mode="after")
-    def _prompt_has_a_place(self) -> "ClipConfig":
+    def _prompt_has_a_place(self) -> "TextEncoderSettings":
         if "{}" not in self.prompt:
             raise ValueError("prompt: expected one {} where the class name goes, for example 'a photo of a {}'")
         return self
 
 
-class FeatureFileConfig(_Features):
-    """Ready features, instead of images and CLIP."""
+class ClipConfig(TextEncoderSettings):
+    """A CLIP; the default encoder."""
 
-    file: Path = Field(description="An .npz of ready features, which replaces data and CLIP.")
+    encoder: str = Field("clip", description="What embeds the images; kbsc list encoders shows all.")
+    model: str = Field("small", description="A CLIP: small (comes along), a folder, or a hub id.")
+
+
+class EncoderSpec(Spec):
+    """What the house knows of an encoder.
+
+    Attributes
+    ----------
+    Config : type
+        A subclass of `EncoderSettings`; of `TextEncoderSettings` for one that embeds texts too.
+    builder : str
+        Called with the settings; returns a `kbsc_tf.features.Encoder`, which loads nothing heavy before it embeds.
+    """
+
+    Config: type[EncoderSettings]
+
+
+class ClipSpec(EncoderSpec):
+    """A CLIP of Hugging Face's format: the small one that comes along, a folder, or a hub id."""
+
+    name, order, builder = "clip", 10, "kbsc_tf.features.clip:build_clip"
+    Config = ClipConfig
+
+
+class FeatureFileConfig(_Features):
+    """Ready features, instead of images and encoder."""
+
+    file: Path = Field(description="An .npz of ready features, which replaces data and encoder.")
     image_shape: tuple[int, int] = Field(
         (32, 32), description="Height and width of a source image in pixels, for the CBR."
     )
@@ -63,16 +101,23 @@ class FeatureFileConfig(_Features):
         return f"the features of a file are embedded already; leave {key} or file out" if clips else ""
 
 
-def _kind(value: Any) -> str:
-    return "of_file" if from_file(value) else "of_clip"
-
-
 def from_file(features: Any) -> bool:
     """Whether features, or what they are to be made of, come from a file."""
     return (features.get("file") if isinstance(features, dict) else getattr(features, "file", None)) is not None
 
 
-FeaturesConfig = Annotated[
-    Annotated[ClipConfig, Tag("of_clip")] | Annotated[FeatureFileConfig, Tag("of_file")], Discriminator(_kind)
-]
-"""Features of a CLIP, or with ``file`` from there."""
+class _NamedOrFile(Named):
+    """An encoder by its name, or a file of features."""
+
+    def parse(self, value: Any) -> Strict:
+        if isinstance(value, dict) and from_file(value):
+            return FeatureFileConfig.model_validate(value)
+        return super().parse(value)
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        by_name = super().__get_pydantic_json_schema__(schema, handler)
+        return {"anyOf": [*by_name["anyOf"], handler(FeatureFileConfig.__pydantic_core_schema__)]}
+
+
+FeaturesConfig = Annotated[EncoderSettings | FeatureFileConfig, _NamedOrFile(encoders, "encoder", default="clip")]
+"""Features of an encoder, a CLIP unless named, or with ``file`` from there."""

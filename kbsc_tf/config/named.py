@@ -1,6 +1,6 @@
 """Parts of an experiment whose keys depend on a name: a scheme, a channel, a dataset. Imports no TensorFlow."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -26,6 +26,8 @@ class Named:
         The name where a mapping has none.
     shorthand : callable, optional
         Makes a mapping of a string that is not a name of ``registry``.
+    words : callable, optional
+        The strings that ``shorthand`` knows, for the JSON schema.
     """
 
     def __init__(
@@ -34,8 +36,10 @@ class Named:
         key: str,
         default: str | None = None,
         shorthand: Callable[[str], dict[str, Any] | None] = lambda text: None,
+        words: Callable[[], Iterable[str]] = tuple,
     ) -> None:
-        self.registry, self.key, self.default, self.shorthand = registry, key, default, shorthand
+        self.registry, self.key, self.default = registry, key, default
+        self.shorthand, self.words = shorthand, words
 
     def parse(self, value: Any) -> Strict:
         """The configuration of a value; ValueError or ValidationError if it is none."""
@@ -61,7 +65,8 @@ class Named:
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         names = list(self.registry)
-        one_of: list[dict[str, Any]] = [{"enum": names, "description": f"A {self.registry.kind} with its defaults."}]
+        words = [*names, *(word for word in self.words() if word not in names)]
+        one_of: list[dict[str, Any]] = [{"enum": words, "description": f"A {self.registry.kind} with its defaults."}]
         for name in names:
             for kind in self.registry[name].configs():
                 config = handler(kind.__pydantic_core_schema__)

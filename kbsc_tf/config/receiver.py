@@ -37,7 +37,7 @@ class VoteConfig(_Receiver):
     """Show the best classes of a vote of the nearest entries to the received feature."""
 
     decision: Literal["vote"] = Field(description="Let near entries vote for their classes.")
-    temperature: float = Field(20.0, gt=0, description="A neighbour's vote is exp(temperature x its cosine).")
+    temperature: float = Field(0.05, gt=0, description="A neighbour's vote is exp(its cosine / temperature).")
     neighbours: int = Field(100, ge=1, description="Entries that vote.")
 
 

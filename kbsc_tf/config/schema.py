@@ -1,6 +1,7 @@
 """The experiment schema, validated and hashed. Imports no TensorFlow."""
 
 import math
+from importlib.util import find_spec
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
@@ -8,15 +9,16 @@ from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 from kbsc_tf.config.channels.channel import ChannelConfig
 from kbsc_tf.config.channels.flat import AwgnConfig
 from kbsc_tf.config.data import DataConfig, ProceduralConfig
-from kbsc_tf.config.features import ClipConfig, FeaturesConfig, from_file
+from kbsc_tf.config.executors import ExecutorConfig, LocalConfig
+from kbsc_tf.config.features import ClipConfig, FeaturesConfig, TextEncoderSettings, from_file
 from kbsc_tf.config.receiver import NearestConfig, ReceiverConfig
 from kbsc_tf.config.scheme import Needs, SchemeEntry
 from kbsc_tf.config.strict import UNCOUNTED, Strict
-from kbsc_tf.config.sweep import ExecutorConfig, SweepConfig
+from kbsc_tf.config.sweep import SweepConfig
 from kbsc_tf.config.units import EvenK, SnrDb, Some, SomeNumbers
 from kbsc_tf.config.validation import ValidationConfig
 from kbsc_tf.errors import UserError
-from kbsc_tf.registry import Spec
+from kbsc_tf.registry import Spec, executors
 from kbsc_tf.registry import schemes as known
 
 
@@ -102,9 +104,7 @@ class ExperimentConfig(Strict):
     coding: CodingConfig = Field(CodingConfig(), description="How the coded schemes put bits on the air.")
     codec: CodecConfig = Field(CodecConfig(), description="How the image schemes compress.")
     sweep: SweepConfig = Field(SweepConfig(), description="How each point is simulated.")
-    executor: ExecutorConfig = Field(
-        ExecutorConfig(), description="Who computes the points.", json_schema_extra=UNCOUNTED
-    )
+    executor: ExecutorConfig = Field(LocalConfig(), description="Who computes the points.", json_schema_extra=UNCOUNTED)
 
     @property
     def titles(self) -> list[str]:
@@ -155,6 +155,11 @@ class ExperimentConfig(Strict):
         for need in (Needs.IMAGES, Needs.PROMPTS) if self.features.file is not None else ():
             for name in self.needs(need):
                 raise ValueError(f"schemes: {name} needs {need.value}, which features.file does not have; leave it out")
+        for name in () if isinstance(self.features, TextEncoderSettings) else self.needs(Needs.PROMPTS):
+            raise ValueError(
+                f"schemes: {name} needs {Needs.PROMPTS.value}, and features.encoder: {self.features.encoder} takes no "
+                "text; leave one of them out"
+            )
         return self
 
     @model_validator(mode="after")
@@ -207,15 +212,23 @@ class ExperimentConfig(Strict):
         return self
 
     def check(self) -> None:
-        """Refuse what is wrong with the files and programs that schemes use, before any long work.
+        """Refuse what is wrong with the files, programs and clusters that are used, before any long work.
 
         Raises
         ------
         UserError
             One is missing or damaged, in one sentence.
         """
+        for held in (part for part in (self.data, self.features, *self.channels) if hasattr(part, "check")):
+            held.check()
         for entry in self.schemes:
+            if getattr(entry, "tensorboard", False) and find_spec("tensorboard") is None:
+                raise UserError(
+                    f"schemes: {entry.title}: tensorboard: needs the package tensorboard; pip install it or set this "
+                    "to false"
+                )
             try:
                 known[entry.scheme].check(entry, self)
             except UserError as error:
                 raise UserError(f"schemes: {entry.title}: {error}") from None
+        executors[self.executor.kind].check(self.executor)

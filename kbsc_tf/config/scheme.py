@@ -15,7 +15,7 @@ class Needs(Enum):
     """What a scheme cannot work without; the value ends the sentence that refuses an experiment without it."""
 
     IMAGES = "images"
-    PROMPTS = "class prompts and their CLIP"
+    PROMPTS = "class prompts and an encoder of them"
     NOISE = "a receiver that knows the noise behind an equaliser"
     ORDER = "symbols that arrive one by one"
     FLAT = "a flat channel, whose capacity is known"
@@ -115,6 +115,9 @@ class SchemeSpec(Spec):
         experiment : ExperimentConfig
             All the others.
         """
+
+    def check_images(self, config: SchemeConfig, shape: tuple[int, int]) -> None:
+        """Refuse images of a size, (height, width), that cannot be sent at any k, by a UserError, before all work."""
 
     def shortfalls(self, config: SchemeConfig, experiment: Any) -> Iterator[Shortfall]:
         """Where nothing fits whatever the images are; others are found when the schemes are built."""

@@ -2,13 +2,18 @@
 
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
-from typing import Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
 UNCOUNTED = {"x-counted": False}
 """For ``Field(json_schema_extra=...)``: no record depends on this key, so that it may change in a results folder."""
+
+
+Held = Annotated[Any, SkipJsonSchema(), Field(exclude=True, repr=False, json_schema_extra=UNCOUNTED)]
+"""An object of Python that a configuration carries: it is in no file, and what stands for it there is another key."""
 
 
 class Strict(BaseModel):
@@ -64,6 +69,12 @@ def settings_of(config: Strict) -> dict[str, Any]:
         elif is_tag or value != default:
             found[name] = dumped[name]
     return found
+
+
+def name_of(function: Any) -> str:
+    """What a function, or an object that is called like one, is called."""
+    name = getattr(function, "name", None) or getattr(function, "__name__", type(function).__name__)
+    return name.strip("<>")  # of a lambda
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

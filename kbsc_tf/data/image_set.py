@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from kbsc_tf.errors import UserError
+
 Reader = Callable[[NDArray[np.int64]], list[NDArray[np.uint8]]]
 """Indices [M] -> M images, each uint8 [H, W, 3] RGB."""
 
@@ -50,6 +52,43 @@ class ImageSet:
     coarse_of_class: NDArray[np.int64] | None = None
     coarse_names: tuple[str, ...] | None = None
     skipped: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, images: ArrayLike, labels: ArrayLike, class_names: Sequence[str], name: str) -> "ImageSet":
+        """Images that are in memory already.
+
+        Parameters
+        ----------
+        images : [N, H, W, 3], uint8
+            RGB.
+        labels : [N], int
+        class_names : sequence of C str
+        name : str
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> ImageSet.of(np.zeros((4, 8, 8, 3), np.uint8), [0, 1, 0, 1], ["cat", "dog"], "mine").references[3]
+        'mine/3'
+        """
+        pixels, classes = np.ascontiguousarray(images), np.array(labels, np.int64)
+        if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[3] != 3 or len(pixels) != len(classes):
+            raise UserError(
+                f"{name}: expected images uint8 [N, H, W, 3] and a label for each, "
+                f"got {pixels.dtype} {list(pixels.shape)} and {len(classes)} labels"
+            )
+        if not len(classes) or not 0 <= classes.min() <= classes.max() < len(class_names):
+            raise UserError(f"{name}: expected labels 0 to {len(class_names) - 1}, one for each class name")
+        classes.setflags(write=False)
+        return cls(
+            name=name,
+            labels=classes,
+            class_names=tuple(class_names),
+            references=tuple(f"{name}/{i}" for i in range(len(classes))),
+            reader=lambda wanted: list(pixels[wanted]),
+            fingerprint=fingerprint(pixels, classes, class_names),
+            image_shape=pixels.shape[1:3],
+        )
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -1,9 +1,10 @@
-"""Semantic features: CLIP embeddings of image sets, from the store on disk, or ready ones from a file.
+"""Semantic features: image sets embedded by a CLIP or another encoder, from the store on disk, or ready ones of a file.
 
 Only this package imports transformers, and neither it nor TensorFlow is imported before there is something to embed.
 """
 
 from kbsc_tf.features.clip import ClipEncoder
+from kbsc_tf.features.encoder import Encoder, TextEncoder, build_encoder, takes_text
 from kbsc_tf.features.feature_file import load_feature_file
 from kbsc_tf.features.feature_set import FeatureSet, FeatureSplits
 from kbsc_tf.features.load import load_features
@@ -12,11 +13,15 @@ from kbsc_tf.features.zero_shot import class_features, zero_shot
 
 __all__ = [
     "ClipEncoder",
+    "Encoder",
     "FeatureSet",
     "FeatureSplits",
+    "TextEncoder",
+    "build_encoder",
     "class_features",
     "extract",
     "load_feature_file",
     "load_features",
+    "takes_text",
     "zero_shot",
 ]

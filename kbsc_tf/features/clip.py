@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from kbsc_tf.config import ClipConfig
 from kbsc_tf.errors import UserError
 from kbsc_tf.features.clip_files import find_clip
 from kbsc_tf.features.clip_weights import load_clip, quiet
@@ -248,6 +249,11 @@ class ClipEncoder:
                 raise UserError(
                     f"{self._files.folder}: cannot load its tokenizer ({reason:.150}); fetch it again"
                 ) from None
+
+
+def build_clip(config: ClipConfig) -> ClipEncoder:
+    """The CLIP of an experiment."""
+    return ClipEncoder(config.model, config.batch_size)
 
 
 def _power_of_two(count: int) -> int:

@@ -1,4 +1,4 @@
-"""The feature store: what CLIP made of an image set, on disk, so that a second run embeds nothing.
+"""The feature store: what an encoder made of an image set, on disk, so that a second run embeds nothing.
 
 ``<root>/features/<key>.npy`` is written row by row under another name and put in place when it is whole. A run that is
 stopped leaves the rows it made; the next one goes on after them.
@@ -10,49 +10,39 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
+from filelock import FileLock
 from numpy.typing import NDArray
 
 from kbsc_tf.data.cache import REMEDY, cache_root
 from kbsc_tf.data.image_set import ImageSet, fingerprint
 from kbsc_tf.data.progress import progress_bar
 from kbsc_tf.errors import UserError
+from kbsc_tf.features.encoder import Encoder, TextEncoder
 from kbsc_tf.features.feature_set import FeatureSet
 from kbsc_tf.files import cannot, make_folder, write_atomically
 
 _VERSION = b"kbsc features 1"  # change it with anything that changes features but not the encoder's files
 
 
-class Encoder(Protocol):
-    """What the store needs of `kbsc_tf.features.clip.ClipEncoder`."""
-
-    name: str
-    fingerprint: str
-    dim: int
-    batch_size: int
-
-    def embed_batches(
-        self, batches: Iterator[Sequence[NDArray[np.uint8]]], padded_to: int | None = None
-    ) -> Iterator[NDArray[np.float32]]: ...
-
-    def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float32]: ...
-
-
-def extract(encoder: Encoder, images: ImageSet, store: Path | None = None, progress: bool = True) -> FeatureSet:
+def extract(
+    encoder: Encoder, images: ImageSet, store: Path | None = None, progress: bool = True, batch_size: int = 256
+) -> FeatureSet:
     """Return the features of an image set: from the store, else embedded now and kept there.
 
     Parameters
     ----------
-    encoder : ClipEncoder
-        Loads its weights only if there is something to embed.
+    encoder : Encoder
+        Asked to embed only if there is something to embed.
     images : ImageSet
         N images.
     store : Path, optional
         Cache folder; see `kbsc_tf.data.cache.cache_root`.
     progress : bool
         Show a bar with images done and images/s.
+    batch_size : int
+        Images that are embedded at once, for an encoder that has no ``batch_size`` of its own.
 
     Returns
     -------
@@ -63,7 +53,7 @@ def extract(encoder: Encoder, images: ImageSet, store: Path | None = None, progr
     ------
     UserError
         The store cannot be written (names the path; a full disk leaves no half file), an image has become unreadable,
-        or the model makes features with NaN.
+        or the encoder makes features with NaN.
     """
     key = fingerprint(_VERSION, encoder.fingerprint.encode(), images.fingerprint.encode())
     path = cache_root(store) / "features" / f"{key}.npy"
@@ -71,10 +61,10 @@ def extract(encoder: Encoder, images: ImageSet, store: Path | None = None, progr
     x = _open(path, shape)
     if x is None:
         make_folder(path.parent, REMEDY)
-        with _lock(path.with_suffix(".lock")):
+        with FileLock(path.with_suffix(".lock")):  # one process at a time embeds the same images
             x = _open(path, shape)  # another process may have made it meanwhile
             if x is None:
-                images_per_s = _embed(encoder, images, path, progress)
+                images_per_s = _embed(encoder, images, path, progress, batch_size)
                 x = _open(path, shape)
     if x is None:
         raise UserError(f"{path}: the features just written cannot be read back; look at this disk or name another")
@@ -92,7 +82,7 @@ def extract(encoder: Encoder, images: ImageSet, store: Path | None = None, progr
     )
 
 
-def embed_prompts(encoder: Encoder, texts: Sequence[str], store: Path | None = None) -> NDArray[np.float32]:
+def embed_prompts(encoder: TextEncoder, texts: Sequence[str], store: Path | None = None) -> NDArray[np.float32]:
     """Return the features [C, D], float32, of texts: from the store, else embedded now and kept there."""
     key = fingerprint(_VERSION, encoder.fingerprint.encode(), b"texts", list(texts))
     path = cache_root(store) / "features" / f"{key}.npy"
@@ -121,7 +111,7 @@ def _unit_rows(x: NDArray[np.float32]) -> bool:
     return all(np.all(np.abs(np.einsum("nd,nd->n", block, block) - 1) < 1e-3) for block in blocks)
 
 
-def _embed(encoder: Encoder, images: ImageSet, path: Path, progress: bool) -> float | None:
+def _embed(encoder: Encoder, images: ImageSet, path: Path, progress: bool, batch_size: int) -> float | None:
     """Embed what an earlier, stopped run has not, then put the file in place.
 
     Returns images/s, without the first batch (it loads and traces the model) where there are more.
@@ -135,7 +125,7 @@ def _embed(encoder: Encoder, images: ImageSet, path: Path, progress: bool) -> fl
             advance(done)
             with partial.open("ab") as file:
                 started = time.perf_counter()
-                for batch, features in enumerate(_batches(encoder, images, done)):
+                for batch, features in enumerate(_batches(encoder, images, done, batch_size)):
                     file.write(np.ascontiguousarray(features, np.float32).data)
                     file.flush()
                     done += len(features)
@@ -153,10 +143,10 @@ def _embed(encoder: Encoder, images: ImageSet, path: Path, progress: bool) -> fl
     return counted / max(elapsed, 1e-9) if counted else None
 
 
-def _batches(encoder: Encoder, images: ImageSet, start: int) -> Iterator[NDArray[np.float32]]:
-    starts = range(start, len(images), encoder.batch_size)
-    reads = (images.read(range(i, min(i + encoder.batch_size, len(images)))) for i in starts)
-    return encoder.embed_batches(reads)
+def _batches(encoder: Encoder, images: ImageSet, start: int, size: int) -> Iterator[NDArray[np.float32]]:
+    size = getattr(encoder, "batch_size", size)
+    reads = (images.read(range(i, min(i + size, len(images)))) for i in range(start, len(images), size))
+    return encoder.embed_batches(reads) if hasattr(encoder, "embed_batches") else map(encoder.embed_images, reads)
 
 
 def _npy_header(shape: tuple[int, int]) -> bytes:
@@ -179,21 +169,3 @@ def _resume(partial: Path, header: bytes, dim: int) -> int:
                     return rows
     partial.write_bytes(header)
     return 0
-
-
-@contextlib.contextmanager
-def _lock(path: Path) -> Iterator[None]:
-    """Let one process at a time embed the same images; does nothing where the system has no file locks."""
-    with contextlib.ExitStack() as stack:
-        try:
-            import fcntl
-
-            while True:
-                file = stack.enter_context(path.open("w"))
-                fcntl.flock(file, fcntl.LOCK_EX)
-                if path.exists() and os.path.sameopenfile(file.fileno(), stack.enter_context(path.open()).fileno()):
-                    stack.callback(path.unlink, missing_ok=True)
-                    break  # else its last owner has removed it: make a new one
-        except (ImportError, OSError):
-            pass
-        yield

@@ -6,18 +6,19 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from kbsc_tf.features.encoder import TextEncoder
 from kbsc_tf.features.feature_set import FeatureSet
-from kbsc_tf.features.store import Encoder, embed_prompts
+from kbsc_tf.features.store import embed_prompts
 
 
 def zero_shot(
-    encoder: Encoder, features: FeatureSet, prompt: str = "a photo of a {}", store: Path | None = None
+    encoder: TextEncoder, features: FeatureSet, prompt: str = "a photo of a {}", store: Path | None = None
 ) -> tuple[int, int, NDArray[np.int64]]:
     """Classify features by cosine with the features of the class prompts.
 
     Parameters
     ----------
-    encoder : ClipEncoder
+    encoder : TextEncoder
         The encoder that made ``features``.
     features : FeatureSet
         N features.
@@ -47,7 +48,7 @@ def zero_shot(
 
 
 def class_features(
-    encoder: Encoder, class_names: Sequence[str], prompt: str = "a photo of a {}", store: Path | None = None
+    encoder: TextEncoder, class_names: Sequence[str], prompt: str = "a photo of a {}", store: Path | None = None
 ) -> NDArray[np.float32]:
     """Features [C, D], float32, of the prompts of C classes; the parameters are those of `zero_shot`."""
     return embed_prompts(encoder, [prompt.replace("{}", name) for name in class_names], store)

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from kbsc_tf.figures.files import save_figure
+from kbsc_tf.figures.files import Output, save_figure
 from kbsc_tf.figures.style import paper_style
 from kbsc_tf.metrics.image import PSNR_CAP_DB, psnr
 from kbsc_tf.results.names import snr_text
@@ -111,6 +111,77 @@ def draw_gallery(
                 why = "" if column.received is not None else "not\ndelivered"
                 _draw_tile(tile(row, last), column.retrieved[row], column.names[row], colour, why)
         return save_figure(figure, Path(out_dir), stem)
+
+
+class Arrival(NamedTuple):
+    """What became of one image.
+
+    Attributes
+    ----------
+    sent : [H, W, 3], uint8
+    received : [H, W, 3], uint8, or None
+        What arrived of it.
+    shown : sequence of ([H, W, 3] uint8, str)
+        Images that the receiver ranked best and what is written over each, the shown one first; none where nothing was
+        delivered.
+    """
+
+    sent: np.ndarray
+    received: np.ndarray | None
+    shown: Sequence[tuple[np.ndarray, str]]
+
+
+def draw_arrivals(arrivals: Sequence[Arrival], path: Path, title: str, with_received: bool = False) -> Path:
+    """Draw a row per image: as it was sent, what arrived of it, what is shown for it, and the next neighbours.
+
+    Parameters
+    ----------
+    arrivals : sequence of R Arrival
+    path : Path
+        The file; its ending says the format: png, pdf or svg.
+    title : str
+    with_received : bool
+        Whether there is a place for what arrived.
+
+    Raises
+    ------
+    UserError
+        The file cannot be written, or not in this format.
+    """
+    output = Output([path.suffix or "png"]).check()
+    heads = ["sent", *(["received"] if with_received else []), "shown"]
+    neighbours = max((len(arrival.shown) - 1 for arrival in arrivals), default=0)
+    columns = len(heads) + max(0, neighbours)
+    width = max(columns * (_TILE + _GAP) + _GAP, 3.2)
+    head, row_height = _HEAD + _LINE, _TILE + _NAME + _GAP
+    height = len(arrivals) * row_height + head
+    with paper_style():
+        figure = Figure(figsize=(width, height))
+
+        def tile(row: int, column: int) -> Axes:
+            left, bottom = _GAP + column * (_TILE + _GAP), height - head - (row + 1) * row_height + _GAP
+            return figure.add_axes((left / width, bottom / height, _TILE / width, _TILE / height))
+
+        def over(left: int, right: int, text: str) -> None:
+            middle = _GAP + (left + right + 1) / 2 * (_TILE + _GAP) - _GAP / 2
+            figure.text(middle / width, 1 - (head - 0.02) / height, text, ha="center", va="bottom")
+
+        figure.text(0.5, 1 - 0.03 / height, title, ha="center", va="top")
+        for column, text in enumerate(heads):
+            over(column, column, text)
+        if neighbours > 0:
+            over(len(heads), columns - 1, "neighbours" if neighbours > 1 else "neighbour")
+        for row, arrival in enumerate(arrivals):
+            _draw_tile(tile(row, 0), arrival.sent, "", _NEITHER)
+            if with_received:
+                likeness = "" if arrival.received is None else _likeness(arrival.sent, arrival.received)
+                _draw_tile(tile(row, 1), arrival.received, likeness, _NEITHER)
+            if not arrival.shown:
+                _draw_tile(tile(row, len(heads) - 1), None, "nothing", _NEITHER, "")
+            for number, (image, text) in enumerate(arrival.shown):
+                _draw_tile(tile(row, len(heads) - 1 + number), image, text, _NEITHER)
+        save_figure(figure, path.parent, path.stem, output)
+    return path.with_suffix(f".{output.formats[0]}")
 
 
 def _likeness(sent: np.ndarray, received: np.ndarray) -> str:

@@ -132,7 +132,7 @@ class KbScalingConfig(Strict):
         "nearest", description="Take the nearest entry's class, or let near ones vote."
     )
     temperature: float | None = Field(
-        None, gt=0, description="A neighbour's vote is exp(temperature x its score), 20 unless given; only to vote."
+        None, gt=0, description="A neighbour's vote is exp(its score / temperature), 0.05 unless given; only to vote."
     )
     neighbours: int | None = Field(None, ge=1, description="Entries that vote, 100 unless given; only to vote.")
     seed: int = Field(0, ge=0, description="Seed of features and noise.")
@@ -145,7 +145,7 @@ class KbScalingConfig(Strict):
     @classmethod
     def _only_to_vote(cls, value: float | None, info: ValidationInfo) -> float | None:
         unused = f"only decision: vote has it; set that, or leave {info.field_name} out"
-        default = {"temperature": 20.0, "neighbours": 100}[info.field_name]
+        default = {"temperature": 0.05, "neighbours": 100}[info.field_name]
         return if_used(value, default, unused if info.data.get("decision") == "nearest" else "")
 
     @model_validator(mode="after")

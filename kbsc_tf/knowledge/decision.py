@@ -19,11 +19,15 @@ class Decision:
     confidence : [B], float32
         Nearest: score of the nearest entry, inner product or negative squared distance (-inf without a candidate).
         Vote: the winning class's share of the vote, 0 to 1 (0 without a candidate).
+    scores : [B, top_k], float32, or None
+        How each candidate was ranked, higher is better: by score of the entry, or by the share of its class. None: not
+        by the receiver.
     """
 
     ids: np.ndarray
     labels: np.ndarray
     confidence: np.ndarray
+    scores: np.ndarray | None = None
 
 
 def decide_nearest(scores: np.ndarray, ids: np.ndarray, labels: np.ndarray) -> Decision:
@@ -38,13 +42,13 @@ def decide_nearest(scores: np.ndarray, ids: np.ndarray, labels: np.ndarray) -> D
     labels : [N], int64
         Class of every entry of the knowledge base.
     """
-    return Decision(ids, np.where(ids >= 0, labels[ids], -1), scores[:, 0])
+    return Decision(ids, np.where(ids >= 0, labels[ids], -1), scores[:, 0], scores)
 
 
 def soft_vote(
     scores: np.ndarray, ids: np.ndarray, labels: np.ndarray, num_classes: int, temperature: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Let the neighbours vote: each weighs exp(temperature * (score - best score)) for its class.
+    """Let the neighbours vote: each weighs exp((score - best score) / temperature) for its class.
 
     Parameters
     ----------
@@ -57,7 +61,7 @@ def soft_vote(
     num_classes : int
         Number of classes C.
     temperature : float
-        Inverse softness: towards 0 every neighbour counts the same, towards infinity only the nearest counts.
+        Softness: towards infinity every neighbour counts the same, towards 0 only the nearest counts.
 
     Returns
     -------
@@ -68,7 +72,7 @@ def soft_vote(
     """
     found = ids >= 0
     best = np.where(found[:, :1], scores[:, :1], 0.0).astype(np.float64)
-    weights = np.where(found, np.exp(temperature * (scores - best)), 0.0)
+    weights = np.where(found, np.exp((scores - best) / temperature), 0.0)
     # One flat bincount over (row, class) pairs: np.add.at takes many times as long.
     classes = np.where(found, labels[ids], 0)
     cells = np.arange(len(ids))[:, None] * num_classes + classes
@@ -96,8 +100,10 @@ def decide_vote(class_scores: np.ndarray, nearest_ids: np.ndarray, top_k: int) -
     # A class without voters ranks behind one whose vote underflowed to zero. Stable: ties go to the lower class.
     ranked = np.argsort(np.where(nearest_ids >= 0, -class_scores, 1.0), axis=1, kind="stable")[:, :top_k]
     ids = np.take_along_axis(nearest_ids, ranked, axis=1)
-    labels = np.where(ids >= 0, ranked, -1)
+    scores = np.take_along_axis(class_scores, ranked, axis=1)
+    labels, best = np.where(ids >= 0, ranked, -1), scores[:, 0]
     missing = ((0, 0), (0, top_k - ids.shape[1]))
     if missing[1][1] > 0:  # fewer classes than top_k
         ids, labels = (np.pad(a, missing, constant_values=-1) for a in (ids, labels))
-    return Decision(ids, labels, class_scores[np.arange(len(class_scores)), ranked[:, 0]])
+        scores = np.pad(scores, missing)
+    return Decision(ids, labels, best, scores)

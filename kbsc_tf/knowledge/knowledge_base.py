@@ -236,9 +236,9 @@ class KnowledgeBase:
         return scores, ids
 
     def vote(
-        self, queries: np.ndarray, temperature: float = 20.0, neighbours: int = 100, encoder: str | None = None
+        self, queries: np.ndarray, temperature: float = 0.05, neighbours: int = 100, encoder: str | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Soft class vote: class c scores the sum of exp(temperature * (score - best score)) over its neighbours.
+        """Soft class vote: class c scores the sum of exp((score - best score) / temperature) over its neighbours.
 
         The same temperature is twice as sharp with "l2" as with "inner_product" on unit-length or centred features,
         where the negative squared distance is 2 * cosine - 2.
@@ -270,7 +270,7 @@ class KnowledgeBase:
         queries: np.ndarray,
         top_k: int = 5,
         decision: Literal["nearest", "vote"] = "nearest",
-        temperature: float = 20.0,
+        temperature: float = 0.05,
         neighbours: int = 100,
         encoder: str | None = None,
     ) -> Decision:

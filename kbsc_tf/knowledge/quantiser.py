@@ -1,7 +1,6 @@
 """Features to bits and back: product and scalar quantisers, on FAISS's standalone codecs."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from pathlib import Path
 from typing import Literal, NamedTuple
 
 import faiss
@@ -9,7 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kbsc_tf.errors import Infeasible, UserError
+from kbsc_tf.files import load_arrays, save_arrays
+from kbsc_tf.knowledge.index import index_from_bytes, index_to_bytes
 from kbsc_tf.knowledge.preparation import as_features, centred
+from kbsc_tf.threads import one_thread
 
 _MOST_SAMPLES = 20_000
 _CENTROIDS = 256
@@ -93,7 +95,7 @@ class Quantiser:
             if inner.pq.M > _MOST_CODEBOOKS:
                 # The rotation makes short sub-vectors alike: one codebook for all costs 5 % more squared error with 64.
                 inner.pq.train_type = faiss.ProductQuantizer.Train_shared
-        with _one_thread():
+        with one_thread():
             index.train(features - mean)
         return cls(index, mean, factory)
 
@@ -121,6 +123,17 @@ class Quantiser:
         if max_bits < _FEWEST_BITS:
             raise Infeasible(f"quantiser {kind}: {max_bits} bits are too few, the fewest are {_FEWEST_BITS}")
 
+    def save(self, path: Path) -> None:
+        """Write it into a file."""
+        index = np.frombuffer(index_to_bytes(self._index, "cpu"), np.uint8)
+        save_arrays(path, {"index": index, "mean": self._mean, "factory": self.factory})
+
+    @classmethod
+    def load(cls, path: Path, remedy: str) -> "Quantiser":
+        """Read what `save` wrote; a UserError names a file that is missing or damaged and says the ``remedy``."""
+        arrays = load_arrays(path, remedy)
+        return cls(index_from_bytes(arrays["index"].tobytes()), arrays["mean"], str(arrays["factory"]))
+
     @property
     def bits(self) -> int:
         """Bits of a code."""
@@ -131,7 +144,7 @@ class Quantiser:
         features = as_features(features, "quantiser")
         if features.shape[1] != len(self._mean):
             raise ValueError(f"expected features [B, {len(self._mean)}], got shape {features.shape}")
-        with _one_thread():
+        with one_thread():
             return np.unpackbits(self._index.sa_encode(features - self._mean), axis=1)
 
     def decode(self, bits: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -139,7 +152,7 @@ class Quantiser:
         bits = np.asarray(bits)
         if bits.ndim != 2 or bits.shape[1] != self.bits:
             raise ValueError(f"expected bits [B, {self.bits}], got shape {bits.shape}")
-        with _one_thread():
+        with one_thread():
             features = self._index.sa_decode(np.packbits(bits.astype(np.uint8), axis=1))
         return centred(features, -self._mean)  # adds the mean, and scales to length 1
 
@@ -161,14 +174,3 @@ def _choose(kind: str, dimension: int, max_bits: int) -> tuple[Format, int]:
     widths = [width for width in (8, 6) if axes * width <= max_bits and axes * width % 8 == 0]
     width = widths[0] if widths else 4
     return Format(f"PCA{axes},SQ{width}", axes * width), axes
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Let FAISS work in one thread: its sums, hence codes, depend on their number, and it is no slower here."""
-    threads = faiss.omp_get_max_threads()
-    faiss.omp_set_num_threads(1)
-    try:
-        yield
-    finally:
-        faiss.omp_set_num_threads(threads)

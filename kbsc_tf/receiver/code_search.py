@@ -1,11 +1,13 @@
 """Deciding by posterior: the receiver's own axes, and the search among codes of its entries."""
 
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from kbsc_tf.config import PosteriorConfig
 from kbsc_tf.features import FeatureSet, FeatureSplits
+from kbsc_tf.files import load_arrays, save_arrays
 from kbsc_tf.knowledge import Decision
 from kbsc_tf.receiver.axes import SemanticAxes, semantic_axes
 from kbsc_tf.receiver.calibration import Calibration
@@ -29,6 +31,23 @@ class Posterior(NamedTuple):
 
     axes: SemanticAxes
     rule: PosteriorRule
+
+    def save(self, path: Path) -> None:
+        """Write it into a file."""
+        parts = {"axes": self.axes, "rule": self.rule, "calibration": self.rule.calibration}
+        arrays = {f"{part}/{name}": value for part, whole in parts.items() for name, value in whole._asdict().items()}
+        del arrays["rule/calibration"]
+        save_arrays(path, {name: value for name, value in arrays.items() if value is not None})
+
+    @classmethod
+    def load(cls, path: Path, remedy: str) -> "Posterior":
+        """Read what `save` wrote; a UserError names a file that is missing or damaged and says the ``remedy``."""
+        parts: dict[str, dict] = {"axes": {}, "rule": {}, "calibration": {}}
+        for name, value in load_arrays(path, remedy).items():
+            part, _, field = name.partition("/")
+            parts[part][field] = value if value.ndim else value.item()
+        calibration = Calibration(**parts["calibration"])
+        return cls(SemanticAxes(**parts["axes"]), PosteriorRule(calibration=calibration, **parts["rule"]))
 
     def describe(self) -> str:
         """One line for the log."""

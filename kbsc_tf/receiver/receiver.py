@@ -1,4 +1,4 @@
-"""The receiver: knowledge base, decision rule, and the CLIP that embeds reconstructed images."""
+"""The receiver: knowledge base, decision rule, and the encoder that embeds reconstructed images."""
 
 from collections import OrderedDict
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from kbsc_tf.config import ReceiverConfig
 from kbsc_tf.data.image_set import fingerprint
-from kbsc_tf.features import ClipEncoder, FeatureSet
+from kbsc_tf.features import Encoder, FeatureSet
 from kbsc_tf.knowledge import Decision, KnowledgeBase
 from kbsc_tf.receiver.calibration import Calibration
 from kbsc_tf.receiver.code_search import CodeSearch, Posterior
@@ -18,7 +18,7 @@ _KEPT = 16_384  # images whose features are kept: 32 MB at 512 dimensions
 class Receiver:
     """Turn what arrived into an entry of the knowledge base.
 
-    Transmission ─► features (or images ─► CLIP ─► features) ─► KB search or vote ─► Decision
+    Transmission ─► features (or images ─► encoder ─► features) ─► KB search or vote ─► Decision
                  ─► code and noise (or features ─► axes) ─► class posterior ─► Decision
 
     Parameters
@@ -28,7 +28,7 @@ class Receiver:
         Decision rule and top_k.
     code_search : CodeSearch or None
         Needed to decide by posterior.
-    clip : ClipEncoder or None
+    encoder : Encoder or None
         Needed for schemes that deliver images. Features of the last images are kept: a file that arrives at several
         SNRs is embedded once.
     """
@@ -38,11 +38,11 @@ class Receiver:
         knowledge_base: KnowledgeBase,
         config: ReceiverConfig,
         code_search: CodeSearch | None = None,
-        clip: ClipEncoder | None = None,
+        encoder: Encoder | None = None,
     ) -> None:
         if config.decision == "posterior" and code_search is None:
             raise ValueError("receiver.decision: posterior needs axes of training features, see learn_posterior")
-        self.knowledge_base, self.config, self.code_search, self.clip = knowledge_base, config, code_search, clip
+        self.knowledge_base, self.config, self.code_search, self.encoder = knowledge_base, config, code_search, encoder
         self._embedded: OrderedDict[str, np.ndarray] = OrderedDict()
 
     @classmethod
@@ -69,8 +69,8 @@ class Receiver:
         """Received features [B, D], float32: as delivered, or embedded from the delivered images (zeros without)."""
         if transmission.features is not None:
             return transmission.features
-        if self.clip is None:
-            raise ValueError("this scheme delivers images: the receiver needs a ClipEncoder to embed them")
+        if self.encoder is None:
+            raise ValueError("this scheme delivers images: the receiver needs the encoder to embed them")
         there = [i for i, image in enumerate(transmission.images) if image is not None]
         features = np.zeros((len(transmission.images), self.knowledge_base.dimension), np.float32)
         features[there] = self._embed([transmission.images[i] for i in there])
@@ -127,7 +127,7 @@ class Receiver:
         keys = [fingerprint(image) for image in images]
         new = {key: image for key, image in zip(keys, images, strict=True) if key not in self._embedded}
         if new:
-            self._embedded |= zip(new, self.clip.embed_images(list(new.values())), strict=True)
+            self._embedded |= zip(new, self.encoder.embed_images(list(new.values())), strict=True)
         found = np.array([self._embedded[key] for key in keys], np.float32).reshape(-1, self.knowledge_base.dimension)
         while len(self._embedded) > _KEPT:
             self._embedded.popitem(last=False)

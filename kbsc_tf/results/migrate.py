@@ -20,7 +20,7 @@ from kbsc_tf.config.receiver import NearestConfig, PosteriorConfig, VoteConfig
 from kbsc_tf.config.strict import Strict
 from kbsc_tf.errors import UserError
 from kbsc_tf.files import write_atomically
-from kbsc_tf.registry import schemes
+from kbsc_tf.registry import executors, schemes
 from kbsc_tf.results.run_json import FILE, SCHEMA, describe_experiment, read_any_run
 
 _SECTIONS = {  # of options, and the schemes that they were of
@@ -70,7 +70,7 @@ def migrate_folder(path: Path | str, describe: Callable[[dict[str, Any]], dict[s
         where = ".".join(map(str, first["loc"]))
         why = ": ".join(part for part in (where, first["msg"].removeprefix("Value error, ")) if part)
         raise UserError(f"{file}: its configuration is of no earlier version ({why}); mend it") from None
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, UserError, ValueError) as error:
         raise UserError(f"{file}: damaged, its configuration cannot be read ({error}); mend it") from None
     rest = {key: value for key, value in old.items() if key not in (*new, *_LEFT_OUT)}
     write_atomically(file, json.dumps({**new, **rest}, indent=1) + "\n")
@@ -106,6 +106,9 @@ def migrate_config(old: dict[str, Any]) -> dict[str, Any]:
     if receiver := old.get("receiver"):
         kinds = NearestConfig, VoteConfig, PosteriorConfig
         new["receiver"] = _used(receiver, kind_of(receiver.get("decision", "nearest"), kinds, "decision"), kinds)
+    if executor := old.get("executor"):
+        known = [kind for name in executors for kind in executors[name].configs()]
+        new["executor"] = _used(executor, executors[executor.get("kind", "local")].Config, known)
     if "channels" in old:
         new["channels"] = [migrate_channel(channel) for channel in old["channels"]]
     if "schemes" in old:

@@ -8,13 +8,18 @@ from typing import NamedTuple
 from kbsc_tf.results.names import channel_text, mcs_text, scheme_text, snr_text
 
 
-class Curve(NamedTuple):
-    """Scheme x MCS x channel x k: what one scheme object is of, and the points of one curve over the SNR."""
+class Family(NamedTuple):
+    """The points of all SNRs and seeds: one fitted scheme on one channel."""
 
     scheme: str
     mcs: str
     channel: str
     k: int
+
+    @property
+    def stem(self) -> str:
+        """As that of a point."""
+        return _stem([self.scheme, self.mcs, self.channel, f"k{self.k}"], self)
 
 
 class Point(NamedTuple):
@@ -28,16 +33,14 @@ class Point(NamedTuple):
     seed: int
 
     @property
-    def curve(self) -> Curve:
-        return Curve(*self[: len(Curve._fields)])
+    def family(self) -> Family:
+        return Family(*self[: len(Family._fields)])
 
     @property
     def stem(self) -> str:
         """A file name for what belongs to this point: readable, and different for different points."""
         snr = "inf" if math.isinf(self.snr_db) else f"{self.snr_db:g}"
-        parts = [self.scheme, self.mcs, self.channel, f"k{self.k}", f"{snr}dB", f"seed{self.seed}"]
-        text = re.sub(r"[^A-Za-z0-9.+-]+", "-", "_".join(part for part in parts if part))[:100]
-        return f"{text}_{hashlib.sha256(repr(tuple(self)).encode()).hexdigest()[:8]}"
+        return _stem([self.scheme, self.mcs, self.channel, f"k{self.k}", f"{snr}dB", f"seed{self.seed}"], self)
 
     @property
     def text(self) -> str:
@@ -48,10 +51,15 @@ class Point(NamedTuple):
 
 KEY = list(Point._fields)
 """Columns that tell one point from all others."""
-CURVE = list(Curve._fields)
-"""Columns that tell one curve over the SNR from all others."""
+FAMILY = list(Family._fields)
+"""Columns that tell one family from all others."""
 PLACE = [name for name in KEY if name not in ("scheme", "mcs")]
 """Columns that say where schemes, and the MCSs of one, can be compared."""
+
+
+def _stem(parts: list[str], key: tuple) -> str:
+    text = re.sub(r"[^A-Za-z0-9.+-]+", "-", "_".join(part for part in parts if part))[:100]
+    return f"{text}_{hashlib.sha256(repr(tuple(key)).encode()).hexdigest()[:8]}"
 
 
 def as_point(values: list | tuple) -> Point:

@@ -1,5 +1,6 @@
 """The seam: what a transmission scheme can do."""
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +11,9 @@ import numpy as np
 from kbsc_tf.config import ChannelConfig
 from kbsc_tf.config.scheme import Shortfall
 from kbsc_tf.data import ImageSet
+from kbsc_tf.errors import UserError
 from kbsc_tf.features import FeatureSet
+from kbsc_tf.files import write_atomically
 from kbsc_tf.receiver import Calibration, Receiver
 from kbsc_tf.transmission import SourceBatch, Transmission
 
@@ -41,6 +44,11 @@ class Validation:
 
 Report = Callable[[int, int, dict[str, float]], None]
 """Progress of a fit: step, steps, current figures."""
+
+
+REMEDY = "delete the folder links of the run and run kbsc train again, which trains nothing anew"
+"""What helps if a saved scheme cannot be read."""
+_COMMON = "scheme.json"
 
 
 def silent(step: int, steps: int, figures: dict[str, float]) -> None:
@@ -101,6 +109,38 @@ class Scheme(ABC):
         report : callable
             Told about the progress.
         """
+
+    def save(self, folder: Path) -> None:
+        """Write what `fit` has learned into a folder that is there, for `load`.
+
+        This writes what all schemes have, `summary` and `calibration`. A scheme that learns extends both methods.
+
+        Raises
+        ------
+        NotImplementedError
+            The scheme learns, but does not extend this.
+        """
+        if type(self).save is Scheme.save and type(self).fit is not Scheme.fit:
+            raise NotImplementedError(f"{type(self).__name__} has a fit of its own, but neither save nor load")
+        calibration = None if self.calibration is None else [part.tolist() for part in self.calibration]
+        content = {"summary": self.summary, "calibration": calibration}
+        write_atomically(folder / _COMMON, json.dumps(content) + "\n")
+
+    def load(self, folder: Path) -> None:
+        """Be as if fitted, from what `save` wrote: the same batch, SNR and seed give the same transmission.
+
+        Raises
+        ------
+        UserError
+            A file is missing or damaged; names it.
+        """
+        try:
+            content = json.loads((folder / _COMMON).read_text(encoding="utf-8"))
+            saved = content["calibration"]
+            self.summary = content["summary"]
+            self.calibration = None if saved is None else Calibration(*map(np.array, saved))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise UserError(f"{folder / _COMMON}: cannot be read ({error}); {REMEDY}") from None
 
     @abstractmethod
     def transmit(self, batch: SourceBatch, snr_db: float, seed: int | None) -> Transmission:

@@ -14,8 +14,9 @@ from kbsc_tf.config import (
     SchemeConfig,
 )
 from kbsc_tf.config.scheme import Shortfall
+from kbsc_tf.data import ImageSet
 from kbsc_tf.errors import Infeasible, UserError
-from kbsc_tf.features import FeatureSet, class_features
+from kbsc_tf.features import FeatureSet, class_features, takes_text
 from kbsc_tf.receiver import Receiver
 from kbsc_tf.registry import codecs, schemes
 from kbsc_tf.schemes.base import Scheme
@@ -43,7 +44,7 @@ def build_schemes(
     training : FeatureSet
         Its length and dimension decide what is possible.
     receiver : Receiver, optional
-        For schemes whose sender knows the knowledge base, and for the CLIP of those that need prompts.
+        For schemes whose sender knows the knowledge base, and for the encoder of those that need prompts.
     knowledge : FeatureSet, optional
         The entries of the receiver's knowledge base, for the same schemes.
 
@@ -82,6 +83,12 @@ class Shared:
     receiver: Receiver | None
     knowledge: FeatureSet | None
     made: dict[tuple, Any] = field(default_factory=dict)
+
+
+def check_images(experiment: ExperimentConfig, images: ImageSet) -> None:
+    """Raise a UserError where a network cannot send images of this size at any k, before they are embedded."""
+    for entry in experiment.schemes:
+        schemes[entry.scheme].check_images(entry, images.image_shape)
 
 
 def find_shortfalls(experiment: ExperimentConfig) -> list[Shortfall]:
@@ -150,12 +157,15 @@ class BuildContext:
         return self.once(("files", codec), lambda: ImageFiles(codecs[codec].build(settings), settings.processes))
 
     def prompts(self) -> np.ndarray:
-        """CLIP's features of the class prompts, [C, D], float32."""
-        settings, clip = self.experiment.features, self.receiver.clip
-        if clip is None or not clip.has_tokenizer:
-            raise UserError("schemes: label_ldpc needs a CLIP with a tokenizer for the class prompts; leave it out")
+        """Features of the class prompts, [C, D], float32."""
+        settings, encoder = self.experiment.features, self.receiver.encoder
+        if encoder is None or not takes_text(encoder):
+            raise UserError(
+                f"schemes: {self._entry.title} needs an encoder of texts for the class prompts, and this one has no "
+                "tokenizer; leave it out"
+            )
         names = self.knowledge.class_names
-        return self.once(("prompts",), lambda: class_features(clip, names, settings.prompt, settings.store))
+        return self.once(("prompts",), lambda: class_features(encoder, names, settings.prompt, settings.store))
 
     def _or_infeasible(self, build: Callable[[], Scheme], k: int, mcs: str = "") -> Scheme:
         """What ``build`` makes, or what stands for it where nothing fits."""

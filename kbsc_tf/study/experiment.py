@@ -21,7 +21,8 @@ from kbsc_tf.results.folder import ResultsFolder
 from kbsc_tf.results.run_json import check_folder
 from kbsc_tf.study.devices import describe_devices
 from kbsc_tf.study.latency import measure_latency
-from kbsc_tf.study.prepare import Study, curve_of, describe_features, prepare
+from kbsc_tf.study.links import LinksFolder
+from kbsc_tf.study.prepare import Study, describe_features, family_of, prepare
 from kbsc_tf.study.showcase import galleries
 from kbsc_tf.study.simulate import Simulator
 from kbsc_tf.study.trial import prepare as prepare_schemes
@@ -43,18 +44,24 @@ def save_knowledge_base(config: ExperimentConfig, folder: Path, skip_bad: bool, 
 
 
 def fit(study: Study, progress: Progress) -> None:
-    """Fit every scheme; trained ones are loaded from their checkpoints."""
+    """Fit every scheme, and save it as a link; trained ones are loaded from their checkpoints."""
     said: set[tuple[str, str, int, str]] = set()
+    links, unsaved = LinksFolder(study.folder), {}
     with _training(study.folder, progress):
+        links.save_receiver(study)
         for number, (channel, scheme) in enumerate(study.schemes, 1):
             label = " ".join(part for part in (scheme.name, scheme.mcs, f"k={scheme.k}", channel.label) if part)
             with progress.job(f"training {label} ({number}/{len(study.schemes)})") as report:
                 study.fit(channel, scheme, report)
+                if not links.save(study, channel, scheme):
+                    unsaved[scheme.name] = scheme
             # A quantiser is the same on all channels: once is enough.
             summary = (scheme.name, scheme.mcs, scheme.k, scheme.summary)
             if scheme.summary and summary not in said:
                 progress.say(f"{label}: {scheme.summary}")
                 said.add(summary)
+    for name, scheme in unsaved.items():
+        progress.say(f"{name} cannot be used as a link: give {type(scheme).__name__} the methods save and load")
 
 
 @contextmanager
@@ -75,9 +82,9 @@ def _training(folder: Path, progress: Progress) -> Iterator[None]:
 def sweep(study: Study, results: ResultsFolder, progress: Progress) -> None:
     """Measure every point that the results folder does not hold yet, one record each."""
     points, config, done = study.points(), study.config, results.done()
-    left = {point.curve for point in points if point not in done}
+    left = {point.family for point in points if point not in done}
     encoding = [(channel, s) for channel, s in study.schemes if s.needs_images and not s.shortfall]
-    schemes = [s for channel, s in encoding if curve_of(channel, s) in left]
+    schemes = [s for channel, s in encoding if family_of(channel, s) in left]
     if schemes:
         sender = study.features.sender
         with results.stage("encode"), progress.job("encoding images", len(sender)) as report:
@@ -98,15 +105,15 @@ def latencies(study: Study, results: ResultsFolder, progress: Progress) -> None:
     Where nothing fits there is nothing to measure.
     """
     schemes = {
-        curve_of(c, scheme): scheme for c, scheme in study.schemes if scheme.mcs != GENIE and not scheme.shortfall
+        family_of(c, scheme): scheme for c, scheme in study.schemes if scheme.mcs != GENIE and not scheme.shortfall
     }
-    left, rows = [curve for curve in schemes if curve not in results.timed()], []
+    left, rows = [family for family in schemes if family not in results.timed()], []
     if not left:
         return
     with results.stage("latency"), progress.job("latency", len(left)) as report:
-        for number, curve in enumerate(left, 1):
-            figures = measure_latency(schemes[curve], study.receiver, study.features.sender, study.config.sweep.chunk)
-            rows.append(curve._asdict() | figures)
+        for number, family in enumerate(left, 1):
+            figures = measure_latency(schemes[family], study.receiver, study.features.sender, study.config.sweep.chunk)
+            rows.append(family._asdict() | figures)
             report(number, len(left), {})
         results.write_latency(rows)
 

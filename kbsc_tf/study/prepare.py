@@ -3,26 +3,27 @@
 import time
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from kbsc_tf.channel import build_channel
 from kbsc_tf.channel.ofdm import warnings
 from kbsc_tf.config import ChannelConfig, ExperimentConfig, Needs
 from kbsc_tf.errors import UserError
-from kbsc_tf.features import ClipEncoder, FeatureSet, FeatureSplits, load_features
+from kbsc_tf.features import FeatureSet, FeatureSplits, build_encoder, load_features
 from kbsc_tf.knowledge import KnowledgeBase
 from kbsc_tf.metrics import wilson
 from kbsc_tf.progress import Progress
 from kbsc_tf.receiver import CalibrationSet, CodeSearch, Receiver, calibration_set, learn_posterior
+from kbsc_tf.registry import executors
 from kbsc_tf.results.envelope import GENIE
-from kbsc_tf.results.points import Curve, Point
+from kbsc_tf.results.points import Family, Point
 from kbsc_tf.schemes.base import Report, Scheme, Validation, silent
-from kbsc_tf.schemes.build import build_schemes, find_shortfalls
+from kbsc_tf.schemes.build import build_schemes, check_images, find_shortfalls
 from kbsc_tf.schemes.image_ldpc.files import ImageFiles
 from kbsc_tf.schemes.infeasible import describe_shortfalls
 from kbsc_tf.schemes.validation import calibrate, hold_out
 from kbsc_tf.study.image_quality import ImageQuality
-from kbsc_tf.sweep.executors.ray_cluster import check_ray
 from kbsc_tf.threads import one_thread
 
 
@@ -65,7 +66,7 @@ class Study:
     def points(self) -> list[Point]:
         """All points of the sweep, in the order of the records."""
         return [
-            Point(*curve_of(channel, scheme), snr_db, seed)
+            Point(*family_of(channel, scheme), snr_db, seed)
             for channel, scheme in self.schemes
             for seed in self.config.seeds
             for snr_db in self.config.snr_db
@@ -101,13 +102,12 @@ def prepare(config: ExperimentConfig, folder: Path, skip_bad: bool, progress: Pr
     it is there; one of another encoder, or of other entries or settings, is refused.
     """
     started = time.monotonic()
-    if config.executor.kind == "ray":
-        check_ray(config.executor)
+    executors[config.executor.kind].check(config.executor)
     _check_channels(config, progress)
     known = find_shortfalls(config)
     for note in describe_shortfalls(known):
         progress.say(note)
-    features, report = load_features(config, skip_bad)
+    features, report = load_features(config, skip_bad, check=partial(check_images, config))
     describe_features(features, report, progress)
     if config.sweep.queries is not None:
         features = replace(features, sender=features.sender.spread(config.sweep.queries))
@@ -136,7 +136,7 @@ def prepare(config: ExperimentConfig, folder: Path, skip_bad: bool, progress: Pr
             progress.say(f"warning: {doubt}")
         calibration = receiver.code_search.among(calibrating.entries), calibrating
     if config.needs(Needs.IMAGES) or config.needs(Needs.PROMPTS):
-        receiver.clip = ClipEncoder(config.features.model, config.features.batch_size)
+        receiver.encoder = build_encoder(config.features)
     schemes = build_schemes(config, features.training, receiver, features.receiver)
     found = [s.shortfall for _, s in schemes if s.shortfall and s.mcs != GENIE and s.shortfall not in known]
     for note in describe_shortfalls(found):
@@ -146,13 +146,13 @@ def prepare(config: ExperimentConfig, folder: Path, skip_bad: bool, progress: Pr
     return Study(config, folder, features, receiver, schemes, validation, calibration, report, skip_bad, seconds)
 
 
-def curve_of(channel: ChannelConfig, scheme: Scheme) -> Curve:
+def family_of(channel: ChannelConfig, scheme: Scheme) -> Family:
     """What tells a scheme on a channel from all others."""
-    return Curve(scheme.name, scheme.mcs, channel.label, scheme.k)
+    return Family(scheme.name, scheme.mcs, channel.label, scheme.k)
 
 
 def describe_features(features: FeatureSplits, report: dict, progress: Progress) -> None:
-    """Say what was embedded, how fast, and how well CLIP itself tells the classes apart."""
+    """Say what was embedded, how fast, and how well the encoder itself tells the classes apart."""
     speed = f"embedded at {report['images_per_s']:.0f} images/s" if report["images_per_s"] else "nothing to embed"
     progress.say(f"{report['images']} features of {report['encoder']['name']}: {speed}")
     if report["skipped"]:

@@ -3,8 +3,8 @@
 import pytest
 
 from kbsc_tf.coding.selection import check_plans, chosen_mcs, transport_plan
-from kbsc_tf.config import AwgnConfig, ExperimentConfig, parse_channel
-from kbsc_tf.errors import UserError
+from kbsc_tf.config import AwgnConfig, ExperimentConfig, FlatConfig, parse_channel
+from kbsc_tf.errors import Infeasible, UserError
 
 
 def config(**settings):
@@ -27,8 +27,7 @@ def test_images_of_a_block_share_its_channel_uses():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"k": [16]}, "coding.mcs: qpsk-1/3 at k = 16: 5 information bits in 8 channel uses"),
-        ({"coding": {"mcs": "38.214_table1"}}, r"coding.mcs: qpsk-120/1024 at k = 128: 15 information bits"),
+        ({"coding": {"block_length": 1 << 21}}, "coding: block length 2097152: expected 16 to 1048576 coded bits"),
         ({"coding": {"mcs": ["qpsk-1/2", "qpsk-0.5"]}}, "coding.mcs: a value stands twice in qpsk-1/2, qpsk-1/2"),
         ({"coding": {"mcs": ["64qam-0.96"]}}, "coding.mcs: MCS .64qam-0.96.: code rate 0.96: .* at most 0.95"),
     ],
@@ -36,6 +35,20 @@ def test_images_of_a_block_share_its_channel_uses():
 def test_what_cannot_be_is_refused(settings, message):
     with pytest.raises(UserError, match=message):
         check_plans(config(**settings))
+
+
+@pytest.mark.parametrize(
+    ("mcs", "k", "message"),
+    [
+        ("qpsk-1/3", 16, "5 information bits in 8 channel uses: the code needs 12"),
+        ("qpsk-120/1024", 128, "15 information bits in 64 channel uses: the CRC alone takes 16"),
+    ],
+)
+def test_where_nothing_fits_is_no_mistake(mcs, k, message):
+    experiment = config(k=[k], coding={"mcs": [mcs]})
+    check_plans(experiment)
+    with pytest.raises(Infeasible, match=message):
+        transport_plan(experiment, *chosen_mcs(experiment, FlatConfig()), k)
 
 
 def test_without_coded_schemes_nothing_is_checked():

@@ -126,7 +126,7 @@ def test_preprocessing_of_another_size_is_noticed(clips, tmp_path):
 
 
 def test_the_clip_inside_the_package():
-    from kbsc_tf.data.load import procedural_set
+    from kbsc_tf.data.sources import procedural_set
     from kbsc_tf.features.clip_files import SMALL
 
     assert sum(file.stat().st_size for file in SMALL.iterdir()) <= 10 * 2**20

@@ -99,7 +99,7 @@ def test_centring_helps_on_a_common_mean(cloud):
 @pytest.mark.parametrize("metric", ["l2", "inner_product"])
 def test_vote_equals_the_plain_sum(cloud, metric):
     base = make(cloud, metric=metric, centre=True)
-    shares, nearest = base.vote(cloud[2], temperature=8.0, neighbours=40)
+    shares, nearest = base.vote(cloud[2], temperature=1 / 8, neighbours=40)
     exact = brute_force(cloud[0], cloud[2], metric, True)
     for row in range(len(exact)):
         order = np.argsort(-exact[row])[:40]
@@ -110,7 +110,7 @@ def test_vote_equals_the_plain_sum(cloud, metric):
             first[c] = entry if first[c] < 0 else first[c]
         np.testing.assert_allclose(shares[row], expected / expected.sum(), atol=1e-5)
         np.testing.assert_array_equal(nearest[row], first)
-    decision = base.decide(cloud[2], 3, "vote", temperature=8.0, neighbours=40)
+    decision = base.decide(cloud[2], 3, "vote", temperature=1 / 8, neighbours=40)
     np.testing.assert_array_equal(decision.labels[:, 0], shares.argmax(axis=1))
     np.testing.assert_allclose(decision.confidence, shares.max(axis=1))
     shown = decision.ids >= 0
@@ -126,7 +126,7 @@ def test_vote_with_more_neighbours_than_entries_and_more_top_k_than_classes(clou
 
 def test_a_sharp_vote_is_the_nearest_entry(cloud):
     base = make(cloud, metric="inner_product", centre=True)
-    nearest, vote = base.decide(cloud[2], 1), base.decide(cloud[2], 1, "vote", temperature=1e5)
+    nearest, vote = base.decide(cloud[2], 1), base.decide(cloud[2], 1, "vote", temperature=1e-5)
     np.testing.assert_array_equal(nearest.ids, vote.ids)
     np.testing.assert_array_equal(nearest.labels, vote.labels)
 

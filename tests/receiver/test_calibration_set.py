@@ -8,8 +8,7 @@ from clustered import feature_set, feature_splits
 from kbsc_tf.analysis.confidence import expected_calibration_error, reliability
 from kbsc_tf.config import ExperimentConfig
 from kbsc_tf.features import FeatureSplits
-from kbsc_tf.receiver import Receiver, learn_posterior
-from kbsc_tf.schemes import CalibrationSet, calibration_set
+from kbsc_tf.receiver import CalibrationSet, Receiver, calibration_set, learn_posterior
 from kbsc_tf.schemes.build import build_schemes
 from kbsc_tf.schemes.validation import calibrate, hold_out
 from kbsc_tf.transmission import SourceBatch

@@ -15,18 +15,18 @@ ENTRIES = RNG.standard_normal((60, 8)).astype(np.float32)
 LABELS = np.arange(60) % 6
 
 
-def receiver(clip=None, **rule):
+def receiver(encoder=None, **rule):
     base = KnowledgeBase.build(
         ENTRIES, LABELS, list("abcdef"), [str(i) for i in range(60)], "test", "Flat", "l2", False
     )
-    return Receiver(base, TypeAdapter(ReceiverConfig).validate_python(rule), clip=clip)
+    return Receiver(base, TypeAdapter(ReceiverConfig).validate_python(rule), encoder=encoder)
 
 
 def transmission(features=ENTRIES[:4], images=None, delivered=(True, False, True, False)):
     return Transmission(features, images, np.array(delivered), np.full(len(delivered), 10.0))
 
 
-@pytest.mark.parametrize("rule", [{}, {"decision": "vote", "temperature": 1000.0, "neighbours": 60}])
+@pytest.mark.parametrize("rule", [{}, {"decision": "vote", "temperature": 0.001, "neighbours": 60}])
 def test_undelivered_images_get_no_entry_and_no_class(rule):
     verdict = receiver(**rule).decide(transmission())
     assert verdict.ids.shape == verdict.labels.shape == (4, 5)
@@ -43,7 +43,7 @@ def test_images_are_embedded_by_the_receivers_own_clip():
     images = [np.full((2, 2, 3), i, np.uint8) for i in (7, 3)]
     sent = transmission(None, images, (True, True))
     assert receiver(Clip(), top_k=1).decide(sent).ids.tolist() == [[7], [3]]
-    with pytest.raises(ValueError, match="needs a ClipEncoder"):
+    with pytest.raises(ValueError, match="needs the encoder"):
         receiver().decide(sent)
 
 

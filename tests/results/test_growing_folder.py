@@ -12,7 +12,7 @@ from kbsc_tf.figures.curves import draw_figures
 from kbsc_tf.figures.report import write_report
 from kbsc_tf.metrics import wilson
 from kbsc_tf.results.folder import ResultsFolder
-from kbsc_tf.results.points import Curve, Point
+from kbsc_tf.results.points import Family, Point
 from kbsc_tf.results.records import COLUMNS, LATENCY_COLUMNS, read_records
 from kbsc_tf.results.run_json import read_run, read_shown
 from kbsc_tf.sweep.status import status
@@ -158,7 +158,7 @@ def test_figures_and_the_report_hide_what_has_left_unless_asked(tmp_path):
     row = dict.fromkeys(LATENCY_COLUMNS, 0.001) | {"mcs": "", "k": 64, "batch": 10}
     results = ResultsFolder(tmp_path, experiment())
     results.write_latency({**row, "scheme": "pca", "channel": label} for label in ("awgn", "rayleigh_fast"))
-    assert results.timed() == {Curve("pca", "", "awgn", 64), Curve("pca", "", "rayleigh_fast", 64)}
+    assert results.timed() == {Family("pca", "", "awgn", 64), Family("pca", "", "rayleigh_fast", 64)}
     for everything in (False, True):
         files = draw_figures(tmp_path, ["png"], data=True, everything=everything)
         drawn = "".join(path.read_text() for path in files if path.suffix == ".csv")

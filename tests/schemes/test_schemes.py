@@ -27,10 +27,13 @@ HELD_OUT = feature_set(40, 3, 0.6)
 VALIDATION = Validation(HELD_OUT.x, HELD_OUT.labels, Receiver.around(feature_set(40, 4, 0.6), NearestConfig()))
 
 
-def build(channel=None, k=K, dim=DIM, count=600, **settings):
+def build(channel=None, k=K, dim=DIM, count=600, schemes=NAMES, **options):
+    """Schemes of one channel and k; the options are those of KBSC."""
     channel = channel or AwgnConfig()
-    training = {"epochs": 1, "batch_size": 100, "validation_snr_db": [5.0], **settings.pop("training", {})}
-    config = ExperimentConfig(name="t", channels=[channel], k=[k], training=training, **settings)
+    trained = {"scheme": "kbsc", "epochs": 1, "batch_size": 100, "validation_snr_db": [5.0], **options}
+    config = ExperimentConfig(
+        name="t", channels=[channel], k=[k], schemes=[trained if name == "kbsc" else name for name in schemes]
+    )
     training = (
         TRAINING if (dim, count) == (DIM, 600) else replace(TRAINING, x=np.ones((count, dim)), labels=range(count))
     )
@@ -57,23 +60,26 @@ def test_schemes_come_in_the_order_of_the_records():
     assert built == [(c, *point) for c in channels for point in (("raw", DIM), ("pca", 4), ("pca", 2))]
 
 
+def test_what_cannot_work_at_any_k_is_refused_before_fitting():
+    with pytest.raises(UserError, match="raw needs features of even length, these have 63"):
+        build(dim=63)
+
+
 @pytest.mark.parametrize(
-    ("settings", "message"),
+    ("name", "settings", "message"),
     [
-        ({"k": DIM + 2}, "k: 66 symbols for features of 64 values; give at most 64, or a multiple"),
-        ({"count": K}, "k: PCA on 16 axes needs 17 training samples, there are 16"),
-        ({"dim": 63}, "raw needs features of even length, these have 63"),
+        ("pca", {"k": DIM + 2}, "66 symbols for features of 64 values; give at most 64, or a multiple"),
+        ("kbsc", {"k": DIM + 2}, "66 symbols for features of 64 values; give at most 64, or a multiple"),
+        ("pca", {"count": K}, "PCA on 16 axes needs 17 training samples, there are 16"),
     ],
 )
-def test_what_cannot_work_is_refused_before_fitting(settings, message):
-    with pytest.raises(UserError, match=message):
-        build(**settings)
-
-
-def test_tensorboard_is_refused_where_it_is_not_installed(monkeypatch):
-    monkeypatch.setattr("kbsc_tf.schemes.build.find_spec", lambda name: None)
-    with pytest.raises(UserError, match="training.tensorboard: needs the package"):
-        build(training={"tensorboard": True})
+def test_what_cannot_work_at_some_k_delivers_nothing(name, settings, message):
+    [scheme] = [scheme for scheme in build(**settings) if scheme.name == name]
+    assert message in scheme.shortfall.reason and scheme.shortfall[:3] == (name, scheme.k, "")
+    scheme.fit(TRAINING)
+    sent = scheme.transmit(BATCH, 5.0, 0)
+    assert not sent.delivered.any() and not sent.feasible.any() and sent.features.shape == BATCH.features.shape
+    assert sent.channel_uses.tolist() == [scheme.k / 2] * 50
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -185,7 +191,7 @@ def test_kbsc_does_not_depend_on_what_ran_before_it(tmp_path, awgn):
 
 def test_a_model_of_other_settings_is_refused(tmp_path):
     fitted(tmp_path, schemes=["kbsc"])
-    for change in ({"k": 8}, {"training": {"seed": 1}}, {"channel": RayleighConfig()}):
+    for change in ({"k": 8}, {"seed": 1}, {"channel": RayleighConfig()}):
         with pytest.raises(UserError, match="other features or settings"):
             fitted(tmp_path, schemes=["kbsc"], **change)
 

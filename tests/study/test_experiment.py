@@ -10,6 +10,8 @@ from rich.console import Console
 
 from kbsc_tf.config import ExperimentConfig
 from kbsc_tf.errors import UserError
+from kbsc_tf.figures.curves import draw_figures
+from kbsc_tf.figures.report import write_report
 from kbsc_tf.progress import Progress
 from kbsc_tf.results.folder import ResultsFolder
 from kbsc_tf.results.records import read_records
@@ -134,16 +136,64 @@ def test_a_knowledge_base_of_another_encoder_is_refused(make, tmp_path):
     ("change", "sizes", "message"),
     [
         ({"receiver": {"top_k": 61}}, {}, "receiver.top_k: 61 candidates asked of a knowledge base of 60"),
-        ({"k": [66]}, {}, "k: 66 symbols for features of 64 values"),
         ({"receiver": {"index": "IVF50,Flat"}}, {}, "50"),  # the validation receiver has 40 entries
         ({"receiver": {"index": "Nonsense"}}, {}, "Nonsense"),
     ],
-    ids=["top_k", "pca", "index too large for validation", "index"],
+    ids=["top_k", "index too large for validation", "index"],
 )
 def test_what_cannot_work_is_refused_before_anything_is_written(make, tmp_path, change, sizes, message):
     with pytest.raises(UserError, match=message):
         run(make(**change), tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_what_does_not_fit_is_said_once_recorded_and_stops_nothing(make, tmp_path):
+    """The README's schemes with their posterior, and two k that some of them have no room or no symbols for."""
+    once = {"epochs": 1, "batch_size": 100, "validation_snr_db": [0]}
+    config = make(
+        receiver={"decision": "posterior"},
+        schemes=["adaptive", "pca", "kbsc", "feature_ldpc_pq"],
+        k=[16, 64, 66],
+        snr_db=["inf"],
+        training=once,
+        adaptive={**once, "exponent": 0.5},
+        coding={"mcs": ["qpsk-1/3", "qpsk-1/2"]},
+    )
+    say = progress()
+    experiment.run(config, tmp_path / "out", False, say)
+    said = [line for line in say.console.file.getvalue().splitlines() if line.startswith("warning")]
+    assert [line.split(": ")[1] for line in said] == [
+        "feature_ldpc_pq at k = 16, qpsk-1/3, qpsk-1/2",
+        "feature_ldpc_pq at k = 64, qpsk-1/3",
+        "feature_ldpc_pq at k = 66, qpsk-1/3",
+        "pca at k = 66",
+        "kbsc at k = 66",
+    ]
+    records = read_records(tmp_path / "out").set_index(["scheme", "k", "mcs"])
+    lost = records[records["feasible"] == 0]
+    assert set(lost.index) == {
+        ("pca", 66, ""), ("kbsc", 66, ""), ("feature_ldpc_pq", 64, "qpsk-1/3"), ("feature_ldpc_pq", 66, "qpsk-1/3"),
+        *(("feature_ldpc_pq", 16, mcs) for mcs in ("qpsk-1/3", "qpsk-1/2", "genie")),
+    }  # fmt: skip
+    assert (lost[["top1", "delivered"]] == 0).all(axis=None)
+    assert (lost["channel_uses"] == lost.index.get_level_values("k") / 2).all()
+    assert len(records) == 3 * 3 + 3 * 3 and (records["feasible"].drop(lost.index) == 1).all()
+    genie, fixed = (records.loc[("feature_ldpc_pq", 64, mcs)] for mcs in ("genie", "qpsk-1/2"))
+    assert genie["top1"] == fixed["top1"] > 0.5
+    measured = (tmp_path / "out" / "latency.csv").read_text()
+    assert len(measured.splitlines()) == 1 + 3 + 2 + 2 + 2 and "feature_ldpc_pq,qpsk-1/3" not in measured
+    assert not (tmp_path / "out" / "models" / "kbsc_awgn_k66").exists()
+    text = write_report(tmp_path / "out").read_text()
+    assert "no fit" in text
+
+
+def test_where_nothing_fits_at_all_a_run_ends_with_records(make, tmp_path):
+    config = make(schemes=["feature_ldpc_sq", "index_ldpc"], k=[8], coding={"mcs": ["qpsk-1/2", "qpsk-2/3"]})
+    say = progress()
+    experiment.run(config, tmp_path / "out", False, say)
+    assert len(read_records(tmp_path / "out")) == 2 * (3 + 1)
+    draw_figures(tmp_path / "out")
+    assert "no fit" in write_report(tmp_path / "out").read_text()
 
 
 def test_a_validation_set_smaller_than_top_k_is_no_obstacle(make, tmp_path):
@@ -181,7 +231,7 @@ def test_a_full_disk_is_one_sentence_wherever_it_strikes(make, tmp_path, limit):
 
 def test_validation_scores_the_receivers_own_rule(make, tmp_path):
     scores = {}
-    for rule in ({}, {"decision": "vote", "temperature": 5.0}):
+    for rule in ({}, {"decision": "vote", "temperature": 0.2}):
         study = experiment.prepare(make(receiver=rule), tmp_path / "out", False, progress())
         assert len(study.validation.features) == 40
         x = study.validation.features

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kbsc_tf.data.load import procedural_set
+from kbsc_tf.data.sources import procedural_set
 from kbsc_tf.metrics.image import PSNR_CAP_DB
 from kbsc_tf.study.image_quality import ImageQuality
 

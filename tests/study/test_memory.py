@@ -11,7 +11,7 @@ from clustered import DIM, feature_set
 
 from kbsc_tf.coding.bler import FastLink
 from kbsc_tf.config import ExperimentConfig, NearestConfig, ReceiverConfig
-from kbsc_tf.data.load import procedural_set
+from kbsc_tf.data.sources import procedural_set
 from kbsc_tf.features import FeatureSet
 from kbsc_tf.receiver import Receiver
 from kbsc_tf.schemes.build import build_schemes
@@ -70,7 +70,7 @@ def test_five_hundred_trials_with_a_genie_take_no_memory(name, monkeypatch, tmp_
     settings = {"coding": {"mcs": ["qpsk-1/3", "16qam-1/2"], "fast": True}, "codec": {"processes": 1}}
     config = ExperimentConfig(name="m", schemes=[name], k=[2048 if name == "bpg_ldpc" else 128], **settings)
     receiver = Receiver.around(feature_set(40, 3, 0.6), ReceiverConfig())
-    receiver.clip = MeanColour()
+    receiver.encoder = MeanColour()
     schemes = [scheme for _, scheme in build_schemes(config, training)]
     assert [scheme.mcs for scheme in schemes] == ["qpsk-1/3", "16qam-1/2", "genie"]
     for scheme in schemes:

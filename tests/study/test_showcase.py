@@ -67,7 +67,7 @@ class Noisy(Scheme):
 def study(tmp_path):
     sender, knowledge = features("send", 0), features("receive", 1)
     receiver = Receiver.around(knowledge, NearestConfig(centre=False, top_k=1))
-    receiver.clip = SimpleNamespace(embed_images=embed)
+    receiver.encoder = SimpleNamespace(embed_images=embed)
     config = SimpleNamespace(snr_db=[-5.0, 0.0, 5.0, 10.0, 20.0], seeds=[3, 4], sweep=SimpleNamespace(chunk=CHUNK))
     sets = SimpleNamespace(sender=sender, receiver=knowledge)
     return SimpleNamespace(config=config, folder=tmp_path, features=sets, receiver=receiver, schemes=[])

@@ -158,7 +158,7 @@ def test_fading_costs_accuracy(schemes):
 def test_the_vote_goes_through_a_sweep(schemes):
     scheme = schemes["pca", "awgn"]
     nearest = point(scheme, -3.0)
-    vote = point(scheme, -3.0, decision="vote", temperature=10.0, neighbours=100)
+    vote = point(scheme, -3.0, decision="vote", temperature=0.1, neighbours=100)
     assert vote["top1"] > nearest["top1"] + 0.02  # many noisy neighbours know better than the nearest
     np.testing.assert_allclose(vote["mse_sent_received"], nearest["mse_sent_received"])
     outcome = transmit(scheme, receiver(decision="vote"), SENDER, -3.0, 0, 100)

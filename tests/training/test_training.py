@@ -10,9 +10,10 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 
-from kbsc_tf.config import RayleighConfig, TrainingConfig
+from kbsc_tf.config import RayleighConfig
 from kbsc_tf.errors import UserError
 from kbsc_tf.schemes.analogue.link import SemanticLink
+from kbsc_tf.schemes.kbsc.config import KbscConfig
 from kbsc_tf.schemes.kbsc.losses import SemanticLoss
 from kbsc_tf.schemes.kbsc.network import SemanticDecoder, SemanticEncoder
 from kbsc_tf.training import CheckpointFolder, GridAccuracy, Trainer, training_batches
@@ -49,15 +50,12 @@ def run(folder, score=nearest_centre, report=lambda epoch, epochs, logs: None, i
     encoder.adapt(FEATURES)
     decoder.adapt(FEATURES)
     link = SemanticLink(encoder, decoder, RayleighConfig())
-    config = TrainingConfig(**settings)
+    config = KbscConfig(scheme="kbsc", **settings)
     trainer = Trainer(
         config,
         lambda epoch: training_batches(FEATURES, config, epoch, link.features_per_realisation),
         GridAccuracy(VALIDATION, score, config.validation_snr_db, config.seed),
         SemanticLoss(config.loss, FEATURES.mean(axis=0)),
-        folder,
-        identity,
-        report,
         xla,
     )
     return trainer.fit(link, CheckpointFolder(folder, identity), report)
@@ -177,7 +175,7 @@ def test_tensorboard_writes_events(tmp_path):
 
 @pytest.mark.parametrize("snr_db", [[-7.0, 3.5, "inf"], {"low": -2.0, "high": 1.5}], ids=["list", "range"])
 def test_batches(snr_db):
-    config = TrainingConfig(snr_db=snr_db, batch_size=100)
+    config = KbscConfig(scheme="kbsc", snr_db=snr_db, batch_size=100)
     epoch = tf.Variable(0, dtype=tf.int64)
     batches = training_batches(FEATURES, config, epoch)
 

@@ -4,30 +4,44 @@ import difflib
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar, get_args
 
-from pydantic import BeforeValidator
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic_core import CoreSchema, core_schema
 
 from kbsc_tf.config.strict import Strict
 
 Kind = TypeVar("Kind", bound=Strict)
 
 
-def by_type(default: str, *kinds: type[Strict]) -> BeforeValidator:
-    """Make a field one of ``kinds``, in a file a mapping with a ``type`` or the type alone.
+class ByType:
+    """As an annotation: make a field one of ``kinds``, in a file a mapping with a ``type`` or the type alone.
 
     ``interpolation`` in ``csi: {type: perfect, interpolation: linear}`` is refused with the type that uses it. A
     mapping without a type is of type ``default``.
     """
 
-    def choose(value: Any) -> Strict:
-        if isinstance(value, kinds):
+    def __init__(self, default: str, *kinds: type[Strict]) -> None:
+        self.default, self.kinds = default, kinds
+
+    def choose(self, value: Any) -> Strict:
+        """The instance that a value of a file stands for; ValueError or ValidationError if it is none."""
+        if isinstance(value, self.kinds):
             return value
         if isinstance(value, str):
-            return kind_of(value, kinds).model_validate({"type": value})
+            return kind_of(value, self.kinds).model_validate({"type": value})
         if not isinstance(value, dict):
-            raise ValueError(f"expected one of {listed(kinds)}, or a mapping with a type and what it uses")
-        return chosen({"type": default, **value}, kinds)
+            raise ValueError(f"expected one of {listed(self.kinds)}, or a mapping with a type and what it uses")
+        return chosen({"type": self.default, **value}, self.kinds)
 
-    return BeforeValidator(choose)
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(self.choose, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        alone = [
+            kind
+            for kind in self.kinds
+            if not any(field.is_required() for key, field in kind.model_fields.items() if key != "type")
+        ]
+        return {"anyOf": [{"enum": [name for kind in alone for name in names_of(kind)]}, handler(schema)]}
 
 
 def chosen(settings: dict, kinds: Sequence[type[Kind]], key: str = "type") -> Kind:

@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from kbsc_tf.config.channels.choice import by_type
+from kbsc_tf.config.channels.choice import ByType
 from kbsc_tf.config.strict import Strict
 
 
@@ -39,7 +39,7 @@ class GridConfig(Strict):
         (5, 4), description="Silent subcarriers at the lower and at the upper edge."
     )
     dc_null: bool = Field(True, description="Whether the subcarrier in the middle is silent.")
-    pilots: Annotated[PilotsConfig | NoPilotsConfig, by_type("kronecker", *PILOT_KINDS)] = Field(
+    pilots: Annotated[PilotsConfig | NoPilotsConfig, ByType("kronecker", *PILOT_KINDS)] = Field(
         PilotsConfig(), description="kronecker, block, none, or a mapping of one of them and its symbols."
     )
 

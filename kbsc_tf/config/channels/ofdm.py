@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from kbsc_tf.config.channels.base import ChannelSettings
-from kbsc_tf.config.channels.choice import by_type
+from kbsc_tf.config.channels.choice import ByType
 from kbsc_tf.config.channels.grid import PILOT_KINDS, GridConfig
 from kbsc_tf.config.channels.ofdm_models import MODEL_KINDS, ModelConfig, TdlConfig
 from kbsc_tf.config.strict import Strict
@@ -68,11 +68,11 @@ class OfdmConfig(ChannelSettings, GridConfig):
     tx_antennas: int = Field(1, ge=1, le=64, description="Antennas of the sender.")
     rx_antennas: int = Field(1, ge=1, le=64, description="Antennas of the receiver.")
     streams: int = Field(1, ge=1, le=64, description="Streams in parallel.")
-    csi: Annotated[PerfectCsiConfig | LsConfig, by_type("perfect", *_CSI_KINDS)] = Field(
+    csi: Annotated[PerfectCsiConfig | LsConfig, ByType("perfect", *_CSI_KINDS)] = Field(
         PerfectCsiConfig(), description="What the receiver knows of the channel: perfect, ls, or a mapping."
     )
     equaliser: Literal["zf", "lmmse"] = Field("lmmse", description="How streams are told apart one by one.")
-    detector: Annotated[DetectorConfig | KBestConfig, by_type("linear", *_DETECTOR_KINDS)] = Field(
+    detector: Annotated[DetectorConfig | KBestConfig, ByType("linear", *_DETECTOR_KINDS)] = Field(
         DetectorConfig(), description="How coded schemes detect streams: linear, k_best, ep, or a mapping."
     )
     interleave: bool = Field(True, description="Whether rows are scattered over time, frequency and streams.")

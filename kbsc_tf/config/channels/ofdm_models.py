@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from kbsc_tf.config.channels.choice import by_type, names_of
+from kbsc_tf.config.channels.choice import ByType, names_of
 from kbsc_tf.config.strict import Strict
 
 SPEED_OF_LIGHT = 299_792_458.0
@@ -100,6 +100,6 @@ MODELS = tuple(name for kind in MODEL_KINDS for name in names_of(kind))
 """The names of all models."""
 
 ModelConfig = Annotated[
-    OnePathConfig | TdlConfig | CdlConfig | ScenarioConfig | RecordedConfig, by_type("tdl-a", *MODEL_KINDS)
+    OnePathConfig | TdlConfig | CdlConfig | ScenarioConfig | RecordedConfig, ByType("tdl-a", *MODEL_KINDS)
 ]
 """Any model; its name alone is enough in a file."""

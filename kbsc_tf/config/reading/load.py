@@ -1,34 +1,108 @@
-"""Experiment files: YAML and overrides in, a configuration or one sentence out. Imports no TensorFlow."""
+"""Experiments: files, mappings and what is set beside them in, a configuration or one sentence out. No TensorFlow."""
 
-import re
+import copy
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
+from kbsc_tf.config.reading.overrides import Override, apply, as_given, from_keywords, from_option, title_of
+from kbsc_tf.config.reading.problems import explain, location_of, message_of
 from kbsc_tf.config.reading.yaml_loader import problem_of, read_yaml
 from kbsc_tf.config.schema import ExperimentConfig
-from kbsc_tf.config.strict import Strict, did_you_mean, unknown_name
+from kbsc_tf.config.strict import Strict, unknown_name
 from kbsc_tf.errors import UserError
 
 _Schema = TypeVar("_Schema", bound=Strict)
+_EXAMPLE = "name, data, channels; see sims/quickstart.yaml"
+_BUNDLED = Path(__file__).parents[2] / "experiments"
 
 
-def load_config(path: Path, overrides: list[str] | None = None) -> ExperimentConfig:
+def load_config(path: Path | str, overrides: list[str] | None = None) -> ExperimentConfig:
     """Read an experiment file and apply ``key.sub=value`` overrides (values are YAML).
+
+    Parameters
+    ----------
+    path : Path or str
+        Of a YAML file, or the name of an experiment that comes with the package, such as "quickstart".
+    overrides : list of str
 
     Raises
     ------
     UserError
         The file is missing, is not YAML, or a key or value is not in the schema; names file, key and line.
     """
-    return load_file(path, overrides, ExperimentConfig, "name, data, channels; see sims/quickstart.yaml")
+    return load_file(find_experiment(path), overrides, ExperimentConfig, _EXAMPLE)
+
+
+def make_config(
+    experiment: str | Path | Mapping[str, Any] | ExperimentConfig, settings: Mapping[str, Any]
+) -> ExperimentConfig:
+    """An experiment of Python: a file or a bundled one by name, a mapping or a configuration, with settings of its own.
+
+    Parameters
+    ----------
+    experiment : str, Path, mapping or ExperimentConfig
+    settings : mapping
+        Keys to values; a dict changes the keys of a section that it names, and so does a key such as
+        ``"schemes.kbsc.epochs"``.
+
+    Raises
+    ------
+    UserError
+        As `load_config`.
+    """
+    overrides = list(from_keywords(settings))
+    if isinstance(experiment, str | Path):
+        path = find_experiment(experiment)
+        return _validated(*_read(path, ExperimentConfig, _EXAMPLE), overrides, ExperimentConfig, str(path))
+    if isinstance(experiment, ExperimentConfig):
+        if not overrides:
+            return experiment
+        content = as_given(experiment)
+    elif isinstance(experiment, Mapping):
+        content = {key: copy.deepcopy(one) if isinstance(one, dict | list) else one for key, one in experiment.items()}
+    else:
+        raise UserError(
+            "experiment: expected the name of one, a file, a dict or an ExperimentConfig, "
+            f"got {type(experiment).__name__}"
+        )
+    content.setdefault("name", "experiment")
+    return _validated(content, None, overrides, ExperimentConfig, "experiment")
 
 
 def load_file(path: Path, overrides: list[str] | None, schema: type[_Schema], example: str) -> _Schema:
     """Read a file of another ``schema``, as `load_config` does; ``example`` says what keys it has."""
+    content, node = _read(path, schema, example)
+    return _validated(content, node, map(from_option, overrides or []), schema, str(path))
+
+
+def bundled_experiments() -> list[str]:
+    """Names of the experiments that come with the package."""
+    return sorted(path.stem for path in _BUNDLED.glob("*.yaml"))
+
+
+def find_experiment(name: Path | str) -> Path:
+    """The file of an experiment: the path itself, or that of a bundled experiment of this name.
+
+    Raises
+    ------
+    UserError
+        It is neither, but a bare name.
+    """
+    path = Path(name)
+    if path.exists() or path.suffix or len(path.parts) != 1:
+        return path
+    names = bundled_experiments()
+    if path.name in names:
+        return _BUNDLED / f"{path.name}.yaml"
+    raise UserError(f"{unknown_name('experiment', name, names)}; name one of these, or give the path of a YAML file")
+
+
+def _read(path: Path, schema: type[Strict], example: str) -> tuple[dict, yaml.Node | None]:
+    """What a file holds, named after it unless it has a name."""
     try:
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -46,115 +120,48 @@ def load_file(path: Path, overrides: list[str] | None, schema: type[_Schema], ex
     if "type" not in content and "type" in schema.model_fields:
         raise UserError(f"{path}: expected type: kb_scaling; add it, or run an experiment with kbsc run")
     content.setdefault("name", Path(path).stem)
-    for override in overrides or []:
-        _override(content, override)
+    return content, node
+
+
+def _validated(
+    content: dict, node: yaml.Node | None, overrides: Iterable[Override], schema: type[_Schema], where: str
+) -> _Schema:
+    """The configuration of a content with overrides; ``where`` it comes from, for messages."""
+    applied = []
+    for override in overrides:
+        apply(content, override)
+        applied.append(override)
     try:
         return schema.model_validate(content)
     except ValidationError as error:
-        raise UserError(_first_problem(path, content, node, overrides or [], error)) from None
+        raise UserError(_first_problem(where, content, node, applied, error)) from None
 
 
-def _override(content: dict, override: str) -> None:
-    key, equals, value = override.partition("=")
-    if not equals or not key:
-        raise UserError(f"--set {override}: expected key=value, for example --set data.seed=1")
-    *parents, last = key.split(".")
-    for parent in parents:
-        if isinstance(content, list):
-            content = _entry(content, parent, override)
-            continue
-        if content.get(parent) is None:
-            content[parent] = {}
-        content = content[parent]
-        if parent == "schemes" and isinstance(content, list):
-            continue
-        if not isinstance(content, dict):
-            raise UserError(f"--set {override}: {parent} holds a value, not further keys; set it as a whole")
-    if isinstance(content, list):
-        raise UserError(f"--set {override}: give an option of the scheme, as in --set schemes.kbsc.epochs=5")
-    try:
-        content[last], _ = read_yaml(value)
-    except yaml.YAMLError as error:
-        raise UserError(
-            f"--set {override}: the value is not valid YAML ({problem_of(error)[0]}); mend or quote it"
-        ) from None
-
-
-def _entry(schemes: list, title: str, override: str) -> dict:
-    """The options of a scheme in a list of schemes, by its name; one that was no more than a name becomes a mapping."""
-    titles = [one.get("name") or one.get("scheme") if isinstance(one, dict) else one for one in schemes]
-    if title not in titles:
-        names = [str(one) for one in titles]
-        raise UserError(
-            f"--set {override}: schemes has {', '.join(names)}{did_you_mean(title, names)}; name one of these"
-        )
-    place = titles.index(title)
-    if not isinstance(schemes[place], dict):
-        schemes[place] = {"scheme": title}
-    return schemes[place]
-
-
-def _first_problem(path: Path, content: dict, node: yaml.Node, overrides: list[str], error: ValidationError) -> str:
+def _first_problem(
+    where: str, content: dict, node: yaml.Node | None, overrides: list[Override], error: ValidationError
+) -> str:
     problems = error.errors()
     first = problems[0]
-    location = _location(first, content)
-    key, what = ".".join(map(str, location)), _explain(first, location)
+    location = location_of(first, content)
+    what, key = explain(first, location), _settable(location, content)
     # What is wrong about several keys of a mapping names the one to change.
-    line = _line_of(node, (*location, _message(first).partition(":")[0]) if location else ())
+    line = _line_of(node, (*location, message_of(first).partition(":")[0]) if location else ())
     override = next((o for o in overrides if _is_from(o, key, line)), None)
-    where = f"--set {override}" if override else f"{path} line {line}" if line else str(path)
+    place = override.text if override else f"{where} line {line}" if line else where
     more = f" ({len(problems) - 1} more problems)" if len(problems) > 1 else ""
-    return f"{where}: {what}{more}"
+    return f"{place}: {what}{more}"
 
 
-def _location(problem: ErrorDetails, content: Any) -> tuple[str | int, ...]:
-    """Where a problem is in the file; pydantic also names the alternatives of the schema that it has tried."""
-    location: list[str | int] = []
-    for part in problem["loc"]:
-        if isinstance(content, dict | list) and part in (content if isinstance(content, dict) else range(len(content))):
-            content = content[part]
-            location.append(part)
-    if problem["type"] == "missing":
-        location.append(problem["loc"][-1])
-    elif problem["type"] in ("unknown_key", "unused_key", "wrong_kind"):
-        location.append(problem["ctx"]["key"])
-    elif problem["type"] == "union_tag_invalid":
-        location.append(problem["ctx"]["discriminator"].strip("'"))
-    return tuple(location)
+def _settable(location: tuple[str | int, ...], content: dict) -> str:
+    """The key of a place as overrides have it, which name a scheme where the file counts them."""
+    if len(location) > 2 and location[0] == "schemes" and isinstance(location[1], int):
+        location = ("schemes", title_of(content["schemes"][location[1]]), *location[2:])
+    return ".".join(map(str, location))
 
 
-def _message(problem: ErrorDetails) -> str:
-    return problem["msg"].removeprefix("Value error, ")
-
-
-def _explain(problem: ErrorDetails, location: tuple[str | int, ...]) -> str:
-    """What is wrong, after the key as the file has it."""
-    key, kind, details = ".".join(map(str, location)), problem["type"], problem.get("ctx", {})
-    if kind == "unknown_key":
-        return f"unknown key {key}{details['remedy']}"
-    if kind == "unused_key":
-        return f"{key}: {details['reason']}"
-    if kind == "missing":
-        return f"{key} is missing; give it"
-    if kind == "wrong_kind":
-        return f"{key}: expected {details['expected']} (got {details['got']:.80})"
-    if kind == "string_type":
-        return f"{key}: expected text; put it in quotes (got {problem['input']!r:.80})"
-    if kind in ("literal_error", "union_tag_invalid"):
-        listed, given = details.get("expected") or details["expected_tags"], details.get("tag", problem["input"])
-        noun = [part for part in location if isinstance(part, str)][-1]
-        noun = noun.removesuffix("s") if isinstance(problem["loc"][-1], int) else noun  # one of several
-        known = re.findall(r"'([^']*)'", listed)  # pydantic has them in one text, each in quotes
-        return f"{key}: {unknown_name(noun, given, known)}"
-    if kind in ("model_type", "model_attributes_type"):
-        return f"{key}: expected a mapping of keys (got {problem['input']!r:.80})"
-    got = "" if isinstance(problem["input"], dict) else f" (got {problem['input']!r:.80})"
-    return f"{key}: " * bool(key) + _message(problem) + got
-
-
-def _is_from(override: str, key: str, line: int | None) -> bool:
+def _is_from(override: Override, key: str, line: int | None) -> bool:
     """Whether ``override`` set ``key``, or made it as a parent that the file does not have."""
-    name = override.partition("=")[0]
+    name = override.key
     return f"{key}.".startswith(f"{name}.") or (line is None and name.startswith(f"{key}."))
 
 

@@ -158,7 +158,7 @@ def closed_form_fit(config: ClosedFormConfig, context: BuildContext) -> ClosedFo
     """The closed-form code, one for all schemes, k and channels whose options make the same."""
     shared = ClosedFormConfig(scheme="adaptive_linear", **{name: getattr(config, name) for name in _SHARED})
     symbols = max(SYMBOLS, *context.experiment.k)
-    return context.once(("closed form", shared), lambda: ClosedFormFit(shared, symbols))
+    return context.once(("closed form", shared.model_dump_json()), lambda: ClosedFormFit(shared, symbols))
 
 
 def trained_fit(config: SupervisedConfig, objective: str, context: BuildContext) -> TrainedFit:

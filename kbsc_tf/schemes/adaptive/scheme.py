@@ -13,7 +13,10 @@ from kbsc_tf.schemes.adaptive.fit import ClosedFormFit
 from kbsc_tf.schemes.adaptive.link import AdaptiveLink
 from kbsc_tf.schemes.analogue.scheme import sent_uncoded
 from kbsc_tf.schemes.base import ChannelScheme, Report, Validation, silent
+from kbsc_tf.schemes.networks import load_networks, save_networks
 from kbsc_tf.transmission import Observation, SourceBatch, Transmission
+
+_CODEC = "codec.npz"
 
 
 class AdaptiveScheme(ChannelScheme):
@@ -56,12 +59,22 @@ class AdaptiveScheme(ChannelScheme):
     ) -> None:
         if validation is None or folder is None:
             raise ValueError(f"{self.name}: its order is chosen on validation features; fit needs them and a folder")
-        self._codec = self._fitted.codec(training, validation, folder, report)
+        self._use(self._fitted.codec(training, validation, folder, report))
         self.summary = self._fitted.summary
-        air = build_link(self.channel, share_traces=True)
-        self._air = air
-        link = AdaptiveLink(self._codec, self.channel)
-        self._transmit = tf.function(partial(link.transmit, count=self._sent, used=self._used, air=air))
+
+    def save(self, folder: Path) -> None:
+        super().save(folder)
+        save_networks(folder / _CODEC, {"codec": self._codec})
+
+    def load(self, folder: Path) -> None:
+        super().load(folder)
+        networks, _ = load_networks(folder / _CODEC)
+        self._use(networks["codec"])
+
+    def _use(self, codec: AdaptiveCodec) -> None:
+        self._codec, self._air = codec, build_link(self.channel, share_traces=True)
+        link = AdaptiveLink(codec, self.channel)
+        self._transmit = tf.function(partial(link.transmit, count=self._sent, used=self._used, air=self._air))
 
     def transmit(self, batch: SourceBatch, snr_db: float, seed: int | None) -> Transmission:
         if self._codec is None:

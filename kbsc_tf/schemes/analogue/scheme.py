@@ -18,7 +18,10 @@ from kbsc_tf.schemes.analogue.link import SemanticLink
 from kbsc_tf.schemes.base import ChannelScheme, Report, Validation, silent
 from kbsc_tf.schemes.cost import air_overhead, sharing
 from kbsc_tf.schemes.linear.observer import LinearObserver
+from kbsc_tf.schemes.networks import load_networks, save_networks
 from kbsc_tf.transmission import Observation, Overhead, SourceBatch, Transmission
+
+_CODEC, _OBSERVER = "codec.npz", "observer.npz"
 
 
 def spread(k: int, dim: int) -> tuple[int, int]:
@@ -79,6 +82,16 @@ class AnalogueScheme(ChannelScheme):
         n = self.k // link.repeats // 2
         observation = self._observe(received.received) if self.observing else None
         return sent_uncoded(link.air.channel, n, n, received, received.features.numpy(), observation=observation)
+
+    def save(self, folder: Path) -> None:
+        super().save(folder)
+        link = self.link
+        save_networks(folder / _CODEC, {"encoder": link.encoder, "decoder": link.decoder}, repeats=link.repeats)
+
+    def load(self, folder: Path) -> None:
+        super().load(folder)
+        networks, arrays = load_networks(folder / _CODEC)
+        self.link = SemanticLink(**networks, channel=self.channel, repeats=int(arrays["repeats"]))
 
     def _observe(self, received: ReceivedValues) -> Observation | None:
         """What the receiver knows about the coordinates of the code; None: nothing but the restored feature."""
@@ -149,7 +162,18 @@ class ClosedFormScheme(AnalogueScheme):
         search = None if validation is None else validation.receiver.code_search
         self.observing = search is not None
         if self.observing:
-            self._linear = LinearObserver(decoder, search.axes, (values / amplitude(values)).numpy())
+            self._linear = LinearObserver.of(decoder, search.axes, (values / amplitude(values)).numpy())
+
+    def save(self, folder: Path) -> None:
+        super().save(folder)
+        if self.observing:
+            self._linear.save(folder / _OBSERVER)
+
+    def load(self, folder: Path) -> None:
+        super().load(folder)
+        self.observing = (folder / _OBSERVER).exists()
+        if self.observing:
+            self._linear = LinearObserver.load(folder / _OBSERVER)
 
     def _observe(self, received: ReceivedValues) -> Observation:
         return self._linear(*(part.numpy() for part in received[:3]))

@@ -1,6 +1,7 @@
 """Genie link adaptation: the best of several modulation and coding schemes, chosen with the outcome known."""
 
 from dataclasses import fields, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -56,6 +57,17 @@ class GenieScheme(Scheme):
             papr_db=chosen([one.papr_db for one in sent]),
             groups=_coarsest([one.groups for one in sent]),
         )
+
+    def save(self, folder: Path) -> None:
+        super().save(folder)
+        for number, scheme in enumerate(self._schemes):
+            (folder / str(number)).mkdir()
+            scheme.save(folder / str(number))
+
+    def load(self, folder: Path) -> None:
+        super().load(folder)
+        for number, scheme in enumerate(self._schemes):
+            scheme.load(folder / str(number))
 
     def forget(self) -> None:
         for scheme in self._schemes:

@@ -11,9 +11,11 @@ from kbsc_tf.coding.selection import transport_plan
 from kbsc_tf.config import ChannelConfig, CodingConfig
 from kbsc_tf.features import FeatureSet
 from kbsc_tf.knowledge.quantiser import Quantiser
-from kbsc_tf.schemes.base import Report, Validation, silent
+from kbsc_tf.schemes.base import REMEDY, Report, Validation, silent
 from kbsc_tf.schemes.coded.fixed_length import FixedLengthScheme
 from kbsc_tf.transmission import Overhead, SourceBatch, Transmission
+
+_QUANTISER = "quantiser.npz"
 
 
 class FeatureLdpcScheme(FixedLengthScheme):
@@ -56,7 +58,18 @@ class FeatureLdpcScheme(FixedLengthScheme):
         folder: Path | None = None,
         report: Report = silent,
     ) -> None:
-        self.quantiser = _trained(_Features(training), self._kind, self.max_bits)
+        self._use(_trained(_Features(training), self._kind, self.max_bits))
+
+    def save(self, folder: Path) -> None:
+        super().save(folder)
+        self.quantiser.save(folder / _QUANTISER)
+
+    def load(self, folder: Path) -> None:
+        super().load(folder)
+        self._use(Quantiser.load(folder / _QUANTISER, REMEDY))
+
+    def _use(self, quantiser: Quantiser) -> None:
+        self.quantiser = quantiser
         self.plan = self._plan_for(self.quantiser.bits)
         self.summary = f"{self.quantiser.factory}: {self.quantiser.bits} bits, code rate {self.plan.rate:.3f}"
 

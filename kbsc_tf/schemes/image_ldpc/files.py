@@ -13,7 +13,8 @@ from kbsc_tf.errors import UserError
 class ImageFiles:
     """Files of images, each of the best quality within a budget of bytes; kept in memory.
 
-    Shared by the schemes of a codec, on all channels: the same picture at the same budget is the same file.
+    Shared by the schemes of a codec, on all channels: the same picture at the same budget is the same file. What is
+    kept does not grow with trials: it is bounded by the pictures that a run sends, times the budgets.
 
     Parameters
     ----------

@@ -11,6 +11,10 @@ from kbsc_tf.config.scheme import SchemeConfig
 from kbsc_tf.config.strict import Strict
 from kbsc_tf.config.training import SnrChoice, SnrRange, TrainingSettings
 from kbsc_tf.config.units import SnrDb, SomeNumbers
+from kbsc_tf.errors import UserError
+
+STRIDE = 4
+"""Pixels, in height and in width, that become one place of the latent of DeepJSCC."""
 
 
 class SwinSize(Strict):
@@ -148,3 +152,13 @@ JsccConfig = TrainedJsccConfig | PublishedJsccConfig
 """An image codec that is trained, or with ``checkpoint`` is not."""
 SwinJsccConfig = TrainedSwinJsccConfig | PublishedSwinJsccConfig
 """The same, of SwinJSCC."""
+
+
+def check_size(name: str, image_shape: tuple[int, int], multiple: int) -> None:
+    """Refuse images (height, width) that the network ``name`` cannot divide into places."""
+    height, width = image_shape
+    if height % multiple or width % multiple:
+        raise UserError(
+            f"schemes: {name} needs images whose height and width are multiples of {multiple}, these have "
+            f"{height}x{width}; leave it out or bring the images to another size"
+        )

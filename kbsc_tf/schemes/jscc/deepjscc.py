@@ -7,8 +7,6 @@ from keras import layers, ops
 WIDTHS = (16, 32, 32, 32)
 """Filters of all convolutions but the one that makes the channel values."""
 
-STRIDE = 4
-"""Pixels, in height and in width, that become one place of the latent."""
 
 _KERNEL, _MARGIN = 5, 2
 _OPEN = keras.initializers.Constant(3.0)

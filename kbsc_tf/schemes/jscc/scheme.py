@@ -18,16 +18,18 @@ from kbsc_tf.errors import Infeasible, UserError
 from kbsc_tf.features import FeatureSet
 from kbsc_tf.schemes.analogue.scheme import sent_uncoded
 from kbsc_tf.schemes.base import ChannelScheme, Report, Validation, silent
-from kbsc_tf.schemes.jscc.config import JsccConfig, SwinJsccConfig
+from kbsc_tf.schemes.jscc.config import STRIDE, JsccConfig, SwinJsccConfig, check_size
 from kbsc_tf.schemes.jscc.convert import load_deepjscc, load_swinjscc
-from kbsc_tf.schemes.jscc.deepjscc import STRIDE, DeepJsccDecoder, DeepJsccEncoder
+from kbsc_tf.schemes.jscc.deepjscc import DeepJsccDecoder, DeepJsccEncoder
 from kbsc_tf.schemes.jscc.link import ImageLink
 from kbsc_tf.schemes.jscc.losses import image_loss
 from kbsc_tf.schemes.jscc.swinjscc import SwinJsccDecoder, SwinJsccEncoder
 from kbsc_tf.schemes.jscc.training import GridQuality, image_batches, in_batches, to_uint8
+from kbsc_tf.schemes.networks import load_networks, save_networks
 from kbsc_tf.training import CheckpointFolder, Trainer, fingerprint
 from kbsc_tf.transmission import SourceBatch, Transmission
 
+_CODEC = "codec.npz"
 _MEASURED = 200  # training images that tell what published weights lack
 
 
@@ -65,8 +67,12 @@ class NeuralImageScheme(ChannelScheme):
         self.trained_on = channel if config.checkpoint else config.channel or channel
         self.image_shape = images.image_shape
         self.channels, self.rates = self._latent(all_k)
-        self._published = self.published(config.checkpoint) if config.checkpoint else None
+        self._published: tuple[keras.Model, keras.Model] | None = None
         self._link: ImageLink | None = None
+
+    def check(self, training: FeatureSet) -> None:
+        if self.config.checkpoint is not None:
+            self._published = self.published(self.config.checkpoint)
 
     @property
     def model(self) -> str:
@@ -92,20 +98,34 @@ class NeuralImageScheme(ChannelScheme):
         folder: Path | None = None,
         report: Report = silent,
     ) -> None:
-        if self._published is not None:
-            link = self._around(*self._published, self.trained_on)
+        if self.config.checkpoint is not None:
+            networks = self._published or self.published(self.config.checkpoint)
+            link = self._around(*networks, self.trained_on)
             link.measure(in_batches(self._read(training.images.spread(_MEASURED))), self.config.validation_snr_db)
         elif validation is None or folder is None:
             raise ValueError(f"{self.name} is trained: fit needs validation and folder")
         else:
             link = self._train(training.images, validation.images, folder, report)
-        self._link = self._around(link.encoder, link.decoder, self.channel)
-        self._link.favour.assign(link.favour)
+        self._use(link.encoder, link.decoder, link.favour)
+        parameters = link.encoder.count_params() + link.decoder.count_params()
+        self.summary = f"{parameters:,} parameters"
+
+    def save(self, folder: Path) -> None:
+        super().save(folder)
+        link = self._link
+        save_networks(folder / _CODEC, {"encoder": link.encoder, "decoder": link.decoder}, favour=link.favour.numpy())
+
+    def load(self, folder: Path) -> None:
+        super().load(folder)
+        networks, arrays = load_networks(folder / _CODEC)
+        self._use(**networks, **arrays)
+
+    def _use(self, encoder: keras.Model, decoder: keras.Model, favour: np.ndarray | keras.Variable) -> None:
+        self._link = self._around(encoder, decoder, self.channel)
+        self._link.favour.assign(favour)
         air = build_link(self.channel, share_traces=True)
         rate = self.channels if self.rates else None
         self._transmit = tf.function(partial(self._link.transmit, rate=rate, air=air))
-        parameters = link.encoder.count_params() + link.decoder.count_params()
-        self.summary = f"{parameters:,} parameters"
 
     def transmit(self, batch: SourceBatch, snr_db: float, seed: int | None) -> Transmission:
         if self._link is None:
@@ -157,12 +177,8 @@ class NeuralImageScheme(ChannelScheme):
 
     def _channels(self, k: int, stride: int, multiple: int) -> int:
         """Values per place of the latent that k is."""
+        check_size(self.name, self.image_shape, multiple)
         height, width = self.image_shape
-        if height % multiple or width % multiple:
-            raise UserError(
-                f"schemes: {self.name} needs images whose height and width are multiples of {multiple}, these have "
-                f"{height}x{width}; leave it out or bring the images to another size"
-            )
         places = height * width // stride**2
         if k % places:
             raise Infeasible(f"{places} places at {height}x{width} pixels; give a multiple of {places}")

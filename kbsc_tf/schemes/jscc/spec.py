@@ -6,11 +6,13 @@ from typing import Any
 from kbsc_tf.config.scheme import Needs, SchemeConfig, SchemeSpec
 from kbsc_tf.errors import UserError
 from kbsc_tf.schemes.jscc.config import (
+    STRIDE,
     JsccConfig,
     PublishedJsccConfig,
     PublishedSwinJsccConfig,
     TrainedJsccConfig,
     TrainedSwinJsccConfig,
+    check_size,
 )
 
 
@@ -34,6 +36,13 @@ class DeepJsccSpec(SchemeSpec):
             from kbsc_tf.schemes.jscc.torch_file import read_state_dict
 
             read_state_dict(config.checkpoint)
+
+    def check_images(self, config: JsccConfig, shape: tuple[int, int]) -> None:
+        check_size(config.title, shape, self._multiple(config))
+
+    def _multiple(self, config: JsccConfig) -> int:
+        """Of which the height and the width of an image are multiples."""
+        return STRIDE
 
     def build(self, config: JsccConfig, context: Any) -> Iterator[Any]:
         images, all_k, make = context.training.images, context.experiment.k, self._scheme()
@@ -62,6 +71,9 @@ class SwinJsccSpec(DeepJsccSpec):
     name, label, order = "swinjscc", "SwinJSCC", 280
     colour, marker = "#AA4499", "h"
     Config, Published = TrainedSwinJsccConfig, PublishedSwinJsccConfig
+
+    def _multiple(self, config: JsccConfig) -> int:
+        return config.dimensions.multiple
 
     def fixes(self, config: SchemeConfig, experiment: Any) -> dict[str, Any]:
         return {"k": sorted(experiment.k)} if config.rate_adaptive else {}

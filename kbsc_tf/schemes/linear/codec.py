@@ -12,8 +12,9 @@ class _Linear(keras.Model):
     def __init__(self, in_dim: int, out_dim: int, **kwargs) -> None:
         super().__init__(**{"trainable": False, **kwargs})
         self.in_dim, self.out_dim = in_dim, out_dim
+        self.build()
 
-    def build(self, input_shape) -> None:
+    def build(self, input_shape: tuple | None = None) -> None:
         self.before = self.add_weight(shape=(self.in_dim,), initializer="zeros", trainable=False, name="before")
         self.matrix = self.add_weight(
             shape=(self.in_dim, self.out_dim), initializer="zeros", trainable=False, name="matrix"
@@ -26,7 +27,6 @@ class _Linear(keras.Model):
 
     def set(self, before: np.ndarray, matrix: np.ndarray, after: np.ndarray) -> None:
         """Fix the map."""
-        self.build(None)
         self.set_weights([before, matrix, after])
 
     def get_config(self) -> dict:

@@ -1,8 +1,12 @@
 """What a linear code tells about each of the receiver's axes, and with how much noise."""
 
+from pathlib import Path
+
 import numpy as np
 
+from kbsc_tf.files import load_arrays, save_arrays
 from kbsc_tf.receiver.axes import SemanticAxes
+from kbsc_tf.schemes.base import REMEDY
 from kbsc_tf.schemes.linear.codec import LinearDecoder
 from kbsc_tf.transmission import Observation
 
@@ -19,21 +23,46 @@ class LinearObserver:
 
     Parameters
     ----------
-    decoder : LinearDecoder
-        Values [B, k] -> features [B, D].
-    axes : SemanticAxes
-    symbols : [N, k], float32
-        The real symbols of training features, after the power constraint.
+    mean, variance : [k], float32
+        Of the real symbols, after the power constraint.
+    matrix : [k, A], float32
+        From the symbols to the axes.
+    offset : [1, A], float32
+        The coordinates of the mean symbol.
     """
 
-    def __init__(self, decoder: LinearDecoder, axes: SemanticAxes, symbols: np.ndarray) -> None:
-        before, matrix, after = decoder.get_weights()
-        self._matrix = matrix @ (axes.basis / np.sqrt(axes.variance))
-        self._mean, self._variance = symbols.mean(axis=0), symbols.var(axis=0)
-        self._offset = axes.codewords(after[None]) + (self._mean - before) @ self._matrix
+    def __init__(self, mean: np.ndarray, variance: np.ndarray, matrix: np.ndarray, offset: np.ndarray) -> None:
+        self._mean, self._variance, self._matrix, self._offset = mean, variance, matrix, offset
         self._power = np.square(self._matrix)
         self._total = self._power.sum(axis=0)
         self._known = self._total > _NOTHING * self._total.max()
+
+    @classmethod
+    def of(cls, decoder: LinearDecoder, axes: SemanticAxes, symbols: np.ndarray) -> "LinearObserver":
+        """What a linear code tells about axes.
+
+        Parameters
+        ----------
+        decoder : LinearDecoder
+            Values [B, k] -> features [B, D].
+        axes : SemanticAxes
+        symbols : [N, k], float32
+            The real symbols of training features, after the power constraint.
+        """
+        before, matrix, after = decoder.get_weights()
+        matrix = matrix @ (axes.basis / np.sqrt(axes.variance))
+        mean = symbols.mean(axis=0)
+        return cls(mean, symbols.var(axis=0), matrix, axes.codewords(after[None]) + (mean - before) @ matrix)
+
+    def save(self, path: Path) -> None:
+        """Write it into a file."""
+        parts = {"mean": self._mean, "variance": self._variance, "matrix": self._matrix, "offset": self._offset}
+        save_arrays(path, parts)
+
+    @classmethod
+    def load(cls, path: Path) -> "LinearObserver":
+        """Read what `save` wrote."""
+        return cls(**load_arrays(path, REMEDY))
 
     def __call__(self, values: np.ndarray, noise_var: np.ndarray, gain: np.ndarray) -> Observation:
         """Observe received values, given the noise variance of their complex symbols and their gain; all [B, k]."""

@@ -1,10 +1,16 @@
 """The class that zero-shot CLIP sees, over 5G LDPC: the shortest message that semantic accuracy asks for."""
 
+from pathlib import Path
+
 import numpy as np
 
 from kbsc_tf.config import ChannelConfig, CodingConfig
 from kbsc_tf.features import FeatureSet
+from kbsc_tf.files import load_arrays, save_arrays
+from kbsc_tf.schemes.base import REMEDY
 from kbsc_tf.schemes.coded.fixed_length import NamingScheme
+
+_PROMPTS = "prompts.npz"
 
 
 class LabelLdpcScheme(NamingScheme):
@@ -27,6 +33,14 @@ class LabelLdpcScheme(NamingScheme):
         super().__init__("label_ldpc", k, channel, coding, knowledge, len(prompts))
         self._prompts = prompts
         self._typical = typical_entries(knowledge)
+
+    def save(self, folder: Path) -> None:
+        super().save(folder)
+        save_arrays(folder / _PROMPTS, {"prompts": self._prompts})
+
+    def load(self, folder: Path) -> None:
+        super().load(folder)
+        self._prompts = load_arrays(folder / _PROMPTS, REMEDY)["prompts"]
 
     def number(self, features: np.ndarray) -> np.ndarray:
         return np.argmax(features @ self._prompts.T, axis=1)

@@ -1,10 +1,11 @@
 """Points one after another in this process."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
+from kbsc_tf.config import LocalConfig
 from kbsc_tf.results.points import Point
 from kbsc_tf.sweep.events import Event
-from kbsc_tf.sweep.executors.base import Computer
+from kbsc_tf.sweep.executors.base import Computer, Job
 
 
 class LocalExecutor:
@@ -31,3 +32,8 @@ class LocalExecutor:
 
     def close(self) -> None:
         """Nothing is left running."""
+
+
+def build_local(settings: LocalConfig, computer: Callable[[], Computer], job: Callable[[], Job]) -> LocalExecutor:
+    """As `build_executor`."""
+    return LocalExecutor(computer())

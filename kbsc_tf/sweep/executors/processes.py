@@ -6,14 +6,15 @@ import os
 import signal
 import traceback
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
+from kbsc_tf.config import ProcessesConfig
 from kbsc_tf.errors import UserError
 from kbsc_tf.results.points import Point
 from kbsc_tf.sweep.events import Event
-from kbsc_tf.sweep.executors.base import DEATHS, Job, too_many_deaths, worker_environment
+from kbsc_tf.sweep.executors.base import DEATHS, Computer, Job, too_many_deaths, worker_environment
 
 _STOP_S = 5.0  # how long a worker may take to end before it is killed
 
@@ -93,6 +94,15 @@ class ProcessExecutor:
             why = f"signal {signal.Signals(-code).name}" if code and code < 0 else f"exit status {code}"
             raise too_many_deaths(point, why)
         self.submit(point)
+
+
+def build_processes(
+    settings: ProcessesConfig, computer: Callable[[], Computer], job: Callable[[], Job]
+) -> ProcessExecutor:
+    """As `build_executor`: as many workers as there are cores for, or threads as there are for each worker."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    workers = settings.workers or max(1, cores // (settings.threads or 1))
+    return ProcessExecutor(job(), workers, settings.threads or max(1, cores // workers))
 
 
 @contextlib.contextmanager

@@ -2,20 +2,18 @@
 
 import logging
 import os
-import socket
 import time
-from collections.abc import Iterator
-from importlib.util import find_spec
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from kbsc_tf.config import ExecutorConfig
+from kbsc_tf.config import RayConfig
+from kbsc_tf.config.executors import unreachable
 from kbsc_tf.errors import UserError
 from kbsc_tf.results.points import Point
 from kbsc_tf.sweep.events import Event
-from kbsc_tf.sweep.executors.base import DEATHS, Job, too_many_deaths, worker_environment
+from kbsc_tf.sweep.executors.base import DEATHS, Computer, Job, too_many_deaths, worker_environment
 
 _POST_EVERY_S = 1.0
-_ANSWER_S = 10.0
 _PASSED_ON = ("KBSC_CACHE", "HF_HOME", "HF_HUB_OFFLINE", "PYTHONPATH")
 
 
@@ -26,8 +24,8 @@ class RayExecutor:
     ----------
     job : Job
         Its results folder must be on a file system that all machines of the cluster share.
-    settings : ExecutorConfig
-        That `check_ray` has found no fault with.
+    settings : RayConfig
+        That its spec's ``check`` has found no fault with.
 
     Raises
     ------
@@ -35,7 +33,7 @@ class RayExecutor:
         The cluster cannot be reached, or it has no room for a single point.
     """
 
-    def __init__(self, job: Job, settings: ExecutorConfig) -> None:
+    def __init__(self, job: Job, settings: RayConfig) -> None:
         import ray
 
         self._ray = ray
@@ -121,16 +119,9 @@ def _compute(job: Job, point: Point, board: Any) -> dict[str, Any]:
 _computers: dict[tuple, Any] = {}  # of this worker process: the last job's
 
 
-def check_ray(settings: ExecutorConfig) -> None:
-    """Refuse, before long work, a Ray that is not installed or a cluster where nobody answers."""
-    if find_spec("ray") is None:
-        raise UserError("executor: ray is not installed; pip install 'kbsc_tf[ray]' or choose processes")
-    if settings.address and ":" in settings.address:  # Ray itself ends the process where nobody answers
-        host, _, port = settings.address.removeprefix("ray://").rpartition(":")
-        try:
-            socket.create_connection((host, int(port)), timeout=_ANSWER_S).close()
-        except (OSError, ValueError, OverflowError) as error:
-            raise _unreachable(settings.address, error) from None
+def build_ray(settings: RayConfig, computer: Callable[[], Computer], job: Callable[[], Job]) -> RayExecutor:
+    """As `build_executor`."""
+    return RayExecutor(job(), settings)
 
 
 def _connect(ray: Any, address: str | None) -> None:
@@ -141,18 +132,10 @@ def _connect(ray: Any, address: str | None) -> None:
     try:
         ray.init(address=address or "local", **options)
     except (OSError, ValueError, RuntimeError) as error:
-        raise _unreachable(address, error) from None
+        raise unreachable(address, error) from None
 
 
-def _unreachable(address: str | None, error: Exception) -> UserError:
-    where = f"the Ray cluster at {address}" if address else "Ray on this machine"
-    return UserError(
-        f"executor.address: cannot reach {where} ({str(error).splitlines()[0][:120]}); start it with ray start --head, "
-        "use auto on one of its machines, or leave address out"
-    )
-
-
-def _room(resources: dict[str, float], settings: ExecutorConfig) -> int:
+def _room(resources: dict[str, float], settings: RayConfig) -> int:
     """How many points fit the cluster side by side."""
     room = int(resources.get("CPU", 0) // settings.num_cpus)
     if settings.num_gpus:

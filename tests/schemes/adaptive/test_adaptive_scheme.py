@@ -37,7 +37,7 @@ ADAPTIVE = {
 
 
 def config(schemes, k=(K,), channels=(AWGN,), adaptive=ADAPTIVE, **receiver):
-    receiver = {"decision": "posterior", "neighbours": 50, **receiver}
+    receiver = {} if receiver.get("decision") == "nearest" else {"decision": "posterior", "neighbours": 50, **receiver}
     return ExperimentConfig(
         name="t", schemes=schemes, k=list(k), channels=list(channels), receiver=receiver, adaptive=adaptive
     )

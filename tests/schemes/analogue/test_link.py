@@ -8,8 +8,9 @@ import pytest
 import tensorflow as tf
 
 from kbsc_tf.channel import seed_noise
-from kbsc_tf.config import AwgnConfig, LossWeights, OfdmConfig, RayleighConfig, RicianConfig, parse_channel
+from kbsc_tf.config import AwgnConfig, OfdmConfig, RayleighConfig, RicianConfig, parse_channel
 from kbsc_tf.schemes.analogue.link import SemanticLink
+from kbsc_tf.schemes.kbsc.config import LossWeights
 from kbsc_tf.schemes.kbsc.losses import SemanticLoss
 from kbsc_tf.schemes.kbsc.network import SemanticDecoder, SemanticEncoder, count_flops
 from kbsc_tf.schemes.linear.codec import fit_pca, identity_codec

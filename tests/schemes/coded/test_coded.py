@@ -2,6 +2,7 @@
 
 import io
 import math
+import re
 from functools import partial
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from clustered import CLASSES, DIM, feature_set
 from PIL import Image
 
+from kbsc_tf.channel import build_channel
 from kbsc_tf.codecs.bits import write_ue7
 from kbsc_tf.coding import Mcs, TransportPlan
 from kbsc_tf.coding.bler import FastLink
@@ -18,12 +20,15 @@ from kbsc_tf.config import (
     CodecConfig,
     CodingConfig,
     ExperimentConfig,
+    FlatConfig,
     NearestConfig,
+    OfdmConfig,
     RayleighConfig,
 )
-from kbsc_tf.data.load import procedural_set
+from kbsc_tf.data.sources import procedural_set
 from kbsc_tf.errors import UserError
 from kbsc_tf.receiver import Receiver
+from kbsc_tf.schemes import describe_shortfalls, find_shortfalls
 from kbsc_tf.schemes.build import build_schemes
 from kbsc_tf.schemes.image_ldpc.files import tile, untile
 from kbsc_tf.schemes.image_ldpc.scheme import split_files
@@ -71,7 +76,7 @@ def build(schemes, k, *, channel=None, coding=None, codec=None, tmp_path=None, *
         **settings,
     )
     receiver = Receiver.around(KNOWLEDGE, NearestConfig())
-    receiver.clip = Clip()
+    receiver.encoder = Clip()
     built = [scheme for _, scheme in build_schemes(config, TRAINING, receiver, KNOWLEDGE)]
     for scheme in built:
         scheme.fit(TRAINING)
@@ -121,7 +126,7 @@ def test_lost_images_are_none_and_stay_in_the_count():
     sent = scheme.transmit(BATCH, -10.0, 0)
     assert not sent.delivered.any() and sent.images == [None] * COUNT and sent.feasible.all()
     receiver = Receiver.around(KNOWLEDGE, NearestConfig())
-    receiver.clip = Clip()
+    receiver.encoder = Clip()
     assert (receiver.decide(sent).ids == -1).all()
 
 
@@ -222,7 +227,7 @@ def test_the_label_is_the_zero_shot_class(tmp_path):
 
 def test_a_label_needs_a_tokenizer():
     config = ExperimentConfig(name="t", schemes=["label_ldpc"], k=[64])
-    with pytest.raises(UserError, match="label_ldpc needs a CLIP with a tokenizer"):
+    with pytest.raises(UserError, match="label_ldpc needs an encoder of texts"):
         build_schemes(config, TRAINING, Receiver.around(KNOWLEDGE, NearestConfig()), KNOWLEDGE)
 
 
@@ -276,21 +281,89 @@ def test_impossible_modulation_and_coding_schemes_are_refused(coding, message):
 
 
 @pytest.mark.parametrize(
-    ("name", "k", "message"),
+    ("name", "k", "mcs", "message"),
     [
-        ("feature_ldpc_pq", 42, "schemes: feature_ldpc_pq qpsk-1/2 at k = 42: quantiser pq: 5 bits are too few"),
-        ("index_ldpc", 16, "schemes: index_ldpc at k = 16: 7 payload bits do not fit into 8 channel uses"),
+        ("feature_ldpc_pq", 42, "qpsk-1/2", "quantiser pq: 5 bits are too few"),
+        ("feature_ldpc_sq", 16, "qpsk-1/2", "8 information bits in 8 channel uses"),
+        ("bpg_ldpc", 16, "qpsk-1/2", "8 information bits in 8 channel uses"),
+        ("index_ldpc", 16, "", "7 payload bits do not fit into 8 channel uses"),
+        ("label_ldpc", 16, "", "5 payload bits do not fit into 8 channel uses"),
     ],
 )
-def test_words_that_do_not_fit_are_refused_before_fitting(name, k, message):
-    with pytest.raises(UserError, match=message):
-        build([name], k)
+def test_what_does_not_fit_is_lost_whatever_the_noise(name, k, mcs, message, tmp_path):
+    channel = OfdmConfig(type="ofdm", fft_size=32, guard_carriers=(2, 1))
+    for on in (FlatConfig(), channel):
+        [scheme] = build([name], k, channel=on, tmp_path=tmp_path)
+        assert message in scheme.shortfall.reason and scheme.shortfall[:3] == (name, k, mcs)
+        sent = scheme.transmit(BATCH, math.inf, 0)
+        assert not sent.feasible.any() and not sent.delivered.any()
+        assert (sent.channel_uses == build_channel(on).channel_uses(k // 2)).all()
+        assert (sent.images is not None) == (name == "bpg_ldpc") and (sent.features is None) == (name == "bpg_ldpc")
+    assert (sent.overhead.pilots > 0).all()
 
 
-def test_too_few_features_for_a_quantiser_are_refused_before_fitting():
+def test_too_few_features_for_a_quantiser_are_known_before_fitting():
     config = ExperimentConfig(name="t", schemes=["feature_ldpc_pq"], k=[128], coding={"mcs": ["qpsk-1/2"]})
-    with pytest.raises(UserError, match="feature_ldpc_pq qpsk-1/2 at k = 128: .* needs at least 256 .* there are 90"):
-        build_schemes(config, KNOWLEDGE)
+    assert not find_shortfalls(config)
+    [(_, scheme)] = build_schemes(config, KNOWLEDGE)
+    assert re.search("needs at least 256 .* there are 90", scheme.shortfall.reason)
+
+
+def test_a_plan_that_holds_no_code_is_known_before_fitting():
+    """One block of 108 bits is longer than asked for, and two would be filled by their CRCs."""
+    coding = {"mcs": ["qpsk-679/1024"], "block_length": 100}
+    [scheme] = build(["feature_ldpc_pq"], 110, coding=coding)
+    assert "48 payload bits do not fit into 55 channel uses" in scheme.shortfall.reason
+
+
+def test_what_follows_from_the_configuration_is_known_without_features():
+    coding = {"mcs": ["qpsk-1/3", "qpsk-1/2", "16qam-2/3"]}
+    config = ExperimentConfig(name="t", schemes=["pca", "feature_ldpc_pq", "bpg_ldpc"], k=[16, 64], coding=coding)
+    found = find_shortfalls(config)
+    assert [one[:3] for one in found] == [
+        ("feature_ldpc_pq", 16, "qpsk-1/3"),
+        ("feature_ldpc_pq", 16, "qpsk-1/2"),
+        ("feature_ldpc_pq", 16, "16qam-2/3"),
+        ("feature_ldpc_pq", 64, "qpsk-1/3"),
+        ("bpg_ldpc", 16, "qpsk-1/3"),
+        ("bpg_ldpc", 16, "qpsk-1/2"),
+    ]
+    first, second, _ = describe_shortfalls(found)
+    assert first.startswith("warning: feature_ldpc_pq at k = 16, qpsk-1/3, qpsk-1/2, 16qam-2/3: nothing fits, which is")
+    assert "(qpsk-1/3: 5 information bits" in first
+    assert second.endswith("(quantiser pq: 5 bits are too few, the fewest are 8)")
+
+
+def test_the_genie_chooses_among_what_fits():
+    coding = {"mcs": ["qpsk-1/3", "qpsk-1/2", "16qam-2/3"]}
+    *fixed, genie = build(["feature_ldpc_pq"], 64, coding=coding)
+    assert [scheme.shortfall is None for scheme in (*fixed, genie)] == [False, True, True, True]
+    sent, best = [scheme.transmit(BATCH, 4.0, 0) for scheme in fixed], genie.transmit(BATCH, 4.0, 0)
+    np.testing.assert_array_equal(best.delivered, sent[1].delivered | sent[2].delivered)
+    assert best.feasible.all() and best.delivered.sum() > 0 and best.overhead.crc is not None
+    *fixed, genie = build(["feature_ldpc_pq"], 16, coding={"mcs": ["qpsk-1/3", "qpsk-1/2"]})
+    assert genie.mcs == genie.shortfall.mcs == "genie" and not genie.transmit(BATCH, math.inf, 0).feasible.any()
+
+
+def test_what_fixed_schemes_have_sent_is_not_sent_again(monkeypatch):
+    calls, send = [], CodedLink.__call__
+    monkeypatch.setattr(CodedLink, "__call__", lambda self, *args: calls.append(args[1:]) or send(self, *args))
+    *fixed, genie = build(["feature_ldpc_pq"], 128, coding={"mcs": ["qpsk-1/2", "16qam-1/2"]})
+    for scheme in fixed:
+        for seed in range(3):
+            scheme.transmit(BATCH, 1.0, seed)
+    assert len(calls) == 6
+    first = [genie.transmit(BATCH, 1.0, seed) for seed in range(3)]
+    assert len(calls) == 6
+    genie.forget()
+    again = [genie.transmit(BATCH, 1.0, seed) for seed in range(3)]
+    assert len(calls) == 12
+    for one, two in zip(first, again, strict=True):
+        np.testing.assert_array_equal(one.features, two.features)
+        np.testing.assert_array_equal(one.delivered, two.delivered)
+    for _ in range(2):  # without a seed the noise goes on
+        genie.transmit(BATCH, 1.0, None)
+    assert len(calls) == 16
 
 
 def test_files_are_split_by_their_lengths_and_broken_ones_are_empty():

@@ -16,7 +16,7 @@ from test_cli import write_images
 
 from kbsc_tf.cli import main
 from kbsc_tf.config import AwgnConfig, ExperimentConfig, NearestConfig, OfdmConfig
-from kbsc_tf.data.load import procedural_set
+from kbsc_tf.data.sources import procedural_set
 from kbsc_tf.errors import UserError
 from kbsc_tf.metrics.image import psnr
 from kbsc_tf.receiver import Receiver
@@ -48,7 +48,10 @@ BATCH = SourceBatch(SENDER.x, SENDER.images.read(np.arange(10)))
 
 
 def build(names=NAMES, k=K, training=TRAINING, channel=None, deepjscc=None, swinjscc=None):
-    settings = {"epochs": 1, "batch_size": 16, "validation_snr_db": [5.0]}
+    def settings(own):
+        training = {} if "checkpoint" in own else {"epochs": 1, "batch_size": 16}
+        return {**training, "validation_snr_db": [5.0], **own}
+
     config = ExperimentConfig(
         name="t",
         schemes=names,
@@ -165,20 +168,30 @@ def test_images_that_share_a_grid_stay_together(awgn, monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"k": [64, 72]}, "k: deepjscc has 16 places at 16x16 pixels, so k must be a multiple of 16, not 72"),
         (
             {"names": ["swinjscc"], "swinjscc": {"size": {**TINY, "window": 3}}},
             "schemes: swinjscc needs images whose height and width are multiples of 12, these have 16x16",
-        ),
-        (
-            {"names": ["swinjscc"], "k": [64, 320]},
-            "k: swinjscc has 16 channels to choose from, and k = 320 needs 20; lower k",
         ),
     ],
 )
 def test_what_cannot_work_is_refused_before_fitting(settings, message):
     with pytest.raises(UserError, match=message):
         build(**settings)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "k", "message"),
+    [
+        ("deepjscc", {}, 72, "16 places at 16x16 pixels; give a multiple of 16"),
+        ("swinjscc", {}, 320, "20 channels are needed, there are 16 to choose from; lower k"),
+    ],
+)
+def test_a_k_that_a_network_cannot_send_does_not_stop_the_others(name, settings, k, message):
+    possible, other = build([name], [64, k], **settings)
+    assert possible.shortfall is None and possible.k == 64
+    assert message in other.shortfall.reason and other.transmit(BATCH, 0.0, 0).images == [None] * len(BATCH.images)
+    if name == "swinjscc":
+        assert possible.rates == build([name], [64])[0].rates
 
 
 def test_images_of_different_sizes_are_refused(awgn):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kbsc_tf.config import LossWeights
+from kbsc_tf.schemes.kbsc.config import LossWeights
 from kbsc_tf.schemes.kbsc.losses import (
     SemanticLoss,
     contrastive_loss,

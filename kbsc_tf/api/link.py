@@ -1,0 +1,313 @@
+"""A link: images in, what a receiver shows for them out; from a run's folder, without training data or fit."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from kbsc_tf.config.strict import unknown_name
+from kbsc_tf.data.decode import BadImageError, decode
+from kbsc_tf.errors import UserError
+from kbsc_tf.features import ClipEncoder
+from kbsc_tf.knowledge import Decision
+from kbsc_tf.results.names import channel_text, mcs_text, named, names_of, scheme_text, snr_text
+from kbsc_tf.study.kb_images import KbImages
+from kbsc_tf.study.links import LinksFolder, SavedLink
+from kbsc_tf.transmission import SourceBatch, Transmission
+
+Images = str | Path | np.ndarray | Sequence[str | Path | np.ndarray]
+"""A path or an array uint8 [H, W, 3]; a list of them, or an array uint8 [B, H, W, 3]; or features float [B, D], [D]."""
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """An entry of the knowledge base that a reception was nearest to.
+
+    Attributes
+    ----------
+    label : str
+        Name of its class.
+    score : float
+        How it was ranked, higher is better: by nearness, or by the share of its class in the vote.
+    entry : int
+        Its place in the knowledge base.
+    """
+
+    label: str
+    score: float
+    entry: int
+    _images: KbImages
+
+    @cached_property
+    def image(self) -> np.ndarray | None:
+        """Its image, uint8 [H, W, 3], read when it is first asked for; None for a run without images."""
+        return self._images.read(self.entry)
+
+
+@dataclass(frozen=True)
+class Reception:
+    """What became of one image.
+
+    Attributes
+    ----------
+    label : str or None
+        Name of the class that the receiver decides for; None where it shows nothing.
+    confidence : float
+        As the receiver's rule has it: by posterior the probability that the label is right, by vote its share, by
+        nearest entry its nearness.
+    delivered : bool
+        False: nothing arrived, and nothing is shown.
+    channel_uses : float
+        Complex channel uses, everything counted.
+    snr_db : float
+        Es/N0 in dB that it was sent at.
+    neighbours : tuple of Neighbour
+        What the receiver ranked best, ``top_k`` at most, the shown one first.
+    sent : [H, W, 3], uint8, or None
+        The image as it was sent; None for features.
+    received : [H, W, 3], uint8, or None
+        What arrived of it, where the scheme sends images and it was delivered.
+    """
+
+    label: str | None
+    confidence: float
+    delivered: bool
+    channel_uses: float
+    snr_db: float
+    neighbours: tuple[Neighbour, ...]
+    sent: np.ndarray | None
+    received: np.ndarray | None
+
+    @property
+    def image(self) -> np.ndarray | None:
+        """The image of the knowledge base that is shown, uint8 [H, W, 3]; None where nothing is."""
+        return self.neighbours[0].image if self.neighbours else None
+
+    @property
+    def text(self) -> str:
+        """For readers: "dog, confidence 0.83; 32 channel uses at 0 dB"."""
+        nothing = "nothing delivered" if not self.delivered else "nothing shown"
+        shown = nothing if self.label is None else f"{self.label}, confidence {self.confidence:.2f}"
+        return f"{shown}; {self.channel_uses:g} channel uses at {snr_text(self.snr_db)}"
+
+    def __repr__(self) -> str:
+        return f"<Reception: {self.text}>"
+
+
+class Link:
+    """A sender, a channel and a receiver with its knowledge base, as a run has fitted them; see `Link.load`.
+
+    Attributes
+    ----------
+    scheme, mcs, channel : str
+        Names as in the run's records.
+    k : int
+        Real channel symbols per image; two to a complex channel use.
+    class_names : list of str
+        What the receiver can decide for.
+    """
+
+    def __init__(self, folder: LinksFolder, saved: SavedLink) -> None:
+        self.folder, self._config = folder.folder, saved.config
+        self.scheme, self.mcs, self.channel, self.k = saved.family
+        self._receiver, entries = folder.receiver(saved.config)
+        self._scheme = folder.scheme(saved, self._receiver, entries)
+        self._scheme.forget()  # what an image scheme has announced for a sweep
+        self._images = folder.images(saved.config, entries)
+        self._image_shape = saved.training.image_shape
+        self.class_names = self._receiver.knowledge_base.class_names
+        if self._config.features.file is None:
+            self._receiver.clip = ClipEncoder(self._config.features.model, self._config.features.batch_size)
+
+    @classmethod
+    def load(
+        cls, run: Any, scheme: str | None = None, k: int | None = None, channel: str | None = None, mcs: str = ""
+    ) -> "Link":
+        """The link of a run: no training data and no fit are needed.
+
+        Parameters
+        ----------
+        run : str, Path, or an object with a ``folder``
+            Results folder.
+        scheme : str, optional
+            As in its records; the first of the experiment unless given.
+        k : int, optional
+            The largest unless given.
+        channel : str, optional
+            As in its records; the first unless given.
+        mcs : str, optional
+            Modulation and code rate of a coded scheme, or "genie"; the first unless given.
+
+        Raises
+        ------
+        UserError
+            The folder holds no such link: lists those that there are.
+
+        Examples
+        --------
+        >>> link = Link.load("results/quickstart", scheme="pca", k=64)
+        >>> reception = link.send("cat.jpg", snr_db=0.0, seed=1)
+        >>> reception.label, reception.confidence, reception.image.shape
+        """
+        folder = LinksFolder(Path(getattr(run, "folder", run)))
+        links = folder.saved()
+        if not links:
+            raise UserError(
+                f"{folder.path}: holds no links; run kbsc train with the experiment and this --out, which saves them "
+                "and trains nothing anew"
+            )
+        for field, value in {"scheme": scheme, "channel": channel, "k": k, "mcs": mcs or None}.items():
+            known = list(dict.fromkeys(str(getattr(link.family, field)) for link in links))
+            if value is not None and str(value) not in known:
+                of = "" if field == "scheme" else f" of {links[0].family.scheme}"
+                raise UserError(f"{folder.folder}: {unknown_name(field + of, value, [one or 'none' for one in known])}")
+            links = [link for link in links if str(getattr(link.family, field)) == (str(value) if value else known[0])]
+        return cls(folder, links[0])
+
+    def send(self, images: Images, snr_db: float = 0.0, seed: int | None = None) -> Reception | list[Reception]:
+        """Send images and see what the receiver shows for them.
+
+        Parameters
+        ----------
+        images : path, array or list
+            See `Images`. What is no path is RGB. A scheme that sends images brings them to the size of the run's
+            images, cutting off what is too wide or too high. A run on a feature file takes features only.
+        snr_db : float
+            Es/N0 in dB.
+        seed : int, optional
+            Of the noise; without it, every call meets other noise.
+
+        Returns
+        -------
+        Reception, or a list of them for a list or an array of several
+
+        Raises
+        ------
+        UserError
+            An image cannot be read, or is none.
+        """
+        batch, is_one = self._batch(images)
+        sent = self._transmit(batch, snr_db, seed)
+        decision = self._receiver.decide(sent, self._scheme.calibration)
+        receptions = [self._reception(batch, sent, decision, row, snr_db) for row in range(len(decision.ids))]
+        return receptions[0] if is_one else receptions
+
+    def transmit(self, features: np.ndarray, snr_db: float = 0.0, seed: int | None = None) -> Transmission:
+        """Send features [B, D], float32, of length 1, and get what arrives, before the receiver decides.
+
+        Parameters
+        ----------
+        features : [B, D], float32
+        snr_db : float
+            Es/N0 in dB.
+        seed : int, optional
+            Of the noise; without it, every call meets other noise.
+
+        Raises
+        ------
+        UserError
+            The scheme sends images, or the features are not [B, D].
+        """
+        if self._scheme.needs_images:
+            raise UserError(f"{self.scheme}: sends images, not features; use send")
+        return self._transmit(SourceBatch(self._features(features)), snr_db, seed)
+
+    @property
+    def name(self) -> str:
+        """For readers: "PCA, k = 64, AWGN"."""
+        with named({"names": names_of(self._config)}):
+            parts = [scheme_text(self.scheme), mcs_text(self.mcs), f"k = {self.k}", channel_text(self.channel)]
+        return ", ".join(part for part in parts if part)
+
+    @property
+    def delivers_images(self) -> bool:
+        """Whether what arrives is an image, or meant to be one."""
+        return self._scheme.needs_images
+
+    def __repr__(self) -> str:
+        return f"<Link: {self.name}; {self._receiver.knowledge_base.describe()}>"
+
+    def _reception(
+        self, batch: SourceBatch, sent: Transmission, decision: Decision, row: int, snr_db: float
+    ) -> Reception:
+        """What became of one image of a batch."""
+        scores = decision.confidence[row : row + 1] if decision.scores is None else decision.scores[row]
+        labels = self._receiver.knowledge_base.labels
+        neighbours = tuple(
+            Neighbour(self.class_names[labels[entry]], float(score), int(entry), self._images)
+            for entry, score in zip(decision.ids[row], scores, strict=False)
+            if entry >= 0
+        )
+        return Reception(
+            label=neighbours[0].label if neighbours else None,
+            confidence=float(decision.confidence[row]),
+            delivered=bool(sent.delivered[row]),
+            channel_uses=float(sent.channel_uses[row]),
+            snr_db=float(snr_db),
+            neighbours=neighbours,
+            sent=None if batch.images is None else batch.images[row],
+            received=None if sent.images is None else sent.images[row],
+        )
+
+    def _transmit(self, batch: SourceBatch, snr_db: float, seed: int | None) -> Transmission:
+        if math.isnan(snr_db):
+            raise UserError("snr_db: expected a number of dB, or inf for no noise, got nan")
+        sent = self._scheme.transmit(batch, float(snr_db), seed)
+        self._scheme.forget()  # a link lives on, and would keep the files of every image
+        return sent
+
+    def _batch(self, images: Images) -> tuple[SourceBatch, bool]:
+        """What the scheme is given, and whether it is one image alone."""
+        if isinstance(images, np.ndarray) and images.dtype.kind == "f":
+            if self._scheme.needs_images:
+                raise UserError(f"{self.scheme}: sends images, not features; give images")
+            return SourceBatch(self._features(np.atleast_2d(images))), images.ndim == 1
+        if self._receiver.clip is None:
+            raise UserError(
+                f"{self.folder}: a run on the features of {self._config.features.file}, so nothing embeds images; "
+                "send features, float [B, D]"
+            )
+        is_one = isinstance(images, (str, Path)) or (isinstance(images, np.ndarray) and images.ndim == 3)
+        read = [_image(image) for image in ([images] if is_one else images)]
+        if not read:
+            raise UserError("images: there are none to send")
+        if self._scheme.needs_images:
+            read = [_of_size(image, self._image_shape) for image in read]
+        self._check_encoder()
+        return SourceBatch(self._receiver.clip.embed_images(read), read), is_one
+
+    def _features(self, features: np.ndarray) -> np.ndarray:
+        features, dim = np.asarray(features, np.float32), self._receiver.knowledge_base.dimension
+        if features.ndim != 2 or features.shape[1] != dim or not len(features):
+            raise UserError(f"features: expected [B, {dim}], got {list(features.shape)}")
+        return features
+
+    def _check_encoder(self) -> None:
+        """Refuse another CLIP than that of the knowledge base; its files are read once for this."""
+        self._receiver.knowledge_base.check(1, self._receiver.clip.fingerprint)
+
+
+def _image(image: str | Path | np.ndarray) -> np.ndarray:
+    """An image as uint8 [H, W, 3]."""
+    if isinstance(image, (str, Path)):
+        try:
+            return decode(Path(image).expanduser().read_bytes())
+        except (OSError, BadImageError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise UserError(f"{image}: cannot read this image ({reason}); give a JPEG or PNG file") from None
+    image = np.asarray(image)
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
+        raise UserError(f"images: expected uint8 [H, W, 3] in RGB, got {image.dtype} {list(image.shape)}")
+    return image
+
+
+def _of_size(image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """An image brought to a height and width, its middle kept."""
+    if image.shape[:2] == tuple(shape):
+        return image
+    return np.asarray(ImageOps.fit(Image.fromarray(image), tuple(shape)[::-1], Image.Resampling.BICUBIC))

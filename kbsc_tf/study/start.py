@@ -1,0 +1,39 @@
+"""What comes before the work of a run: what is wrong is said first, then TensorFlow is loaded, which takes seconds.
+
+Imports nothing heavy.
+"""
+
+import logging
+import os
+from pathlib import Path
+
+from kbsc_tf.config import ExperimentConfig
+from kbsc_tf.config.identity import settings_of_experiment
+from kbsc_tf.results.run_json import check_folder
+
+
+def check(config: ExperimentConfig, folder: Path) -> None:
+    """Refuse what cannot work, and a folder of other settings, before TensorFlow is loaded.
+
+    Raises
+    ------
+    UserError
+        In one sentence.
+    """
+    check_folder(folder, settings_of_experiment(config))
+    config.check()
+
+
+def prepare_tensorflow() -> None:
+    """Load TensorFlow without its notices, and let GPUs be shared; the first call takes seconds."""
+    # Waiting threads of TensorFlow and FAISS would otherwise spin against each other.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    from kbsc_tf.features.clip_weights import quiet
+
+    with quiet():
+        from kbsc_tf.study.devices import share_gpus
+
+        share_gpus()
+    # TensorFlow warns of gradients through complex numbers and of tracing for every new shape: both are meant.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
