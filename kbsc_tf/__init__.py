@@ -25,6 +25,7 @@ _HOMES = {
     "kbsc_tf.data.memory": ["Images"],
     "kbsc_tf.errors": ["UserError"],
 }
+_HEAVY = {"kbsc_tf.api.coded_link", "kbsc_tf.api.link"}  # import TensorFlow
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = ["__version__", "registry", *sorted(_HOME)]
@@ -36,6 +37,8 @@ def __getattr__(name: str) -> Any:
         return import_module("kbsc_tf.registry")
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if _HOME[name] in _HEAVY:
+        import_module("kbsc_tf.study.start").prepare_tensorflow()
     globals()[name] = found = getattr(import_module(_HOME[name]), name)
     return found
 

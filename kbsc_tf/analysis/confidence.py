@@ -181,7 +181,7 @@ def write_confidence(folder: Path | str, share: float = 0.2, everything: bool = 
     ``n`` counts images times trials and seeds, whether anything is shown or not; ``share`` is that of `abstaining`.
     """
     rows = []
-    for key, points in groupby(confidence_points(folder, everything), lambda point: point.family):
+    for key, points in groupby(confidence_points(folder, everything), lambda point: point.curve):
         outcomes, clusterings = read_outcomes(folder, list(points))
         for snr in (ALL, *outcomes["snr_db"].unique()):
             there = outcomes["snr_db"].eq(snr).to_numpy() | (snr == ALL)

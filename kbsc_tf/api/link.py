@@ -1,7 +1,7 @@
 """A link: images in, what a receiver shows for them out; from a run's folder, without training data or fit."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps
 
+from kbsc_tf.config import FeaturesConfig, FunctionEncoderConfig
 from kbsc_tf.config.strict import unknown_name
 from kbsc_tf.data.decode import BadImageError, decode
 from kbsc_tf.errors import UserError
-from kbsc_tf.features import ClipEncoder
+from kbsc_tf.features.encoder import Encoder, build_encoder
 from kbsc_tf.knowledge import Decision
 from kbsc_tf.results.names import channel_text, mcs_text, named, names_of, scheme_text, snr_text
 from kbsc_tf.study.kb_images import KbImages
@@ -112,7 +113,7 @@ class Link:
         What the receiver can decide for.
     """
 
-    def __init__(self, folder: LinksFolder, saved: SavedLink) -> None:
+    def __init__(self, folder: LinksFolder, saved: SavedLink, encoder: Callable | None = None) -> None:
         self.folder, self._config = folder.folder, saved.config
         self.scheme, self.mcs, self.channel, self.k = saved.family
         self._receiver, entries = folder.receiver(saved.config)
@@ -121,12 +122,17 @@ class Link:
         self._images = folder.images(saved.config, entries)
         self._image_shape = saved.training.image_shape
         self.class_names = self._receiver.knowledge_base.class_names
-        if self._config.features.file is None:
-            self._receiver.clip = ClipEncoder(self._config.features.model, self._config.features.batch_size)
+        self._receiver.encoder = _encoder(saved.config.features, encoder)
 
     @classmethod
     def load(
-        cls, run: Any, scheme: str | None = None, k: int | None = None, channel: str | None = None, mcs: str = ""
+        cls,
+        run: Any,
+        scheme: str | None = None,
+        k: int | None = None,
+        channel: str | None = None,
+        mcs: str = "",
+        encoder: Callable | None = None,
     ) -> "Link":
         """The link of a run: no training data and no fit are needed.
 
@@ -142,6 +148,8 @@ class Link:
             As in its records; the first unless given.
         mcs : str, optional
             Modulation and code rate of a coded scheme, or "genie"; the first unless given.
+        encoder : callable, optional
+            The function that embeds images, of a run that was given one, if images are to be sent.
 
         Raises
         ------
@@ -167,7 +175,7 @@ class Link:
                 of = "" if field == "scheme" else f" of {links[0].family.scheme}"
                 raise UserError(f"{folder.folder}: {unknown_name(field + of, value, [one or 'none' for one in known])}")
             links = [link for link in links if str(getattr(link.family, field)) == (str(value) if value else known[0])]
-        return cls(folder, links[0])
+        return cls(folder, links[0], encoder)
 
     def send(self, images: Images, snr_db: float = 0.0, seed: int | None = None) -> Reception | list[Reception]:
         """Send images and see what the receiver shows for them.
@@ -267,10 +275,11 @@ class Link:
             if self._scheme.needs_images:
                 raise UserError(f"{self.scheme}: sends images, not features; give images")
             return SourceBatch(self._features(np.atleast_2d(images))), images.ndim == 1
-        if self._receiver.clip is None:
+        if self._receiver.encoder is None:
+            source = self._config.features.file or f"a function, {self._config.features.name}"
             raise UserError(
-                f"{self.folder}: a run on the features of {self._config.features.file}, so nothing embeds images; "
-                "send features, float [B, D]"
+                f"{self.folder}: its features are those of {source}, so nothing embeds images here; send features, "
+                "float [B, D], or load the link with encoder="
             )
         is_one = isinstance(images, (str, Path)) or (isinstance(images, np.ndarray) and images.ndim == 3)
         read = [_image(image) for image in ([images] if is_one else images)]
@@ -278,8 +287,9 @@ class Link:
             raise UserError("images: there are none to send")
         if self._scheme.needs_images:
             read = [_of_size(image, self._image_shape) for image in read]
-        self._check_encoder()
-        return SourceBatch(self._receiver.clip.embed_images(read), read), is_one
+        encoder = self._receiver.encoder
+        self._receiver.knowledge_base.check(1, encoder.fingerprint)
+        return SourceBatch(encoder.embed_images(read), read), is_one
 
     def _features(self, features: np.ndarray) -> np.ndarray:
         features, dim = np.asarray(features, np.float32), self._receiver.knowledge_base.dimension
@@ -287,9 +297,15 @@ class Link:
             raise UserError(f"features: expected [B, {dim}], got {list(features.shape)}")
         return features
 
-    def _check_encoder(self) -> None:
-        """Refuse another CLIP than that of the knowledge base; its files are read once for this."""
-        self._receiver.knowledge_base.check(1, self._receiver.clip.fingerprint)
+
+def _encoder(config: FeaturesConfig, function: Callable | None) -> Encoder | None:
+    """What embeds images; None for a feature file, and for a function that is not given."""
+    if isinstance(config, FunctionEncoderConfig):
+        config = config.model_copy(update={"function": function})
+        return None if function is None else build_encoder(config)
+    if function is not None:
+        raise UserError("encoder: the run was not given one, so it has its own; leave encoder out")
+    return None if config.file is not None else build_encoder(config)
 
 
 def _image(image: str | Path | np.ndarray) -> np.ndarray:

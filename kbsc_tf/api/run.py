@@ -36,9 +36,9 @@ class Run:
     Examples
     --------
     >>> import kbsc_tf as kbsc
-    >>> run = kbsc.Run("results/adaptive/bench_seed0")
-    >>> run.frame()[["scheme", "k", "snr_db", "top1"]].iloc[0].tolist()
-    ['adaptive', 64, -7.0, 0.2276]
+    >>> run = kbsc.Run("results/quickstart")
+    >>> accuracies = run.frame()[["scheme", "channel", "k", "snr_db", "top1"]]
+    >>> differences = run.compare("pca", "raw")[["channel", "snr_db", "difference", "p"]]
     """
 
     def __init__(self, folder: str | Path) -> None:
@@ -71,9 +71,8 @@ class Run:
         Examples
         --------
         >>> import kbsc_tf as kbsc
-        >>> frame = kbsc.Run("results/adaptive/bench_seed0").frame()
-        >>> frame.pivot_table(index="snr_db", columns="scheme", values="top1").shape
-        (13, 2)
+        >>> frame = kbsc.Run("results/quickstart").frame()
+        >>> curves = frame.pivot_table(index="snr_db", columns=["scheme", "channel", "k"], values="top1")
         """
         return read_shown(self.folder, everything)
 
@@ -117,20 +116,25 @@ class Run:
 
         Examples
         --------
-        >>> import kbsc_tf as kbsc, tempfile
-        >>> files = kbsc.Run("results/adaptive/bench_seed0").plot(formats=["png"], out=tempfile.mkdtemp())
-        >>> [file.name for file in files]
-        ['accuracy.png', 'accuracy_vs_cbr.png']
+        >>> import kbsc_tf as kbsc
+        >>> kbsc.Run("results/quickstart").plot(formats=["png"])[0].name
+        'accuracy.png'
         """
         from kbsc_tf.figures.curves import draw_figures
 
         return Figures(draw_figures(self.folder, formats, data, out, everything))
 
-    def report(self) -> Path:
-        """Put everything about the run into one HTML page in its folder; returns its path."""
+    def report(self, everything: bool = False) -> Path:
+        """Put everything about the run into one HTML page in its folder; returns its path.
+
+        Parameters
+        ----------
+        everything : bool
+            Also what has left the experiment since it was computed.
+        """
         from kbsc_tf.figures.report import write_report
 
-        return write_report(self.folder)
+        return write_report(self.folder, everything)
 
     def compare(self, a: str, b: str, other: "Run | None" = None) -> pd.DataFrame:
         """Compare two schemes image by image, at every point that both have.

@@ -17,7 +17,7 @@ from kbsc_tf.config.identity import union
 from kbsc_tf.errors import UserError
 from kbsc_tf.files import cannot, write_atomically
 from kbsc_tf.results.names import grown
-from kbsc_tf.results.points import KEY, Family, Point, as_point
+from kbsc_tf.results.points import KEY, Curve, Point, as_point
 from kbsc_tf.results.provenance import describe_session
 from kbsc_tf.results.records import (
     COLUMNS,
@@ -168,9 +168,9 @@ class ResultsFolder:
             merged = {tuple(row[: len(TEXT) + 1]): row for row in self._latencies() + lines}
             write_atomically(self.latency_path, "".join(map(line, [LATENCY_COLUMNS, *merged.values()])))
 
-    def timed(self) -> set[Family]:
+    def timed(self) -> set[Curve]:
         """Whose latency has been measured."""
-        return {Family(scheme, mcs, channel, int(k)) for scheme, channel, mcs, k, *_ in self._latencies()}
+        return {Curve(scheme, mcs, channel, int(k)) for scheme, channel, mcs, k, *_ in self._latencies()}
 
     def _latencies(self) -> list[list[str]]:
         if not self.latency_path.exists():

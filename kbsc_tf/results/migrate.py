@@ -15,12 +15,13 @@ from kbsc_tf.config import CifarConfig, ClipConfig, ExperimentConfig, FeatureFil
 from kbsc_tf.config.channels.choice import kind_of
 from kbsc_tf.config.channels.flat import flat_kinds
 from kbsc_tf.config.channels.ofdm import PARTS, OfdmConfig
+from kbsc_tf.config.executors import LocalConfig, ProcessesConfig, RayConfig
 from kbsc_tf.config.features import from_file
 from kbsc_tf.config.receiver import NearestConfig, PosteriorConfig, VoteConfig
 from kbsc_tf.config.strict import Strict
 from kbsc_tf.errors import UserError
 from kbsc_tf.files import write_atomically
-from kbsc_tf.registry import executors, schemes
+from kbsc_tf.registry import schemes
 from kbsc_tf.results.run_json import FILE, SCHEMA, describe_experiment, read_any_run
 
 _SECTIONS = {  # of options, and the schemes that they were of
@@ -70,7 +71,7 @@ def migrate_folder(path: Path | str, describe: Callable[[dict[str, Any]], dict[s
         where = ".".join(map(str, first["loc"]))
         why = ": ".join(part for part in (where, first["msg"].removeprefix("Value error, ")) if part)
         raise UserError(f"{file}: its configuration is of no earlier version ({why}); mend it") from None
-    except (AttributeError, KeyError, TypeError, UserError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise UserError(f"{file}: damaged, its configuration cannot be read ({error}); mend it") from None
     rest = {key: value for key, value in old.items() if key not in (*new, *_LEFT_OUT)}
     write_atomically(file, json.dumps({**new, **rest}, indent=1) + "\n")
@@ -105,10 +106,13 @@ def migrate_config(old: dict[str, Any]) -> dict[str, Any]:
             new["data"] = None
     if receiver := old.get("receiver"):
         kinds = NearestConfig, VoteConfig, PosteriorConfig
-        new["receiver"] = _used(receiver, kind_of(receiver.get("decision", "nearest"), kinds, "decision"), kinds)
+        used = _used(receiver, kind_of(receiver.get("decision", "nearest"), kinds, "decision"), kinds)
+        if used.get("decision") == "vote" and "temperature" in used:  # which multiplied a cosine
+            used["temperature"] = 1 / used["temperature"]
+        new["receiver"] = used
     if executor := old.get("executor"):
-        known = [kind for name in executors for kind in executors[name].configs()]
-        new["executor"] = _used(executor, executors[executor.get("kind", "local")].Config, known)
+        kinds = LocalConfig, ProcessesConfig, RayConfig
+        new["executor"] = _used(executor, kind_of(executor.get("kind", "local"), kinds, "kind"), kinds)
     if "channels" in old:
         new["channels"] = [migrate_channel(channel) for channel in old["channels"]]
     if "schemes" in old:

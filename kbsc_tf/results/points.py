@@ -8,8 +8,8 @@ from typing import NamedTuple
 from kbsc_tf.results.names import channel_text, mcs_text, scheme_text, snr_text
 
 
-class Family(NamedTuple):
-    """The points of all SNRs and seeds: one fitted scheme on one channel."""
+class Curve(NamedTuple):
+    """Scheme x MCS x channel x k: what one scheme object is of, and the points of one curve over the SNR."""
 
     scheme: str
     mcs: str
@@ -18,7 +18,7 @@ class Family(NamedTuple):
 
     @property
     def stem(self) -> str:
-        """As that of a point."""
+        """A file name for what belongs to this curve: readable, and different for different curves."""
         return _stem([self.scheme, self.mcs, self.channel, f"k{self.k}"], self)
 
 
@@ -33,8 +33,8 @@ class Point(NamedTuple):
     seed: int
 
     @property
-    def family(self) -> Family:
-        return Family(*self[: len(Family._fields)])
+    def curve(self) -> Curve:
+        return Curve(*self[: len(Curve._fields)])
 
     @property
     def stem(self) -> str:
@@ -51,15 +51,10 @@ class Point(NamedTuple):
 
 KEY = list(Point._fields)
 """Columns that tell one point from all others."""
-FAMILY = list(Family._fields)
-"""Columns that tell one family from all others."""
+CURVE = list(Curve._fields)
+"""Columns that tell one curve over the SNR from all others."""
 PLACE = [name for name in KEY if name not in ("scheme", "mcs")]
 """Columns that say where schemes, and the MCSs of one, can be compared."""
-
-
-def _stem(parts: list[str], key: tuple) -> str:
-    text = re.sub(r"[^A-Za-z0-9.+-]+", "-", "_".join(part for part in parts if part))[:100]
-    return f"{text}_{hashlib.sha256(repr(tuple(key)).encode()).hexdigest()[:8]}"
 
 
 def as_point(values: list | tuple) -> Point:
@@ -71,3 +66,8 @@ def as_point(values: list | tuple) -> Point:
 def as_json(point: Point) -> list:
     """The inverse of `as_point`; JSON has no infinity."""
     return ["inf" if value == math.inf else value for value in point]
+
+
+def _stem(parts: list[str], key: tuple) -> str:
+    text = re.sub(r"[^A-Za-z0-9.+-]+", "-", "_".join(part for part in parts if part))[:100]
+    return f"{text}_{hashlib.sha256(repr(tuple(key)).encode()).hexdigest()[:8]}"

@@ -6,9 +6,9 @@ import pandas as pd
 from kbsc_tf.errors import UserError
 from kbsc_tf.metrics.intervals import trials_behind, wilson
 from kbsc_tf.results.metric import QUALITIES, columns_of
-from kbsc_tf.results.points import FAMILY
+from kbsc_tf.results.points import CURVE
 
-_POOLED = [*FAMILY, "snr_db"]
+_POOLED = [*CURVE, "snr_db"]
 
 
 def pool_seeds(records: pd.DataFrame, metric: str = "top1") -> pd.DataFrame:

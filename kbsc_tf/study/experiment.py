@@ -14,7 +14,7 @@ from kbsc_tf.features import load_features
 from kbsc_tf.figures.curves import draw_figures
 from kbsc_tf.files import remove_leftovers, write_atomically
 from kbsc_tf.progress import Progress
-from kbsc_tf.receiver import Receiver
+from kbsc_tf.receiver import knowledge_base_of
 from kbsc_tf.results import outcomes
 from kbsc_tf.results.envelope import GENIE
 from kbsc_tf.results.folder import ResultsFolder
@@ -22,7 +22,7 @@ from kbsc_tf.results.run_json import check_folder
 from kbsc_tf.study.devices import describe_devices
 from kbsc_tf.study.latency import measure_latency
 from kbsc_tf.study.links import LinksFolder
-from kbsc_tf.study.prepare import Study, describe_features, family_of, prepare
+from kbsc_tf.study.prepare import Study, curve_of, describe_features, prepare
 from kbsc_tf.study.showcase import galleries
 from kbsc_tf.study.simulate import Simulator
 from kbsc_tf.study.trial import prepare as prepare_schemes
@@ -36,7 +36,7 @@ def save_knowledge_base(config: ExperimentConfig, folder: Path, skip_bad: bool, 
     check_folder(folder, settings_of_experiment(config))
     features, report = load_features(config, skip_bad)
     describe_features(features, report, progress)
-    knowledge_base = Receiver.around(features.receiver, config.receiver).knowledge_base
+    knowledge_base = knowledge_base_of(features.receiver, config.receiver)
     knowledge_base.check(config.receiver.top_k)
     progress.say(knowledge_base.describe())
     knowledge_base.save(folder / "kb")
@@ -53,7 +53,7 @@ def fit(study: Study, progress: Progress) -> None:
             label = " ".join(part for part in (scheme.name, scheme.mcs, f"k={scheme.k}", channel.label) if part)
             with progress.job(f"training {label} ({number}/{len(study.schemes)})") as report:
                 study.fit(channel, scheme, report)
-                if not links.save(study, channel, scheme):
+                if scheme.shortfall is None and not links.save(study, channel, scheme):
                     unsaved[scheme.name] = scheme
             # A quantiser is the same on all channels: once is enough.
             summary = (scheme.name, scheme.mcs, scheme.k, scheme.summary)
@@ -82,9 +82,9 @@ def _training(folder: Path, progress: Progress) -> Iterator[None]:
 def sweep(study: Study, results: ResultsFolder, progress: Progress) -> None:
     """Measure every point that the results folder does not hold yet, one record each."""
     points, config, done = study.points(), study.config, results.done()
-    left = {point.family for point in points if point not in done}
+    left = {point.curve for point in points if point not in done}
     encoding = [(channel, s) for channel, s in study.schemes if s.needs_images and not s.shortfall]
-    schemes = [s for channel, s in encoding if family_of(channel, s) in left]
+    schemes = [s for channel, s in encoding if curve_of(channel, s) in left]
     if schemes:
         sender = study.features.sender
         with results.stage("encode"), progress.job("encoding images", len(sender)) as report:
@@ -105,15 +105,15 @@ def latencies(study: Study, results: ResultsFolder, progress: Progress) -> None:
     Where nothing fits there is nothing to measure.
     """
     schemes = {
-        family_of(c, scheme): scheme for c, scheme in study.schemes if scheme.mcs != GENIE and not scheme.shortfall
+        curve_of(c, scheme): scheme for c, scheme in study.schemes if scheme.mcs != GENIE and not scheme.shortfall
     }
-    left, rows = [family for family in schemes if family not in results.timed()], []
+    left, rows = [curve for curve in schemes if curve not in results.timed()], []
     if not left:
         return
     with results.stage("latency"), progress.job("latency", len(left)) as report:
-        for number, family in enumerate(left, 1):
-            figures = measure_latency(schemes[family], study.receiver, study.features.sender, study.config.sweep.chunk)
-            rows.append(family._asdict() | figures)
+        for number, curve in enumerate(left, 1):
+            figures = measure_latency(schemes[curve], study.receiver, study.features.sender, study.config.sweep.chunk)
+            rows.append(curve._asdict() | figures)
             report(number, len(left), {})
         results.write_latency(rows)
 

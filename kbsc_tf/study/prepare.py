@@ -17,7 +17,7 @@ from kbsc_tf.progress import Progress
 from kbsc_tf.receiver import CalibrationSet, CodeSearch, Receiver, calibration_set, learn_posterior
 from kbsc_tf.registry import executors
 from kbsc_tf.results.envelope import GENIE
-from kbsc_tf.results.points import Family, Point
+from kbsc_tf.results.points import Curve, Point
 from kbsc_tf.schemes.base import Report, Scheme, Validation, silent
 from kbsc_tf.schemes.build import build_schemes, check_images, find_shortfalls
 from kbsc_tf.schemes.image_ldpc.files import ImageFiles
@@ -66,7 +66,7 @@ class Study:
     def points(self) -> list[Point]:
         """All points of the sweep, in the order of the records."""
         return [
-            Point(*family_of(channel, scheme), snr_db, seed)
+            Point(*curve_of(channel, scheme), snr_db, seed)
             for channel, scheme in self.schemes
             for seed in self.config.seeds
             for snr_db in self.config.snr_db
@@ -146,9 +146,9 @@ def prepare(config: ExperimentConfig, folder: Path, skip_bad: bool, progress: Pr
     return Study(config, folder, features, receiver, schemes, validation, calibration, report, skip_bad, seconds)
 
 
-def family_of(channel: ChannelConfig, scheme: Scheme) -> Family:
+def curve_of(channel: ChannelConfig, scheme: Scheme) -> Curve:
     """What tells a scheme on a channel from all others."""
-    return Family(scheme.name, scheme.mcs, channel.label, scheme.k)
+    return Curve(scheme.name, scheme.mcs, channel.label, scheme.k)
 
 
 def describe_features(features: FeatureSplits, report: dict, progress: Progress) -> None:

@@ -2,24 +2,25 @@
 
 import pytest
 
-from kbsc_tf.coding.selection import check_plans, chosen_mcs, transport_plan
-from kbsc_tf.config import AwgnConfig, ExperimentConfig, FlatConfig, parse_channel
-from kbsc_tf.errors import Infeasible, UserError
+from kbsc_tf.coding import Mcs
+from kbsc_tf.coding.selection import chosen_mcs, transport_plan
+from kbsc_tf.config import AwgnConfig, CodingConfig, ExperimentConfig, parse_channel
+from kbsc_tf.errors import Infeasible
 
 
 def config(**settings):
-    return ExperimentConfig(**{"name": "t", "schemes": ["bpg_ldpc"], "k": [128], **settings})
+    return ExperimentConfig(**{"name": "t", "schemes": ["feature_ldpc_pq"], "k": [128], **settings})
 
 
 def test_a_named_set_follows_the_channel():
-    names = {f: [m.name for m in chosen_mcs(config(), parse_channel({"fading": f}))] for f in ("none", "rayleigh")}
-    assert names["none"] == ["qpsk-1/3", "qpsk-1/2", "qpsk-2/3", "16qam-1/2", "16qam-2/3", "64qam-1/2"]
-    assert names["rayleigh"] == names["none"][:4]
+    names = {f: [m.name for m in chosen_mcs(CodingConfig(), parse_channel(f))] for f in ("awgn", "rayleigh")}
+    assert names["awgn"] == ["qpsk-1/3", "qpsk-1/2", "qpsk-2/3", "16qam-1/2", "16qam-2/3", "64qam-1/2"]
+    assert names["rayleigh"] == names["awgn"][:4]
 
 
 def test_images_of_a_block_share_its_channel_uses():
-    [mcs] = chosen_mcs(config(coding={"mcs": ["qpsk-1/2"]}), AwgnConfig())
-    plans = [transport_plan(config(coding={"images_per_block": count}), mcs, 128) for count in (1, 10)]
+    [mcs] = chosen_mcs(CodingConfig(mcs="qpsk-1/2"), AwgnConfig())
+    plans = [transport_plan(CodingConfig(images_per_block=count), mcs, 128) for count in (1, 10)]
     assert [plan.channel_uses for plan in plans] == [64, 640]
     assert [plan.payload_bits for plan in plans] == [64 - 16, 640 - 16]
 
@@ -33,8 +34,8 @@ def test_images_of_a_block_share_its_channel_uses():
     ],
 )
 def test_what_cannot_be_is_refused(settings, message):
-    with pytest.raises(UserError, match=message):
-        check_plans(config(**settings))
+    with pytest.raises(ValueError, match=f"schemes: feature_ldpc_pq: {message}"):
+        config(**settings)
 
 
 @pytest.mark.parametrize(
@@ -45,11 +46,10 @@ def test_what_cannot_be_is_refused(settings, message):
     ],
 )
 def test_where_nothing_fits_is_no_mistake(mcs, k, message):
-    experiment = config(k=[k], coding={"mcs": [mcs]})
-    check_plans(experiment)
+    coding = config(k=[k], coding={"mcs": [mcs]}).coding  # is accepted
     with pytest.raises(Infeasible, match=message):
-        transport_plan(experiment, *chosen_mcs(experiment, FlatConfig()), k)
+        transport_plan(coding, Mcs.parse(mcs), k)
 
 
 def test_without_coded_schemes_nothing_is_checked():
-    check_plans(config(schemes=["pca"], k=[2], coding={"mcs": "nonsense"}))
+    config(schemes=["pca"], k=[2], coding={"mcs": "nonsense"})

@@ -6,13 +6,14 @@ import time
 
 import pytest
 
+from kbsc_tf.api.run import Run
 from kbsc_tf.config import ExperimentConfig
 from kbsc_tf.errors import UserError
 from kbsc_tf.figures.curves import draw_figures
 from kbsc_tf.figures.report import write_report
 from kbsc_tf.metrics import wilson
 from kbsc_tf.results.folder import ResultsFolder
-from kbsc_tf.results.points import Family, Point
+from kbsc_tf.results.points import Curve, Point
 from kbsc_tf.results.records import COLUMNS, LATENCY_COLUMNS, read_records
 from kbsc_tf.results.run_json import read_run, read_shown
 from kbsc_tf.sweep.status import status
@@ -158,7 +159,7 @@ def test_figures_and_the_report_hide_what_has_left_unless_asked(tmp_path):
     row = dict.fromkeys(LATENCY_COLUMNS, 0.001) | {"mcs": "", "k": 64, "batch": 10}
     results = ResultsFolder(tmp_path, experiment())
     results.write_latency({**row, "scheme": "pca", "channel": label} for label in ("awgn", "rayleigh_fast"))
-    assert results.timed() == {Family("pca", "", "awgn", 64), Family("pca", "", "rayleigh_fast", 64)}
+    assert results.timed() == {Curve("pca", "", "awgn", 64), Curve("pca", "", "rayleigh_fast", 64)}
     for everything in (False, True):
         files = draw_figures(tmp_path, ["png"], data=True, everything=everything)
         drawn = "".join(path.read_text() for path in files if path.suffix == ".csv")
@@ -168,6 +169,15 @@ def test_figures_and_the_report_hide_what_has_left_unless_asked(tmp_path):
         for there in ("Rayleigh, fast", "no noise (ceiling)"):
             assert (there in page) == everything
         assert "AWGN" in page and "raw feature" in page
+
+
+def test_a_run_in_python_shows_what_its_configuration_names(tmp_path):
+    sweep(tmp_path, channels=["awgn", "rayleigh"])
+    sweep(tmp_path)
+    run = Run(tmp_path)
+    assert set(run.frame()["channel"]) == {"awgn"} and len(run.frame(everything=True)) == 8
+    assert len(run.table().rows) == 2
+    assert "raw feature" in run._repr_html_() and "AWGN" in run._repr_html_() and "Rayleigh" not in run._repr_html_()
 
 
 def test_a_session_at_work_does_not_bring_back_what_another_has_hidden(tmp_path):

@@ -1,14 +1,12 @@
 """The live view of a sweep: rows of points at work on a terminal, few plain lines elsewhere."""
 
 import io
-import threading
 
 import pytest
 from rich.console import Console
 
-from kbsc_tf.config import ExperimentConfig
 from kbsc_tf.progress import Progress
-from kbsc_tf.results.names import named, names_of
+from kbsc_tf.results.names import named
 from kbsc_tf.results.points import Point
 from kbsc_tf.sweep import view as module
 from kbsc_tf.sweep.events import Figures
@@ -19,8 +17,9 @@ RECORD = {"top1": 0.523, "top1_low": 0.509, "top1_high": 0.537, "n": 10_000, "tr
 
 
 @pytest.fixture(autouse=True)
-def _named():
-    with named({"names": names_of(ExperimentConfig(name="some", schemes=["pca"]))}):
+def names():
+    """What a sweep's run.json says of its channels."""
+    with named({"names": {"schemes": {}, "channels": {"awgn": {"text": "AWGN"}}}}):
         yield
 
 
@@ -73,9 +72,7 @@ def test_a_terminal_shows_every_point_at_work(now):
         now["s"] = 65.0
         view.finish(POINTS[0], RECORD)
         text = console()
-        live = threading.Thread(target=lambda: text.print(view._render()))  # as the live view does
-        live.start()
-        live.join()
+        text.print(view._render())
     shown = text.file.getvalue()
     assert "PCA, AWGN, k = 64, 1 dB, seed 0" in shown and "50.0 % ±2.0       3        99    65 s" in shown
     assert "and 3 more" in shown and "1/30" in shown and "31 min left" in shown
