@@ -12,7 +12,8 @@ from sionna.phy.mapping import Constellation, Demapper, Mapper
 from kbsc_tf.channel import FlatChannel
 from kbsc_tf.codecs import BpgCodec, BpgToolsCodec
 from kbsc_tf.coding import Mcs, TransportPlan
-from kbsc_tf.coding.link import CodedLink
+from kbsc_tf.coding.ldpc import DecoderSettings
+from kbsc_tf.coding.link import TransportLink
 from kbsc_tf.config import AwgnConfig, CodecConfig, CodingConfig
 from kbsc_tf.data.sources import procedural_set
 from kbsc_tf.schemes.image_ldpc.files import ImageFiles
@@ -84,7 +85,7 @@ def bench_link() -> dict[str, dict[str, float]]:
         bits = np.random.default_rng(0).integers(0, 2, (BLOCKS, plan.payload_bits), np.uint8)
         seconds = {}
         for jit in (True, False):
-            link = CodedLink(plan, FlatChannel(), jit=jit)
+            link = TransportLink(plan, FlatChannel(), DecoderSettings(jit=jit))
             link(bits, snr_db, 0)
             start = time.perf_counter()
             link(bits, snr_db, 1)

@@ -19,7 +19,8 @@ FLOORS = [
     {"receiver", "training", "analysis", "sweep"},
     {"schemes", "figures"},
     {"study"},
-    {"kb_scaling", "api"},
+    {"kb_scaling"},
+    {"api"},
     {"testing"},
     {"cli"},
 ]

@@ -21,7 +21,7 @@ ExperimentFile = Annotated[
 ]
 Overrides = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Override a key, for example schemes.kbsc.epochs=5."),
+    typer.Option("--set", metavar="KEY=VALUE", help="Override a key, as in schemes.kbsc.epochs=5."),
 ]
 Out = Annotated[Path | None, typer.Option("--out", help="Results folder; default results/NAME.")]
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Results folder, for example results/quickstart.")]

@@ -51,7 +51,7 @@ def plot(
 def migrate(
     folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Results folders of an earlier version.")],
 ) -> None:
-    """Bring the run.json of older results folders up to date; records stay as they are."""
+    """Bring older results folders up to date; what was measured stays as it is."""
     from kbsc_tf.kb_scaling.migrate import migrate as bring_up_to_date
 
     for folder in folders:

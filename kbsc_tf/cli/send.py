@@ -28,8 +28,6 @@ def send(
 ) -> None:
     """Send images over a fitted link of a run, and draw what the receiver shows for them."""
     from kbsc_tf.figures.files import Output
-    from kbsc_tf.figures.gallery import Arrival, draw_arrivals
-    from kbsc_tf.results.names import snr_text
     from kbsc_tf.results.run_json import read_run
     from kbsc_tf.study.start import prepare_tensorflow
 
@@ -41,11 +39,6 @@ def send(
 
     progress, link = new_progress(), Link.load(run, scheme, k, channel, mcs)
     receptions = link.send(images, snr, seed)
-    arrivals = []
     for image, got in zip(images, receptions, strict=True):
         progress.say(f"{image}: {got.text}")
-        scores = [got.confidence, *(one.score for one in got.neighbours[1:])]
-        shown = [(one.image, one.label, score) for one, score in zip(got.neighbours, scores, strict=False)]
-        arrivals.append(Arrival(got.sent, got.received, shown))
-    title = f"{link.name}, {snr_text(snr)}"
-    list_files([draw_arrivals(arrivals, picture, title, link.delivers_images)], progress)
+    list_files(link.draw(receptions, picture), progress)

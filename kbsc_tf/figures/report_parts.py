@@ -23,7 +23,7 @@ from kbsc_tf.figures.classes import accuracy_figure, confusion_figure
 from kbsc_tf.figures.paired_table import comparison_note, comparison_rows, comparison_title
 from kbsc_tf.figures.style import looks_of, paper_style, three_snrs
 from kbsc_tf.figures.table import accuracy_rows
-from kbsc_tf.results.envelope import condense
+from kbsc_tf.results.envelope import GENIE, condense
 from kbsc_tf.results.metric import metric_of
 from kbsc_tf.results.names import channel_text, mcs_text, scheme_text, snr_text
 from kbsc_tf.results.outcomes import class_names, per_image_points, read_per_image
@@ -73,6 +73,22 @@ def accuracy_part(records: pd.DataFrame, metric: str) -> Part:
     return compact(
         Part(metric_of(metric).label, note, heads, lines, left=len(names[0]) - 1), ("n", "Trials", "Ended by")
     )
+
+
+def blocks_part(records: pd.DataFrame) -> Part | None:
+    """Block error rate and goodput of fixed MCSs at each scheme's largest k; None where no blocks were sent."""
+    rows = records[records["bler"].notna() & (records["mcs"] != GENIE)]
+    if rows.empty:
+        return None
+    rows = rows[rows["k"] == rows.groupby("scheme")["k"].transform("max")]
+    snrs, lines = sorted(rows["snr_db"].unique()), []
+    for (scheme, mcs, channel, k), group in rows.groupby(["scheme", "mcs", "channel", "k"], sort=False):
+        means = group.groupby("snr_db")[["bler", "goodput"]].mean()
+        cells = [f"{means.bler[snr]:.2g} / {means.goodput[snr]:.3g}" if snr in means.index else "" for snr in snrs]
+        lines.append([scheme_text(scheme), mcs_text(mcs), channel_text(channel), str(k), *cells])
+    note = "Share of transport blocks lost / bits that mean the image delivered per complex channel use."
+    heads = ["Scheme", "MCS", "Channel", "k", *map(snr_text, snrs)]
+    return compact(Part("Block error rate / goodput of each MCS, at the largest k", note, heads, lines, left=3))
 
 
 def compact(part: Part, once: Collection[str] = ()) -> Part:

@@ -9,7 +9,7 @@ from kbsc_tf.results.run_json import head_of
 
 
 def migrate(path: Path | str) -> str:
-    """Bring run.json of any results folder up to date, as `kbsc_tf.results.migrate.migrate_folder` does."""
+    """Bring any results folder up to date, as `kbsc_tf.results.migrate.migrate_folder` does."""
     return migrate_folder(path, _describe)
 
 

@@ -1,4 +1,4 @@
-"""Results folders of earlier versions: their run.json, in today's terms. Imports no TensorFlow.
+"""Results folders of earlier versions: their run.json and records.csv, in today's terms. Imports no TensorFlow.
 
 Earlier versions dumped all keys there were, used or not, flat ones beside each other; they kept the options of trained
 schemes in sections of their own; and they refused a folder by a hash of everything.
@@ -22,6 +22,7 @@ from kbsc_tf.config.strict import Strict
 from kbsc_tf.errors import UserError
 from kbsc_tf.files import write_atomically
 from kbsc_tf.registry import schemes
+from kbsc_tf.results.records import add_columns
 from kbsc_tf.results.run_json import FILE, SCHEMA, describe_experiment, read_any_run
 
 _SECTIONS = {  # of options, and the schemes that they were of
@@ -40,7 +41,7 @@ def describe_old(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def migrate_folder(path: Path | str, describe: Callable[[dict[str, Any]], dict[str, Any]] = describe_old) -> str:
-    """Bring run.json of a results folder up to date; everything else stays as it is.
+    """Bring a results folder up to date: its run.json, and columns that records.csv lacks, which are left empty.
 
     Parameters
     ----------
@@ -60,7 +61,10 @@ def migrate_folder(path: Path | str, describe: Callable[[dict[str, Any]], dict[s
     """
     path = Path(path)
     file, old = path / FILE, read_any_run(path)
+    records = path / "records.csv"
     if old.get("schema") == SCHEMA:
+        if records.exists() and add_columns(records):
+            return f"{records}: brought up to date"
         return f"{file}: up to date already"
     if "config_hash" not in old:
         raise UserError(f"{file}: of a version that this program does not know; read it with that version")
@@ -74,6 +78,8 @@ def migrate_folder(path: Path | str, describe: Callable[[dict[str, Any]], dict[s
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise UserError(f"{file}: damaged, its configuration cannot be read ({error}); mend it") from None
     rest = {key: value for key, value in old.items() if key not in (*new, *_LEFT_OUT)}
+    if records.exists():
+        add_columns(records)
     write_atomically(file, json.dumps({**new, **rest}, indent=1) + "\n")
     models = path / "models"
     networks = any(models.glob("*/training.json"))

@@ -9,11 +9,23 @@ from kbsc_tf.metrics import cosine, mse, top_k_correct
 from kbsc_tf.metrics.tally import Estimand, Tally
 from kbsc_tf.results.metric import METRICS, QUALITIES, columns_of
 from kbsc_tf.study.trial import Outcome
-from kbsc_tf.transmission import Overhead
+from kbsc_tf.transmission import Overhead, Transmission
 
 
 class Measurement:
     """The metrics of a point, trial by trial; memory does not grow with their number.
+
+    Coded schemes also have three of their transport blocks, the others leave these empty:
+
+    bler
+        Share of the transport blocks whose checks failed, of those sent. A block shared by several images counts once;
+        an image that nothing fits sends none.
+    throughput
+        Payload bits delivered per complex channel use, header and padding included, CRCs not: of the blocks that passed
+        their checks. All channel uses count, also those of images that nothing fits.
+    goodput
+        Bits delivered per complex channel use that mean the image, its file or code word, without length field and
+        padding: those of delivered images.
 
     Parameters
     ----------
@@ -36,6 +48,7 @@ class Measurement:
         self.trials = 0
         self._tallies: dict[str, Tally] = {}
         self._means: dict[str, _Mean] = {}
+        self._bits = {"throughput": _Mean(), "goodput": _Mean()}  # per image
         self._stand_ins: int | None = None
 
     def add(self, outcome: Outcome) -> np.ndarray:
@@ -62,6 +75,7 @@ class Measurement:
             part = None if transmission.overhead is None else getattr(transmission.overhead, field.name)
             self._mean(f"{field.name.removesuffix('s')}_uses", part)  # pilots become pilot_uses
         self._mean("papr_db", transmission.papr_db)
+        self._add_blocks(transmission)
         ids = outcome.decision.ids[:, 0]
         there = delivered & (ids >= 0)
         received = outcome.features[there]
@@ -80,6 +94,8 @@ class Measurement:
         row: dict[str, float | int | None] = {name: mean.value for name, mean in self._means.items()}
         row |= {"cbr": uses / (3 * self.image_shape[0] * self.image_shape[1]), "stand_ins": self._stand_ins}
         row |= {"n": len(self.sender) * self.trials, "trials": self.trials}
+        for name, bits in self._bits.items():
+            row[name] = None if bits.value is None else bits.value / uses
         for name in METRICS:
             tally, figures = self._tallies.get(name), (None, None, None)
             if tally is not None:
@@ -95,6 +111,16 @@ class Measurement:
     def floor(self) -> float:
         """Half width of the top-1 accuracy's interval that more trials cannot get below."""
         return self._tallies["top1"].floor()
+
+    def _add_blocks(self, transmission: Transmission) -> None:
+        blocks = transmission.blocks
+        if blocks is None:
+            return self._mean("bler", None)
+        _, first = np.unique(blocks.number, return_index=True)
+        first = first[blocks.sent[first]]
+        self._mean("bler", blocks.failed[first])
+        self._bits["throughput"].add(blocks.payload_bits * ~blocks.failed)
+        self._bits["goodput"].add(blocks.data_bits * transmission.delivered)
 
     def _tally(self, name: str, values: np.ndarray, groups: np.ndarray | None) -> None:
         self._tallies.setdefault(name, Tally(len(self.sender), self.estimand)).add(values, groups)

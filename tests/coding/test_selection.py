@@ -2,14 +2,9 @@
 
 import pytest
 
-from kbsc_tf.coding import Mcs
 from kbsc_tf.coding.selection import chosen_mcs, transport_plan
-from kbsc_tf.config import AwgnConfig, CodingConfig, ExperimentConfig, parse_channel
-from kbsc_tf.errors import Infeasible
-
-
-def config(**settings):
-    return ExperimentConfig(**{"name": "t", "schemes": ["feature_ldpc_pq"], "k": [128], **settings})
+from kbsc_tf.config import AwgnConfig, CodingConfig, parse_channel
+from kbsc_tf.errors import Infeasible, UserError
 
 
 def test_a_named_set_follows_the_channel():
@@ -19,7 +14,7 @@ def test_a_named_set_follows_the_channel():
 
 
 def test_images_of_a_block_share_its_channel_uses():
-    [mcs] = chosen_mcs(CodingConfig(mcs="qpsk-1/2"), AwgnConfig())
+    [mcs] = chosen_mcs(CodingConfig(mcs=["qpsk-1/2"]), AwgnConfig())
     plans = [transport_plan(CodingConfig(images_per_block=count), mcs, 128) for count in (1, 10)]
     assert [plan.channel_uses for plan in plans] == [64, 640]
     assert [plan.payload_bits for plan in plans] == [64 - 16, 640 - 16]
@@ -28,14 +23,15 @@ def test_images_of_a_block_share_its_channel_uses():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"coding": {"block_length": 1 << 21}}, "coding: block length 2097152: expected 16 to 1048576 coded bits"),
-        ({"coding": {"mcs": ["qpsk-1/2", "qpsk-0.5"]}}, "coding.mcs: a value stands twice in qpsk-1/2, qpsk-1/2"),
-        ({"coding": {"mcs": ["64qam-0.96"]}}, "coding.mcs: MCS .64qam-0.96.: code rate 0.96: .* at most 0.95"),
+        ({"block_length": 1 << 21}, "coding: block length 2097152: expected 16 to 1048576 coded bits"),
+        ({"mcs": ["qpsk-1/2", "qpsk-0.5"]}, "coding.mcs: a value stands twice in qpsk-1/2, qpsk-1/2"),
+        ({"mcs": ["64qam-0.96"]}, "coding.mcs: MCS .64qam-0.96.: code rate 0.96: .* at most 0.95"),
     ],
 )
 def test_what_cannot_be_is_refused(settings, message):
-    with pytest.raises(ValueError, match=f"schemes: feature_ldpc_pq: {message}"):
-        config(**settings)
+    coding = CodingConfig(**settings)
+    with pytest.raises(UserError, match=message):
+        transport_plan(coding, chosen_mcs(coding, AwgnConfig())[0], 128)
 
 
 @pytest.mark.parametrize(
@@ -46,10 +42,6 @@ def test_what_cannot_be_is_refused(settings, message):
     ],
 )
 def test_where_nothing_fits_is_no_mistake(mcs, k, message):
-    coding = config(k=[k], coding={"mcs": [mcs]}).coding  # is accepted
+    coding = CodingConfig(mcs=[mcs])
     with pytest.raises(Infeasible, match=message):
-        transport_plan(coding, Mcs.parse(mcs), k)
-
-
-def test_without_coded_schemes_nothing_is_checked():
-    config(schemes=["pca"], k=[2], coding={"mcs": "nonsense"})
+        transport_plan(coding, *chosen_mcs(coding, AwgnConfig()), k)

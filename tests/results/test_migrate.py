@@ -6,6 +6,7 @@ import math
 import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
@@ -18,7 +19,7 @@ from kbsc_tf.kb_scaling.migrate import migrate
 from kbsc_tf.results.folder import ResultsFolder
 from kbsc_tf.results.migrate import migrate_config
 from kbsc_tf.results.points import KEY, Point
-from kbsc_tf.results.records import COLUMNS, line, read_records
+from kbsc_tf.results.records import BLOCKS, COLUMNS, line, read_records
 from kbsc_tf.results.run_json import check_folder, read_run, read_shown
 
 RESULTS = Path(__file__).parents[2] / "results"
@@ -64,6 +65,21 @@ def test_a_folder_of_an_earlier_version_is_refused_migrated_and_goes_on(tmp_path
     assert check_folder(folder, settings(config_of(folder))) == run
     after = (folder / "run.json").read_bytes()
     assert migrate(folder).endswith("up to date already") and (folder / "run.json").read_bytes() == after
+
+
+def test_records_of_an_earlier_version_get_the_columns_of_blocks(tmp_path):
+    """Empty; every other cell, and the order of columns of today, stay as they are."""
+    folder = tmp_path / "results"
+    shutil.copytree(RESULTS / "tiled_bpg_cifar10" / "444", folder)
+    today = (folder / "records.csv").read_bytes()
+    table = pd.read_csv(folder / "records.csv", dtype=str, keep_default_na=False)
+    table.drop(columns=BLOCKS).to_csv(folder / "records.csv", index=False, lineterminator="\n")
+    with pytest.raises(UserError, match="records.csv: of an earlier version; bring it up to date with kbsc migrate"):
+        read_records(folder)
+    assert migrate(folder).endswith("records.csv: brought up to date")
+    records = read_records(folder)
+    assert list(records.columns) == COLUMNS and records[BLOCKS].isna().all(axis=None)
+    assert (folder / "records.csv").read_bytes() == today and migrate(folder).endswith("up to date already")
 
 
 def test_old_sections_become_options_of_the_schemes(tmp_path):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from clustered import DIM, feature_set
 
-from kbsc_tf.coding.bler import FastLink
+from kbsc_tf.coding.ldpc import DecoderSettings
 from kbsc_tf.config import ExperimentConfig, NearestConfig
 from kbsc_tf.data.sources import procedural_set
 from kbsc_tf.features import FeatureSet
@@ -64,9 +64,8 @@ def test_five_hundred_trials_with_a_genie_take_no_memory(name, monkeypatch, tmp_
     """
     monkeypatch.setenv("KBSC_CACHE", str(tmp_path))  # of block error rates
     monkeypatch.setattr("kbsc_tf.schemes.coded.outcomes.MOST_BYTES", ROOM)
-    monkeypatch.setattr(
-        "kbsc_tf.schemes.coded.scheme.FastLink", partial(FastLink, jit=False)
-    )  # compiling takes seconds
+    # Compiling takes seconds.
+    monkeypatch.setattr("kbsc_tf.schemes.coded.scheme.DecoderSettings", partial(DecoderSettings, jit=False))
     monkeypatch.setattr("kbsc_tf.coding.bler.MAX_MEASURED_BITS", 1)
     training, sender = feature_set(300, 1, 0.6), feature_set(2, 2, 0.6, images=IMAGES.subset(np.arange(2), "sent"))
     settings = {"coding": {"mcs": ["qpsk-1/3", "16qam-1/2"], "fast": True}, "codec": {"processes": 1}}
