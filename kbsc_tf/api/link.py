@@ -41,7 +41,7 @@ class Link:
 
     def __init__(self, folder: LinksFolder, saved: SavedLink, encoder: Callable | None = None) -> None:
         self.folder, self._config = folder.folder, saved.config
-        self.scheme, self.mcs, self.channel, self.k = saved.family
+        self.scheme, self.mcs, self.channel, self.k = saved.curve
         self._receiver, entries = folder.receiver(saved.config)
         self._scheme = folder.scheme(saved, self._receiver, entries)
         self._scheme.forget()  # what an image scheme has announced for a sweep
@@ -96,11 +96,11 @@ class Link:
                 "and trains nothing anew"
             )
         for field, value in {"scheme": scheme, "channel": channel, "k": k, "mcs": mcs or None}.items():
-            known = list(dict.fromkeys(str(getattr(link.family, field)) for link in links))
+            known = list(dict.fromkeys(str(getattr(link.curve, field)) for link in links))
             if value is not None and str(value) not in known:
-                of = "" if field == "scheme" else f" of {links[0].family.scheme}"
+                of = "" if field == "scheme" else f" of {links[0].curve.scheme}"
                 raise UserError(f"{folder.folder}: {unknown_name(field + of, value, [one or 'none' for one in known])}")
-            links = [link for link in links if str(getattr(link.family, field)) == (str(value) if value else known[0])]
+            links = [link for link in links if str(getattr(link.curve, field)) == (str(value) if value else known[0])]
         return cls(folder, links[0], encoder)
 
     def send(self, images: Images, snr_db: float = 0.0, seed: int | None = None) -> Reception | list[Reception]:
