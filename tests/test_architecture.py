@@ -18,7 +18,7 @@ FLOORS = [
     {"features", "coding", "knowledge", "results"},
     {"receiver", "training", "analysis", "sweep"},
     {"schemes", "figures"},
-    {"study"},
+    {"study", "testing"},
     {"kb_scaling", "api"},
     {"cli"},
 ]
