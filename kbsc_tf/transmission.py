@@ -81,6 +81,31 @@ class Overhead(Rows):
     unused: np.ndarray | None = None
 
 
+@dataclass(frozen=True)
+class Blocks(Rows):
+    """The transport blocks that carried images.
+
+    Attributes
+    ----------
+    number : [B], int64
+        Images with one number share a block.
+    sent : [B], bool
+        Whether the block was sent: False where nothing that means one of its images fits into it.
+    failed : [B], bool
+        Whether its checks failed at the receiver.
+    payload_bits : [B], float64
+        The image's share of the block's payload in bits: header, length fields and padding included, CRCs not.
+    data_bits : [B], float64
+        Those that mean the image, its file or code word, without length fields and padding; 0 if it is not feasible.
+    """
+
+    number: np.ndarray
+    sent: np.ndarray
+    failed: np.ndarray
+    payload_bits: np.ndarray
+    data_bits: np.ndarray
+
+
 class Coder(Protocol):
     """What makes codes of features, at the sender and of the receiver's own entries."""
 
@@ -139,6 +164,8 @@ class Transmission(Rows):
         independent. None: all are independent.
     observation : Observation or None
         What a receiver that decides by posterior looks at instead of ``features``, where the scheme has it.
+    blocks : Blocks or None
+        The transport blocks of a coded scheme.
     """
 
     features: np.ndarray | None
@@ -152,16 +179,25 @@ class Transmission(Rows):
     papr_db: np.ndarray | None = None
     groups: np.ndarray | None = None
     observation: Observation | None = None
+    blocks: Blocks | None = None
 
     @classmethod
     def concat(cls, parts: Sequence["Transmission"]) -> "Transmission":
-        """Several transmissions one behind another. Parts number their groups alike, but share no channel."""
+        """Several transmissions one behind another. Parts number groups and blocks alike, but share none."""
         whole = super().concat(parts)
-        if whole.groups is None:
-            return whole
-        numbered, first = [], 0
-        for part in parts:
-            numbers, places = np.unique(part.groups, return_inverse=True)
-            numbered.append(first + places)
-            first += len(numbers)
-        return replace(whole, groups=np.concatenate(numbered).astype(np.int64))
+        if whole.groups is not None:
+            whole = replace(whole, groups=_numbered([part.groups for part in parts]))
+        if whole.blocks is not None:
+            number = _numbered([part.blocks.number for part in parts])
+            whole = replace(whole, blocks=replace(whole.blocks, number=number))
+        return whole
+
+
+def _numbered(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """The numbers of all parts, int64, such that no two parts have one in common."""
+    numbered, first = [], 0
+    for part in parts:
+        numbers, places = np.unique(part, return_inverse=True)
+        numbered.append(first + places)
+        first += len(numbers)
+    return np.concatenate(numbered).astype(np.int64)

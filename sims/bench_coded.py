@@ -12,7 +12,8 @@ from sionna.phy.mapping import Constellation, Demapper, Mapper
 from kbsc_tf.channel import FlatChannel
 from kbsc_tf.codecs import BpgCodec, BpgToolsCodec
 from kbsc_tf.coding import Mcs, TransportPlan
-from kbsc_tf.coding.link import CodedLink
+from kbsc_tf.coding.ldpc import DecoderSettings
+from kbsc_tf.coding.link import TransportLink
 from kbsc_tf.config import AwgnConfig, CodecConfig, CodingConfig
 from kbsc_tf.data.sources import procedural_set
 from kbsc_tf.schemes.image_ldpc.files import ImageFiles
@@ -31,9 +32,8 @@ def bench_coded() -> dict[str, dict]:
 def bench_images() -> dict[str, float | str]:
     """Images/s of encoding to the budget, coding, channel, decoding; everything compiled once before."""
     images = procedural_set(IMAGES + 200, 0, "bench")
-    plan = TransportPlan.for_uses(Mcs.parse(MCS), K // 2)
     files = ImageFiles(BpgCodec())
-    scheme = ImageLdpcScheme("bpg_ldpc", K, AwgnConfig(), CodingConfig(), plan, MCS, files, CodecConfig())
+    scheme = ImageLdpcScheme(K, AwgnConfig(), CodingConfig(), Mcs.parse(MCS), files, CodecConfig())
     pictures = images.read(np.arange(IMAGES))
     batch = SourceBatch(np.zeros((IMAGES, 1), np.float32), pictures)
     scheme.transmit(batch, SNR_DB, 0)
@@ -43,7 +43,7 @@ def bench_images() -> dict[str, float | str]:
     seconds = time.perf_counter() - start
     start = time.perf_counter()
     for picture in pictures[:OBVIOUS_IMAGES]:
-        obvious(picture, plan)
+        obvious(picture, scheme.plan)
     obvious_s = time.perf_counter() - start
     ours, baseline = IMAGES / seconds, OBVIOUS_IMAGES / obvious_s
     return {
@@ -85,7 +85,7 @@ def bench_link() -> dict[str, dict[str, float]]:
         bits = np.random.default_rng(0).integers(0, 2, (BLOCKS, plan.payload_bits), np.uint8)
         seconds = {}
         for jit in (True, False):
-            link = CodedLink(plan, FlatChannel(), jit=jit)
+            link = TransportLink(plan, FlatChannel(), DecoderSettings(jit=jit))
             link(bits, snr_db, 0)
             start = time.perf_counter()
             link(bits, snr_db, 1)

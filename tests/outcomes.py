@@ -14,13 +14,15 @@ from kbsc_tf.results.records import COLUMNS
 
 CLASSES = [f"class_{i}" for i in range(10)]
 RUN = {
-    "config_hash": "0123456789abcdef",
+    "schema": 1,
+    "settings": {"sweep": {}},
+    "hash": "0123456789abcdef",
     "config": {
         "name": "made up",
         "data": {"source": "procedural", "seed": 0, "test_images": 400},
         "sweep": {"estimand": "population", "trials": 1},
-        "snr_db": [0.0, "inf"],
     },
+    "names": {"schemes": {}, "channels": {"awgn": {"text": "AWGN", "is_grid": False}}},
     "versions": {"python": "3.11.7", "tensorflow": "2.21.0", "kbsc_tf": "0.1.0"},
     "commit": "e81c91f33c26a7022763caa9e142f316e41b09db",
     "dirty": False,

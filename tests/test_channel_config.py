@@ -17,8 +17,8 @@ from kbsc_tf.config import (
     parse_channel,
 )
 from kbsc_tf.config.channels.ofdm_models import MODELS
-from kbsc_tf.config.migrate import migrate_channel
 from kbsc_tf.errors import UserError
+from kbsc_tf.results.migrate import migrate_channel
 from kbsc_tf.results.names import channel_text
 from kbsc_tf.results.records import read_records
 

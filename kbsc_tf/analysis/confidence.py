@@ -12,9 +12,9 @@ import pandas as pd
 from kbsc_tf.errors import UserError
 from kbsc_tf.files import write_atomically
 from kbsc_tf.metrics import Tally, wilson
-from kbsc_tf.results.folder import estimand_of, read_run
 from kbsc_tf.results.outcomes import per_image_points, read_per_image
-from kbsc_tf.results.points import Point
+from kbsc_tf.results.points import KEY, Point
+from kbsc_tf.results.run_json import estimand_of, read_run, shown
 
 FILE, ALL = "confidence.csv", "all"  # ALL: in place of an SNR, pooled over all of them
 
@@ -139,12 +139,18 @@ def share_of(outcomes: npt.ArrayLike, clusterings: Sequence[np.ndarray] = ()) ->
     return max(found, key=lambda one: one[2] - one[1], default=plain)
 
 
-def confidence_points(folder: Path | str) -> list[Point]:
-    """Points whose outcomes are kept, sorted; a UserError if there are none, or the receiver records scores."""
+def confidence_points(folder: Path | str, everything: bool = False) -> list[Point]:
+    """Points whose outcomes are kept, sorted; a UserError if there are none, or the receiver records scores.
+
+    Those that have left the folder's configuration are among them with ``everything``.
+    """
     points = sorted(per_image_points(folder))
     if not points:
         raise UserError(f"{folder}: no outcomes of single images; set sweep.per_image: true and run again")
-    if (read_run(folder)["config"].get("receiver") or {}).get("decision") == "nearest":
+    run = read_run(folder)
+    if not everything:
+        points = [Point(*row) for row in shown(pd.DataFrame(points, columns=KEY), run).itertuples(index=False)]
+    if (run["config"].get("receiver") or {}).get("decision") == "nearest":
         raise _no_probabilities(folder)  # cosines may all lie within 0 and 1
     return points
 
@@ -159,23 +165,23 @@ def read_outcomes(folder: Path | str, points: Sequence[Point]) -> tuple[pd.DataF
     """
     tables = [read_per_image(folder, one).assign(snr_db=one.snr_db, seed=one.seed) for one in points]
     rows = pd.concat(tables, ignore_index=True)
-    shown = rows["delivered"] & (rows["shown"] >= 0)
-    confidence = rows["confidence"].astype(np.float64).where(shown, 0.0)
+    answered = rows["delivered"] & (rows["shown"] >= 0)
+    confidence = rows["confidence"].astype(np.float64).where(answered, 0.0)
     if not confidence.between(-1e-5, 1 + 1e-5).all():  # kept in float32; NaN is not between
         raise _no_probabilities(folder)
     groups = rows.groupby(["snr_db", "seed", "trial", "group"], sort=False).ngroup().to_numpy()
     images = [] if estimand_of(read_run(folder)) == "test_set" else [rows["image"].to_numpy()]
-    rows = rows.assign(confidence=confidence.clip(0, 1), correct=rows["correct"] & shown)
+    rows = rows.assign(confidence=confidence.clip(0, 1), correct=rows["correct"] & answered)
     return rows[["snr_db", "confidence", "correct"]], [*images, groups]
 
 
-def write_confidence(folder: Path | str, share: float = 0.2) -> list[Path]:
+def write_confidence(folder: Path | str, share: float = 0.2, everything: bool = False) -> list[Path]:
     """Write confidence.csv: ``COLUMNS``, a row per (scheme, mcs, channel, k, snr_db or "all"), seeds pooled.
 
     ``n`` counts images times trials and seeds, whether anything is shown or not; ``share`` is that of `abstaining`.
     """
     rows = []
-    for key, points in groupby(confidence_points(folder), lambda point: point[:4]):
+    for key, points in groupby(confidence_points(folder, everything), lambda point: point.curve):
         outcomes, clusterings = read_outcomes(folder, list(points))
         for snr in (ALL, *outcomes["snr_db"].unique()):
             there = outcomes["snr_db"].eq(snr).to_numpy() | (snr == ALL)

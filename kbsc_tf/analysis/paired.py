@@ -9,17 +9,17 @@ import pandas as pd
 from kbsc_tf.errors import UserError
 from kbsc_tf.metrics.paired import holm, mcnemar, paired_difference
 from kbsc_tf.results.envelope import envelope, is_fixed
-from kbsc_tf.results.folder import estimand_of, read_run
 from kbsc_tf.results.outcomes import class_names, per_image_points, read_per_image
-from kbsc_tf.results.points import Point
-from kbsc_tf.results.records import KEY, read_records
+from kbsc_tf.results.points import KEY, PLACE, Point
+from kbsc_tf.results.run_json import estimand_of, read_run, read_shown
 
 COLUMNS = [
     "scheme_a", "mcs_a", "scheme_b", "mcs_b", "channel", "k", "snr_db", "seed", "n", "trials", "top1_a", "top1_b",
     "difference", "low", "high", "only_a", "only_b", "mcnemar_p", "p", "p_holm", "estimand",
 ]  # fmt: skip
-_DRAWN_BY = ["source", "seed", "test_images", "test_ratio", "ratios", "per_class"]  # what chooses the sender's images
-_PLACE = ["channel", "k", "snr_db", "seed"]
+_DRAWN_BY = [  # what chooses the sender's images
+    "source", "fingerprint", "seed", "test_images", "test_ratio", "ratios", "per_class",
+]  # fmt: skip
 
 
 class NothingInCommon(UserError):
@@ -97,8 +97,14 @@ def compare(a: str | Path | Side, b: str | Path | Side) -> pd.DataFrame:
     return table.assign(p_holm=holm(table["p"]))[COLUMNS]
 
 
-def records_with_outcomes(folder: Path) -> pd.DataFrame:
+def records_with_outcomes(folder: Path, everything: bool = True) -> pd.DataFrame:
     """Records of a results folder whose outcomes are kept, of every image.
+
+    Parameters
+    ----------
+    folder : Path
+    everything : bool
+        Also those of schemes, channels, k, SNRs and seeds that have left the folder's configuration.
 
     Raises
     ------
@@ -111,7 +117,7 @@ def records_with_outcomes(folder: Path) -> pd.DataFrame:
             f"{folder}: has no outcomes of single images to compare; run the sweep with --set sweep.per_image=true "
             "into a new --out"
         )
-    records = read_records(folder)
+    records = read_shown(folder, everything)
     is_kept = [Point(*row) in kept for row in records[KEY].itertuples(index=False, name=None)]
     return records[is_kept].reset_index(drop=True)
 
@@ -142,7 +148,7 @@ def chosen_points(side: Side, records: pd.DataFrame) -> dict[tuple, Point]:
     elif is_fixed(rows["mcs"]).any():
         best = envelope(rows)
         rows = best.assign(mcs=best["best_mcs"])
-    return {tuple(row[name] for name in _PLACE): Point(*(row[n] for n in KEY)) for row in rows.to_dict("records")}
+    return {tuple(row[name] for name in PLACE): Point(*(row[n] for n in KEY)) for row in rows.to_dict("records")}
 
 
 def _compare_point(folder_a: Path, a: Point, folder_b: Path, b: Point, estimand: str) -> dict[str, Any]:
@@ -196,7 +202,7 @@ def _nothing_common(a: Side, ours: pd.DataFrame, b: Side, theirs: pd.DataFrame) 
         ours, theirs = ours[ours["scheme"] == a.scheme], theirs[theirs["scheme"] == b.scheme]
     elif not set(ours["scheme"]) & set(theirs["scheme"]):
         return f"{a.folder} and {b.folder}: no scheme is in both; name one of each, as in DIR:SCHEME"
-    for name in _PLACE:
+    for name in PLACE:
         if not set(ours[name]) & set(theirs[name]):
             here, there = (", ".join(f"{v:g}" if name == "snr_db" else str(v) for v in dict.fromkeys(rows[name]))
                            for rows in (ours, theirs))  # fmt: skip

@@ -1,102 +1,29 @@
 """A link: images in, what a receiver shows for them out; from a run's folder, without training data or fit."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps
 
+from kbsc_tf.api.figures import Figures
+from kbsc_tf.api.reception import Neighbour, Reception
+from kbsc_tf.config import FeaturesConfig, FunctionEncoderConfig
 from kbsc_tf.config.strict import unknown_name
 from kbsc_tf.data.decode import BadImageError, decode
 from kbsc_tf.errors import UserError
-from kbsc_tf.features import ClipEncoder
+from kbsc_tf.features.encoder import Encoder, build_encoder
+from kbsc_tf.figures.gallery import draw_arrivals
 from kbsc_tf.knowledge import Decision
 from kbsc_tf.results.names import channel_text, mcs_text, scheme_text, snr_text
-from kbsc_tf.study.kb_images import KbImages
+from kbsc_tf.schemes.analogue.scheme import AnalogueScheme
 from kbsc_tf.study.links import LinksFolder, SavedLink
 from kbsc_tf.transmission import SourceBatch, Transmission
 
 Images = str | Path | np.ndarray | Sequence[str | Path | np.ndarray]
 """A path or an array uint8 [H, W, 3]; a list of them, or an array uint8 [B, H, W, 3]; or features float [B, D], [D]."""
-
-
-@dataclass(frozen=True)
-class Neighbour:
-    """An entry of the knowledge base that a reception was nearest to.
-
-    Attributes
-    ----------
-    label : str
-        Name of its class.
-    score : float
-        How it was ranked, higher is better: by nearness, or by the share of its class in the vote.
-    entry : int
-        Its place in the knowledge base.
-    """
-
-    label: str
-    score: float
-    entry: int
-    _images: KbImages
-
-    @cached_property
-    def image(self) -> np.ndarray | None:
-        """Its image, uint8 [H, W, 3], read when it is first asked for; None for a run without images."""
-        return self._images.read(self.entry)
-
-
-@dataclass(frozen=True)
-class Reception:
-    """What became of one image.
-
-    Attributes
-    ----------
-    label : str or None
-        Name of the class that the receiver decides for; None where it shows nothing.
-    confidence : float
-        As the receiver's rule has it: by posterior the probability that the label is right, by vote its share, by
-        nearest entry its nearness.
-    delivered : bool
-        False: nothing arrived, and nothing is shown.
-    channel_uses : float
-        Complex channel uses, everything counted.
-    snr_db : float
-        Es/N0 in dB that it was sent at.
-    neighbours : tuple of Neighbour
-        What the receiver ranked best, ``top_k`` at most, the shown one first.
-    sent : [H, W, 3], uint8, or None
-        The image as it was sent; None for features.
-    received : [H, W, 3], uint8, or None
-        What arrived of it, where the scheme sends images and it was delivered.
-    """
-
-    label: str | None
-    confidence: float
-    delivered: bool
-    channel_uses: float
-    snr_db: float
-    neighbours: tuple[Neighbour, ...]
-    sent: np.ndarray | None
-    received: np.ndarray | None
-
-    @property
-    def image(self) -> np.ndarray | None:
-        """The image of the knowledge base that is shown, uint8 [H, W, 3]; None where nothing is."""
-        return self.neighbours[0].image if self.neighbours else None
-
-    @property
-    def text(self) -> str:
-        """For readers: "dog, confidence 0.83; 32 channel uses at 0 dB"."""
-        nothing = "nothing delivered" if not self.delivered else "nothing shown"
-        shown = nothing if self.label is None else f"{self.label}, confidence {self.confidence:.2f}"
-        return f"{shown}; {self.channel_uses:g} channel uses at {snr_text(self.snr_db)}"
-
-    def __repr__(self) -> str:
-        return f"<Reception: {self.text}>"
 
 
 class Link:
@@ -112,7 +39,7 @@ class Link:
         What the receiver can decide for.
     """
 
-    def __init__(self, folder: LinksFolder, saved: SavedLink) -> None:
+    def __init__(self, folder: LinksFolder, saved: SavedLink, encoder: Callable | None = None) -> None:
         self.folder, self._config = folder.folder, saved.config
         self.scheme, self.mcs, self.channel, self.k = saved.family
         self._receiver, entries = folder.receiver(saved.config)
@@ -121,12 +48,17 @@ class Link:
         self._images = folder.images(saved.config, entries)
         self._image_shape = saved.training.image_shape
         self.class_names = self._receiver.knowledge_base.class_names
-        if self._config.features.file is None:
-            self._receiver.clip = ClipEncoder(self._config.features.model, self._config.features.batch_size)
+        self._receiver.encoder = _encoder(saved.config.features, encoder)
 
     @classmethod
     def load(
-        cls, run: Any, scheme: str | None = None, k: int | None = None, channel: str | None = None, mcs: str = ""
+        cls,
+        run: Any,
+        scheme: str | None = None,
+        k: int | None = None,
+        channel: str | None = None,
+        mcs: str = "",
+        encoder: Callable | None = None,
     ) -> "Link":
         """The link of a run: no training data and no fit are needed.
 
@@ -142,6 +74,8 @@ class Link:
             As in its records; the first unless given.
         mcs : str, optional
             Modulation and code rate of a coded scheme, or "genie"; the first unless given.
+        encoder : callable, optional
+            The function that embeds images, of a run that was given one, if images are to be sent.
 
         Raises
         ------
@@ -167,7 +101,7 @@ class Link:
                 of = "" if field == "scheme" else f" of {links[0].family.scheme}"
                 raise UserError(f"{folder.folder}: {unknown_name(field + of, value, [one or 'none' for one in known])}")
             links = [link for link in links if str(getattr(link.family, field)) == (str(value) if value else known[0])]
-        return cls(folder, links[0])
+        return cls(folder, links[0], encoder)
 
     def send(self, images: Images, snr_db: float = 0.0, seed: int | None = None) -> Reception | list[Reception]:
         """Send images and see what the receiver shows for them.
@@ -196,6 +130,47 @@ class Link:
         decision = self._receiver.decide(sent, self._scheme.calibration)
         receptions = [self._reception(batch, sent, decision, row, snr_db) for row in range(len(decision.ids))]
         return receptions[0] if is_one else receptions
+
+    def draw(self, receptions: Reception | Sequence[Reception], path: str | Path | None = None) -> Figures:
+        """Draw what `send` returned: a row per image with what was sent, what arrived, what is shown, its neighbours.
+
+        Parameters
+        ----------
+        receptions : Reception or sequence of Reception
+            Of images; where they were sent at several SNRs, the SNR stands over each.
+        path : str or Path, optional
+            PNG, PDF or SVG file; ``sent.png`` in the run's folder unless given.
+
+        Returns
+        -------
+        Figures
+            The one file, which a notebook shows.
+        """
+        receptions = [receptions] if isinstance(receptions, Reception) else receptions
+        if not receptions or any(one.sent is None for one in receptions):
+            raise UserError("receptions: there are no images to draw; give what send returned for images")
+        snrs = {snr_text(one.snr_db) for one in receptions}
+        title = f"{self.name}, {snrs.pop()}" if len(snrs) == 1 else self.name
+        arrivals = [one.arrival(snr_text(one.snr_db) if len(snrs) > 1 else "") for one in receptions]
+        path = Path(path or self.folder / "sent.png")
+        return Figures([draw_arrivals(arrivals, path, title, self.delivers_images)])
+
+    def embed(self, images: Images) -> np.ndarray:
+        """Features [B, D], float32, of length 1, of images, as the run's encoder makes them; [D] of one image."""
+        batch, is_one = self._batch(images)
+        return batch.features[0] if is_one else batch.features
+
+    def symbols(self, features: np.ndarray) -> np.ndarray:
+        """What an uncoded scheme puts on the air for features [B, D]: complex64 [B, n], of average power 1 each.
+
+        Raises
+        ------
+        UserError
+            The scheme has no such symbols: it is coded, or sends images.
+        """
+        if not isinstance(self._scheme, AnalogueScheme):
+            raise UserError(f"{self.scheme}: sends no real values of a feature uncoded; try pca or kbsc")
+        return self._scheme.symbols(self._features(features))
 
     def transmit(self, features: np.ndarray, snr_db: float = 0.0, seed: int | None = None) -> Transmission:
         """Send features [B, D], float32, of length 1, and get what arrives, before the receiver decides.
@@ -266,10 +241,11 @@ class Link:
             if self._scheme.needs_images:
                 raise UserError(f"{self.scheme}: sends images, not features; give images")
             return SourceBatch(self._features(np.atleast_2d(images))), images.ndim == 1
-        if self._receiver.clip is None:
+        if self._receiver.encoder is None:
+            source = self._config.features.file or f"a function, {self._config.features.name}"
             raise UserError(
-                f"{self.folder}: a run on the features of {self._config.features.file}, so nothing embeds images; "
-                "send features, float [B, D]"
+                f"{self.folder}: its features are those of {source}, so nothing embeds images here; send features, "
+                "float [B, D], or load the link with encoder="
             )
         is_one = isinstance(images, (str, Path)) or (isinstance(images, np.ndarray) and images.ndim == 3)
         read = [_image(image) for image in ([images] if is_one else images)]
@@ -277,8 +253,9 @@ class Link:
             raise UserError("images: there are none to send")
         if self._scheme.needs_images:
             read = [_of_size(image, self._image_shape) for image in read]
-        self._check_encoder()
-        return SourceBatch(self._receiver.clip.embed_images(read), read), is_one
+        encoder = self._receiver.encoder
+        self._receiver.knowledge_base.check(1, encoder.fingerprint)
+        return SourceBatch(encoder.embed_images(read), read), is_one
 
     def _features(self, features: np.ndarray) -> np.ndarray:
         features, dim = np.asarray(features, np.float32), self._receiver.knowledge_base.dimension
@@ -286,9 +263,15 @@ class Link:
             raise UserError(f"features: expected [B, {dim}], got {list(features.shape)}")
         return features
 
-    def _check_encoder(self) -> None:
-        """Refuse another CLIP than that of the knowledge base; its files are read once for this."""
-        self._receiver.knowledge_base.check(1, self._receiver.clip.fingerprint)
+
+def _encoder(config: FeaturesConfig, function: Callable | None) -> Encoder | None:
+    """What embeds images; None for a feature file, and for a function that is not given."""
+    if isinstance(config, FunctionEncoderConfig):
+        config = config.model_copy(update={"function": function})
+        return None if function is None else build_encoder(config)
+    if function is not None:
+        raise UserError("encoder: the run was not given one, so it has its own; leave encoder out")
+    return None if config.file is not None else build_encoder(config)
 
 
 def _image(image: str | Path | np.ndarray) -> np.ndarray:

@@ -2,13 +2,15 @@
 
 import hashlib
 import json
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
-from kbsc_tf.coding.link import CodedLink
+from kbsc_tf.channel import Channel
+from kbsc_tf.coding.ldpc import DEFAULT_DECODER, DecoderSettings
+from kbsc_tf.coding.link import TransportLink
 from kbsc_tf.coding.plan import TransportPlan
 from kbsc_tf.data.cache import REMEDY, cache_root
 from kbsc_tf.files import make_folder, write_atomically
@@ -38,41 +40,53 @@ class BlockErrorRate:
         return wilson(self.errors, self.count)
 
 
+class StopRule(NamedTuple):
+    """When enough transport blocks have been sent: at so many errors, or at so many blocks without them."""
+
+    errors: int = 100
+    blocks: int = 10_000
+
+    def reached(self, count: int, errors: int) -> bool:
+        """Whether ``count`` blocks, ``errors`` of them lost, are enough."""
+        return errors >= self.errors or count >= self.blocks
+
+
+DEFAULT_STOP = StopRule()
+
+
 class BlerTable:
     """Block error rates of a coded link by SNR, measured with it and kept as JSON under ``<cache>/bler``.
 
     Parameters
     ----------
-    plan, channel, iterations, cn_update
-        As in `CodedLink`.
+    plan, channel
+        As in `TransportLink`.
     channel_key : str
         Names the channel with all its settings: two channels with one key share a table.
+    decoder : DecoderSettings
+    stop : StopRule
+        Of a measurement, which also ends at `MAX_MEASURED_BITS`.
     store : Path, optional
         Cache folder; see `kbsc_tf.data.cache.cache_root`.
-    errors, blocks : int
-        A measurement ends at so many errors, or so many transport blocks, or `MAX_MEASURED_BITS`.
-    jit : bool
-        As in `CodedLink`.
     """
 
     def __init__(
         self,
         plan: TransportPlan,
-        channel: Callable,
+        channel: Channel,
         channel_key: str,
-        iterations: int = 20,
-        cn_update: str = "boxplus-phi",
+        decoder: DecoderSettings = DEFAULT_DECODER,
+        stop: StopRule = DEFAULT_STOP,
         store: Path | None = None,
-        errors: int = 100,
-        blocks: int = 10_000,
-        jit: bool = True,
     ) -> None:
-        self.plan, self.errors = plan, errors
-        self.blocks = min(blocks, max(100, MAX_MEASURED_BITS // (plan.blocks * plan.info_bits)))
+        self.plan = plan
+        most = max(100, MAX_MEASURED_BITS // (plan.blocks * plan.info_bits))
+        self.stop = stop._replace(blocks=min(stop.blocks, most))
         self.folder = cache_root(store) / "bler"
-        self._settings = {"channel": channel_key, "iterations": iterations, "cn_update": cn_update}
-        self._make_link = lambda: CodedLink(plan, channel, iterations, cn_update, jit=jit)
-        self._link: CodedLink | None = None
+        # What changes no error rate has no place here.
+        self._settings = {"channel": channel_key, "iterations": decoder.iterations, "cn_update": decoder.cn_update}
+        self._make_link = lambda: TransportLink(plan, channel, decoder)
+        self._link: TransportLink | None = None
 
     def __call__(self, snr_db: float) -> BlockErrorRate:
         """Error rate of a transport block at Es/N0 ``snr_db`` in dB, measured now unless it has been before.
@@ -102,14 +116,14 @@ class BlerTable:
 
     def _determinants(self, snr_db: float) -> dict:
         plan = asdict(self.plan)
-        limits = {"max_errors": self.errors, "max_blocks": self.blocks}
+        limits = {"max_errors": self.stop.errors, "max_blocks": self.stop.blocks}
         return {"version": VERSION, "plan": plan, "snr_db": float(snr_db), **self._settings, **limits}
 
     def _measure(self, snr_db: float, seed: int) -> BlockErrorRate:
         if self._link is None:
             self._link = self._make_link()
         rng, count, errors = np.random.default_rng(seed), 0, 0
-        while count < self.blocks and errors < self.errors:
+        while not self.stop.reached(count, errors):
             bits = rng.integers(0, 2, (self._link.rows_per_call, self.plan.payload_bits), np.uint8)
             _, delivered = self._link(bits, snr_db, int(rng.integers(2**31)))
             count, errors = count + len(bits), errors + int((~delivered).sum())
@@ -117,22 +131,21 @@ class BlerTable:
 
 
 class FastLink:
-    """Stand-in for `CodedLink` that loses blocks at random, at the error rate measured for plan, channel and SNR.
+    """In place of `TransportLink`: loses blocks at random, at the error rate measured for plan, channel and SNR.
 
     An approximation, never the default: which blocks are lost has nothing to do with the noise of other schemes, and
     wrong payloads that pass their CRCs do not occur.
 
     Parameters
     ----------
-    As in `BlerTable`.
+    table : BlerTable
     """
 
-    def __init__(self, plan: TransportPlan, channel: Callable, channel_key: str, **settings: object) -> None:
-        self.plan = plan
-        self.table = BlerTable(plan, channel, channel_key, **settings)
+    def __init__(self, table: BlerTable) -> None:
+        self.plan, self.table = table.plan, table
 
     def __call__(self, bits: np.ndarray, snr_db: float, seed: int | None) -> tuple[np.ndarray, np.ndarray]:
-        """Send payloads [B, A], uint8, as `CodedLink` does; payloads that are not delivered come back as zeros."""
+        """Send payloads [B, A], uint8, as `TransportLink` does; payloads that are not delivered come back as zeros."""
         bits = np.asarray(bits, np.uint8)
         # One draw per block whatever the SNR: a block that arrives also arrives at a higher SNR.
         delivered = np.random.default_rng(seed).random(len(bits)) >= self.table(snr_db).rate

@@ -8,7 +8,7 @@ import tensorflow as tf
 from sionna.phy.fec.ldpc import LDPC5GEncoder
 from sionna.phy.mapping import Constellation, Demapper, Mapper
 
-from kbsc_tf.coding.ldpc import LdpcDecoder
+from kbsc_tf.coding.ldpc import DEFAULT_DECODER, DecoderSettings, LdpcDecoder
 from kbsc_tf.coding.mcs import BITS_PER_SYMBOL
 
 MIN_NOISE = 1e-6
@@ -27,12 +27,10 @@ class BlockCodec:
     modulation : str
         A key of `kbsc_tf.coding.mcs.BITS_PER_SYMBOL`. The alternate rotation of pi/2-BPSK is not done here, as it goes
         on from block to block.
-    iterations, cn_update, stop_early
-        As in `LdpcDecoder`.
     blocks : int
         N.
-    jit : bool
-        Compile with XLA.
+    settings : DecoderSettings
+        Of the decoder; its ``jit`` also says whether the encoder and both mappers are compiled.
 
     Notes
     -----
@@ -46,11 +44,8 @@ class BlockCodec:
         mother_bits: int,
         coded_bits: int,
         modulation: str,
-        iterations: int,
-        cn_update: str,
         blocks: int,
-        jit: bool,
-        stop_early: bool = True,
+        settings: DecoderSettings = DEFAULT_DECODER,
     ) -> None:
         self.info_bits, self.mother_bits, self.coded_bits, self.blocks = info_bits, mother_bits, coded_bits, blocks
         constellation = _constellation(modulation)
@@ -58,11 +53,11 @@ class BlockCodec:
         self.symbols = coded_bits // self._bits_per_symbol
         self._copies = -(-coded_bits // mother_bits)
         self._encoder = LDPC5GEncoder(info_bits, mother_bits)
-        self.decode = LdpcDecoder(self._encoder, iterations, cn_update, blocks, jit, stop_early)
+        self.decode = LdpcDecoder(self._encoder, settings, blocks)
         self._mapper = Mapper(constellation=constellation)
         self._axis_demapper = Demapper("app", constellation=_axis(modulation))
         air = [tf.TensorSpec([blocks, self.symbols], dtype) for dtype in (tf.complex64, tf.float32)]
-        compiled = partial(tf.function, jit_compile=jit, autograph=False)
+        compiled = partial(tf.function, jit_compile=settings.jit, autograph=False)
         self._encode = compiled(self._to_symbols, [tf.TensorSpec([blocks, info_bits], tf.uint8)])
         self._demap = compiled(self._demapped, air)
         bits = tf.TensorSpec([blocks, self.symbols, self._bits_per_symbol], tf.float32)

@@ -1,10 +1,35 @@
 """5G LDPC decoding with Sionna's belief propagation; blocks that are done leave their place to others."""
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 from sionna.phy.fec.ldpc import LDPC5GDecoder, LDPC5GEncoder, LDPCBPDecoder
+
+
+class DecoderSettings(NamedTuple):
+    """How 5G LDPC is decoded.
+
+    Attributes
+    ----------
+    iterations : int
+        Flooding iterations at most.
+    cn_update : {"boxplus-phi", "boxplus", "minsum", "offset-minsum"}
+        Check node update. ``boxplus`` is the same sum-product rule as ``boxplus-phi`` in a faster form.
+    stop_early : bool
+        False: always run all iterations.
+    jit : bool
+        Compile with XLA, once per block format and process; what is compiled with it, the encoder too.
+    """
+
+    iterations: int = 20
+    cn_update: str = "boxplus-phi"
+    stop_early: bool = True
+    jit: bool = True
+
+
+DEFAULT_DECODER = DecoderSettings()
 
 
 class LdpcDecoder:
@@ -21,37 +46,22 @@ class LdpcDecoder:
     ----------
     encoder : LDPC5GEncoder
         Without output interleaver.
-    iterations : int
-        Flooding iterations at most.
-    cn_update : str
-        Check node update of `LDPCBPDecoder`.
+    settings : DecoderSettings
     slots : int
         N, blocks side by side.
-    jit : bool
-        Compile with XLA.
-    stop_early : bool
-        False: always run all iterations.
     """
 
-    def __init__(
-        self,
-        encoder: LDPC5GEncoder,
-        iterations: int = 20,
-        cn_update: str = "boxplus-phi",
-        slots: int = 32,
-        jit: bool = True,
-        stop_early: bool = True,
-    ) -> None:
-        self.iterations, self.slots, self.stop_early = iterations, slots, stop_early
+    def __init__(self, encoder: LDPC5GEncoder, settings: DecoderSettings = DEFAULT_DECODER, slots: int = 32) -> None:
+        self.iterations, self.slots, self.stop_early = settings.iterations, slots, settings.stop_early
         # Looking at the parity checks costs a good tenth of an iteration.
-        self.step = (1 if iterations % 2 else 2) if stop_early else iterations
+        self.step = (1 if self.iterations % 2 else 2) if self.stop_early else self.iterations
         self._n, self._k, self._skipped = encoder.n, encoder.k, 2 * encoder.z
         self._fillers = encoder.k_ldpc - encoder.k
         punctured = encoder.n_ldpc - self._fillers - self._skipped - encoder.n
         # Sionna prunes the checks that only punctured bits enter, but if there are none, it prunes all.
         pcm = LDPC5GDecoder(encoder, prune_pcm=punctured > 0).pcm.tocsr()
         self._punctured = pcm.shape[1] - self._fillers - self._skipped - encoder.n
-        self._decoder = LDPCBPDecoder(pcm, cn_update=cn_update, num_iter=self.step, return_state=True)
+        self._decoder = LDPCBPDecoder(pcm, cn_update=settings.cn_update, num_iter=self.step, return_state=True)
         # Bits of every check, filled up with one more bit that is always zero.
         degrees = np.diff(pcm.indptr)
         self._bits_of_check = np.full([pcm.shape[0], degrees.max()], pcm.shape[1], np.int32)
@@ -66,7 +76,7 @@ class LdpcDecoder:
                 tf.TensorSpec([pcm.nnz, slots], tf.float32),
                 tf.TensorSpec([slots], tf.bool),
             ],
-            jit_compile=jit,
+            jit_compile=settings.jit,
             autograph=False,
         )
 

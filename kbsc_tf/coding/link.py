@@ -1,5 +1,6 @@
-"""The coded link: payload bits over any channel of the project, and whether they arrived."""
+"""The link of transport blocks: payload bits over any channel of the project, and whether they arrived."""
 
+import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -8,11 +9,12 @@ import tensorflow as tf
 from kbsc_tf.channel import Channel, seed_noise, traced
 from kbsc_tf.coding.bits import bits_to_bytes, join, pack, segment
 from kbsc_tf.coding.block_codec import block_codec
+from kbsc_tf.coding.ldpc import DEFAULT_DECODER, DecoderSettings
 from kbsc_tf.coding.mcs import BITS_PER_SYMBOL
 from kbsc_tf.coding.plan import TransportPlan
 
 
-class CodedLink:
+class TransportLink:
     """Send transport blocks.
 
     payload [B, A] ─► CRC, scramble, segment [B, C, K] ─► code, map ─► symbols [B, C E/m] ─► channel
@@ -26,14 +28,9 @@ class CodedLink:
     plan : TransportPlan
     channel : Channel
         One that detects streams jointly (`OFDMLink.detect`) is asked for LLRs instead of symbols, but for BPSK.
-    iterations : int
-        Of the decoder, at most.
-    cn_update : {"boxplus-phi", "boxplus", "minsum", "offset-minsum"}
-        Check node update. ``boxplus`` is the same sum-product rule as ``boxplus-phi`` in a faster form.
+    decoder : DecoderSettings
     blocks_per_call : int, optional
         Code blocks side by side in the compiled functions; by default 64, or 128 up to 2048 bits.
-    jit : bool
-        Compile coding and decoding with XLA, once per block format and process.
 
     Attributes
     ----------
@@ -45,23 +42,14 @@ class CodedLink:
         self,
         plan: TransportPlan,
         channel: Channel,
-        iterations: int = 20,
-        cn_update: str = "boxplus-phi",
+        decoder: DecoderSettings = DEFAULT_DECODER,
         blocks_per_call: int | None = None,
-        jit: bool = True,
     ) -> None:
         self._plan, self._air = plan, channel
         self.papr_db: np.ndarray | None = None
         self.blocks_per_call = blocks_per_call or default_blocks_per_call(plan.mother_bits)
         self._codec = block_codec(
-            plan.info_bits,
-            plan.mother_bits,
-            plan.coded_bits,
-            plan.modulation,
-            iterations,
-            cn_update,
-            self.blocks_per_call,
-            jit,
+            plan.info_bits, plan.mother_bits, plan.coded_bits, plan.modulation, self.blocks_per_call, decoder
         )
         # Transport blocks per call of the channel: several full calls of the encoder, so that little is padded.
         self.rows_per_call = max(1, 4 * self.blocks_per_call // plan.blocks)
@@ -165,3 +153,19 @@ class CodedLink:
 def default_blocks_per_call(mother_bits: int) -> int:
     """Where decoding was fastest on a CPU: more slots pay in caches, fewer in calls and in slots that run empty."""
     return 64 if mother_bits > 2048 else 128
+
+
+def batch_seeds(seed: int, level_db: float, batch: int) -> tuple[int, int]:
+    """Seeds of the payloads and of the channel's noise of a batch of a simulation, counted from 0 at every level.
+
+    Parameters
+    ----------
+    seed : int
+        Of the simulation.
+    level_db : float
+        Es/N0 or Eb/N0 in dB; infinite without noise.
+    batch : int
+    """
+    key = round(level_db * 1000) % 2**32 if math.isfinite(level_db) else 2**32
+    sent, noise = np.random.SeedSequence([seed, key, batch]).generate_state(2)
+    return int(sent), int(noise)

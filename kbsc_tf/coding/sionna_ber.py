@@ -7,7 +7,8 @@ import numpy as np
 import tensorflow as tf
 
 from kbsc_tf.channel import Channel, build_channel
-from kbsc_tf.coding.link import CodedLink
+from kbsc_tf.coding.ldpc import DecoderSettings
+from kbsc_tf.coding.link import TransportLink, batch_seeds
 from kbsc_tf.coding.mcs import Mcs
 from kbsc_tf.coding.plan import TransportPlan
 from kbsc_tf.config import ChannelConfig, CodingConfig
@@ -25,7 +26,7 @@ class BerLink:
 
     Parameters
     ----------
-    link : CodedLink
+    link : TransportLink
     seed : int
     overhead : bool
         Pilots and cyclic prefix count in Eb. See `bits_per_energy`.
@@ -37,7 +38,7 @@ class BerLink:
     `sim_ber` at None. The coding is compiled all the same.
     """
 
-    def __init__(self, link: CodedLink, seed: int = 0, overhead: bool = False) -> None:
+    def __init__(self, link: TransportLink, seed: int = 0, overhead: bool = False) -> None:
         self.link, self.seed, self.overhead = link, seed, overhead
         self._batches: Counter[float] = Counter()
 
@@ -73,7 +74,8 @@ class BerLink:
         plan = TransportPlan.for_uses(mcs, symbols, coding.block_length)
         if shortfall := channel.shortfall(plan.channel_uses, mcs.name):
             raise UserError(f"{channel.label}: {shortfall}, or lower symbols")
-        return cls(CodedLink(plan, build_channel(channel), coding.iterations, coding.check_node), seed, overhead)
+        decoder = DecoderSettings(coding.iterations, coding.check_node)
+        return cls(TransportLink(plan, build_channel(channel), decoder), seed, overhead)
 
     def __call__(self, batch_size: int | tf.Tensor, ebno_db: float | tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Send the next batch of random payloads at an Eb/N0.
@@ -98,17 +100,11 @@ class BerLink:
         if not tf.executing_eagerly():
             raise UserError("graph_mode: a BerLink is numpy inside; leave graph_mode and distribute of sim_ber at None")
         ebno_db = float(ebno_db)
-        sent, noise = self.seeds(ebno_db, self._batches[ebno_db])
+        sent, noise = batch_seeds(self.seed, ebno_db, self._batches[ebno_db])
         bits = np.random.default_rng(sent).integers(0, 2, (int(batch_size), self.link.plan.payload_bits), np.uint8)
         received, _ = self.link(bits, self.snr_db(ebno_db), noise)
         self._batches[ebno_db] += 1  # an interrupted batch is sent again
         return tf.constant(bits, tf.float32), tf.constant(received, tf.float32)
-
-    def seeds(self, ebno_db: float, batch: int) -> tuple[int, int]:
-        """Seeds of the payloads and of the channel's noise of a batch, counted from 0."""
-        key = round(ebno_db * 1000) % 2**32 if math.isfinite(ebno_db) else 2**32
-        sent, noise = np.random.SeedSequence([self.seed, key, batch]).generate_state(2)
-        return int(sent), int(noise)
 
     def snr_db(self, ebno_db: float) -> float:
         """Es/N0 in dB per resource element and receive antenna, at which the link works, of an Eb/N0 in dB."""

@@ -67,11 +67,13 @@ class SchemeSpec(Spec):
     label : str
         For figures and tables.
     colour, marker, line : str
-        Its look in figures, as matplotlib takes them.
+        Its look in figures, as matplotlib takes them; a spare one unless a colour is given.
     needs : set of Needs
     sections : set of str
         Sections of the experiment that its records depend on beside ``data``, ``features``, ``receiver``: of
         ``coding``, ``codec`` and ``validation``.
+    per_k : bool
+        Whether it comes for each k of the experiment; not where it has a k of its own, as the raw feature has.
     trained : bool
         Whether fitting it takes long and leaves a checkpoint.
     Config : type
@@ -81,11 +83,12 @@ class SchemeSpec(Spec):
     """
 
     label: str
-    colour: str = "#999999"
+    colour: str = ""
     marker: str = "o"
     line: str | tuple = "-"
     needs: frozenset[Needs] = frozenset()
     sections: frozenset[str] = frozenset()
+    per_k: bool = True
     trained: bool = False
     Config: type[SchemeConfig] = SchemeConfig
 

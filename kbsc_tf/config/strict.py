@@ -61,7 +61,8 @@ def settings_of(config: Strict) -> dict[str, Any]:
         if isinstance(field.json_schema_extra, dict) and field.json_schema_extra.get("x-counted") is False:
             continue
         value, default = getattr(config, name), field.get_default(call_default_factory=True)
-        is_tag = get_origin(field.annotation) is Literal and len(get_args(field.annotation)) == 1
+        # A kind of several types has one of them as its default: it is said all the same, as other kinds have theirs.
+        is_tag = get_origin(field.annotation) is Literal and (name == "type" or len(get_args(field.annotation)) == 1)
         if isinstance(value, Strict):
             if value != default:
                 found[name] = settings_of(value)

@@ -7,11 +7,12 @@ import numpy as np
 import pandas as pd
 
 from kbsc_tf.errors import UserError
+from kbsc_tf.results.names import is_grid
 
 
 def grid_channels(records: pd.DataFrame) -> set[str]:
-    """Channels over resource grids, told by the ``papr_db`` of their time signal."""
-    return set(records["channel"][records["papr_db"].notna()])
+    """Channels over resource grids, as the run says that the records are of: see `kbsc_tf.results.names.named`."""
+    return {channel for channel in records["channel"].unique() if is_grid(channel)}
 
 
 def differ_from_symbols(records: pd.DataFrame) -> bool:

@@ -39,9 +39,9 @@ from kbsc_tf.figures.style import (
     title_lines,
 )
 from kbsc_tf.results.envelope import GENIE
-from kbsc_tf.results.folder import estimand_of, read_run
-from kbsc_tf.results.names import scheme_text, snr_text
+from kbsc_tf.results.names import named, scheme_text, snr_text
 from kbsc_tf.results.points import Point
+from kbsc_tf.results.run_json import estimand_of, read_run
 
 _STEPS = np.linspace(0.04, 1, 49)  # coverages that are drawn
 _FEWEST = 30  # answered: of fewer the error says little, and its interval would set the scale
@@ -59,7 +59,9 @@ class _Curve(NamedTuple):
     snrs: np.ndarray  # dB
 
 
-def draw_confidence(folder: Path | str, formats: Sequence[str] = PLAIN.formats, share: float = 0.2) -> list[Path]:
+def draw_confidence(
+    folder: Path | str, formats: Sequence[str] = PLAIN.formats, share: float = 0.2, everything: bool = False
+) -> list[Path]:
     """Draw confidence.png and .pdf into a results folder: a row of panels per channel.
 
     Left the reliability diagram, right the error among the most confident; SNRs and seeds are pooled, with 95 %
@@ -72,9 +74,16 @@ def draw_confidence(folder: Path | str, formats: Sequence[str] = PLAIN.formats, 
     formats : sequence of {"png", "pdf", "svg"}
     share : float
         Of deliveries to abstain on, between 0 and 1: marked in the right panels.
+    everything : bool
+        Also what has left the folder's configuration.
     """
     output, folder = Output(formats).check(), Path(folder)
-    channels = _chosen(folder)
+    with named(read_run(folder)):
+        return _draw_all(folder, output, share, everything)
+
+
+def _draw_all(folder: Path, output: Output, share: float, everything: bool) -> list[Path]:
+    channels = _chosen(folder, everything)
     curves = {channel: [_curve(folder, one) for one in schemes] for channel, schemes in channels.items()}
     coded = any(point.mcs not in ("", GENIE) for schemes in channels.values() for one in schemes for point in one)
     looks = looks_of(in_house_order(curve.scheme for rows in curves.values() for curve in rows))
@@ -100,10 +109,10 @@ def draw_confidence(folder: Path | str, formats: Sequence[str] = PLAIN.formats, 
         return save_figure(figure, folder, "confidence", output)
 
 
-def _chosen(folder: Path) -> dict[str, list[list[Point]]]:
+def _chosen(folder: Path, everything: bool) -> dict[str, list[list[Point]]]:
     """Points of every scheme on every channel at its largest k there, in house order."""
-    confidence_points(folder)  # refuses a folder without outcomes or with scores, in its own words
-    records = records_with_outcomes(folder)
+    confidence_points(folder, everything)  # refuses a folder without outcomes or with scores, in its own words
+    records = records_with_outcomes(folder, everything)
     channels = {channel: [] for channel in records["channel"].unique()}
     for scheme in in_house_order(records["scheme"]):
         chosen = chosen_points(Side(folder, scheme), records).values()

@@ -38,11 +38,11 @@ from kbsc_tf.figures.style import (
     three_snrs,
     title_lines,
 )
-from kbsc_tf.metrics.pooling import pool_seeds
 from kbsc_tf.results.envelope import condense
-from kbsc_tf.results.folder import estimand_of, read_run
-from kbsc_tf.results.names import metric_of, scheme_text, snr_text
-from kbsc_tf.results.records import read_records
+from kbsc_tf.results.metric import metric_of
+from kbsc_tf.results.names import named, scheme_text, snr_text
+from kbsc_tf.results.pooling import pool_seeds
+from kbsc_tf.results.run_json import estimand_of, read_shown, run_if_any
 
 
 def draw_figures(
@@ -50,6 +50,7 @@ def draw_figures(
     formats: Sequence[str] = PLAIN.formats,
     data: bool = False,
     out_dir: Path | str | None = None,
+    everything: bool = False,
 ) -> list[Path]:
     """Draw into a results folder, from its records.
 
@@ -59,20 +60,28 @@ def draw_figures(
     Parameters
     ----------
     folder : Path
-        Results folder; its run.json, if there, says what the intervals are of.
+        Results folder; its run.json, if there, says what is shown, and what schemes and channels are called.
     formats : sequence of {"png", "pdf", "svg"}
     data : bool
         Write the plotted points of every figure too, as CSV.
     out_dir : Path, optional
         Folder for the figures; the results folder unless given.
+    everything : bool
+        Draw the records too that the folder keeps of schemes, channels, k, SNRs and seeds that have left its
+        configuration.
 
     Returns
     -------
     list of Path
         What was written.
     """
-    output = Output(formats, data, _estimand(Path(folder))).check()
-    records, out_dir = read_records(folder), Path(out_dir or folder)
+    run = run_if_any(folder)
+    output = Output(formats, data, estimand_of(run)).check()
+    with named(run):
+        return _draw_all(read_shown(folder, everything), Path(out_dir or folder), output)
+
+
+def _draw_all(records: pd.DataFrame, out_dir: Path, output: Output) -> list[Path]:
     metrics = [metric for metric in ("top1", "psnr", "ms_ssim") if records[metric].notna().any()]
     if records["mcs"].eq("").all():
         draw_by_snr, draw_by_cbr, metrics = _by_snr, plot_accuracy_vs_cbr, [m for m in metrics if m != "ms_ssim"]
@@ -86,14 +95,6 @@ def draw_figures(
 
 def _by_snr(records: pd.DataFrame, out_dir: Path, metric: str, output: Output) -> list[Path]:
     return plot_accuracy(records, out_dir, file_stem(metric), metric, output)
-
-
-def _estimand(folder: Path) -> str:
-    """What the intervals of a results folder are of; records alone do not tell."""
-    try:
-        return estimand_of(read_run(folder))
-    except UserError:
-        return PLAIN.estimand
 
 
 def plot_accuracy(

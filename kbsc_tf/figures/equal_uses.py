@@ -40,9 +40,10 @@ from kbsc_tf.figures.style import (
     three_snrs,
     title_lines,
 )
-from kbsc_tf.metrics.pooling import pool_seeds
 from kbsc_tf.results.envelope import ENVELOPE, GENIE, condense, envelope, is_fixed
-from kbsc_tf.results.names import metric_of, scheme_text, snr_text
+from kbsc_tf.results.metric import metric_of
+from kbsc_tf.results.names import scheme_text, snr_text
+from kbsc_tf.results.pooling import pool_seeds
 
 _TITLE, _NOTE = 0.2, 0.13  # inches: the title over the legend, a line of notes at a panel
 

@@ -67,7 +67,7 @@ def save_figure(
     stem : str
     output : Output
     points : DataFrame, optional
-        What is plotted: ``DATA_COLUMNS`` without ``metric``, as `kbsc_tf.metrics.pooling.pool_seeds` returns them.
+        What is plotted: ``DATA_COLUMNS`` without ``metric``, as `kbsc_tf.results.pooling.pool_seeds` returns them.
     metric : str
         What ``value`` is of.
 

@@ -121,14 +121,17 @@ class Arrival(NamedTuple):
     sent : [H, W, 3], uint8
     received : [H, W, 3], uint8, or None
         What arrived of it.
-    shown : sequence of ([H, W, 3] uint8, str)
-        Images that the receiver ranked best and what is written over each, the shown one first; none where nothing was
-        delivered.
+    shown : sequence of ([H, W, 3] uint8, str, float)
+        Images that the receiver ranked best with the names of their classes and how sure it is; the shown one first,
+        none where nothing was delivered.
+    name : str
+        What is written over the sent image.
     """
 
     sent: np.ndarray
     received: np.ndarray | None
-    shown: Sequence[tuple[np.ndarray, str]]
+    shown: Sequence[tuple[np.ndarray, str, float]]
+    name: str = ""
 
 
 def draw_arrivals(arrivals: Sequence[Arrival], path: Path, title: str, with_received: bool = False) -> Path:
@@ -148,7 +151,7 @@ def draw_arrivals(arrivals: Sequence[Arrival], path: Path, title: str, with_rece
     UserError
         The file cannot be written, or not in this format.
     """
-    output = Output([path.suffix or "png"]).check()
+    output = Output([path.suffix]).check()
     heads = ["sent", *(["received"] if with_received else []), "shown"]
     neighbours = max((len(arrival.shown) - 1 for arrival in arrivals), default=0)
     columns = len(heads) + max(0, neighbours)
@@ -172,16 +175,18 @@ def draw_arrivals(arrivals: Sequence[Arrival], path: Path, title: str, with_rece
         if neighbours > 0:
             over(len(heads), columns - 1, "neighbours" if neighbours > 1 else "neighbour")
         for row, arrival in enumerate(arrivals):
-            _draw_tile(tile(row, 0), arrival.sent, "", _NEITHER)
+            _draw_tile(tile(row, 0), arrival.sent, arrival.name, _NEITHER)
             if with_received:
                 likeness = "" if arrival.received is None else _likeness(arrival.sent, arrival.received)
                 _draw_tile(tile(row, 1), arrival.received, likeness, _NEITHER)
             if not arrival.shown:
                 _draw_tile(tile(row, len(heads) - 1), None, "nothing", _NEITHER, "")
-            for number, (image, text) in enumerate(arrival.shown):
-                _draw_tile(tile(row, len(heads) - 1 + number), image, text, _NEITHER)
-        save_figure(figure, path.parent, path.stem, output)
-    return path.with_suffix(f".{output.formats[0]}")
+            for number, (image, name, score) in enumerate(arrival.shown):
+                axes = tile(row, len(heads) - 1 + number)
+                _draw_tile(axes, image, name, _NEITHER)
+                corner = {"ha": "right", "va": "bottom", "transform": axes.transAxes, "fontsize": 6.5}
+                axes.text(0.96, 0.04, f"{score:.2f}", bbox={"facecolor": "white", "lw": 0, "pad": 1}, **corner)
+        return save_figure(figure, path.parent, path.stem, output)[0]
 
 
 def _likeness(sent: np.ndarray, received: np.ndarray) -> str:

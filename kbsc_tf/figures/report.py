@@ -18,6 +18,7 @@ from kbsc_tf.figures.report_parts import (
     Part,
     Picture,
     accuracy_part,
+    blocks_part,
     classes_part,
     compact,
     comparison_parts,
@@ -27,16 +28,15 @@ from kbsc_tf.figures.report_parts import (
 )
 from kbsc_tf.figures.table import channel_uses_rows
 from kbsc_tf.files import cannot, write_atomically
-from kbsc_tf.results.folder import estimand_of, read_run
-from kbsc_tf.results.names import channel_text, metric_of, scheme_text
-from kbsc_tf.results.records import read_records
+from kbsc_tf.results.metric import METRICS, metric_of
+from kbsc_tf.results.names import channel_text, named, scheme_text
+from kbsc_tf.results.run_json import estimand_of, hidden, read_run, read_shown
 
-_METRICS = ["top1", "top5", "coarse1", "psnr", "ms_ssim"]
 _DPI = 300  # of galleries
 _SEVERAL = ["top1", "psnr", "ms_ssim"]  # metrics that have figures
 
 
-def write_report(folder: Path | str) -> Path:
+def write_report(folder: Path | str, everything: bool = False) -> Path:
     """Write ``report.html`` into a results folder: everything there is to see of a run, in one file.
 
     The page makes no request to anywhere and needs no script: figures and galleries are inside. Confusion matrices,
@@ -47,6 +47,9 @@ def write_report(folder: Path | str) -> Path:
     ----------
     folder : Path
         Results folder with records.csv and run.json.
+    everything : bool
+        Show the records too that the folder keeps of schemes, channels, k, SNRs and seeds that have left its
+        configuration.
 
     Returns
     -------
@@ -59,26 +62,31 @@ def write_report(folder: Path | str) -> Path:
         The folder has no records or no run.json, one of its files is damaged, or the page cannot be written.
     """
     folder = Path(folder)
-    records = read_records(folder)
-    run = read_run(folder)
+    run, records = read_run(folder), read_shown(folder, everything)
     if records.empty:
         raise UserError(f"{folder / 'records.csv'}: no points yet; run the sweep first")
-    page = _template().render(
+    with named(run):
+        page = _page(folder, run, records, everything)
+    write_atomically(folder / "report.html", page, "free space or make the folder writable")
+    return folder / "report.html"
+
+
+def _page(folder: Path, run: dict[str, Any], records: pd.DataFrame, everything: bool) -> str:
+    return _template().render(
         name=run["config"].get("name", folder.name),
         run=run,
         summary=_summary(records, run),
-        figures=list(_figures(folder)),
-        tables=[accuracy_part(records, metric) for metric in _METRICS if records[metric].notna().any()],
-        galleries=list(_galleries(folder)),
-        classes=classes_part(folder, run),
-        comparisons=list(comparison_parts(folder)),
+        figures=list(_figures(folder, everything)),
+        tables=[accuracy_part(records, metric) for metric in METRICS if records[metric].notna().any()],
+        galleries=list(_galleries(folder, [] if everything else hidden(run)[0])),
+        classes=classes_part(folder, run, everything),
+        comparisons=list(comparison_parts(folder, everything)),
+        blocks=blocks_part(records),
         uses=_uses(records),
-        latency=latency_part(folder),
+        latency=latency_part(folder, {"config": {}} if everything else run),
         config=yaml.safe_dump(run["config"], sort_keys=False, allow_unicode=True),
         sessions=_sessions(run),
     )
-    write_atomically(folder / "report.html", page, "free space or make the folder writable")
-    return folder / "report.html"
 
 
 def _uses(records: pd.DataFrame) -> Part:
@@ -104,10 +112,10 @@ def _summary(records: pd.DataFrame, run: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _figures(folder: Path) -> Iterator[Picture]:
+def _figures(folder: Path, everything: bool) -> Iterator[Picture]:
     """As `kbsc plot` draws them, but afresh: the records may be newer."""
     with tempfile.TemporaryDirectory() as place:
-        for path in draw_figures(folder, ["svg"], out_dir=place):
+        for path in draw_figures(folder, ["svg"], out_dir=place, everything=everything):
             metric = next((name for name in _SEVERAL if path.stem.startswith(name)), "top1")
             versus = "channel uses and CBR" if path.stem.endswith("_vs_cbr") else "SNR"
             _, mark, fraction = path.stem.partition("_cbr_")
@@ -118,9 +126,11 @@ def _figures(folder: Path) -> Iterator[Picture]:
             yield Picture(data_uri(svg, "image/svg+xml"), f"{metric_of(metric).name} versus {versus}{at}", width)
 
 
-def _galleries(folder: Path) -> Iterator[Picture]:
+def _galleries(folder: Path, left_out: list[str]) -> Iterator[Picture]:
     for path in sorted(folder.glob("gallery*.png")):
         scheme = path.stem.removeprefix("gallery").removeprefix("_")
+        if scheme in left_out:
+            continue
         text = f"{scheme_text(scheme)}: sent, received and retrieved" if scheme else "Sent and retrieved images"
         try:
             content = path.read_bytes()
@@ -134,13 +144,14 @@ def _sessions(run: dict[str, Any]) -> list[dict[str, Any]]:
     """All openings of the folder, the first one first."""
     sessions = []
     for one in [*run.get("earlier_sessions", []), run]:
-        seconds = float(one.get("wall_time_s") or 0)
+        stages = {name: float(seconds) for name, seconds in (one.get("stages_s") or {}).items()}
         commit = one.get("commit")
         dirty = " with changes" if one.get("dirty") else ""
         sessions.append(
             {
                 "started": one.get("started") or "not recorded",
-                "wall_time": f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.1f} min",
+                "wall_time": _duration(float(one.get("wall_time_s") or 0)),
+                "stages": ", ".join(f"{name} {_duration(seconds)}" for name, seconds in stages.items()),
                 "device": one.get("device") or "not recorded",
                 "commit": f"{commit[:12]}{dirty}" if commit else "not under git",
                 "command": " ".join(one.get("command") or []),
@@ -148,3 +159,7 @@ def _sessions(run: dict[str, Any]) -> list[dict[str, Any]]:
             }
         )
     return sessions
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.1f} min"

@@ -23,12 +23,13 @@ from kbsc_tf.figures.classes import accuracy_figure, confusion_figure
 from kbsc_tf.figures.paired_table import comparison_note, comparison_rows, comparison_title
 from kbsc_tf.figures.style import looks_of, paper_style, three_snrs
 from kbsc_tf.figures.table import accuracy_rows
-from kbsc_tf.results.envelope import condense
-from kbsc_tf.results.folder import estimand_of
-from kbsc_tf.results.names import channel_text, mcs_text, metric_of, scheme_text, snr_text
+from kbsc_tf.results.envelope import GENIE, condense
+from kbsc_tf.results.metric import metric_of
+from kbsc_tf.results.names import channel_text, mcs_text, scheme_text, snr_text
 from kbsc_tf.results.outcomes import class_names, per_image_points, read_per_image
 from kbsc_tf.results.points import Point
 from kbsc_tf.results.records import LATENCY_COLUMNS, read_table
+from kbsc_tf.results.run_json import estimand_of, shown
 
 _LATENCY = ["Link, one image", "Link, per image of a batch", "Search, one image", "Search, per image of a batch"]
 _STOPS = {"target": "interval narrow enough", "trials": "as many as allowed", "images": "no narrower on these images"}
@@ -74,6 +75,22 @@ def accuracy_part(records: pd.DataFrame, metric: str) -> Part:
     )
 
 
+def blocks_part(records: pd.DataFrame) -> Part | None:
+    """Block error rate and goodput of fixed MCSs at each scheme's largest k; None where no blocks were sent."""
+    rows = records[records["bler"].notna() & (records["mcs"] != GENIE)]
+    if rows.empty:
+        return None
+    rows = rows[rows["k"] == rows.groupby("scheme")["k"].transform("max")]
+    snrs, lines = sorted(rows["snr_db"].unique()), []
+    for (scheme, mcs, channel, k), group in rows.groupby(["scheme", "mcs", "channel", "k"], sort=False):
+        means = group.groupby("snr_db")[["bler", "goodput"]].mean()
+        cells = [f"{means.bler[snr]:.2g} / {means.goodput[snr]:.3g}" if snr in means.index else "" for snr in snrs]
+        lines.append([scheme_text(scheme), mcs_text(mcs), channel_text(channel), str(k), *cells])
+    note = "Share of transport blocks lost / bits that mean the image delivered per complex channel use."
+    heads = ["Scheme", "MCS", "Channel", "k", *map(snr_text, snrs)]
+    return compact(Part("Block error rate / goodput of each MCS, at the largest k", note, heads, lines, left=3))
+
+
 def compact(part: Part, once: Collection[str] = ()) -> Part:
     """Without empty columns; those of ``once`` that are alike in all rows are said in the note instead."""
     drop, said = set(), []
@@ -90,11 +107,13 @@ def compact(part: Part, once: Collection[str] = ()) -> Part:
     return Part(part.title, note, [part.heads[i] for i in keep], rows, part.left - sum(i < part.left for i in drop))
 
 
-def classes_part(folder: Path, run: dict[str, Any]) -> dict[str, Any] | None:
+def classes_part(folder: Path, run: dict[str, Any], everything: bool) -> dict[str, Any] | None:
     """Confusion matrices and the accuracies of classes; None without the outcome of every image."""
     if not per_image_points(folder):
         return None
-    records = records_with_outcomes(folder)
+    records = records_with_outcomes(folder, everything)
+    if records.empty:
+        return None
     names, estimand = class_names(folder), estimand_of(run)
     matrices, accuracies, confused = [], {}, []
     points = _shown_points(folder, records)
@@ -136,11 +155,11 @@ def _shown_points(folder: Path, records: pd.DataFrame) -> list[tuple[Point, bool
     return found
 
 
-def comparison_parts(folder: Path) -> Iterator[Part]:
+def comparison_parts(folder: Path, everything: bool) -> Iterator[Part]:
     """The first scheme against each other one, where there are outcomes of every image."""
     if not per_image_points(folder):
         return
-    schemes = list(records_with_outcomes(folder)["scheme"].unique())
+    schemes = list(records_with_outcomes(folder, everything)["scheme"].unique())
     for other in schemes[1:]:
         try:
             found = compare(Side(folder, schemes[0]), Side(folder, other))
@@ -150,12 +169,12 @@ def comparison_parts(folder: Path) -> Iterator[Part]:
         yield Part(comparison_title(found), comparison_note(found), heads, rows, left)
 
 
-def latency_part(folder: Path) -> Part | None:
-    """latency.csv as a table; None where it was not measured."""
+def latency_part(folder: Path, run: dict[str, Any]) -> Part | None:
+    """latency.csv as a table, of what the run shows; None where it was not measured."""
     path = folder / "latency.csv"
     if not path.exists():
         return None
-    table = read_table(path, LATENCY_COLUMNS)
+    table = shown(read_table(path, LATENCY_COLUMNS), run)
     rows = []
     for row in table.to_dict("records"):
         try:

@@ -17,8 +17,11 @@ from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullFormatter, NullLocator
 
+from kbsc_tf.config import SchemeSpec
 from kbsc_tf.figures.channel_uses import cbr_text
-from kbsc_tf.results.names import channel_text, metric_of
+from kbsc_tf.registry import schemes as known
+from kbsc_tf.results.metric import metric_of
+from kbsc_tf.results.names import channel_text, leads, registered
 
 
 class Look(NamedTuple):
@@ -31,26 +34,8 @@ class Look(NamedTuple):
 
 DASHED, DOTTED = (0, (4, 1.2)), (0, (1, 1))
 CEILING = "noise_free"  # retrieval from perfect features: no channel uses, one accuracy, drawn as a level
-# Okabe and Ito's colours, told apart by the colour-blind; bounds are grey.
-_LOOKS = {
-    "kbsc": Look("#D55E00", "o"),
-    "kbsc_awgn": Look("#882255", ">"),  # Tol's wine: far darker than any neighbour
-    "pca": Look("#0072B2", "s"),
-    "raw": Look("#000000", "^"),
-    "bpg_ldpc": Look("#009E73", "D"),
-    "bpg_capacity": Look("#009E73", "d", DASHED),
-    "jpeg_ldpc": Look("#CC79A7", "v"),
-    "jpeg_capacity": Look("#CC79A7", "<", DASHED),
-    "deepjscc": Look("#332288", "v"),  # Tol's indigo, olive and purple
-    "adjscc": Look("#999933", "<"),
-    "swinjscc": Look("#AA4499", "h"),
-    "feature_ldpc_pq": Look("#E69F00", "P"),
-    "feature_ldpc_sq": Look("#56B4E9", "X"),
-    "index_ldpc": Look("#606060", "p"),
-    "label_ldpc": Look("#A0A0A0", "*"),
-    CEILING: Look("#707070", "", (0, (7, 2))),
-}
 _MARKER_SIZES = {"P": 4.2, "X": 4.0, "*": 4.6, "d": 3.8, "p": 3.6}  # those that look small at the usual 3
+# Of Okabe and Ito's colours, told apart by the colour-blind, as most of the schemes' own.
 _SPARE_LOOKS = [
     Look(*look) for look in [("#009E73", "D"), ("#CC79A7", "v"), ("#E69F00", "P"), ("#56B4E9", "X"), ("#999999", "*")]
 ]
@@ -95,17 +80,27 @@ def paper_style():
 
 
 def in_house_order(schemes: Iterable[str]) -> list[str]:
-    """Each scheme once, families together; those not known here last, as they come."""
-    places = list(_LOOKS)
-    return sorted(dict.fromkeys(schemes), key=lambda name: places.index(name) if name in _LOOKS else len(places))
+    """Each scheme once, by the ``order`` of their specs; those that have none last, as they come."""
+    return sorted(dict.fromkeys(schemes), key=lambda name: spec.order if (spec := _spec(name)) else math.inf)
 
 
 def looks_of(schemes: Iterable[str]) -> dict[str, Look]:
-    """Look of each scheme, in their order; those not known here share the spare ones by name."""
+    """Look of each scheme, in their order, as its spec says.
+
+    Further entries of one scheme, and schemes whose spec says nothing or is not there, share the spare looks by name.
+    """
     schemes = list(dict.fromkeys(schemes))
-    unknown = sorted(set(schemes) - set(_LOOKS))
-    spare = {scheme: _SPARE_LOOKS[i % len(_SPARE_LOOKS)] for i, scheme in enumerate(unknown)}
-    return {scheme: spare.get(scheme) or _LOOKS[scheme] for scheme in schemes}
+    specs = {name: spec for name in schemes if leads(name) and (spec := _spec(name)) and spec.colour}
+    others = sorted(set(schemes) - set(specs))
+    spare = {name: _SPARE_LOOKS[i % len(_SPARE_LOOKS)] for i, name in enumerate(others)}
+    return {name: spare.get(name) or Look(*(getattr(specs[name], part) for part in Look._fields)) for name in schemes}
+
+
+def _spec(name: str) -> SchemeSpec | None:
+    """The spec behind a name in records; None where the package that brings it is not there."""
+    if (scheme := registered(name)) not in known:
+        return None
+    return known[scheme]
 
 
 def shade(colour: str, white: float) -> np.ndarray:

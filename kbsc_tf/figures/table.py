@@ -10,9 +10,10 @@ from pandas.api.typing import DataFrameGroupBy
 from rich import box
 from rich.table import Table
 
-from kbsc_tf.metrics.pooling import pool_seeds
 from kbsc_tf.results.envelope import condense
-from kbsc_tf.results.names import Metric, channel_text, mcs_text, metric_of, scheme_text, snr_text
+from kbsc_tf.results.metric import Metric, metric_of
+from kbsc_tf.results.names import channel_text, mcs_text, scheme_text, snr_text
+from kbsc_tf.results.pooling import pool_seeds
 
 _NO_FIT = "no fit"
 _NAMES = {"scheme": ("Scheme", scheme_text), "mcs": ("MCS", mcs_text)}

@@ -10,13 +10,12 @@ from typing import Any
 import pandas as pd
 from filelock import FileLock, Timeout
 
-from kbsc_tf.config.identity import identity
 from kbsc_tf.errors import UserError
 from kbsc_tf.files import cannot, make_folder, write_atomically
 from kbsc_tf.kb_scaling.config import KbScalingConfig
-from kbsc_tf.results.folder import SCHEMA, check_folder, read_run
 from kbsc_tf.results.provenance import describe_session
 from kbsc_tf.results.records import as_numbers, cells, line, put_in_order, read_table
+from kbsc_tf.results.run_json import check_folder, head_of, read_run
 
 FILE = "kb_scaling.csv"
 TEXT = ["index", "factory", "storage"]
@@ -129,8 +128,8 @@ class ScalingResults:
         earlier = list(self._run.get("earlier_sessions", []))
         if self._run:
             earlier.append({name: self._run.get(name) for name in self._session})
-        session = self._session | {"wall_time_s": round(time.monotonic() - self._started, 3)}
-        settings = self._config.settings()
-        run = {"schema": SCHEMA, "settings": settings, "hash": identity(settings), "config": self._content}
+        seconds = round(time.monotonic() - self._started, 3)
+        session = self._session | {"wall_time_s": seconds, "stages_s": {"search": seconds}}
+        run = head_of(self._config.settings(), self._content)
         run |= {**session, "earlier_sessions": earlier}
         write_atomically(self.path / "run.json", json.dumps({**run, "complete": complete}, indent=1) + "\n")

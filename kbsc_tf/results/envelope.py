@@ -2,6 +2,8 @@
 
 import pandas as pd
 
+from kbsc_tf.results.points import PLACE
+
 ENVELOPE, GENIE = "envelope", "genie"
 
 
@@ -37,7 +39,7 @@ def envelope(records: pd.DataFrame, metric: str = "top1") -> pd.DataFrame:
     rows = records[is_fixed(records["mcs"]) & records[metric].notna()]
     rows = rows.assign(best_mcs=rows["mcs"], mcs=ENVELOPE)
     ranked = rows.assign(_fits=~rows["feasible"].eq(0)).sort_values(["_fits", metric], ascending=False, kind="stable")
-    return rows.loc[ranked.drop_duplicates(["scheme", "channel", "k", "snr_db", "seed"]).index].sort_index()
+    return rows.loc[ranked.drop_duplicates(["scheme", *PLACE]).index].sort_index()
 
 
 def condense(records: pd.DataFrame, metric: str = "top1", genie: bool = False) -> pd.DataFrame:

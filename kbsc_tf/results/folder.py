@@ -13,15 +13,14 @@ from typing import Any
 from filelock import FileLock
 
 from kbsc_tf.config import ExperimentConfig
-from kbsc_tf.config.identity import changes, identity, settings_of_experiment, union
+from kbsc_tf.config.identity import union
 from kbsc_tf.errors import UserError
 from kbsc_tf.files import cannot, write_atomically
-from kbsc_tf.metrics.tally import Estimand
-from kbsc_tf.results.points import Point, as_point
+from kbsc_tf.results.names import grown
+from kbsc_tf.results.points import KEY, Curve, Point, as_point
 from kbsc_tf.results.provenance import describe_session
 from kbsc_tf.results.records import (
     COLUMNS,
-    KEY,
     LATENCY_COLUMNS,
     TEXT,
     cells,
@@ -30,11 +29,10 @@ from kbsc_tf.results.records import (
     read_records,
     read_table,
 )
+from kbsc_tf.results.run_json import FILE, check_folder, describe_experiment, head_of, read_run
+from kbsc_tf.results.stages import Stages
 
-SCHEMA = 1
-"""Of run.json."""
 _RUN_EVERY_S = 1.0  # how often the wall time so far is written
-_REMEDY = "give another --out or delete the folder"
 
 
 class ResultsFolder:
@@ -64,16 +62,15 @@ class ResultsFolder:
 
     def __init__(self, path: Path | str, config: ExperimentConfig, device: str = "cpu") -> None:
         self.path = Path(path)
-        self.records_path, self.run_path = self.path / "records.csv", self.path / "run.json"
+        self.records_path, self.run_path = self.path / "records.csv", self.path / FILE
         self.latency_path = self.path / "latency.csv"
         self.session = uuid.uuid4().hex[:12]
         self.warnings: list[str] = []  # for the caller to show: a torn last line that was dropped
-        self._started, self._written, self._is_recorded = time.monotonic(), 0.0, False
+        self._stages, self._written, self._is_recorded = Stages(), 0.0, False
         self._done: set[Point] = set()
         self._size = -1  # of records.csv when _done was read from it
-        self._config, self._device = config.model_dump(mode="json"), device
-        self._settings = settings_of_experiment(config)
-        check_folder(path, self._settings)
+        self._experiment, self._device = describe_experiment(config), device
+        check_folder(path, self._experiment["settings"])
         created = not self.path.exists()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
@@ -82,8 +79,9 @@ class ResultsFolder:
         self._lock = FileLock(str(self.path / ".lock"))
         try:
             with self.locked():
-                if not self.run_path.exists() or read_run(self.path)["config"] != self._config:
-                    self._record_session()
+                check_folder(path, self._experiment["settings"])  # another process may have created it
+                if not self.run_path.exists() or read_run(self.path)["config"] != self._experiment["config"]:
+                    self._record_session(self._experiment)
                 if self.records_path.exists():
                     self._check_records()
                 else:
@@ -115,7 +113,8 @@ class ResultsFolder:
         """
         text = line(cells(record, COLUMNS)).encode()
         with self.locked():
-            self._record_session()
+            if not self._is_recorded:
+                self._record_session(read_run(self.path))
             self._mend()
             known = self._is_current()
             try:
@@ -131,7 +130,20 @@ class ResultsFolder:
                 self._done.add(as_point([record[name] for name in KEY]))
                 self._size = size + len(text)
             if time.monotonic() - self._written > _RUN_EVERY_S:
-                self._write_run()  # the wall time so far survives a crash
+                self._write_run(complete=False)  # the wall time so far survives a crash
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """What happens within this block is of a stage of the run, whose time run.json says."""
+        with self._stages.stage(name):
+            yield
+        with self.locked():
+            if self._is_recorded:
+                self._write_run()
+
+    def took(self, stage: str, seconds: float) -> None:
+        """Count what a stage took before the folder was opened."""
+        self._stages.add(stage, seconds)
 
     def done(self) -> set[Point]:
         """Every point recorded so far, by any process."""
@@ -150,13 +162,20 @@ class ResultsFolder:
                 self._save({**run, "points": total})
 
     def write_latency(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Write latency.csv (seconds); rows of other (scheme, channel, mcs, k) already there are kept."""
+        """Write latency.csv (seconds); rows of other curves already there are kept."""
         lines = [cells(row, LATENCY_COLUMNS) for row in rows]
         with self.locked():
-            if self.latency_path.exists():
-                lines = read_table(self.latency_path, LATENCY_COLUMNS)[LATENCY_COLUMNS].to_numpy().tolist() + lines
-            merged = {tuple(row[: len(TEXT) + 1]): row for row in lines}
+            merged = {tuple(row[: len(TEXT) + 1]): row for row in self._latencies() + lines}
             write_atomically(self.latency_path, "".join(map(line, [LATENCY_COLUMNS, *merged.values()])))
+
+    def timed(self) -> set[Curve]:
+        """Whose latency has been measured."""
+        return {Curve(scheme, mcs, channel, int(k)) for scheme, channel, mcs, k, *_ in self._latencies()}
+
+    def _latencies(self) -> list[list[str]]:
+        if not self.latency_path.exists():
+            return []
+        return read_table(self.latency_path, LATENCY_COLUMNS)[LATENCY_COLUMNS].to_numpy().tolist()
 
     def finish(self, order: Sequence[Point] | None = None) -> None:
         """Put the records into the order of ``order``, and into run.json that it is complete.
@@ -177,27 +196,31 @@ class ResultsFolder:
         except OSError as error:
             raise cannot("read", self.records_path, error) from None
 
-    def _record_session(self) -> None:
-        """Say in run.json, on the first record of a session, what makes these records; keep what made earlier ones."""
-        if self._is_recorded:
-            return
+    def _record_session(self, shown: Mapping[str, Any]) -> None:
+        """Say in run.json what makes records from now on, and keep what made earlier ones.
+
+        Parameters
+        ----------
+        shown : dict
+            What the folder shows from now on: this experiment when it is opened, later what others have made of it.
+        """
         session = {"session": self.session, **describe_session(self._device)}
         before = read_run(self.path) if self.run_path.exists() else {}
         earlier = [*before.get("earlier_sessions", [])]
         if before:
             earlier.append({name: before.get(name) for name in session})
-        settings = union(before.get("settings", {}), self._settings)
-        run = {"schema": SCHEMA, "settings": settings, "hash": identity(settings), "config": self._config, **session}
+        settings = union(before.get("settings", {}), self._experiment["settings"])
+        run = {**head_of(settings, shown["config"]), "names": grown(before.get("names"), shown["names"]), **session}
         self._save({**run, "points": before.get("points"), "earlier_sessions": earlier, "complete": False})
         self._is_recorded = True
 
-    def _write_run(self, complete: bool = False) -> None:
-        """Note this session's wall time, also where another session has begun since."""
+    def _write_run(self, **changes: Any) -> None:
+        """Note this session's wall time, also where another session has begun since, and other changes."""
         run = read_run(self.path)
         for session in (run, *run["earlier_sessions"]):
             if session.get("session") == self.session:
-                session["wall_time_s"] = round(time.monotonic() - self._started, 3)
-        self._save({**run, "complete": complete})
+                session |= self._stages.as_json()
+        self._save({**run, **changes})
 
     def _save(self, run: dict[str, Any]) -> None:
         write_atomically(self.run_path, json.dumps(run, indent=1, default=str) + "\n")
@@ -227,65 +250,3 @@ class ResultsFolder:
         except OSError as error:
             raise cannot("mend", self.records_path, error) from None
         return True
-
-
-def check_folder(path: Path | str, settings: dict[str, Any]) -> dict[str, Any]:
-    """Refuse, before long work and without writing, a folder of other settings; returns its run.json, {} if new.
-
-    Parameters
-    ----------
-    path : Path
-    settings : dict
-        As `kbsc_tf.config.identity.settings_of_experiment` returns them.
-    """
-    path = Path(path)
-    try:
-        if not (path / "run.json").exists():
-            if path.exists() and not path.is_dir():
-                raise NotADirectoryError("not a folder")
-            if (path / "records.csv").exists():
-                raise UserError(f"{path / 'records.csv'}: records without the run.json that explains them; {_REMEDY}")
-            return {}
-        run = read_run(path)
-    except OSError as error:
-        raise cannot("use the results folder", path, error) from None
-    if changed := changes(run["settings"], settings):
-        told = "; ".join(f"{key} was {_told(before)}, now {_told(now)}" for key, before, now in changed[:3])
-        more = f"; and {len(changed) - 3} more" if len(changed) > 3 else ""
-        raise UserError(
-            f"{path}: its records were made with other settings: {told}{more}; set them as they were, or {_REMEDY}"
-        )
-    return run
-
-
-def _told(value: Any) -> str:
-    return "the default" if value is None else json.dumps(value)
-
-
-def read_run(path: Path | str) -> dict[str, Any]:
-    """run.json of a results folder.
-
-    Raises
-    ------
-    UserError
-        It is missing, unreadable, damaged, or not of this program.
-    """
-    file = Path(path) / "run.json"
-    try:
-        run = json.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise cannot("read", file, error, "give the results folder of a run") from None
-    except ValueError:
-        run = None
-    if not isinstance(run, dict) or not isinstance(run.get("config"), dict):
-        raise UserError(f"{file}: damaged or not of a kbsc_tf run; {_REMEDY}")
-    if run.get("schema") != SCHEMA:
-        if "config_hash" in run:
-            raise UserError(f"{file}: of an earlier version; bring it up to date with kbsc migrate {Path(path)}")
-        raise UserError(f"{file}: of a later version (schema {run.get('schema')}); update kbsc_tf")
-    return run
-
-
-def estimand_of(run: Mapping[str, Any]) -> Estimand:
-    """What the intervals of a run are of, from its run.json."""
-    return (run["config"].get("sweep") or {}).get("estimand", "population")

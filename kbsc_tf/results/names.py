@@ -1,77 +1,99 @@
-"""The names that tables and figures give to schemes, channels, metrics and SNRs."""
+"""The names that tables and figures give to schemes, channels, MCSs and SNRs. Imports no TensorFlow.
+
+What schemes and channels are called stands in run.json, so that a results folder can be read without the packages that
+made it: see `names_of`, which makes it, and `named`, within which it is used.
+"""
 
 import math
-import re
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from kbsc_tf.config import ExperimentConfig
+from kbsc_tf.registry import schemes
+
+Names = dict[str, dict[str, dict[str, Any]]]
+_NONE: Names = {"schemes": {}, "channels": {}}
+_names: ContextVar[Names] = ContextVar("names", default=_NONE)
 
 
-class Metric(NamedTuple):
-    """How a metric is shown: its name, its unit ("" for none), factor and decimals of the shown number."""
+def names_of(config: ExperimentConfig) -> Names:
+    """What figures must know of an experiment's schemes and channels, for ``names`` in run.json.
 
-    name: str
-    unit: str
-    scale: float
-    decimals: int
-
-    @property
-    def label(self) -> str:
-        """Name with its unit, for an axis or a heading."""
-        return f"{self.name} ({self.unit})" if self.unit else self.name
-
-
-_SCHEMES = {
-    "kbsc": "KBSC",
-    "kbsc_awgn": "KBSC trained on AWGN",
-    "pca": "PCA",
-    "raw": "raw feature",
-    "adaptive": "adaptive",
-    "adaptive_linear": "adaptive, no network",
-    "adaptive_progressive": "adaptive, progressive",
-    "adaptive_supervised": "adaptive, supervised",
-    "bpg_ldpc": "BPG + LDPC",
-    "jpeg_ldpc": "JPEG + LDPC",
-    "bpg_capacity": "BPG, capacity",
-    "jpeg_capacity": "JPEG, capacity",
-    "deepjscc": "DeepJSCC",
-    "adjscc": "ADJSCC",
-    "swinjscc": "SwinJSCC",
-    "feature_ldpc_pq": "feature + LDPC (PQ)",
-    "feature_ldpc_sq": "feature + LDPC (SQ)",
-    "index_ldpc": "KB index + LDPC (bound)",
-    "label_ldpc": "zero-shot label + LDPC (bound)",
-    "noise_free": "no noise (ceiling)",
-}
-_CHANNELS = {"awgn": "AWGN", "rayleigh": "Rayleigh", "rician": "Rician"}
-_WORDS = {**_CHANNELS, "zf": "ZF", "mmse": "MMSE", "none": "no equaliser"}
-_METRICS = {
-    "top1": Metric("Semantic accuracy", "%", 100, 1),
-    "top5": Metric("Top-5 semantic accuracy", "%", 100, 1),
-    "coarse1": Metric("Superclass accuracy", "%", 100, 1),
-    "psnr": Metric("PSNR", "dB", 1, 2),
-    "ms_ssim": Metric("MS-SSIM", "", 1, 3),
-}
-_OFDM = re.compile(  # as OfdmConfig.label makes them; a name that a user gave is none of these
-    r"ofdm_(?P<model>[a-z]+(?:-[a-e])?)(?:_(?P<speed>[^_]+)kmh)?_(?P<antennas>\d+x\d+)"
-    r"_(?P<csi>perfect|ls_nearest|ls_linear|ls_lmmse)(?:_(?P<equaliser>zf))?(?:_(?P<detector>k_best|ep))?(?P<data_only>_data_only)?"
-)
-_OFDM_MODELS = {
-    "awgn": "OFDM AWGN", "rayleigh": "OFDM Rayleigh", "recorded": "OFDM recorded",
-    "umi": "UMi", "uma": "UMa", "rma": "RMa",
-}  # fmt: skip
-_OFDM_WORDS = {
-    "perfect": "perfect CSI", "ls_nearest": "LS (nearest)", "ls_linear": "LS (linear)", "ls_lmmse": "LS (LMMSE)",
-    "zf": "ZF", "k_best": "K-best", "ep": "EP", None: "",
-}  # fmt: skip
+    Returns
+    -------
+    dict
+        ``schemes``: of each name its ``label`` for readers, the registered ``scheme``, and whether it comes for each k
+        of the experiment (``per_k``). ``channels``: of each label its ``text`` for readers, and ``is_grid``.
+    """
+    found: Names = {"schemes": {}, "channels": {}}
+    for entry in config.schemes:
+        spec = schemes[entry.scheme]
+        label = spec.label if entry.title == spec.name else _plain(entry.title)
+        found["schemes"][entry.title] = {"label": label, "scheme": spec.name, "per_k": spec.per_k}
+    for channel in config.channels:
+        found["channels"][channel.label] = {"text": channel.text, "is_grid": channel.is_grid}
+    return found
 
 
-def metric_of(metric: str) -> Metric:
-    """How a column of the records is shown; one that is not known here is taken for a share of images."""
-    return _METRICS.get(metric, Metric(metric, "%", 100, 1))
+def grown(before: Names | None, now: Names) -> Names:
+    """Names of a folder whose configuration names others than before: those that have left it are ``hidden``."""
+    found = {}
+    for kind, known in (before or _NONE).items():
+        left = {name: {**one, "hidden": True} for name, one in known.items() if name not in now[kind]}
+        found[kind] = {**left, **now[kind]}
+    return found
+
+
+@contextmanager
+def named(*runs: Mapping[str, Any]) -> Iterator[None]:
+    """Within this block, schemes and channels are called as these runs call them.
+
+    Parameters
+    ----------
+    runs : dict
+        Contents of run.json; of those that name the same, the first one counts.
+    """
+    names: Names = {kind: {} for kind in _NONE}
+    for run in reversed(runs):
+        for kind, known in names.items():
+            known |= run.get("names", _NONE)[kind]
+    token = _names.set(names)
+    try:
+        yield
+    finally:
+        _names.reset(token)
+
+
+def registered(scheme: str) -> str:
+    """The registered scheme behind a name in records; the name itself where no run says."""
+    return _names.get()["schemes"].get(scheme, {}).get("scheme", scheme)
+
+
+def leads(scheme: str) -> bool:
+    """Whether a name in records has its registered scheme's own look: of a run's several, one is called like it."""
+    known, of = _names.get()["schemes"], registered(scheme)
+    entries = [name for name, one in known.items() if one["scheme"] == of]
+    return scheme == (of if of in entries or not entries else entries[0])
 
 
 def scheme_text(scheme: str) -> str:
-    """Name of a scheme for readers."""
-    return _SCHEMES.get(scheme, scheme.replace("_", " "))
+    """Name of a scheme for readers; one that no run names is called as its spec says, or as it is."""
+    if known := _names.get()["schemes"].get(scheme):
+        return known["label"]
+    return schemes[scheme].label if scheme in schemes else _plain(scheme)
+
+
+def channel_text(channel: str) -> str:
+    """Name of a channel for readers; one that no run names is called as it is."""
+    known = _names.get()["channels"].get(channel)
+    return known["text"] if known else _plain(channel)
+
+
+def is_grid(channel: str) -> bool:
+    """Whether a channel has resource grids; False where no run says."""
+    return _names.get()["channels"].get(channel, {}).get("is_grid", False)
 
 
 def mcs_text(mcs: str) -> str:
@@ -83,38 +105,10 @@ def mcs_text(mcs: str) -> str:
     return f"{order}{'-' if order.isdigit() else ''}{modulation[-3:]} {rate}".upper()
 
 
-def channel_text(channel: str) -> str:
-    """Name of a channel for readers; names that users gave stay theirs.
-
-    ``rayleigh_fast`` becomes "Rayleigh, fast", ``ofdm_tdl-a_3kmh_1x2_ls_linear`` "TDL-A, 3 km/h, 1×2, LS (linear)".
-    """
-    if ofdm := _OFDM.fullmatch(channel):
-        return _ofdm_text(**ofdm.groupdict())
-    if channel.split("_")[0] not in _CHANNELS:
-        return channel.replace("_", " ")
-    words = channel.replace("none_csi", "no CSI").replace("perfect_csi", "perfect CSI").split("_")
-    return ", ".join(_WORDS.get(word, word) for word in words)
-
-
 def snr_text(snr_db: float) -> str:
     """ "-7 dB" with a true minus sign, or "no noise"."""
     return "no noise" if math.isinf(snr_db) else f"{snr_db:g} dB".replace("-", "\N{MINUS SIGN}")
 
 
-def _ofdm_text(
-    model: str,
-    speed: str | None,
-    antennas: str,
-    csi: str,
-    equaliser: str | None,
-    detector: str | None,
-    data_only: str | None,
-) -> str:
-    parts = [
-        _OFDM_MODELS.get(model, model.upper()),
-        f"{speed} km/h" if speed else "",
-        antennas.replace("x", "\N{MULTIPLICATION SIGN}"),
-        *(_OFDM_WORDS[word] for word in (csi, equaliser, detector)),
-        "data symbols only" if data_only else "",
-    ]
-    return ", ".join(part for part in parts if part)
+def _plain(name: str) -> str:
+    return name.replace("_", " ")

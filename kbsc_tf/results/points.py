@@ -8,8 +8,22 @@ from typing import NamedTuple
 from kbsc_tf.results.names import channel_text, mcs_text, scheme_text, snr_text
 
 
+class Curve(NamedTuple):
+    """Scheme x MCS x channel x k: what one scheme object is of, and the points of one curve over the SNR."""
+
+    scheme: str
+    mcs: str
+    channel: str
+    k: int
+
+    @property
+    def stem(self) -> str:
+        """A file name for what belongs to this curve: readable, and different for different curves."""
+        return _stem([self.scheme, self.mcs, self.channel, f"k{self.k}"], self)
+
+
 class Point(NamedTuple):
-    """Scheme x MCS x channel x k x SNR x seed; the fields are the first columns of a record."""
+    """Scheme x MCS x channel x k x SNR x seed; the fields are columns of a record."""
 
     scheme: str
     mcs: str
@@ -17,6 +31,10 @@ class Point(NamedTuple):
     k: int
     snr_db: float
     seed: int
+
+    @property
+    def curve(self) -> Curve:
+        return Curve(*self[: len(Curve._fields)])
 
     @property
     def stem(self) -> str:
@@ -31,23 +49,12 @@ class Point(NamedTuple):
         return f"{scheme}, {channel_text(self.channel)}, k = {self.k}, {snr_text(self.snr_db)}, seed {self.seed}"
 
 
-class Family(NamedTuple):
-    """The points of all SNRs and seeds: one fitted scheme on one channel."""
-
-    scheme: str
-    mcs: str
-    channel: str
-    k: int
-
-    @property
-    def stem(self) -> str:
-        """As that of a point."""
-        return _stem([self.scheme, self.mcs, self.channel, f"k{self.k}"], self)
-
-
-def _stem(parts: list[str], key: tuple) -> str:
-    text = re.sub(r"[^A-Za-z0-9.+-]+", "-", "_".join(part for part in parts if part))[:100]
-    return f"{text}_{hashlib.sha256(repr(tuple(key)).encode()).hexdigest()[:8]}"
+KEY = list(Point._fields)
+"""Columns that tell one point from all others."""
+CURVE = list(Curve._fields)
+"""Columns that tell one curve over the SNR from all others."""
+PLACE = [name for name in KEY if name not in ("scheme", "mcs")]
+"""Columns that say where schemes, and the MCSs of one, can be compared."""
 
 
 def as_point(values: list | tuple) -> Point:
@@ -58,4 +65,9 @@ def as_point(values: list | tuple) -> Point:
 
 def as_json(point: Point) -> list:
     """The inverse of `as_point`; JSON has no infinity."""
-    return [*point[:4], "inf" if math.isinf(point.snr_db) else point.snr_db, point.seed]
+    return ["inf" if value == math.inf else value for value in point]
+
+
+def _stem(parts: list[str], key: tuple) -> str:
+    text = re.sub(r"[^A-Za-z0-9.+-]+", "-", "_".join(part for part in parts if part))[:100]
+    return f"{text}_{hashlib.sha256(repr(tuple(key)).encode()).hexdigest()[:8]}"

@@ -47,4 +47,5 @@ def describe_session(device: str) -> dict[str, Any]:
         "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
         "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "wall_time_s": 0.0,
+        "stages_s": {},
     }

@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -11,20 +12,22 @@ import pandas as pd
 
 from kbsc_tf.errors import UserError
 from kbsc_tf.files import cannot, write_atomically
+from kbsc_tf.results.metric import ACCURACIES, QUALITIES, columns_of
 
 TEXT = ["scheme", "channel", "mcs"]  # mcs: "" for schemes without, "qpsk-1/2" and the like, or "genie"
-KEY = ["scheme", "mcs", "channel", "k", "snr_db", "seed"]  # what tells one point from all others: `points.Point`
+BLOCKS = ["bler", "throughput", "goodput"]  # of coded schemes, see `kbsc_tf.study.measurement`
 COLUMNS = [
     *TEXT, "k", "channel_uses", "cbr", "snr_db", "seed", "n", "trials", "stop",
-    "top1", "top1_low", "top1_high", "top5", "top5_low", "top5_high", "coarse1", "coarse1_low", "coarse1_high",
-    "delivered", "answered", "feasible", "stand_ins",
-    "psnr", "psnr_low", "psnr_high", "ms_ssim", "ms_ssim_low", "ms_ssim_high",
+    *chain.from_iterable(map(columns_of, ACCURACIES)),
+    "delivered", "answered", "feasible", "stand_ins", *BLOCKS,
+    *chain.from_iterable(map(columns_of, QUALITIES)),
     "header_uses", "crc_uses", "padding_uses", "pilot_uses", "guard_uses", "prefix_uses", "unused_uses", "papr_db",
     "mse_sent_received", "cosine_sent_received", "mse_received_retrieved", "cosine_received_retrieved",
 ]  # fmt: skip
 LATENCY_COLUMNS = [
     *TEXT, "k", "network_batch1_s", "network_batch_s_per_image", "search_batch1_s", "search_batch_s_per_image", "batch"
 ]  # fmt: skip
+_FIRST_COLUMNS = [column for column in COLUMNS if column not in BLOCKS]  # of the first version
 _WORDS = [*TEXT, "stop"]
 _WHOLE = ["k", "seed", "n", "trials"]
 
@@ -41,13 +44,16 @@ def read_records(path: Path | str) -> pd.DataFrame:
     Raises
     ------
     UserError
-        The file is missing or unreadable, lacks a column, or has a cell that is not a number.
+        The file is missing or unreadable, of an earlier version, lacks a column, or has a cell that is not a number.
     """
     try:
         path = Path(path) / "records.csv" if Path(path).is_dir() else Path(path)
     except OSError as error:
         raise cannot("read", Path(path), error, "give a folder that you may read") from None
-    return as_numbers(read_table(path, COLUMNS), path, [c for c in COLUMNS if c not in _WORDS], _WHOLE)
+    table = read_table(path, _FIRST_COLUMNS)
+    if not set(BLOCKS) <= set(table.columns):
+        raise UserError(f"{path}: of an earlier version; bring it up to date with kbsc migrate {path.parent}")
+    return as_numbers(table, path, [c for c in COLUMNS if c not in _WORDS], _WHOLE)
 
 
 def as_numbers(table: pd.DataFrame, path: Path, columns: Iterable[str], whole: Collection[str]) -> pd.DataFrame:
@@ -85,6 +91,17 @@ def read_table(path: Path, columns: list[str]) -> pd.DataFrame:
         if len(row) != len(header):
             raise UserError(f"{path} line {number}: {len(row)} cells, expected {len(header)}; mend or delete the file")
     return pd.DataFrame(rows[1:], columns=header, dtype=str)
+
+
+def add_columns(path: Path) -> bool:
+    """Give a records.csv of an earlier version the columns that have come since, empty; whether any were missing."""
+    table = read_table(path, _FIRST_COLUMNS)
+    if set(BLOCKS) <= set(table.columns):
+        return False
+    others = [column for column in table.columns if column not in COLUMNS]
+    table = table.reindex(columns=[*COLUMNS, *others], fill_value="")
+    write_atomically(path, "".join(map(line, [list(table.columns), *table.to_numpy().tolist()])))
+    return True
 
 
 def put_in_order(

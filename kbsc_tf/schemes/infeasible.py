@@ -9,7 +9,7 @@ from kbsc_tf.config import ChannelConfig
 from kbsc_tf.config.scheme import Shortfall
 from kbsc_tf.schemes.base import ChannelScheme
 from kbsc_tf.schemes.cost import air_overhead
-from kbsc_tf.transmission import Overhead, SourceBatch, Transmission
+from kbsc_tf.transmission import Blocks, Overhead, SourceBatch, Transmission
 
 
 class InfeasibleScheme(ChannelScheme):
@@ -37,6 +37,7 @@ class InfeasibleScheme(ChannelScheme):
 
     def transmit(self, batch: SourceBatch, snr_db: float, seed: int | None) -> Transmission:
         count, nothing = len(batch.features), np.zeros(len(batch.features), bool)
+        none = np.zeros(count)
         return Transmission(
             features=None if self.needs_images else np.zeros_like(batch.features),
             images=[None] * count if self.needs_images else None,
@@ -44,6 +45,7 @@ class InfeasibleScheme(ChannelScheme):
             channel_uses=np.full(count, self._uses),
             feasible=nothing,
             overhead=Overhead(**air_overhead(self._air_overhead, count, self._per_block)),
+            blocks=Blocks(np.arange(count) // self._per_block, nothing, nothing, none, none),
         )
 
 

@@ -13,7 +13,7 @@ from kbsc_tf.features import FeatureSet
 from kbsc_tf.receiver import Receiver
 from kbsc_tf.registry import schemes
 from kbsc_tf.results.envelope import GENIE
-from kbsc_tf.results.points import Family
+from kbsc_tf.results.points import Curve
 from kbsc_tf.schemes.base import Scheme
 from kbsc_tf.schemes.build import BuildContext, Shared
 from kbsc_tf.schemes.coded.genie import GenieScheme
@@ -44,7 +44,7 @@ class TrainingShape(NamedTuple):
 
 def restore(
     experiment: ExperimentConfig,
-    wanted: Family,
+    wanted: Curve,
     folder: Path,
     training: TrainingShape,
     receiver: Receiver,
@@ -56,7 +56,7 @@ def restore(
     ----------
     experiment : ExperimentConfig
         Names the scheme and the channel.
-    wanted : Family
+    wanted : Curve
         Which scheme.
     folder : Path
     training : TrainingShape
@@ -83,7 +83,7 @@ def restore(
 class _Restoring(BuildContext):
     """Builds what is wanted and nothing else; what had to be checked has worked before."""
 
-    wanted: Family
+    wanted: Curve
 
     def one(self, scheme: Scheme) -> Scheme:
         scheme.name = self.wanted.scheme
@@ -93,9 +93,13 @@ class _Restoring(BuildContext):
         yield self.one(make(self.wanted.k))
 
     def per_mcs(self, make: Callable[[int, Any], Scheme]) -> Iterator[Scheme]:
-        chosen, is_genie = chosen_mcs(self.experiment.coding, self.channel), self.wanted.mcs == GENIE
-        fixed = [self.one(make(self.wanted.k, mcs)) for mcs in chosen if is_genie or mcs.name == self.wanted.mcs]
-        yield from [GenieScheme(fixed)] if is_genie else fixed
+        k, is_genie = self.wanted.k, self.wanted.mcs == GENIE
+        fixed = [
+            self._or_infeasible(lambda mcs=mcs: BuildContext.one(self, make(k, mcs)), k, mcs.name)
+            for mcs in chosen_mcs(self.experiment.coding, self.channel)
+            if is_genie or mcs.name == self.wanted.mcs
+        ]
+        yield from [GenieScheme([one for one in fixed if one.shortfall is None])] if is_genie else fixed
 
     def prompts(self) -> np.ndarray:
         """Of the right shape; the scheme has saved its own."""

@@ -8,21 +8,21 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from kbsc_tf.config import ChannelConfig, ExperimentConfig
+from kbsc_tf.config import ExperimentConfig
 from kbsc_tf.config.identity import settings_of_experiment
 from kbsc_tf.features import load_features
 from kbsc_tf.figures.curves import draw_figures
 from kbsc_tf.files import remove_leftovers, write_atomically
 from kbsc_tf.progress import Progress
-from kbsc_tf.receiver import Receiver
+from kbsc_tf.receiver import knowledge_base_of
 from kbsc_tf.results import outcomes
 from kbsc_tf.results.envelope import GENIE
-from kbsc_tf.results.folder import ResultsFolder, check_folder
-from kbsc_tf.schemes.base import Scheme
+from kbsc_tf.results.folder import ResultsFolder
+from kbsc_tf.results.run_json import check_folder
 from kbsc_tf.study.devices import describe_devices
 from kbsc_tf.study.latency import measure_latency
 from kbsc_tf.study.links import LinksFolder
-from kbsc_tf.study.prepare import Study, describe_features, prepare
+from kbsc_tf.study.prepare import Study, curve_of, describe_features, prepare
 from kbsc_tf.study.showcase import galleries
 from kbsc_tf.study.simulate import Simulator
 from kbsc_tf.study.trial import prepare as prepare_schemes
@@ -36,7 +36,7 @@ def save_knowledge_base(config: ExperimentConfig, folder: Path, skip_bad: bool, 
     check_folder(folder, settings_of_experiment(config))
     features, report = load_features(config, skip_bad)
     describe_features(features, report, progress)
-    knowledge_base = Receiver.around(features.receiver, config.receiver).knowledge_base
+    knowledge_base = knowledge_base_of(features.receiver, config.receiver)
     knowledge_base.check(config.receiver.top_k)
     progress.say(knowledge_base.describe())
     knowledge_base.save(folder / "kb")
@@ -53,7 +53,7 @@ def fit(study: Study, progress: Progress) -> None:
             label = " ".join(part for part in (scheme.name, scheme.mcs, f"k={scheme.k}", channel.label) if part)
             with progress.job(f"training {label} ({number}/{len(study.schemes)})") as report:
                 study.fit(channel, scheme, report)
-                if not links.save(study, channel, scheme):
+                if scheme.shortfall is None and not links.save(study, channel, scheme):
                     unsaved[scheme.name] = scheme
             # A quantiser is the same on all channels: once is enough.
             summary = (scheme.name, scheme.mcs, scheme.k, scheme.summary)
@@ -82,19 +82,20 @@ def _training(folder: Path, progress: Progress) -> Iterator[None]:
 def sweep(study: Study, results: ResultsFolder, progress: Progress) -> None:
     """Measure every point that the results folder does not hold yet, one record each."""
     points, config, done = study.points(), study.config, results.done()
-    left = {(point.scheme, point.mcs, point.channel, point.k) for point in points if point not in done}
+    left = {point.curve for point in points if point not in done}
     encoding = [(channel, s) for channel, s in study.schemes if s.needs_images and not s.shortfall]
-    schemes = [s for channel, s in encoding if (s.name, s.mcs, channel.label, s.k) in left]
+    schemes = [s for channel, s in encoding if curve_of(channel, s) in left]
     if schemes:
         sender = study.features.sender
-        with progress.job("encoding images", len(sender)) as report:
+        with results.stage("encode"), progress.job("encoding images", len(sender)) as report:
             prepare_schemes(dict.fromkeys(schemes), sender, config.sweep.chunk, report)
-    run_points(
-        points,
-        results,
-        lambda: build_executor(config.executor, partial(Simulator, study, fitted=True), partial(job_of, study)),
-        progress,
-    )
+    with results.stage("sweep"):
+        run_points(
+            points,
+            results,
+            lambda: build_executor(config.executor, partial(Simulator, study, fitted=True), partial(job_of, study)),
+            progress,
+        )
     results.finish(points)
 
 
@@ -103,35 +104,38 @@ def latencies(study: Study, results: ResultsFolder, progress: Progress) -> None:
 
     Where nothing fits there is nothing to measure.
     """
-    schemes, rows = [(c, scheme) for c, scheme in study.schemes if scheme.mcs != GENIE and not scheme.shortfall], []
-    with progress.job("latency", len(schemes)) as report:
-        for number, (channel, scheme) in enumerate(schemes, 1):
-            figures = measure_latency(scheme, study.receiver, study.features.sender, study.config.sweep.chunk)
-            rows.append(_names(channel, scheme) | figures)
-            report(number, len(schemes), {})
-    results.write_latency(rows)
-
-
-def _names(channel: ChannelConfig, scheme: Scheme) -> dict[str, str | int]:
-    """What tells a scheme on a channel from all others, as columns of records and latencies."""
-    return {"scheme": scheme.name, "mcs": scheme.mcs, "channel": channel.label, "k": scheme.k}
+    schemes = {
+        curve_of(c, scheme): scheme for c, scheme in study.schemes if scheme.mcs != GENIE and not scheme.shortfall
+    }
+    left, rows = [curve for curve in schemes if curve not in results.timed()], []
+    if not left:
+        return
+    with results.stage("latency"), progress.job("latency", len(left)) as report:
+        for number, curve in enumerate(left, 1):
+            figures = measure_latency(schemes[curve], study.receiver, study.features.sender, study.config.sweep.chunk)
+            rows.append(curve._asdict() | figures)
+            report(number, len(left), {})
+        results.write_latency(rows)
 
 
 def run(config: ExperimentConfig, folder: Path, skip_bad: bool, progress: Progress) -> list[Path]:
     """All steps; what earlier runs left in ``folder`` is not done again. Returns the figures."""
     study = prepare(config, folder, skip_bad, progress)
     results = open_results(study, progress)
-    fit(study, progress)
+    with results.stage("train"):
+        fit(study, progress)
     sweep(study, results, progress)
-    if config.sweep.latency and not results.latency_path.exists():
+    if config.sweep.latency:
         latencies(study, results, progress)
-    return draw_figures(folder) + galleries(study)
+    with results.stage("figures"):
+        return draw_figures(folder) + galleries(study)
 
 
 def open_results(study: Study, progress: Progress) -> ResultsFolder:
     """Create or reopen the results folder, and leave in it what the features were made of."""
     config = study.config
     results = ResultsFolder(study.folder, config, describe_devices())
+    results.took("prepare", study.prepared_s)
     for warning in results.warnings:
         progress.say(warning)
     for part in (study.folder, study.folder / outcomes.FOLDER):

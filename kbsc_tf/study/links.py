@@ -26,12 +26,12 @@ from kbsc_tf.features import FeatureSet
 from kbsc_tf.files import cannot, make_folder, write_atomically
 from kbsc_tf.knowledge import KnowledgeBase
 from kbsc_tf.receiver import CodeSearch, Posterior, Receiver
-from kbsc_tf.results.folder import read_run
-from kbsc_tf.results.points import Family
+from kbsc_tf.results.points import Curve
+from kbsc_tf.results.run_json import read_run
 from kbsc_tf.schemes.base import REMEDY, Scheme
 from kbsc_tf.schemes.restore import TrainingShape, restore
 from kbsc_tf.study.kb_images import KbImages, save_images
-from kbsc_tf.study.prepare import Study
+from kbsc_tf.study.prepare import Study, curve_of
 
 
 @dataclass(frozen=True)
@@ -40,14 +40,14 @@ class SavedLink:
 
     Attributes
     ----------
-    family : Family
+    curve : Curve
         Which one it is.
     path : Path
     content : dict
         Of its link.json.
     """
 
-    family: Family
+    curve: Curve
     path: Path
     content: dict
 
@@ -97,8 +97,8 @@ class LinksFolder:
 
     def save(self, study: Study, channel: ChannelConfig, scheme: Scheme) -> bool:
         """Write a fitted scheme unless it is there already; False if it cannot be saved."""
-        family = Family(scheme.name, scheme.mcs, channel.label, scheme.k)
-        folder = self.path / family.stem
+        curve = curve_of(channel, scheme)
+        folder = self.path / curve.stem
         if folder.exists():
             return True
         temporary = folder.with_name(f".{folder.name}")
@@ -107,7 +107,7 @@ class LinksFolder:
             temporary.mkdir()
             scheme.save(temporary)
             content = {
-                **family._asdict(),
+                **curve._asdict(),
                 "number": study.schemes.index((channel, scheme)),
                 "training": TrainingShape(len(training), training.dim, study.features.image_shape)._asdict(),
                 "config": study.config.model_dump(mode="json"),
@@ -136,15 +136,15 @@ class LinksFolder:
         for file in sorted(self.path.glob("*/link.json")):
             try:
                 content = json.loads(file.read_text(encoding="utf-8"))
-                names = {name: content[name] for name in Family._fields}
-                found.append(SavedLink(Family(**names), file.parent, content))
+                names = {name: content[name] for name in Curve._fields}
+                found.append(SavedLink(Curve(**names), file.parent, content))
             except (OSError, ValueError, KeyError) as error:
                 raise UserError(f"{file}: damaged ({error}); {REMEDY}") from None
         titles, labels = config.titles, [channel.label for channel in config.channels]
 
         def place(link: SavedLink) -> tuple:
-            family = link.family
-            return _place(titles, family.scheme), _place(labels, family.channel), -family.k, link.content["number"]
+            curve = link.curve
+            return _place(titles, curve.scheme), _place(labels, curve.channel), -curve.k, link.content["number"]
 
         return sorted(found, key=place)
 
@@ -166,7 +166,7 @@ class LinksFolder:
 
     def scheme(self, link: SavedLink, receiver: Receiver, entries: FeatureSet) -> Scheme:
         """A saved scheme, for the receiver and its entries."""
-        return restore(link.config, link.family, link.path, link.training, receiver, entries)
+        return restore(link.config, link.curve, link.path, link.training, receiver, entries)
 
     def _features(self) -> np.ndarray:
         try:

@@ -7,14 +7,25 @@ import numpy as np
 from kbsc_tf.features import FeatureSet
 from kbsc_tf.metrics import cosine, mse, top_k_correct
 from kbsc_tf.metrics.tally import Estimand, Tally
+from kbsc_tf.results.metric import METRICS, QUALITIES, columns_of
 from kbsc_tf.study.trial import Outcome
-from kbsc_tf.transmission import Overhead
-
-_QUALITY = ("psnr", "ms_ssim")
+from kbsc_tf.transmission import Overhead, Transmission
 
 
 class Measurement:
     """The metrics of a point, trial by trial; memory does not grow with their number.
+
+    Coded schemes also have three of their transport blocks, the others leave these empty:
+
+    bler
+        Share of the transport blocks whose checks failed, of those sent. A block shared by several images counts once;
+        an image that nothing fits sends none.
+    throughput
+        Payload bits delivered per complex channel use, header and padding included, CRCs not: of the blocks that passed
+        their checks. All channel uses count, also those of images that nothing fits.
+    goodput
+        Bits delivered per complex channel use that mean the image, its file or code word, without length field and
+        padding: those of delivered images.
 
     Parameters
     ----------
@@ -37,6 +48,7 @@ class Measurement:
         self.trials = 0
         self._tallies: dict[str, Tally] = {}
         self._means: dict[str, _Mean] = {}
+        self._bits = {"throughput": _Mean(), "goodput": _Mean()}  # per image
         self._stand_ins: int | None = None
 
     def add(self, outcome: Outcome) -> np.ndarray:
@@ -52,7 +64,7 @@ class Measurement:
             coarse = top_k_correct(sent.labels, candidates[:, :1], delivered, sent.coarse_of_class)
             self._tally("coarse1", coarse, groups)
         if outcome.quality is not None:
-            for name in _QUALITY:
+            for name in QUALITIES:
                 self._tally(name, outcome.quality[name], groups)
             self._stand_ins = (self._stand_ins or 0) + int(outcome.quality["stand_in"].sum())
         self._mean("channel_uses", transmission.channel_uses)
@@ -63,6 +75,7 @@ class Measurement:
             part = None if transmission.overhead is None else getattr(transmission.overhead, field.name)
             self._mean(f"{field.name.removesuffix('s')}_uses", part)  # pilots become pilot_uses
         self._mean("papr_db", transmission.papr_db)
+        self._add_blocks(transmission)
         ids = outcome.decision.ids[:, 0]
         there = delivered & (ids >= 0)
         received = outcome.features[there]
@@ -81,11 +94,13 @@ class Measurement:
         row: dict[str, float | int | None] = {name: mean.value for name, mean in self._means.items()}
         row |= {"cbr": uses / (3 * self.image_shape[0] * self.image_shape[1]), "stand_ins": self._stand_ins}
         row |= {"n": len(self.sender) * self.trials, "trials": self.trials}
-        for name in ("top1", "top5", "coarse1", *_QUALITY):
+        for name, bits in self._bits.items():
+            row[name] = None if bits.value is None else bits.value / uses
+        for name in METRICS:
             tally, figures = self._tallies.get(name), (None, None, None)
             if tally is not None:
-                figures = tally.interval() if name in _QUALITY else tally.share()
-            row |= dict(zip((name, f"{name}_low", f"{name}_high"), figures, strict=True))
+                figures = tally.interval() if name in QUALITIES else tally.share()
+            row |= dict(zip(columns_of(name), figures, strict=True))
         return row
 
     def accuracy(self) -> tuple[float, float]:
@@ -96,6 +111,16 @@ class Measurement:
     def floor(self) -> float:
         """Half width of the top-1 accuracy's interval that more trials cannot get below."""
         return self._tallies["top1"].floor()
+
+    def _add_blocks(self, transmission: Transmission) -> None:
+        blocks = transmission.blocks
+        if blocks is None:
+            return self._mean("bler", None)
+        _, first = np.unique(blocks.number, return_index=True)
+        first = first[blocks.sent[first]]
+        self._mean("bler", blocks.failed[first])
+        self._bits["throughput"].add(blocks.payload_bits * ~blocks.failed)
+        self._bits["goodput"].add(blocks.data_bits * transmission.delivered)
 
     def _tally(self, name: str, values: np.ndarray, groups: np.ndarray | None) -> None:
         self._tallies.setdefault(name, Tally(len(self.sender), self.estimand)).add(values, groups)

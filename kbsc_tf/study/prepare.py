@@ -1,5 +1,6 @@
 """An experiment with everything loaded and checked: features -> knowledge base -> schemes -> fit."""
 
+import time
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
@@ -16,7 +17,7 @@ from kbsc_tf.progress import Progress
 from kbsc_tf.receiver import CalibrationSet, CodeSearch, Receiver, calibration_set, learn_posterior
 from kbsc_tf.registry import executors
 from kbsc_tf.results.envelope import GENIE
-from kbsc_tf.results.points import Point
+from kbsc_tf.results.points import Curve, Point
 from kbsc_tf.schemes.base import Report, Scheme, Validation, silent
 from kbsc_tf.schemes.build import build_schemes, check_images, find_shortfalls
 from kbsc_tf.schemes.image_ldpc.files import ImageFiles
@@ -47,6 +48,8 @@ class Study:
         As `load_features` returns it.
     skip_bad : bool
         Unreadable images were left out.
+    prepared_s : float
+        What loading and checking took, in seconds.
     """
 
     config: ExperimentConfig
@@ -58,11 +61,12 @@ class Study:
     calibration: tuple[CodeSearch, CalibrationSet] | None
     feature_report: dict
     skip_bad: bool = False
+    prepared_s: float = 0.0
 
     def points(self) -> list[Point]:
         """All points of the sweep, in the order of the records."""
         return [
-            Point(scheme.name, scheme.mcs, channel.label, scheme.k, snr_db, seed)
+            Point(*curve_of(channel, scheme), snr_db, seed)
             for channel, scheme in self.schemes
             for seed in self.config.seeds
             for snr_db in self.config.snr_db
@@ -97,6 +101,7 @@ def prepare(config: ExperimentConfig, folder: Path, skip_bad: bool, progress: Pr
     Writes nothing but the feature store. The knowledge base that `save_knowledge_base` left in ``folder`` is used if
     it is there; one of another encoder, or of other entries or settings, is refused.
     """
+    started = time.monotonic()
     executors[config.executor.kind].check(config.executor)
     _check_channels(config, progress)
     known = find_shortfalls(config)
@@ -137,7 +142,13 @@ def prepare(config: ExperimentConfig, folder: Path, skip_bad: bool, progress: Pr
     for note in describe_shortfalls(found):
         progress.say(note)
     validation = hold_out(config, features, posterior)
-    return Study(config, folder, features, receiver, schemes, validation, calibration, report, skip_bad)
+    seconds = time.monotonic() - started
+    return Study(config, folder, features, receiver, schemes, validation, calibration, report, skip_bad, seconds)
+
+
+def curve_of(channel: ChannelConfig, scheme: Scheme) -> Curve:
+    """What tells a scheme on a channel from all others."""
+    return Curve(scheme.name, scheme.mcs, channel.label, scheme.k)
 
 
 def describe_features(features: FeatureSplits, report: dict, progress: Progress) -> None:

@@ -1,6 +1,6 @@
 """Galleries of a run: sent images, what arrived of them, and what the receiver showed for them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ from kbsc_tf.features import FeatureSet
 from kbsc_tf.figures.gallery import Column, draw_gallery
 from kbsc_tf.metrics import top_k_correct
 from kbsc_tf.results.envelope import GENIE, envelope
-from kbsc_tf.results.names import channel_text, mcs_text, scheme_text
+from kbsc_tf.results.names import channel_text, mcs_text, named, names_of, scheme_text
 from kbsc_tf.results.records import read_records
 from kbsc_tf.schemes.base import Scheme
 from kbsc_tf.study.prepare import Study
@@ -51,17 +51,19 @@ def galleries(study: Study) -> list[Path]:
     list of Path
         PNG and PDF of each.
     """
-    if study.features.sender.images is None:
-        return []
     possible = [scheme for _, scheme in study.schemes if not scheme.shortfall]
-    names = list(dict.fromkeys(scheme.name for scheme in possible))
-    if not names:
+    if study.features.sender.images is None or not possible:
         return []
+    with named({"names": names_of(study.config)}):
+        return list(_galleries(study, possible))
+
+
+def _galleries(study: Study, possible: Sequence[Scheme]) -> Iterator[Path]:
+    names = list(dict.fromkeys(scheme.name for scheme in possible))
     delivering = {scheme.name for scheme in possible if scheme.needs_images}
-    files = _gallery(study, names[0], "gallery", _COLUMNS, with_received=False)
+    yield from _gallery(study, names[0], "gallery", _COLUMNS, with_received=False)
     for name in (name for name in names if name in delivering):
-        files += _gallery(study, name, f"gallery_{name}", _COLUMNS_OF_TWO, with_received=True)
-    return files
+        yield from _gallery(study, name, f"gallery_{name}", _COLUMNS_OF_TWO, with_received=True)
 
 
 def _gallery(study: Study, name: str, stem: str, count: int, with_received: bool) -> list[Path]:

@@ -10,7 +10,7 @@ from kbsc_tf.results.outcomes import PerImageWriter, per_image_writer
 from kbsc_tf.results.points import Point
 from kbsc_tf.schemes.base import Scheme
 from kbsc_tf.study.measurement import Measurement
-from kbsc_tf.study.prepare import Study
+from kbsc_tf.study.prepare import Study, curve_of
 from kbsc_tf.study.trial import Outcome, transmit
 from kbsc_tf.sweep.events import Event, Figures
 
@@ -31,8 +31,8 @@ class Simulator:
 
     def __init__(self, study: Study, fitted: bool = False) -> None:
         self.study, self._quality = study, study.quality()
-        self._schemes = {(s.name, s.mcs, channel.label, s.k): s for channel, s in study.schemes}
-        self._fitted = {(s.name, channel.label, s.k) for channel, s in study.schemes} if fitted else set()
+        self._schemes = {curve_of(channel, scheme): scheme for channel, scheme in study.schemes}
+        self._fitted = {curve._replace(mcs="") for curve in self._schemes} if fitted else set()
 
     def run(self, point: Point) -> Iterator[Event]:
         """Compute a point: an event after each trial, and one with its record."""
@@ -57,13 +57,13 @@ class Simulator:
 
     def _scheme(self, point: Point) -> Scheme:
         """The point's scheme, fitted with all of its MCSs: a genie needs them."""
-        family = (point.scheme, point.channel, point.k)
+        family = point.curve._replace(mcs="")
         if family not in self._fitted:
             for channel, scheme in self.study.schemes:
-                if (scheme.name, channel.label, scheme.k) == family:
+                if curve_of(channel, scheme)._replace(mcs="") == family:
                     self.study.fit(channel, scheme)
             self._fitted.add(family)
-        return self._schemes[point.scheme, point.mcs, point.channel, point.k]
+        return self._schemes[point.curve]
 
 
 def stop_reason(measured: Measurement, settings: SweepConfig) -> str:

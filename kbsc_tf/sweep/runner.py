@@ -5,7 +5,9 @@ from collections.abc import Callable
 
 from kbsc_tf.progress import Progress
 from kbsc_tf.results.folder import ResultsFolder
+from kbsc_tf.results.names import named
 from kbsc_tf.results.points import Point
+from kbsc_tf.results.run_json import read_run
 from kbsc_tf.sweep.executors.base import Executor
 from kbsc_tf.sweep.sessions import Session
 from kbsc_tf.sweep.view import SweepView
@@ -29,6 +31,7 @@ def run_points(points: list[Point], results: ResultsFolder, build: Callable[[], 
         Makes the executor; not called if nothing is left to do.
     progress : Progress
     """
+    results.expect(len(points))
     done = results.done()
     waiting = dict.fromkeys(point for point in points if point not in done)
     if len(waiting) < len(points):
@@ -37,11 +40,11 @@ def run_points(points: list[Point], results: ResultsFolder, build: Callable[[], 
         )
     if not waiting:
         return
-    results.expect(len(points))
     executor = build()
     session, busy = Session(results, executor.slots), set()
     try:
-        with SweepView(progress.console, len(points), len(points) - len(waiting)) as view:
+        view = SweepView(progress.console, len(points), len(points) - len(waiting))
+        with named(read_run(results.path)), view:
             while waiting or busy:
                 while len(busy) < executor.slots and (point := session.claim(waiting)):
                     del waiting[point]

@@ -7,9 +7,8 @@ from typing import Any, NamedTuple
 
 from rich.console import Group
 
-from kbsc_tf.results.folder import read_run
 from kbsc_tf.results.points import Point
-from kbsc_tf.results.records import read_records
+from kbsc_tf.results.run_json import read_run, read_shown
 from kbsc_tf.sweep.events import Figures
 from kbsc_tf.sweep.sessions import live_sessions
 from kbsc_tf.sweep.view import count, duration, figure_cells, points_table
@@ -21,7 +20,7 @@ class Status(NamedTuple):
     Attributes
     ----------
     done : int
-        Points recorded.
+        Points recorded, of those that the folder's configuration names.
     total : int or None
         Points of the sweep; None if no sweep has begun.
     running : dict
@@ -50,7 +49,7 @@ def status(folder: Path | str) -> Status:
     """
     folder = Path(folder)
     run = read_run(folder)
-    done, sessions = len(read_records(folder)), live_sessions(folder)
+    done, sessions = len(read_shown(folder)), live_sessions(folder)
     running = {point: figures for session in sessions for point, figures in session["points"].items()}
     total = run.get("points") or (done if run.get("complete") else None)
     return Status(done, total, running, sessions, _left_s(done, total, sessions))

@@ -30,7 +30,8 @@ class SweepView:
     def __init__(self, console: Console, total: int, done: int) -> None:
         self._console, self._total, self._done = console, total, done
         self._started, self._said, self._finished = time.monotonic(), time.monotonic(), 0
-        self._rows: dict[Point, tuple[float, Figures | None]] = {}
+        # A point's name is made in the thread that knows what the run calls it, not in that of the live view.
+        self._rows: dict[Point, tuple[str, float, Figures | None]] = {}
         self._bar = Bar(
             TextColumn("sweep"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
             TextColumn("{task.fields[left]}"), console=console
@@ -49,17 +50,17 @@ class SweepView:
 
     def begin(self, point: Point) -> None:
         """A worker has taken a point."""
-        self._rows[point] = (time.monotonic(), None)
+        self._rows[point] = (point.text, time.monotonic(), None)
 
     def update(self, point: Point, figures: Figures) -> None:
         """A trial of a point is done."""
-        self._rows[point] = (self._rows[point][0], figures)
+        self._rows[point] = (*self._rows[point][:2], figures)
         trials = count(figures.trials, "trial")
         self._line(point, f"{accuracy(*figures[:2])}, {trials}, {figures.images_per_s:.0f} images/s")
 
     def finish(self, point: Point, record: Mapping[str, Any]) -> None:
         """A point is recorded."""
-        begun, _ = self._rows.pop(point)
+        _, begun, _ = self._rows.pop(point)
         self._done, self._finished = self._done + 1, self._finished + 1
         self._bar.update(self._task, completed=self._done, left=self.left())
         half = (record["top1_high"] - record["top1_low"]) / 2
@@ -96,9 +97,9 @@ class SweepView:
 
     def _render(self) -> Group:
         table = points_table("point")
-        rows = list(self._rows.items())
-        for point, (begun, figures) in rows[:_MOST_ROWS]:
-            table.add_row(point.text, *figure_cells(figures), duration(time.monotonic() - begun))
+        rows = list(self._rows.values())
+        for text, begun, figures in rows[:_MOST_ROWS]:
+            table.add_row(text, *figure_cells(figures), duration(time.monotonic() - begun))
         more = [f"and {len(rows) - _MOST_ROWS} more"] if len(rows) > _MOST_ROWS else []
         return Group(table, *more, self._bar)
 

@@ -8,12 +8,13 @@ import pytest
 
 from kbsc_tf.channel import FlatChannel
 from kbsc_tf.coding import Mcs, TransportPlan
-from kbsc_tf.coding.bler import BlerTable, BlockErrorRate, FastLink
-from kbsc_tf.coding.link import CodedLink
+from kbsc_tf.coding.bler import DEFAULT_STOP, BlerTable, BlockErrorRate, FastLink, StopRule
+from kbsc_tf.coding.ldpc import DecoderSettings
+from kbsc_tf.coding.link import TransportLink
 from kbsc_tf.metrics import wilson
 
 PLAN = TransportPlan.for_uses(Mcs.parse("qpsk-1/2"), 100)
-SETTINGS = {"iterations": 10, "cn_update": "boxplus", "jit": False}
+DECODER = DecoderSettings(10, "boxplus", jit=False)
 
 
 def random_bits(count, seed=1):
@@ -26,8 +27,8 @@ def overlap(*counts):
 
 
 def test_the_fast_link_loses_as_many_blocks_as_the_full_one(tmp_path):
-    fast = FastLink(PLAN, FlatChannel(), "awgn", store=tmp_path, **SETTINGS)
-    full = CodedLink(PLAN, FlatChannel(), **SETTINGS)
+    fast = FastLink(BlerTable(PLAN, FlatChannel(), "awgn", DECODER, store=tmp_path))
+    full = TransportLink(PLAN, FlatChannel(), DECODER)
     bits, rates = random_bits(1000), []
     for snr_db in (1.0, 2.0, 3.0):
         received, delivered = fast(bits, snr_db, 5)
@@ -40,7 +41,7 @@ def test_the_fast_link_loses_as_many_blocks_as_the_full_one(tmp_path):
 
 
 def test_a_rate_is_measured_once_and_kept(tmp_path):
-    table = BlerTable(PLAN, FlatChannel(), "awgn", store=tmp_path, errors=20, **SETTINGS)
+    table = BlerTable(PLAN, FlatChannel(), "awgn", DECODER, StopRule(errors=20), tmp_path)
     measured = table(1.0)
     assert measured.errors >= 20 and measured.interval == wilson(measured.errors, measured.count)
     [file] = (tmp_path / "bler").iterdir()
@@ -52,40 +53,40 @@ def test_a_rate_is_measured_once_and_kept(tmp_path):
     def never(symbols, snr_db):
         raise AssertionError("measured again")
 
-    assert BlerTable(PLAN, never, "awgn", store=tmp_path, errors=20, **SETTINGS)(1.0) == measured
+    assert BlerTable(PLAN, never, "awgn", DECODER, StopRule(errors=20), tmp_path)(1.0) == measured
     file.write_text("{")
     assert table(1.0) == measured  # spoilt files are replaced by the same measurement
     assert json.loads(file.read_text()) == kept
 
 
 def test_all_that_matters_is_in_the_name_of_the_file(tmp_path):
-    def name(plan=PLAN, key="awgn", snr_db=1.0, **settings):
-        return BlerTable(plan, FlatChannel(), key, store=tmp_path, **{**SETTINGS, **settings}).file(snr_db)
+    def name(plan=PLAN, key="awgn", snr_db=1.0, decoder=DECODER, stop=DEFAULT_STOP):
+        return BlerTable(plan, FlatChannel(), key, decoder, stop, tmp_path).file(snr_db)
 
     others = [
         name(plan=TransportPlan.for_uses(Mcs.parse("qpsk-1/2"), 101)),
         name(key="rayleigh"),
         name(snr_db=1.1),
         name(snr_db=math.inf),
-        name(iterations=11),
-        name(cn_update="minsum"),
-        name(errors=50),
-        name(blocks=500),
+        name(decoder=DECODER._replace(iterations=11)),
+        name(decoder=DECODER._replace(cn_update="minsum")),
+        name(stop=StopRule(errors=50)),
+        name(stop=StopRule(blocks=500)),
     ]
     assert len({name(), *others}) == len(others) + 1
-    assert name() == name(jit=True)
+    assert name() == name(decoder=DECODER._replace(jit=True))
 
 
 def test_measurements_end(tmp_path):
-    table = BlerTable(PLAN, FlatChannel(), "awgn", store=tmp_path, blocks=600, **SETTINGS)
+    table = BlerTable(PLAN, FlatChannel(), "awgn", DECODER, StopRule(blocks=600), tmp_path)
     clean = table(math.inf)
     assert clean.errors == 0 and 600 <= clean.count < 1200 and clean.rate == 0
     long = TransportPlan.for_payload(Mcs.parse("16qam-1/2"), 1_000_000)
-    assert BlerTable(long, FlatChannel(), "awgn", store=tmp_path).blocks == 100
+    assert BlerTable(long, FlatChannel(), "awgn", store=tmp_path).stop.blocks == 100
 
 
 def test_draws_follow_the_seed_and_the_snr(tmp_path, monkeypatch):
-    fast = FastLink(PLAN, FlatChannel(), "awgn", store=tmp_path)
+    fast = FastLink(BlerTable(PLAN, FlatChannel(), "awgn", store=tmp_path))
     monkeypatch.setattr(fast, "table", lambda snr_db: BlockErrorRate(100, {0.0: 80, 5.0: 20}[snr_db]))
     bits = random_bits(2000)
     _, low = fast(bits, 0.0, 1)

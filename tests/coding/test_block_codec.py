@@ -7,6 +7,7 @@ from sionna.phy.fec.ldpc import LDPC5GEncoder
 from sionna.phy.mapping import Constellation, Demapper, Mapper
 
 from kbsc_tf.coding.block_codec import BlockCodec
+from kbsc_tf.coding.ldpc import DecoderSettings
 from kbsc_tf.coding.mcs import BITS_PER_SYMBOL
 
 RNG = np.random.default_rng(5)
@@ -14,7 +15,7 @@ BLOCKS, K = 6, 40
 
 
 def codec(modulation, mother=120, coded=120):
-    return BlockCodec(K, mother, coded, modulation, 4, "boxplus", BLOCKS, jit=False)
+    return BlockCodec(K, mother, coded, modulation, BLOCKS, DecoderSettings(4, "boxplus", jit=False))
 
 
 def random_blocks(count=BLOCKS):
@@ -113,7 +114,7 @@ def test_eager_graph_and_xla_agree_without_noise():
     bits = random_blocks()
     results = []
     for jit in (False, True):
-        compiled = BlockCodec(K, 120, 120, "16qam", 4, "boxplus", BLOCKS, jit)
+        compiled = BlockCodec(K, 120, 120, "16qam", BLOCKS, DecoderSettings(4, "boxplus", jit=jit))
         symbols = compiled.encode(bits)
         llr = compiled.demap(symbols, np.zeros(symbols.shape, np.float32))
         results.append((symbols, llr, compiled.decode([llr], BLOCKS)))

@@ -8,7 +8,8 @@ import tensorflow as tf
 from sionna.phy.utils import PlotBER, ebnodb2no, sim_ber
 
 from kbsc_tf.channel import build_channel
-from kbsc_tf.coding.link import CodedLink
+from kbsc_tf.coding.ldpc import DecoderSettings
+from kbsc_tf.coding.link import TransportLink, batch_seeds
 from kbsc_tf.coding.sionna_ber import BerLink
 from kbsc_tf.config import AwgnConfig, CodingConfig, OfdmConfig, RayleighConfig
 from kbsc_tf.errors import UserError
@@ -62,14 +63,14 @@ def test_silence_has_no_energy():
 def test_error_rates_are_those_of_the_plain_link(name):
     ebno_db, link = EBNO_DB[name], ber_link(CHANNELS[name], seed=4)
     (ber,), (bler,) = simulate(link, [ebno_db])
-    plain = CodedLink(link.link.plan, build_channel(CHANNELS[name]), 8, "boxplus")
+    plain = TransportLink(link.link.plan, build_channel(CHANNELS[name]), DecoderSettings(8, "boxplus"))
     snr_db = ebno_db + 10 * math.log10(84 / SYMBOLS)
     assert link.link.plan.payload_bits == 84 and link.snr_db(ebno_db) == pytest.approx(snr_db)
 
     # The same seeds: the same errors, bit by bit.
     bits, blocks = 0, 0
     for batch in range(3):
-        sent, noise = link.seeds(ebno_db, batch)
+        sent, noise = batch_seeds(link.seed, ebno_db, batch)
         payloads = np.random.default_rng(sent).integers(0, 2, (60, 84), np.uint8)
         wrong = plain(payloads, link.snr_db(ebno_db), noise)[0] != payloads
         bits, blocks = bits + wrong.sum(), blocks + wrong.any(axis=1).sum()
@@ -123,7 +124,9 @@ def test_what_is_too_long_for_a_grid_is_refused():
 def test_plotber_takes_a_link():
     plot = PlotBER()
     _, bler = plot.simulate(
-        BerLink(CodedLink(ber_link(AwgnConfig()).link.plan, build_channel(AwgnConfig()), 8, "boxplus")),
+        BerLink(
+            TransportLink(ber_link(AwgnConfig()).link.plan, build_channel(AwgnConfig()), DecoderSettings(8, "boxplus"))
+        ),
         np.array([0.0, 10.0]),
         batch_size=20,
         max_mc_iter=1,

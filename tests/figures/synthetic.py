@@ -74,7 +74,9 @@ def digital(channels=("awgn", "rayleigh_fast"), ks=(16, 64, 128, 256, 512), snrs
                         row = _row(
                             scheme, channel, mcs, k, snr, seed, share * (1 - failed), k / 2, feasible, failed, psnr
                         )
-                        rows.append(row | {"header_uses": 9 / rate, "crc_uses": 16 / rate, "padding_uses": 1.5})
+                        row |= {"header_uses": 9 / rate, "crc_uses": 16 / rate, "padding_uses": 1.5}
+                        row |= {"throughput": rate * row["delivered"], "goodput": 0.8 * rate * row["delivered"]}
+                        rows.append(row | ({"bler": failed} if feasible else {}))
                         best.append(rows[-1])
                     genie = max(best, key=lambda row: (row["feasible"] > 0, row["top1"]))
                     share = min(genie["top1"] * 1.02 + (0.012 if genie["top1"] and math.isfinite(snr) else 0), 0.785)

@@ -56,7 +56,7 @@ def page(tmp_path_factory):
 def folder(tmp_path, monkeypatch):
     """A folder whose figures take no time."""
 
-    def draw(folder, formats, out_dir):
+    def draw(folder, formats, out_dir, everything):
         path = Path(out_dir) / "accuracy.svg"
         path.write_text('<svg xmlns="http://www.w3.org/2000/svg" width="72pt" height="72pt"/>')
         return [path]
@@ -88,6 +88,17 @@ def test_everything_there_is_to_see_is_in_the_page(page):
     kinds = re.findall(r'src="data:image/(png|svg\+xml);base64,', page)
     assert kinds.count("svg+xml") == 4 and kinds.count("png") == 2 + 4 + 1
     assert not re.findall(r'(?:src|href)="(?!data:|#)', page) and "<script" not in page and "url(" not in page
+
+
+def test_blocks_are_shown_where_there_are_some(folder, tmp_path):
+    text = text_of(write_report(folder))
+    assert "Block error rate / goodput of each MCS, at the largest k" in text
+    records = read_records(folder)
+    point = records[records["mcs"].eq("qpsk-1/2") & records["snr_db"].eq(6.0)].iloc[0]
+    assert f"{point.bler:.2g} / {point.goodput:.3g}" in text
+    records.loc[:, ["bler", "throughput", "goodput"]] = np.nan
+    records.to_csv(folder / "records.csv", index=False)
+    assert "Block error rate" not in text_of(write_report(folder))
 
 
 def test_without_outcomes_the_page_says_how_to_get_them(folder):

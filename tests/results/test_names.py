@@ -1,57 +1,67 @@
 """The names that readers see."""
 
-import itertools
 import math
 
 import pytest
 
-from kbsc_tf.config import OfdmConfig
-from kbsc_tf.config.channels.ofdm_models import MODELS
-from kbsc_tf.figures.style import looks_of
-from kbsc_tf.results.names import channel_text, mcs_text, scheme_text, snr_text
-
-
-@pytest.mark.parametrize(
-    ("label", "text"),
-    [
-        ("awgn", "AWGN"),
-        ("rayleigh_fast", "Rayleigh, fast"),
-        ("rayleigh_block_none_csi_none", "Rayleigh, block, no CSI, no equaliser"),
-        ("rician_fast_perfect_csi_zf", "Rician, fast, perfect CSI, ZF"),
-        ("rayleigh_original", "Rayleigh, original"),
-        ("my_link", "my link"),
-        ("ofdm_tdl-a_3kmh_1x2_ls_linear", "TDL-A, 3 km/h, 1×2, LS (linear)"),
-        ("ofdm_rayleigh_1x1_perfect", "OFDM Rayleigh, 1×1, perfect CSI"),
-        ("ofdm_awgn_1x1_perfect_data_only", "OFDM AWGN, 1×1, perfect CSI, data symbols only"),
-        ("ofdm_recorded_2x4_ls_lmmse_zf", "OFDM recorded, 2×4, LS (LMMSE), ZF"),
-        ("ofdm_cdl-c_120.5kmh_4x4_ls_nearest_k_best", "CDL-C, 120.5 km/h, 4×4, LS (nearest), K-best"),
-        ("ofdm_umi_0kmh_2x2_perfect_zf_ep_data_only", "UMi, 0 km/h, 2×2, perfect CSI, ZF, EP, data symbols only"),
-        ("OFDM, indoors", "OFDM, indoors"),
-        ("ofdm_tdl-a", "ofdm tdl-a"),  # a name like any, it says nothing of what labels say
-    ],
+from kbsc_tf.config import ExperimentConfig
+from kbsc_tf.figures.style import in_house_order, looks_of
+from kbsc_tf.registry import schemes
+from kbsc_tf.results.names import (
+    channel_text,
+    is_grid,
+    mcs_text,
+    named,
+    names_of,
+    registered,
+    scheme_text,
+    snr_text,
 )
-def test_channel_names(label, text):
-    assert channel_text(label) == text
+
+
+def run_of(**changes):
+    return {"names": names_of(ExperimentConfig(name="some", **changes))}
+
+
+def test_names_and_kinds_come_from_the_run():
+    channels = ["awgn", {"fading": "rayleigh", "name": "my_link"}, {"type": "ofdm", "model": "umi", "csi": "ls"}]
+    schemes = ["bpg_ldpc", {"scheme": "swinjscc", "name": "swin_ra", "variant": "ra"}]
+    labels = ["awgn", "my_link", "ofdm_umi_3kmh_1x1_ls_linear"]
+    with named(run_of(channels=channels, schemes=schemes)):
+        assert [channel_text(label) for label in labels] == ["AWGN", "my link", "UMi, 3 km/h, 1\u00d71, LS (linear)"]
+        assert [is_grid(label) for label in labels] == [False, False, True]
+        assert [scheme_text(name) for name in ("bpg_ldpc", "swin_ra")] == ["BPG + LDPC", "swin ra"]
+        assert registered("swin_ra") == "swinjscc"
+        assert [channel_text("rayleigh_fast"), scheme_text("not_there")] == ["rayleigh fast", "not there"]
+    assert channel_text("awgn") == "awgn" and not is_grid(labels[2])  # nobody says so here
+
+
+def test_a_label_means_what_its_run_says():
+    """A user may call a flat channel as OFDM channels are called, and two runs may call two channels alike."""
+    label = "ofdm_tdl-a_3kmh_1x2_ls_linear"
+    ours, theirs = run_of(channels=[{"fading": "none", "name": label}]), run_of(channels=["awgn"])
+    with named(ours):
+        assert not is_grid(label) and channel_text(label) == "ofdm tdl-a 3kmh 1x2 ls linear"
+    theirs["names"]["channels"]["awgn"]["text"] = "their AWGN"
+    with named(run_of(channels=["awgn"]), theirs):
+        assert channel_text("awgn") == "AWGN"
+    with named(theirs, ours):
+        assert channel_text("awgn") == "their AWGN" and channel_text(label).startswith("ofdm tdl-a")
+
+
+def test_looks_are_those_of_the_specs_and_entries_of_one_scheme_differ():
+    assert looks_of(["pca"])["pca"] == (schemes["pca"].colour, schemes["pca"].marker, "-")
+    assert in_house_order(["mine", "noise_free", "pca", "kbsc"]) == ["kbsc", "pca", "noise_free", "mine"]
+    entries = [{"scheme": "swinjscc", "name": name, "variant": name} for name in ("sa", "ra")]
+    with named(run_of(schemes=entries)):
+        own, other = looks_of(["sa", "ra"]).values()
+        assert own.colour == schemes["swinjscc"].colour and other.colour != own.colour
+        assert looks_of(["ra"])["ra"] == other  # the same in a figure without its brother
+        assert in_house_order(["noise_free", "ra", "kbsc"]) == ["kbsc", "ra", "noise_free"]
 
 
 def test_snr_names():
     assert [snr_text(x) for x in (-7.0, 2.5, math.inf)] == ["\N{MINUS SIGN}7 dB", "2.5 dB", "no noise"]
-
-
-def test_every_ofdm_label_has_a_name_of_its_own(tmp_path):
-    """Labels come from the configuration, names from labels: none is left out, no two become one."""
-    names = {}
-    csi = ("perfect", *({"type": "ls", "interpolation": name} for name in ("nearest", "linear", "lmmse")))
-    options = [MODELS, (False, True), ("zf", "lmmse"), ("linear", "k_best", "ep"), csi]
-    size = {"tx_antennas": 2, "rx_antennas": 4, "streams": 2, "guard_carriers": (5, 5), "dc_null": False}
-    for model, data_only, equaliser, detector, csi in itertools.product(*options):
-        fields = {"equaliser": equaliser, "detector": detector, "count_overhead": not data_only, **size}
-        model = {"type": model, "path": tmp_path / "h.npz"} if model == "recorded" else model
-        config = OfdmConfig(model=model, csi=csi, **fields)
-        names[config.label] = channel_text(config.label)
-        assert config.text == names[config.label]
-        assert not names[config.label].startswith("ofdm ") and "_" not in names[config.label]
-    assert len(set(names.values())) == len(names) == len(MODELS) * 2 * 24
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ def point(**changes):
 
 def open_folder(path, **changes):
     config = ExperimentConfig(name="small", **changes)
-    return ResultsFolder(path, config.model_dump(mode="json"), config.hash(), device="CPU")
+    return ResultsFolder(path, config, device="CPU")
 
 
 def content(path):
@@ -80,9 +80,9 @@ def test_run_json_says_what_made_the_records(tmp_path):
     assert not run["complete"]
     folder.finish()
     run = json.loads(folder.run_path.read_text())
-    assert run["complete"] and run["wall_time_s"] >= 0 and run["device"] == "CPU"
-    assert run["config"]["name"] == "small" and run["config_hash"] == folder._config_hash
-    assert run["seeds"] == {"data": 0, "training": 0, "adaptive": 0, "deepjscc": 0, "swinjscc": 0, "sweep": [3, 4]}
+    assert run["complete"] and run["schema"] == 1 and run["device"] == "CPU"
+    assert run["config"]["name"] == "small" and run["config"]["seeds"] == [3, 4] and run["settings"]["schemes"]
+    assert run["names"]["schemes"]["raw"] == {"label": "raw feature", "scheme": "raw", "per_k": False}
     assert {"python", "numpy", "kbsc_tf"} <= set(run["versions"]) and {"commit", "dirty", "command"} <= set(run)
 
 
@@ -124,12 +124,11 @@ def test_a_torn_header_is_written_again(tmp_path):
 
 
 def test_another_configuration_is_refused_and_nothing_touched(tmp_path):
-    folder = open_folder(tmp_path)
-    folder.append(point())
+    open_folder(tmp_path).append(point())
     before = content(tmp_path)
-    with pytest.raises(UserError, match="hash .* differ in k, seeds.*--out") as caught:
-        open_folder(tmp_path, k=[32], seeds=[9])
-    assert str(tmp_path) in str(caught.value) and folder._config_hash in str(caught.value)
+    with pytest.raises(UserError, match="receiver.top_k was the default, now 3; set .*--out") as caught:
+        open_folder(tmp_path, receiver={"top_k": 3}, seeds=[9])
+    assert str(tmp_path) in str(caught.value)
     assert content(tmp_path) == before
 
 
@@ -239,8 +238,10 @@ def test_two_processes_write_into_one_folder(tmp_path):
     """Each line whole, each process's records seen by the other, both sessions with their own wall time."""
     one, two = open_folder(tmp_path), open_folder(tmp_path)
     for seed in range(0, 10, 2):
-        one.append(point(seed=seed))
-        two.append(point(seed=seed + 1))
+        with one.stage("sweep"):
+            one.append(point(seed=seed))
+        with two.stage("sweep"):
+            two.append(point(seed=seed + 1))
     assert len(one.done()) == len(two.done()) == 10
     one.finish()
     run = json.loads(one.run_path.read_text())

@@ -7,9 +7,10 @@ import pytest
 
 from kbsc_tf.config import ExperimentConfig
 from kbsc_tf.errors import UserError
-from kbsc_tf.results.folder import ResultsFolder, read_run
+from kbsc_tf.results.folder import ResultsFolder
 from kbsc_tf.results.points import Point
 from kbsc_tf.results.records import COLUMNS, read_records
+from kbsc_tf.results.run_json import read_run
 from kbsc_tf.sweep.events import Event, Figures
 from kbsc_tf.sweep.runner import run_points
 from kbsc_tf.sweep.sessions import Session, live_sessions

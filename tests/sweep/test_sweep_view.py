@@ -6,6 +6,7 @@ import pytest
 from rich.console import Console
 
 from kbsc_tf.progress import Progress
+from kbsc_tf.results.names import named
 from kbsc_tf.results.points import Point
 from kbsc_tf.sweep import view as module
 from kbsc_tf.sweep.events import Figures
@@ -13,6 +14,13 @@ from kbsc_tf.sweep.view import duration
 
 POINTS = [Point("pca", "", "awgn", 64, float(snr), 0) for snr in range(30)]
 RECORD = {"top1": 0.523, "top1_low": 0.509, "top1_high": 0.537, "n": 10_000, "trials": 2, "stop": "target"}
+
+
+@pytest.fixture(autouse=True)
+def names():
+    """What a sweep's run.json says of its channels."""
+    with named({"names": {"schemes": {}, "channels": {"awgn": {"text": "AWGN"}}}}):
+        yield
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from kbsc_tf.coding import TransportPlan
 from kbsc_tf.config import ChannelConfig, CodingConfig
 from kbsc_tf.features import FeatureSet
 from kbsc_tf.schemes.coded.scheme import CodedScheme, Packed
-from kbsc_tf.transmission import Overhead, SourceBatch, Transmission
+from kbsc_tf.transmission import Blocks, Overhead, SourceBatch, Transmission
 
 
 class FixedLengthScheme(CodedScheme):
@@ -28,6 +28,7 @@ class FixedLengthScheme(CodedScheme):
             np.ones(count, bool),
             np.zeros(count),
             np.full(count, padding / self.per_block),
+            np.full(count, float(words.shape[1])),
         )
 
     def received_words(self, bits: np.ndarray, count: int, length: int) -> np.ndarray:
@@ -84,7 +85,7 @@ class NamingScheme(FixedLengthScheme):
         return self.entry(np.where(known, numbers, 0)), known
 
     def transmission(
-        self, content: np.ndarray, delivered: np.ndarray, **cost: np.ndarray | Overhead | None
+        self, content: np.ndarray, delivered: np.ndarray, **cost: np.ndarray | Overhead | Blocks | None
     ) -> Transmission:
         features = np.asarray(self.knowledge.x[content], np.float32)
         return Transmission(features, None, delivered, entries=content, **cost)

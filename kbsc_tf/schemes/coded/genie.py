@@ -8,7 +8,7 @@ import numpy as np
 from kbsc_tf.schemes.base import Scheme
 from kbsc_tf.schemes.coded.outcomes import Outcomes
 from kbsc_tf.schemes.coded.scheme import CodedScheme
-from kbsc_tf.transmission import Overhead, SourceBatch, Transmission
+from kbsc_tf.transmission import Blocks, Overhead, SourceBatch, Transmission
 
 
 class GenieScheme(Scheme):
@@ -56,7 +56,18 @@ class GenieScheme(Scheme):
             overhead=Overhead(**overheads),
             papr_db=chosen([one.papr_db for one in sent]),
             groups=_coarsest([one.groups for one in sent]),
+            blocks=self._blocks([one.blocks for one in sent], delivered),
         )
+
+    def _blocks(self, sent: list[Blocks], delivered: np.ndarray) -> Blocks:
+        """Each image's block: the first that delivers; where none does, the most robust that is sent."""
+        is_sent = np.array([one.sent for one in sent])
+        last = len(sent) - 1 - is_sent[::-1].argmax(axis=0)
+        choice = np.where(delivered.any(axis=0), delivered.argmax(axis=0), last)
+        images = np.arange(len(choice))
+        chosen = {f.name: np.array([getattr(one, f.name) for one in sent])[choice, images] for f in fields(Blocks)}
+        # Blocks of different modulations and code rates are different blocks.
+        return Blocks(**chosen | {"number": chosen["number"] * len(sent) + choice})
 
     def save(self, folder: Path) -> None:
         super().save(folder)

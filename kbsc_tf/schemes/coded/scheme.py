@@ -7,14 +7,15 @@ import numpy as np
 
 from kbsc_tf.channel import build_channel
 from kbsc_tf.coding import TransportPlan
-from kbsc_tf.coding.bler import FastLink
-from kbsc_tf.coding.link import CodedLink
+from kbsc_tf.coding.bler import BlerTable, FastLink
+from kbsc_tf.coding.ldpc import DecoderSettings
+from kbsc_tf.coding.link import TransportLink
 from kbsc_tf.config import ChannelConfig, CodingConfig
 from kbsc_tf.data.image_set import fingerprint
 from kbsc_tf.schemes.base import ChannelScheme
 from kbsc_tf.schemes.coded.outcomes import BlockOutcome, Outcomes
 from kbsc_tf.schemes.cost import air_overhead, sharing
-from kbsc_tf.transmission import Overhead, SourceBatch, Transmission
+from kbsc_tf.transmission import Blocks, Overhead, SourceBatch, Transmission
 
 
 @dataclass(frozen=True)
@@ -29,18 +30,21 @@ class Packed:
         Whether anything that means the image is in them.
     header_bits, padding_bits : [B], float64
         Each image's share of codec headers and length fields, and of the zeros.
+    data_bits : [B], float64
+        Each image's share of what means it: of its file with the codec's header, or its code word; 0 if not feasible.
     """
 
     bits: np.ndarray
     feasible: np.ndarray
     header_bits: np.ndarray
     padding_bits: np.ndarray
+    data_bits: np.ndarray
 
 
 class CodedScheme(ChannelScheme):
     """Send bits over the coded link of one transport plan.
 
-    batch [B] ─► pack ─► bits [T, A] ─► CodedLink ─► bits, delivered [T] ─► unpack ─► features or images [B]
+    batch [B] ─► pack ─► bits [T, A] ─► TransportLink ─► bits, delivered [T] ─► unpack ─► features or images [B]
 
     Parameters
     ----------
@@ -86,11 +90,11 @@ class CodedScheme(ChannelScheme):
     @plan.setter
     def plan(self, plan: TransportPlan) -> None:
         self._plan, air = plan, build_channel(self.channel)
-        settings = {"iterations": self.coding.iterations, "cn_update": self.coding.check_node}
+        decoder = DecoderSettings(self.coding.iterations, self.coding.check_node)
         if self.coding.fast:
-            self._link = FastLink(plan, air, self.channel.model_dump_json(exclude={"name"}), **settings)
+            self._link = FastLink(BlerTable(plan, air, self.channel.model_dump_json(exclude={"name"}), decoder))
         else:
-            self._link = CodedLink(plan, air, **settings)
+            self._link = TransportLink(plan, air, decoder)
         self._uses = air.channel_uses(plan.channel_uses) / self.per_block
         self._air_overhead = air.overhead(plan.channel_uses)
         self._images_per_realisation = air.rows_per_realisation(plan.channel_uses) * self.per_block
@@ -111,7 +115,7 @@ class CodedScheme(ChannelScheme):
 
     @abstractmethod
     def transmission(
-        self, content: np.ndarray | list | None, delivered: np.ndarray, **cost: np.ndarray | Overhead | None
+        self, content: np.ndarray | list | None, delivered: np.ndarray, **cost: np.ndarray | Overhead | Blocks | None
     ) -> Transmission:
         """Hand over what `unpack` made."""
 
@@ -140,11 +144,20 @@ class CodedScheme(ChannelScheme):
             overhead=overhead,
             papr_db=None if papr_db is None else np.repeat(papr_db, self.per_block)[:count],
             groups=sharing(self._images_per_realisation, count),
+            blocks=self._blocks(packed, passed),
         )
 
     def forget(self) -> None:
         if self.outcomes is not None:
             self.outcomes.clear()
+
+    def _blocks(self, packed: Packed, passed: np.ndarray) -> Blocks:
+        """What became of the blocks, for each of the B images."""
+        count = len(packed.feasible)
+        number = np.arange(count) // self.per_block
+        sent = np.bincount(number, weights=packed.feasible)[number] > 0
+        payload_bits = np.where(sent, self.plan.payload_bits / self.per_block, 0.0)
+        return Blocks(number, sent, sent & ~passed[number], payload_bits, packed.data_bits)
 
     def _send(
         self, bits: np.ndarray, snr_db: float, seed: int | None

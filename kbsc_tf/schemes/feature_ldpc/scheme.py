@@ -13,7 +13,7 @@ from kbsc_tf.features import FeatureSet
 from kbsc_tf.knowledge.quantiser import Quantiser
 from kbsc_tf.schemes.base import REMEDY, Report, Validation, silent
 from kbsc_tf.schemes.coded.fixed_length import FixedLengthScheme
-from kbsc_tf.transmission import Overhead, SourceBatch, Transmission
+from kbsc_tf.transmission import Blocks, Overhead, SourceBatch, Transmission
 
 _QUANTISER = "quantiser.npz"
 
@@ -86,7 +86,7 @@ class FeatureLdpcScheme(FixedLengthScheme):
         return self.quantiser.decode(words), np.ones(len(arrived), bool)
 
     def transmission(
-        self, content: np.ndarray, delivered: np.ndarray, **cost: np.ndarray | Overhead | None
+        self, content: np.ndarray, delivered: np.ndarray, **cost: np.ndarray | Overhead | Blocks | None
     ) -> Transmission:
         return Transmission(content, None, delivered, **cost)
 

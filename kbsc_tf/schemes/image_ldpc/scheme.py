@@ -12,7 +12,7 @@ from kbsc_tf.coding.selection import transport_plan
 from kbsc_tf.config import ChannelConfig, CodecConfig, CodingConfig
 from kbsc_tf.schemes.coded.scheme import CodedScheme, Packed
 from kbsc_tf.schemes.image_ldpc.files import ImageFiles, pictures, untile
-from kbsc_tf.transmission import Overhead, SourceBatch, Transmission
+from kbsc_tf.transmission import Blocks, Overhead, SourceBatch, Transmission
 
 
 class ImageLdpcScheme(CodedScheme):
@@ -73,6 +73,7 @@ class ImageLdpcScheme(CodedScheme):
             np.repeat([file is not None for file in files], self.per_file)[:count],
             np.repeat(np.divide(headers, self.per_file), self.per_file)[:count],
             np.repeat(padding, self.per_block)[:count],
+            np.repeat([8 * len(file or b"") / self.per_file for file in files], self.per_file)[:count],
         )
 
     def unpack(
@@ -92,7 +93,7 @@ class ImageLdpcScheme(CodedScheme):
         return [image if there else None for image, there in zip(images, delivered, strict=False)], delivered
 
     def transmission(
-        self, content: list[np.ndarray | None], delivered: np.ndarray, **cost: np.ndarray | Overhead | None
+        self, content: list[np.ndarray | None], delivered: np.ndarray, **cost: np.ndarray | Overhead | Blocks | None
     ) -> Transmission:
         return Transmission(None, content, delivered, **cost)
 

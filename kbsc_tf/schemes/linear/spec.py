@@ -22,7 +22,7 @@ class RawSpec(SchemeSpec):
     """The feature itself, all its values."""
 
     name, label, order = "raw", "raw feature", 130
-    colour, marker = "#000000", "^"
+    colour, marker, per_k = "#000000", "^", False
 
     def build(self, config: SchemeConfig, context: Any) -> Iterator[Any]:
         from kbsc_tf.schemes.linear.raw import RawScheme

@@ -11,6 +11,7 @@ class NoiseFreeSpec(SchemeSpec):
 
     name, label, order = "noise_free", "no noise (ceiling)", 900
     colour, marker, line = "#707070", "", (0, (7, 2))
+    per_k = False
 
     def build(self, config: SchemeConfig, context: Any) -> Iterator[Any]:
         from kbsc_tf.schemes.noise_free.scheme import NoiseFreeScheme

@@ -11,7 +11,7 @@ from sionna.phy.mapping import BinarySource, Demapper, Mapper
 
 from kbsc_tf.channel.flat import seed_noise
 from kbsc_tf.channel.ofdm import OFDMLink
-from kbsc_tf.coding.link import CodedLink
+from kbsc_tf.coding.link import TransportLink
 from kbsc_tf.coding.plan import TransportPlan
 from kbsc_tf.config import OfdmConfig
 
@@ -29,7 +29,7 @@ def send_coded(config, snr_db, blocks):
     plan = TransportPlan.exact("qpsk", uses - 16, uses)
     assert (plan.blocks, plan.info_bits, plan.coded_bits) == (1, uses, 2 * uses)
     bits = np.random.default_rng(SEED).integers(2, size=[blocks, plan.payload_bits], dtype=np.uint8)
-    link = CodedLink(plan, OFDMLink(config), iterations=20, cn_update="boxplus-phi")
+    link = TransportLink(plan, OFDMLink(config))
     received, delivered = link(bits, snr_db, SEED)
     wrong = np.mean(received != bits, axis=1)
     # A CRC of 16 bits misses a wrong block in 65,536; with no wrong bit it may only have been the CRC that was hit.

@@ -12,15 +12,14 @@ from PIL import Image
 
 from kbsc_tf.channel import build_channel
 from kbsc_tf.codecs.bits import write_ue7
-from kbsc_tf.coding import Mcs, TransportPlan
-from kbsc_tf.coding.bler import FastLink
-from kbsc_tf.coding.link import CodedLink
+from kbsc_tf.coding import Mcs
+from kbsc_tf.coding.ldpc import DecoderSettings
+from kbsc_tf.coding.link import TransportLink
 from kbsc_tf.config import (
     AwgnConfig,
     CodecConfig,
     CodingConfig,
     ExperimentConfig,
-    FlatConfig,
     NearestConfig,
     OfdmConfig,
     RayleighConfig,
@@ -28,10 +27,10 @@ from kbsc_tf.config import (
 from kbsc_tf.data.sources import procedural_set
 from kbsc_tf.errors import UserError
 from kbsc_tf.receiver import Receiver
-from kbsc_tf.schemes import describe_shortfalls, find_shortfalls
-from kbsc_tf.schemes.build import build_schemes
+from kbsc_tf.schemes.build import build_schemes, find_shortfalls
 from kbsc_tf.schemes.image_ldpc.files import tile, untile
 from kbsc_tf.schemes.image_ldpc.scheme import split_files
+from kbsc_tf.schemes.infeasible import describe_shortfalls
 from kbsc_tf.schemes.naming.label_ldpc import typical_entries
 from kbsc_tf.study.trial import transmit
 from kbsc_tf.transmission import SourceBatch
@@ -47,8 +46,7 @@ BATCH = SourceBatch(SENDER.x, SENDER.images.read(np.arange(COUNT)))
 @pytest.fixture(autouse=True)
 def graph_mode(monkeypatch):
     """Compiling a code takes XLA seconds and changes nothing of what is shown here."""
-    for link in (CodedLink, FastLink):
-        monkeypatch.setattr(f"kbsc_tf.schemes.coded.scheme.{link.__name__}", partial(link, jit=False))
+    monkeypatch.setattr("kbsc_tf.schemes.coded.scheme.DecoderSettings", partial(DecoderSettings, jit=False))
 
 
 class Clip:
@@ -145,6 +143,39 @@ def test_images_of_a_block_are_lost_together():
     delivered = np.concatenate([scheme.transmit(BATCH, 0.3, seed).delivered.reshape(-1, 4) for seed in range(8)])
     assert (delivered.all(axis=1) | ~delivered.any(axis=1)).all()
     assert 0 < delivered.mean() < 1
+
+
+@pytest.mark.parametrize("per_block", [1, 5])
+@pytest.mark.parametrize("name", ["bpg_ldpc", "feature_ldpc_pq"])
+def test_the_bits_of_blocks_are_data_header_and_padding(name, per_block):
+    """24 images in blocks of 5: the last block has one image twice, which is not counted."""
+    [scheme] = build([name], 2048, coding={"mcs": ["qpsk-1/2"], "images_per_block": per_block})
+    sent, packed = scheme.transmit(BATCH, math.inf, 0), scheme.pack(BATCH)
+    blocks = sent.blocks
+    assert blocks.sent.all() and not blocks.failed.any()
+    np.testing.assert_array_equal(blocks.number, np.arange(COUNT) // per_block)
+    np.testing.assert_allclose(blocks.payload_bits, scheme.plan.payload_bits / per_block)
+    if name == "bpg_ldpc":
+        files = scheme.files.fit(BATCH.images, scheme.budget)
+        np.testing.assert_array_equal(blocks.data_bits, [8 * len(file) for file in files])
+        codec_header = np.array([8 * scheme.files.codec.header_bytes(file) for file in files])
+        rest = packed.header_bits - codec_header + packed.padding_bits
+    else:
+        assert (blocks.data_bits == scheme.quantiser.bits).all()
+        rest = packed.padding_bits
+    whole = slice(None, COUNT // per_block * per_block)  # padding is even within a block, not from block to block
+    sums = (blocks.data_bits + rest)[whole].reshape(-1, per_block).sum(axis=1)
+    np.testing.assert_allclose(sums, scheme.plan.payload_bits)
+    lost = scheme.transmit(BATCH, -20.0, 0).blocks
+    assert lost.failed.all()
+    np.testing.assert_array_equal(lost.data_bits, blocks.data_bits)
+
+
+def test_blocks_in_which_nothing_fits_are_not_sent():
+    [scheme] = build(["bpg_ldpc"], 64)
+    blocks = scheme.transmit(BATCH, 30.0, 0).blocks
+    assert not blocks.sent.any() and not blocks.failed.any()
+    assert not blocks.payload_bits.any() and not blocks.data_bits.any()
 
 
 @pytest.mark.parametrize("name", ["bpg_ldpc", "feature_ldpc_pq"])
@@ -276,7 +307,7 @@ def test_points_are_deterministic_whatever_ran_before():
     ],
 )
 def test_impossible_modulation_and_coding_schemes_are_refused(coding, message):
-    with pytest.raises(UserError, match=message):
+    with pytest.raises(ValueError, match=f"schemes: bpg_ldpc: {message}"):
         build(["bpg_ldpc"], 1024, coding=coding)
 
 
@@ -292,7 +323,7 @@ def test_impossible_modulation_and_coding_schemes_are_refused(coding, message):
 )
 def test_what_does_not_fit_is_lost_whatever_the_noise(name, k, mcs, message, tmp_path):
     channel = OfdmConfig(type="ofdm", fft_size=32, guard_carriers=(2, 1))
-    for on in (FlatConfig(), channel):
+    for on in (AwgnConfig(), channel):
         [scheme] = build([name], k, channel=on, tmp_path=tmp_path)
         assert message in scheme.shortfall.reason and scheme.shortfall[:3] == (name, k, mcs)
         sent = scheme.transmit(BATCH, math.inf, 0)
@@ -346,8 +377,8 @@ def test_the_genie_chooses_among_what_fits():
 
 
 def test_what_fixed_schemes_have_sent_is_not_sent_again(monkeypatch):
-    calls, send = [], CodedLink.__call__
-    monkeypatch.setattr(CodedLink, "__call__", lambda self, *args: calls.append(args[1:]) or send(self, *args))
+    calls, send = [], TransportLink.__call__
+    monkeypatch.setattr(TransportLink, "__call__", lambda self, *args: calls.append(args[1:]) or send(self, *args))
     *fixed, genie = build(["feature_ldpc_pq"], 128, coding={"mcs": ["qpsk-1/2", "16qam-1/2"]})
     for scheme in fixed:
         for seed in range(3):
@@ -387,8 +418,7 @@ def test_a_third_codec_is_a_scheme_as_it_stands():
         def decode(self, data):
             return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
 
-    plan = TransportPlan.for_uses(Mcs.parse("16qam-1/2"), 2048)
-    files = ImageFiles(WebP(), 1)
-    scheme = ImageLdpcScheme("webp", 4096, AwgnConfig(), CodingConfig(), plan, "16qam-1/2", files, CodecConfig())
+    mcs, files = Mcs.parse("16qam-1/2"), ImageFiles(WebP(), 1)
+    scheme = ImageLdpcScheme(4096, AwgnConfig(), CodingConfig(), mcs, files, CodecConfig())
     sent = scheme.transmit(BATCH, 20.0, 0)
     assert sent.delivered.all() and sent.images[0].shape == (32, 32, 3)

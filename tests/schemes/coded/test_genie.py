@@ -5,23 +5,25 @@ from types import SimpleNamespace
 import numpy as np
 
 from kbsc_tf.schemes.coded.genie import GenieScheme
-from kbsc_tf.transmission import Overhead, SourceBatch, Transmission
+from kbsc_tf.transmission import Blocks, Overhead, SourceBatch, Transmission
 
 BATCH = SourceBatch(np.eye(4, dtype=np.float32))
 
 
 class Fixed:
-    """Delivers ``delivered`` of four images; everything else of it is told by ``number``."""
+    """Delivers ``delivered`` of four images and sends blocks of ``sent``; all else of it is told by ``number``."""
 
     name, k, needs_images = "fixed", 8, False
 
-    def __init__(self, number, delivered, groups, **overhead):
+    def __init__(self, number, delivered, groups, sent=(True,) * 4, **overhead):
+        bits, sent = np.full(4, 10.0 * number), np.array(sent)
         self.plan = SimpleNamespace(payload_bits=10 * number)
         self._sent = Transmission(
             np.full((4, 2), number), None, np.array(delivered), np.full(4, 4.0), feasible=np.ones(4, bool),
             overhead=Overhead(**{name: np.full(4, float(value)) for name, value in overhead.items()}),
             papr_db=None if groups is None else np.full(4, number, np.float32),
             groups=None if groups is None else np.array(groups),
+            blocks=Blocks(np.arange(4) // 2, sent, sent & ~np.array(delivered), bits * sent, (bits - 1) * sent),
         )  # fmt: skip
 
     def transmit(self, batch, snr_db, seed):
@@ -36,6 +38,19 @@ def test_costs_are_those_of_the_scheme_chosen_for_the_image():
     assert sent.overhead.crc.tolist() == [2, 1, 1, 1] and sent.overhead.pilots.tolist() == [4, 3, 3, 3]
     assert sent.overhead.header is sent.overhead.guards is sent.overhead.prefix is None
     assert sent.papr_db.tolist() == [2, 1, 1, 1]
+
+
+def test_blocks_are_those_of_the_scheme_chosen_for_the_image():
+    """The last image is lost by all: its block is the most robust one that is sent."""
+    nothing = Fixed(1, [False] * 4, None, sent=[False] * 4)
+    robust, fast = Fixed(2, [True, True, True, False], None), Fixed(3, [True, True, False, False], None)
+    blocks = GenieScheme([nothing, robust, fast]).transmit(BATCH, 0.0, 0).blocks
+    assert blocks.sent.all() and blocks.failed.tolist() == [False, False, False, True]
+    assert blocks.payload_bits.tolist() == [30, 30, 20, 20] and blocks.data_bits.tolist() == [29, 29, 19, 19]
+    first, second, third, fourth = blocks.number
+    assert first == second and third == fourth and first != third
+    unsent = GenieScheme([nothing, nothing]).transmit(BATCH, 0.0, 0).blocks
+    assert not unsent.sent.any() and not unsent.payload_bits.any()
 
 
 def test_images_that_share_a_grid_under_any_scheme_are_not_independent():

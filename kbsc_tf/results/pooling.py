@@ -5,9 +5,10 @@ import pandas as pd
 
 from kbsc_tf.errors import UserError
 from kbsc_tf.metrics.intervals import trials_behind, wilson
+from kbsc_tf.results.metric import QUALITIES, columns_of
+from kbsc_tf.results.points import CURVE
 
-POINT = ["scheme", "mcs", "channel", "k", "snr_db"]
-IMAGE_METRICS = ["psnr", "ms_ssim"]  # means over images; all others are shares of images
+_POOLED = [*CURVE, "snr_db"]
 
 
 def pool_seeds(records: pd.DataFrame, metric: str = "top1") -> pd.DataFrame:
@@ -37,20 +38,20 @@ def pool_seeds(records: pd.DataFrame, metric: str = "top1") -> pd.DataFrame:
     UserError
         No record has the metric.
     """
-    columns = {metric: "value", f"{metric}_low": "low", f"{metric}_high": "high"}
+    columns = dict(zip(columns_of(metric), ("value", "low", "high"), strict=True))
     missing = [c for c in columns if c not in records.columns]
     if missing or records.empty or records[metric].isna().all():
         why = f"no column {missing[0]}" if missing else "there are no records" if records.empty else "it is empty"
         raise UserError(f"records: nothing to show for {metric}: {why}; run the sweep first or choose another metric")
     there = records[records[metric].notna()]
-    grouped = there.rename(columns=columns).groupby(POINT, sort=False)
+    grouped = there.rename(columns=columns).groupby(_POOLED, sort=False)
     names = ["channel_uses", "cbr", "n", "feasible", "stand_ins", "value", "low", "high"]
     points = grouped[names].mean().reset_index()
-    if metric not in IMAGE_METRICS:
+    if metric not in QUALITIES:
         points["stand_ins"] = 0.0  # an image that is not delivered counts as wrong, whatever is shown for it
     several = grouped.size().to_numpy() > 1
-    if several.any() and metric not in IMAGE_METRICS:
-        effects = _design_effects(there, metric).groupby([there[c] for c in POINT], sort=False).mean()
+    if several.any() and metric not in QUALITIES:
+        effects = _design_effects(there, metric).groupby([there[c] for c in _POOLED], sort=False).mean()
         trials = points["n"] / effects.to_numpy()  # both in the order of first appearance
         low, high = wilson(points["value"] * trials, trials)
         points["low"] = np.where(several, low, points["low"])
@@ -63,5 +64,5 @@ def pool_seeds(records: pd.DataFrame, metric: str = "top1") -> pd.DataFrame:
 
 def _design_effects(records: pd.DataFrame, metric: str) -> pd.Series:
     """Images over the effective number of images that each record's interval speaks of; 1 where it has no interval."""
-    trials = trials_behind(records[metric], records[f"{metric}_low"], records[f"{metric}_high"])
+    trials = trials_behind(*(records[name] for name in columns_of(metric)))
     return (records["n"] / trials).clip(lower=1.0).fillna(1.0)

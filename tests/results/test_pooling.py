@@ -7,7 +7,8 @@ import pytest
 
 from kbsc_tf.errors import UserError
 from kbsc_tf.metrics import wilson
-from kbsc_tf.metrics.pooling import POINT, pool_seeds
+from kbsc_tf.results.points import CURVE
+from kbsc_tf.results.pooling import pool_seeds
 
 
 def row(top1=0.5, **changes):
@@ -55,7 +56,7 @@ def test_each_mcs_is_a_point_of_its_own():
     records = pd.DataFrame([row(mcs=mcs, seed=seed) for mcs in ("qpsk-1/2", "genie") for seed in (0, 1)])
     points = pool_seeds(records)
     assert points["mcs"].tolist() == ["qpsk-1/2", "genie"]
-    assert not points.duplicated(POINT).any()
+    assert not points.duplicated([*CURVE, "snr_db"]).any()
 
 
 def test_points_come_in_the_order_of_schemes_channels_k_mcs_and_snr():

@@ -13,7 +13,8 @@ from sionna.phy.mapping import BinarySource, Constellation, Demapper, Mapper
 from kbsc_tf.channel import FlatChannel, Received, seed_noise
 from kbsc_tf.coding import Mcs, TransportPlan
 from kbsc_tf.coding.bits import bits_to_bytes, bytes_to_bits
-from kbsc_tf.coding.link import CodedLink
+from kbsc_tf.coding.ldpc import DecoderSettings
+from kbsc_tf.coding.link import TransportLink
 from kbsc_tf.errors import UserError
 from kbsc_tf.metrics import wilson
 
@@ -24,8 +25,8 @@ def random_bits(plan, count, seed=1):
     return np.random.default_rng(seed).integers(0, 2, (count, plan.payload_bits), np.uint8)
 
 
-def small_link(channel=None, plan=SMALL, **settings):
-    return CodedLink(plan, channel or FlatChannel(), **{"blocks_per_call": 16, "jit": False, **settings})
+def small_link(channel=None, plan=SMALL):
+    return TransportLink(plan, channel or FlatChannel(), DecoderSettings(jit=False), 16)
 
 
 def assert_same_rate(errors, count, other_errors, other_count):
@@ -55,7 +56,7 @@ def plain_sionna_errors(k, n, snr_db, count, seed):
 def test_error_rate_over_awgn_is_that_of_a_plain_sionna_script():
     plan = TransportPlan.for_uses(Mcs.parse("qpsk-1/2"), 1024)
     assert (plan.info_bits, plan.coded_bits, plan.mother_bits) == (1024, 2048, 2048)
-    link = CodedLink(plan, FlatChannel())
+    link = TransportLink(plan, FlatChannel())
     for snr_db, low, high in ((1.0, 0.35, 0.6), (1.25, 0.08, 0.22), (1.5, 0.005, 0.05)):
         _, delivered = link(random_bits(plan, 800), snr_db, seed=2)
         errors, plain = int((~delivered).sum()), plain_sionna_errors(1024, 2048, snr_db, 600, seed=3)
@@ -121,7 +122,7 @@ SHORT = TransportPlan("qpsk", 1, 60, 150)
 )
 def test_wrong_payloads_pass_as_rarely_as_the_crc_says(plan, channel, snr_db, count):
     bits = random_bits(plan, count)
-    received, delivered = CodedLink(plan, channel, blocks_per_call=512)(bits, snr_db, seed=4)
+    received, delivered = TransportLink(plan, channel, blocks_per_call=512)(bits, snr_db, seed=4)
     wrong = int((delivered & (received != bits).any(axis=1)).sum())
     lost = int((~delivered).sum())
     expected = lost / 2**16
@@ -160,7 +161,7 @@ def test_effective_noise_is_used():
 
     channels = {"zf": FlatChannel("rayleigh", equaliser="zf"), "mmse": FlatChannel("rayleigh"), "wrong": constant_noise}
     for name, channel in channels.items():
-        _, delivered = CodedLink(plan, channel, blocks_per_call=64)(bits, 3.6, seed=5)
+        _, delivered = TransportLink(plan, channel, blocks_per_call=64)(bits, 3.6, seed=5)
         lost[name] = int((~delivered).sum())
     assert 30 < lost["zf"] < 400
     assert abs(lost["zf"] - lost["mmse"]) <= 3  # same noise: only rounding differs
@@ -231,7 +232,7 @@ def test_xla_is_faster_than_graph_mode():
     plan = TransportPlan.for_uses(Mcs.parse("qpsk-1/2"), 1024)
     bits, speed = random_bits(plan, 512), {}
     for jit in (True, False):
-        link = CodedLink(plan, FlatChannel(), jit=jit)
+        link = TransportLink(plan, FlatChannel(), DecoderSettings(jit=jit))
         link(bits[:1], 3.0, 1)
         start = time.process_time()
         link(bits, 3.0, 1)

@@ -1,0 +1,189 @@
+"""Results folders of earlier versions: their run.json and records.csv, in today's terms. Imports no TensorFlow.
+
+Earlier versions dumped all keys there were, used or not, flat ones beside each other; they kept the options of trained
+schemes in sections of their own; and they refused a folder by a hash of everything.
+"""
+
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from kbsc_tf.config import CifarConfig, ClipConfig, ExperimentConfig, FeatureFileConfig, FolderConfig, ProceduralConfig
+from kbsc_tf.config.channels.choice import kind_of
+from kbsc_tf.config.channels.flat import flat_kinds
+from kbsc_tf.config.channels.ofdm import PARTS, OfdmConfig
+from kbsc_tf.config.executors import LocalConfig, ProcessesConfig, RayConfig
+from kbsc_tf.config.features import from_file
+from kbsc_tf.config.receiver import NearestConfig, PosteriorConfig, VoteConfig
+from kbsc_tf.config.strict import Strict
+from kbsc_tf.errors import UserError
+from kbsc_tf.files import write_atomically
+from kbsc_tf.registry import schemes
+from kbsc_tf.results.records import add_columns
+from kbsc_tf.results.run_json import FILE, SCHEMA, describe_experiment, read_any_run
+
+_SECTIONS = {  # of options, and the schemes that they were of
+    "training": ("kbsc", "kbsc_awgn"),
+    "adaptive": ("adaptive", "adaptive_linear", "adaptive_progressive", "adaptive_supervised"),
+    "deepjscc": ("deepjscc", "adjscc"),
+    "swinjscc": ("swinjscc",),
+}
+_LEFT_OUT = ("config_hash", "seeds")  # of run.json: the configuration has them
+_RENAMED = {"k_best": "k", "pilot_symbols": "symbols"}  # of OFDM channels
+
+
+def describe_old(config: dict[str, Any]) -> dict[str, Any]:
+    """What run.json says of an experiment today, from its configuration of an earlier version."""
+    return describe_experiment(ExperimentConfig.model_validate(migrate_config(config)))
+
+
+def migrate_folder(path: Path | str, describe: Callable[[dict[str, Any]], dict[str, Any]] = describe_old) -> str:
+    """Bring a results folder up to date: its run.json, and columns that records.csv lacks, which are left empty.
+
+    Parameters
+    ----------
+    path : Path
+    describe : callable
+        What run.json begins with, from a configuration of an earlier version.
+
+    Returns
+    -------
+    str
+        What was done, in one sentence; done again, nothing changes.
+
+    Raises
+    ------
+    UserError
+        Not a results folder, damaged, or of a later version.
+    """
+    path = Path(path)
+    file, old = path / FILE, read_any_run(path)
+    records = path / "records.csv"
+    if old.get("schema") == SCHEMA:
+        if records.exists() and add_columns(records):
+            return f"{records}: brought up to date"
+        return f"{file}: up to date already"
+    if "config_hash" not in old:
+        raise UserError(f"{file}: of a version that this program does not know; read it with that version")
+    try:
+        new = describe(old["config"])
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        why = ": ".join(part for part in (where, first["msg"].removeprefix("Value error, ")) if part)
+        raise UserError(f"{file}: its configuration is of no earlier version ({why}); mend it") from None
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{file}: damaged, its configuration cannot be read ({error}); mend it") from None
+    rest = {key: value for key, value in old.items() if key not in (*new, *_LEFT_OUT)}
+    if records.exists():
+        add_columns(records)
+    write_atomically(file, json.dumps({**new, **rest}, indent=1) + "\n")
+    models = path / "models"
+    networks = any(models.glob("*/training.json"))
+    again = f"; to add points of trained schemes, delete {models}, whose networks are then trained again" * networks
+    return f"{file}: brought up to date{again}"
+
+
+def migrate_config(old: dict[str, Any]) -> dict[str, Any]:
+    """An experiment's configuration in today's keys, without those that had no effect.
+
+    Parameters
+    ----------
+    old : dict
+        A dump of all keys, of any earlier version.
+
+    Returns
+    -------
+    dict
+        As `ExperimentConfig` reads it.
+    """
+    new = {name: value for name, value in old.items() if name not in _SECTIONS and value is not None}
+    if (queries := old.get("training", {}).get("validation_queries")) is not None:
+        new["validation"] = {"queries": queries}
+    if old.get("data"):
+        new["data"] = _migrate_data(old["data"])
+    if features := old.get("features"):
+        kinds = ClipConfig, FeatureFileConfig
+        new["features"] = _used(features, kinds[from_file(features)], kinds)
+        if from_file(features):
+            new["data"] = None
+    if receiver := old.get("receiver"):
+        kinds = NearestConfig, VoteConfig, PosteriorConfig
+        used = _used(receiver, kind_of(receiver.get("decision", "nearest"), kinds, "decision"), kinds)
+        if used.get("decision") == "vote" and "temperature" in used:  # which multiplied a cosine
+            used["temperature"] = 1 / used["temperature"]
+        new["receiver"] = used
+    if executor := old.get("executor"):
+        kinds = LocalConfig, ProcessesConfig, RayConfig
+        new["executor"] = _used(executor, kind_of(executor.get("kind", "local"), kinds, "kind"), kinds)
+    if "channels" in old:
+        new["channels"] = [migrate_channel(channel) for channel in old["channels"]]
+    if "schemes" in old:
+        new["schemes"] = [_migrate_scheme(scheme, old) for scheme in old["schemes"]]
+    return new
+
+
+def migrate_channel(old: dict[str, Any]) -> dict[str, Any]:
+    """A channel's settings without the keys that had no effect; settings of today stay as they are.
+
+    Parameters
+    ----------
+    old : dict
+        A dump of all keys, OFDM's all beside each other, or of the fewer that there were before.
+
+    Returns
+    -------
+    dict
+        As `kbsc_tf.config.parse_channel` reads it.
+    """
+    if old.get("type", "flat") == "flat":
+        kind = kind_of(old.get("fading", "none"), flat_kinds(old), "fading")
+        return {key: value for key, value in old.items() if key in kind.model_fields and value is not None}
+    if any(isinstance(old.get(part), dict) for part in PARTS):
+        return old
+    renamed = {_RENAMED.get(key, key): value for key, value in old.items() if value is not None}
+    new = {key: value for key, value in renamed.items() if key in OfdmConfig.model_fields}
+    for part, kinds in PARTS.items():
+        name = old.get(part, OfdmConfig.model_fields[part].default.type)
+        used = kind_of(name, kinds).model_fields
+        new[part] = {"type": name, **{key: value for key, value in renamed.items() if key in used and key != "type"}}
+    return new
+
+
+def _migrate_data(old: dict[str, Any]) -> dict[str, Any]:
+    kinds = ProceduralConfig, CifarConfig, FolderConfig
+    new = _used(old, kind_of(old.get("source", "procedural"), kinds, "source"), kinds)
+    if "folders" not in new:
+        return new
+    folders = dict(new["folders"])
+    if folders.get("sender") is not None:
+        folders["test"] = None
+    is_held_out = folders.get("validation_sender") is not None
+    has_test = folders.get("sender") is not None or folders.get("test", "test") is not None
+    unused = ["ratios"] * is_held_out + ["test_ratio"] * has_test + ["seed"] * (is_held_out and has_test)
+    return {**{key: value for key, value in new.items() if key not in unused}, "folders": folders}
+
+
+def _migrate_scheme(scheme: str | dict[str, Any], old: dict[str, Any]) -> str | dict[str, Any]:
+    """A scheme with the options that stood in a section of the experiment."""
+    section = next((name for name, owners in _SECTIONS.items() if scheme in owners), None)
+    if section is None or not old.get(section):
+        return scheme
+    options = {key: value for key, value in old[section].items() if key != "validation_queries"}
+    if options.get("channel") is not None:
+        options["channel"] = migrate_channel(options["channel"])
+    if isinstance(loss := options.get("loss"), dict) and not loss.get("contrastive", 1.0):
+        options["loss"] = {key: value for key, value in loss.items() if key != "temperature"}
+    # The first kind is what is trained here, the other what is published.
+    kinds = schemes[scheme].configs()
+    all_kinds = [kind for owner in _SECTIONS[section] for kind in schemes[owner].configs()]
+    return {"scheme": scheme, **_used(options, kinds[options.get("checkpoint") is not None], all_kinds)}
+
+
+def _used(old: dict[str, Any], kind: type[Strict], kinds: Iterable[type[Strict]]) -> dict[str, Any]:
+    """Without the keys that only other kinds have; what none has is kept, to be refused by its name."""
+    others = {key for other in kinds for key in other.model_fields} - set(kind.model_fields)
+    return {key: value for key, value in old.items() if key not in others and value is not None}

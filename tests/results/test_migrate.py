@@ -1,0 +1,226 @@
+"""Results folders of earlier versions, and those that are committed."""
+
+import gzip
+import json
+import math
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from kbsc_tf.cli import app
+from kbsc_tf.config import ExperimentConfig
+from kbsc_tf.config.identity import settings_of_experiment
+from kbsc_tf.errors import UserError
+from kbsc_tf.kb_scaling.config import KbScalingConfig
+from kbsc_tf.kb_scaling.migrate import migrate
+from kbsc_tf.results.folder import ResultsFolder
+from kbsc_tf.results.migrate import migrate_config
+from kbsc_tf.results.points import KEY, Point
+from kbsc_tf.results.records import BLOCKS, COLUMNS, line, read_records
+from kbsc_tf.results.run_json import check_folder, read_run, read_shown
+
+RESULTS = Path(__file__).parents[2] / "results"
+COMMITTED = sorted(path.parent for path in RESULTS.glob("**/run.json"))
+OLD = sorted((Path(__file__).parent / "old_runs").glob("*.json.gz"))
+
+
+def names(paths):
+    return [str(path.name).removesuffix(".json.gz") for path in paths]
+
+
+def old_run(name):
+    return json.loads(gzip.decompress((Path(__file__).parent / "old_runs" / f"{name}.json.gz").read_bytes()))
+
+
+def folder_of(path, run):
+    path.mkdir(exist_ok=True)
+    (path / "run.json").write_text(run if isinstance(run, str) else json.dumps(run))
+    (path / "records.csv").write_text(line(COLUMNS))
+    return path
+
+
+def config_of(folder):
+    config = read_run(folder)["config"]
+    return (KbScalingConfig if config.get("type") == "kb_scaling" else ExperimentConfig).model_validate(config)
+
+
+def settings(config):
+    return config.settings() if isinstance(config, KbScalingConfig) else settings_of_experiment(config)
+
+
+@pytest.mark.parametrize("old", OLD, ids=names(OLD))
+def test_a_folder_of_an_earlier_version_is_refused_migrated_and_goes_on(tmp_path, old):
+    before = json.loads(gzip.decompress(old.read_bytes()))
+    folder = folder_of(tmp_path, before)
+    with pytest.raises(UserError, match="run.json: of an earlier version; bring it up to date with kbsc migrate"):
+        read_run(folder)
+    assert migrate(folder).endswith("brought up to date")
+    run = read_run(folder)
+    for key in ("commit", "started", "wall_time_s", "versions", "earlier_sessions", "complete", "command"):
+        assert run[key] == before[key]
+    assert "config_hash" not in run and run["config"] == config_of(folder).model_dump(mode="json")
+    assert check_folder(folder, settings(config_of(folder))) == run
+    after = (folder / "run.json").read_bytes()
+    assert migrate(folder).endswith("up to date already") and (folder / "run.json").read_bytes() == after
+
+
+def test_records_of_an_earlier_version_get_the_columns_of_blocks(tmp_path):
+    """Empty; every other cell, and the order of columns of today, stay as they are."""
+    folder = tmp_path / "results"
+    shutil.copytree(RESULTS / "tiled_bpg_cifar10" / "444", folder)
+    today = (folder / "records.csv").read_bytes()
+    table = pd.read_csv(folder / "records.csv", dtype=str, keep_default_na=False)
+    table.drop(columns=BLOCKS).to_csv(folder / "records.csv", index=False, lineterminator="\n")
+    with pytest.raises(UserError, match="records.csv: of an earlier version; bring it up to date with kbsc migrate"):
+        read_records(folder)
+    assert migrate(folder).endswith("records.csv: brought up to date")
+    records = read_records(folder)
+    assert list(records.columns) == COLUMNS and records[BLOCKS].isna().all(axis=None)
+    assert (folder / "records.csv").read_bytes() == today and migrate(folder).endswith("up to date already")
+
+
+def test_old_sections_become_options_of_the_schemes(tmp_path):
+    def schemes(name):
+        folder = folder_of(tmp_path / name, old_run(name))
+        migrate(folder)
+        return read_run(folder)["settings"]["schemes"]
+
+    assert schemes("neural_baselines") == {
+        "kbsc": {"scheme": "kbsc", "epochs": 15, "snr_db": {"low": -7.0, "high": 15.0}},
+        **{name: {"scheme": name} for name in ("pca", "feature_ldpc_pq", "bpg_ldpc", "bpg_capacity", "noise_free")},
+        **{name: {"scheme": name, "epochs": 25} for name in ("deepjscc", "adjscc")},
+        "swinjscc": {
+            "scheme": "swinjscc", "epochs": 12, "learning_rate": 0.001, "k": [512, 1024],
+            "size": {"widths": [32, 64], "depths": [2, 2], "heads": [2, 4], "window": 4},
+        },
+    }  # fmt: skip
+    published = schemes("neural_baselines.published.cbr_1_6_trained_at_7_db")
+    assert list(published["deepjscc"]) == ["scheme", "checkpoint"]
+
+
+def test_the_queries_that_trainings_were_judged_by_are_those_of_validation():
+    old = old_run("adaptive.cifar10")["config"]
+    old["training"]["validation_queries"] = 500
+    config = ExperimentConfig.model_validate(migrate_config(old))
+    assert config.validation.queries == 500
+    assert settings_of_experiment(config)["validation"] == {"queries": 500}
+
+
+def test_a_channel_that_trainings_went_through_is_their_option():
+    old = old_run("ofdm.impairments")["config"]
+    old["training"]["channel"] = old["channels"][2]
+    (trained,) = [one for one in ExperimentConfig.model_validate(migrate_config(old)).schemes if one.trained_over]
+    assert trained.scheme == "kbsc_awgn" and trained.channel.cfo_hz == 600
+
+
+def test_adaptive_schemes_share_their_section_and_drop_what_one_does_not_use():
+    old = old_run("adaptive.cifar10")["config"]
+    old["schemes"] = ["adaptive", "adaptive_linear", "adaptive_supervised"]
+    old["adaptive"] |= {"objective": "contrastive", "hidden": 256, "exponent": 0.5}
+    found = settings_of_experiment(ExperimentConfig.model_validate(migrate_config(old)))["schemes"]
+    assert found == {
+        "adaptive": {"scheme": "adaptive", "objective": "contrastive", "hidden": 256, "exponent": 0.5},
+        "adaptive_linear": {"scheme": "adaptive_linear", "exponent": 0.5},
+        "adaptive_supervised": {"scheme": "adaptive_supervised", "hidden": 256, "exponent": 0.5},
+    }
+
+
+def test_keys_that_had_no_effect_are_dropped():
+    old = old_run("original")["config"]
+    old["training"]["loss"] = {"mse": 1.0, "cosine": 0.0, "contrastive": 0.0, "kl": 0.0, "temperature": 0.1}
+    assert old["data"] is None or old["features"]["file"]
+    config = ExperimentConfig.model_validate(migrate_config(old))
+    assert config.data is None and config.schemes[0].loss.temperature is None
+    folders = {"training": "a", "test": "test", "sender": "s", "receiver": "r", "validation_sender": "v"}
+    data = {
+        "source": "folder",
+        "path": "x",
+        "folders": {**folders, "validation_receiver": "w"},
+        "ratios": [0.8, 0.1, 0.1],
+    }
+    data |= {"test_ratio": 0.2, "seed": 0, "training_images": 10_000, "test_images": 4_000}
+    old |= {"features": {**old["features"], "file": None}, "data": data}
+    assert ExperimentConfig.model_validate(migrate_config(old)).data.seed is None
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda run: "{", "run.json: damaged"),
+        (lambda run: json.dumps([run]), "run.json: damaged"),
+        (lambda run: {**run, "config": None}, "run.json: damaged"),
+        (lambda run: {**run, "config": {**run["config"], "schemes": 3}}, "run.json: .*mend it"),
+        (lambda run: {**run, "config": {**run["config"], "training": []}}, "run.json: .*mend it"),
+        (lambda run: {**run, "config": {**run["config"], "k": [7]}}, r"run.json: .*of no earlier version \(k.*mend it"),
+        (lambda run: {**run, "config": {**run["config"], "nonsense": 1}}, "run.json: .*nonsense.*mend it"),
+        (lambda run: {"config": run["config"], "schema": 99}, "run.json: of a version that this program does not know"),
+    ],
+)
+def test_damaged_input_is_one_sentence_and_nothing_is_touched(tmp_path, change, message):
+    folder = folder_of(tmp_path, change(old_run("adaptive.cifar10")))
+    before = (folder / "run.json").read_bytes()
+    with pytest.raises(UserError, match=message) as caught:
+        migrate(folder)
+    assert "\n" not in str(caught.value)
+    assert [path.name for path in sorted(folder.iterdir())] == ["records.csv", "run.json"]
+    assert (folder / "run.json").read_bytes() == before
+
+
+def test_the_command_says_what_becomes_of_trained_networks(tmp_path):
+    folders = [folder_of(tmp_path / name, old_run("adaptive.cifar10")) for name in "ab"]
+    marker = folders[1] / "models" / "kbsc_awgn_k64" / "training.json"
+    marker.parent.mkdir(parents=True)
+    marker.write_text("{}")
+    done = CliRunner().invoke(app, ["migrate", *map(str, folders)])
+    assert done.exit_code == 0, done.output
+    text = done.output.replace("\n", "")
+    assert f"{folders[0] / 'run.json'}: brought up to date{folders[1]}" in text
+    assert f"delete {folders[1] / 'models'}, whose networks are then trained again" in text
+    assert marker.read_text() == "{}"
+
+
+def test_a_migrated_folder_grows(tmp_path):
+    name = "baselines_cifar10/low_rates"
+    shutil.copytree(RESULTS / name, tmp_path / "grown")
+    before = read_records(RESULTS / name)
+    config = config_of(tmp_path / "grown")
+    more = config.model_copy(update={"seeds": [*config.seeds, 7], "k": [*config.k, 96]})
+    folder = ResultsFolder(tmp_path / "grown", more)
+    assert len(folder.done()) == len(before)
+    row = before.iloc[0].to_dict() | {"seed": 7}
+    folder.append({name: None if row[name] != row[name] else row[name] for name in COLUMNS})
+    assert Point(*(row[name] for name in KEY)) in folder.done()
+    run = read_run(tmp_path / "grown")
+    assert run["earlier_sessions"][-1]["commit"] == read_run(RESULTS / name)["commit"]
+
+
+@pytest.mark.parametrize("folder", COMMITTED, ids=lambda path: str(path.relative_to(RESULTS)))
+def test_committed_folders_go_on(folder):
+    config = config_of(folder)
+    assert check_folder(folder, settings(config)) == read_run(folder)
+    assert read_run(folder)["config"] == config.model_dump(mode="json")
+    if isinstance(config, ExperimentConfig):
+        records = read_records(folder)
+        assert len(read_shown(folder)) == len(records) > 0
+        assert set(records["scheme"]) <= set(config.titles)
+        assert set(records["channel"]) <= {channel.label for channel in config.channels}
+        assert all(snr in config.snr_db or snr == math.inf for snr in records["snr_db"])
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["cifar10", "baselines_cifar10/low_rates", "neural_baselines/published/cbr_1_6_trained_at_7_db", "kb_scaling"],
+)
+def test_commands_accept_committed_folders(tmp_path, name):
+    folder = tmp_path / "results"
+    folder.mkdir()
+    for path in (RESULTS / name).iterdir():
+        if path.suffix in (".csv", ".json"):
+            shutil.copy(path, folder)
+    commands = [["plot", "--format", "png"], ["status"], ["report"]] if name != "kb_scaling" else [["plot"]]
+    for command, *options in commands:
+        done = CliRunner().invoke(app, [command, str(folder), *options])
+        assert done.exit_code == 0, (command, done.output, done.exception)
