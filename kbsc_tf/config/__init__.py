@@ -39,8 +39,7 @@ from kbsc_tf.config.receiver import NearestConfig, PosteriorConfig, ReceiverConf
 from kbsc_tf.config.schema import CodecConfig, CodecSpec, CodingConfig, ExperimentConfig
 from kbsc_tf.config.scheme import Needs, SchemeConfig, SchemeSpec
 from kbsc_tf.config.sweep import SweepConfig
-from kbsc_tf.config.training import SnrRange, TrainingSettings
-from kbsc_tf.config.validation import ValidationConfig
+from kbsc_tf.config.training import SnrRange, TrainingSettings, ValidationConfig
 
 __all__ = [
     "AwgnConfig",
