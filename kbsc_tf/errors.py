@@ -7,6 +7,8 @@ class UserError(Exception):
     The command line prints it without a traceback and exits with status 2.
     """
 
+    ag_pass_through = True  # TensorFlow's AutoGraph hands such exceptions on as they are; it rewrites all others
+
 
 class Infeasible(UserError):
     """Too few channel uses or training features for what was asked: one scheme at one k, say, and not all others."""

@@ -5,6 +5,8 @@
 Runs the experiment once for every variant, in folders beside OUT.csv; what is there already is not run again.
 """
 
+import json
+
 import pandas as pd
 from rich.console import Console
 from variants import arguments
@@ -14,25 +16,36 @@ from kbsc_tf.progress import Progress
 from kbsc_tf.results.records import read_records
 from kbsc_tf.study.experiment import run
 
-NETWORK = ["adaptive.hidden=256", "adaptive.learning_rate=1e-3"]
+
+def only(scheme: str, **options) -> str:
+    """The override that leaves one scheme in the experiment."""
+    return f"schemes={json.dumps([{'scheme': scheme, **options}])}"
+
+
+def trained(scheme: str = "adaptive", **options) -> str:
+    """The same for a trained code, used whether or not training has helped."""
+    return only(scheme, only_if_better=False, **options)
+
+
+NETWORK = {"hidden": 256, "learning_rate": 1e-3}
 VARIANTS = {
-    "PCA, nearest, not centred": ["schemes=[pca]", "receiver={decision: nearest, centre: false, metric: l2}"],
-    "PCA, nearest, centred": ["schemes=[pca]", "receiver={decision: nearest}"],
-    "PCA, centred vote": ["schemes=[pca]", "receiver={decision: vote}"],
-    "PCA, posterior, plain metric": ["schemes=[pca]", "receiver={decision: posterior, exponent: 0}"],
-    "PCA, posterior": ["schemes=[pca]", "receiver={decision: posterior}"],
-    "order of symbols, centred vote": ["schemes=[adaptive_linear]", "receiver={decision: vote}"],
-    "order by variance, posterior": ["schemes=[adaptive_linear]", "adaptive.exponent=1"],
-    "order of symbols, posterior": ["schemes=[adaptive_linear]"],
-    "learned power, distortion": ["schemes=[adaptive]", "adaptive.objective=distortion"],
-    "learned power, contrastive": ["schemes=[adaptive]", "adaptive.objective=contrastive"],
-    "learned power, distillation": ["schemes=[adaptive]"],
-    "residual network, distortion": ["schemes=[adaptive]", "adaptive.objective=distortion", *NETWORK],
-    "residual network, contrastive": ["schemes=[adaptive]", "adaptive.objective=contrastive", *NETWORK],
-    "residual network, distillation": ["schemes=[adaptive]", *NETWORK],
-    "residual network, supervised": ["schemes=[adaptive_supervised]", *NETWORK],
+    "PCA, nearest, not centred": [only("pca"), "receiver={decision: nearest, centre: false, metric: l2}"],
+    "PCA, nearest, centred": [only("pca"), "receiver={decision: nearest}"],
+    "PCA, centred vote": [only("pca"), "receiver={decision: vote}"],
+    "PCA, posterior, plain metric": [only("pca"), "receiver={decision: posterior, exponent: 0}"],
+    "PCA, posterior": [only("pca"), "receiver={decision: posterior}"],
+    "order of symbols, centred vote": [only("adaptive_linear"), "receiver={decision: vote}"],
+    "order by variance, posterior": [only("adaptive_linear", exponent=1)],
+    "order of symbols, posterior": [only("adaptive_linear")],
+    "learned power, distortion": [trained(objective="distortion")],
+    "learned power, contrastive": [trained(objective="contrastive")],
+    "learned power, distillation": [trained()],
+    "residual network, distortion": [trained(objective="distortion", **NETWORK)],
+    "residual network, contrastive": [trained(objective="contrastive", **NETWORK)],
+    "residual network, distillation": [trained(**NETWORK)],
+    "residual network, supervised": [trained("adaptive_supervised", **NETWORK)],
 }
-COMMON = ["k=[64, 256]", "snr_db=[-7, 0, 7, inf]", "sweep.latency=false", "adaptive.only_if_better=false"]
+COMMON = ["k=[64, 256]", "snr_db=[-7, 0, 7, inf]", "sweep.latency=false"]
 COLUMNS = ["channel", "k", "snr_db", "n", "top1", "top1_low", "top1_high"]
 
 

@@ -13,6 +13,7 @@ from rich.console import Console
 from variants import arguments
 
 from kbsc_tf.config import ExperimentConfig, load_config
+from kbsc_tf.errors import UserError
 from kbsc_tf.progress import Progress
 from kbsc_tf.results.records import read_records
 from kbsc_tf.study.experiment import run
@@ -21,23 +22,30 @@ COLUMNS = ["top1", "top1_low", "top1_high"]
 
 
 def specialist(config: ExperimentConfig, k: int, snr_db: float) -> ExperimentConfig:
-    """The experiment for one SNR and k."""
+    """The experiment, of one adaptive scheme, for one SNR and k."""
     own = {"symbols": (k, k), "validation_symbols": [k], "snr_db": [snr_db], "validation_snr_db": [snr_db]}
-    adaptive = config.adaptive.model_copy(update=own)
-    return config.model_copy(update={"k": [k], "snr_db": [snr_db], "adaptive": adaptive})
+    schemes = [config.schemes[0].model_copy(update=own)]
+    return config.model_copy(update={"k": [k], "snr_db": [snr_db], "schemes": schemes})
+
+
+def of_one_model(config: ExperimentConfig) -> ExperimentConfig:
+    """The experiment with the first of its adaptive schemes and its first channel, at finite SNRs."""
+    schemes = [entry for entry in config.schemes if entry.scheme == "adaptive"][:1]
+    if not schemes:
+        raise UserError(f"schemes: expected adaptive among {', '.join(config.titles)}; add it")
+    snrs = [snr_db for snr_db in config.snr_db if math.isfinite(snr_db)]
+    return config.model_copy(update={"schemes": schemes, "channels": config.channels[:1], "snr_db": snrs})
 
 
 def main() -> None:
     """Run the one model and all specialists, and write the table."""
     chosen = arguments(__doc__)
-    config = load_config(chosen.experiment, ["schemes=[adaptive]", "sweep.latency=false", *chosen.set])
-    snrs = [snr_db for snr_db in config.snr_db if math.isfinite(snr_db)]
-    config = config.model_copy(update={"channels": config.channels[:1], "snr_db": snrs})
+    config = of_one_model(load_config(chosen.experiment, ["sweep.latency=false", *chosen.set]))
     progress, folder, rows = Progress(Console()), chosen.out.with_suffix(""), []
     run(config, folder / "one", False, progress)
     one = read_records(folder / "one").set_index(["k", "snr_db"])
     for k in config.k:
-        for snr_db in snrs:
+        for snr_db in config.snr_db:
             own = folder / f"k{k}_{snr_db:g}dB"
             run(specialist(config, k, snr_db), own, False, progress)
             records = read_records(own).iloc[0]

@@ -30,9 +30,10 @@ from bench_ofdm import bench_ofdm
 from bench_sweep import bench_sweep
 from rich.console import Console
 
-from kbsc_tf.config import ExperimentConfig, load_kb_scaling
+from kbsc_tf.config import ExperimentConfig
 from kbsc_tf.data.sources import procedural_set
 from kbsc_tf.features import ClipEncoder
+from kbsc_tf.kb_scaling.config import load_kb_scaling
 from kbsc_tf.kb_scaling.records import read_rows
 from kbsc_tf.kb_scaling.study import run_kb_scaling
 from kbsc_tf.knowledge import KnowledgeBase
@@ -122,10 +123,9 @@ def bench_link(features: Path, folder: Path, original: dict | None) -> dict[str,
             "features": {"file": features},
             "receiver": {"metric": "l2", "centre": False},
             "channels": [{"preset": "original"}],
-            "schemes": ["kbsc"],
+            "schemes": [{"scheme": "kbsc", "epochs": EPOCHS}],
             "k": [256],
             "snr_db": SNR_DB,
-            "training": {"epochs": EPOCHS},
         }
     )
     progress = Progress(Console(stderr=True))

@@ -32,9 +32,8 @@ def bench_coded() -> dict[str, dict]:
 def bench_images() -> dict[str, float | str]:
     """Images/s of encoding to the budget, coding, channel, decoding; everything compiled once before."""
     images = procedural_set(IMAGES + 200, 0, "bench")
-    plan = TransportPlan.for_uses(Mcs.parse(MCS), K // 2)
     files = ImageFiles(BpgCodec())
-    scheme = ImageLdpcScheme("bpg_ldpc", K, AwgnConfig(), CodingConfig(), plan, MCS, files, CodecConfig())
+    scheme = ImageLdpcScheme(K, AwgnConfig(), CodingConfig(), Mcs.parse(MCS), files, CodecConfig())
     pictures = images.read(np.arange(IMAGES))
     batch = SourceBatch(np.zeros((IMAGES, 1), np.float32), pictures)
     scheme.transmit(batch, SNR_DB, 0)
@@ -44,7 +43,7 @@ def bench_images() -> dict[str, float | str]:
     seconds = time.perf_counter() - start
     start = time.perf_counter()
     for picture in pictures[:OBVIOUS_IMAGES]:
-        obvious(picture, plan)
+        obvious(picture, scheme.plan)
     obvious_s = time.perf_counter() - start
     ours, baseline = IMAGES / seconds, OBVIOUS_IMAGES / obvious_s
     return {

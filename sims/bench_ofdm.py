@@ -7,8 +7,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kbsc_tf.config import LossWeights, OfdmConfig
+from kbsc_tf.config import OfdmConfig
 from kbsc_tf.schemes.analogue.link import SemanticLink
+from kbsc_tf.schemes.kbsc.config import LossWeights
 from kbsc_tf.schemes.kbsc.losses import SemanticLoss
 from kbsc_tf.schemes.kbsc.network import SemanticDecoder, SemanticEncoder
 

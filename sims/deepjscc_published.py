@@ -50,8 +50,8 @@ from kbsc_tf.files import make_folder, write_atomically
 from kbsc_tf.metrics.image import psnr
 from kbsc_tf.metrics.intervals import mean_interval
 from kbsc_tf.progress import Progress
+from kbsc_tf.schemes.jscc.config import STRIDE
 from kbsc_tf.schemes.jscc.convert import load_deepjscc
-from kbsc_tf.schemes.jscc.deepjscc import STRIDE
 from kbsc_tf.schemes.jscc.link import ImageLink
 from kbsc_tf.schemes.jscc.training import to_uint8
 

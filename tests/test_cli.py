@@ -61,7 +61,6 @@ def file(tmp_path, monkeypatch):
         "schemes": ["pca", "raw"],
         "k": [8],
         "snr_db": [0, "inf"],
-        "training": {"epochs": 2, "batch_size": 100, "validation_snr_db": [0]},
         "sweep": {"chunk": 50, "latency": False},
     }
     (tmp_path / "trial.yaml").write_text(yaml.safe_dump(settings, sort_keys=False))
@@ -190,7 +189,8 @@ def test_run_says_what_it_found_and_wrote(kbsc, file, tmp_path):
 
 
 def test_the_steps_alone_add_up_to_a_run(kbsc, file, tmp_path):
-    options = ["--set", "schemes=[kbsc, raw]"]
+    trained = "{scheme: kbsc, epochs: 2, batch_size: 100, validation_snr_db: 0}"
+    options = ["--set", f"schemes=[{trained}, raw]"]
     for step in ("features", "kb", "train", "sweep"):
         status, _, err = kbsc(step, file, *options, "--out", "steps")
         assert (status, err) == (0, ""), step
@@ -224,13 +224,18 @@ GRID = {"type": "ofdm", "csi": "ls", "fft_size": 32, "guard_carriers": [2, 1], "
 
 
 def test_a_run_over_ofdm_trains_once_for_two_channels_counts_everything_and_goes_on(kbsc, file, tmp_path):
+    once = {"epochs": 1, "batch_size": 100, "validation_snr_db": [20]}
     channels = [GRID | {"features_per_grid": 5}, GRID | {"features_per_grid": 5, "rx_antennas": 2}]
     settings = yaml.safe_load(file.read_text()) | {
         "channels": channels,
-        "schemes": ["kbsc", "kbsc_awgn", "pca", "feature_ldpc_pq"],
+        "schemes": [
+            {"scheme": "kbsc", "channel": GRID} | once,
+            {"scheme": "kbsc_awgn"} | once,
+            "pca",
+            "feature_ldpc_pq",
+        ],
         "k": [64],
         "snr_db": [20],
-        "training": {"epochs": 1, "batch_size": 100, "validation_snr_db": [20], "channel": GRID},
         "coding": {"mcs": ["qpsk-1/2"]},
     }
     file.write_text(yaml.safe_dump(settings))
@@ -304,9 +309,15 @@ def test_impossible_ofdm_channels_are_refused_without_tensorflow(refused, file, 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ("channels=[{type: ofdm}]", "schemes: bpg_capacity knows the capacity of flat channels alone"),
-        ("training.channel={type: ofdm, fft_size: 16}", "training.channel: a grid of 72 data symbols"),
-        ("channels=[{type: ofdn}]", "channels.0: expected a channel of type flat or ofdm"),
+        (
+            "channels=[{type: ofdm}]",
+            "schemes: bpg_capacity needs a flat channel, whose capacity is known, and ofdm_.* is OFDM",
+        ),
+        (
+            "schemes=[{scheme: kbsc, channel: {type: ofdm, fft_size: 16}}]",
+            "schemes: kbsc: channel: a grid of 72 data symbols",
+        ),
+        ("channels=[{type: ofdn}]", "channels.0: unknown channel ofdn; did you mean ofdm"),
     ],
 )
 def test_experiments_that_do_not_suit_their_grids(refused, image_file, tmp_path, change, message):
@@ -388,10 +399,10 @@ def test_images_go_over_the_coded_link_all_the_way(kbsc, image_file, tmp_path):
 
 
 def test_images_that_fit_nowhere_stop_nothing_and_have_no_gallery(kbsc, image_file, tmp_path):
+    trained = {"scheme": "deepjscc", "epochs": 1, "batch_size": 16, "validation_snr_db": [0], "validation_images": 4}
     settings = yaml.safe_load(image_file.read_text()) | {
-        "schemes": ["bpg_ldpc", "deepjscc"], "k": [16, 72], "receiver": {"top_k": 2}, "codec": {"processes": 1},
+        "schemes": ["bpg_ldpc", trained], "k": [16, 72], "receiver": {"top_k": 2}, "codec": {"processes": 1},
         "coding": {"mcs": ["qpsk-1/3", "qpsk-1/2"]},
-        "deepjscc": {"epochs": 1, "batch_size": 16, "validation_snr_db": [0], "validation_images": 4},
     }  # fmt: skip
     image_file.write_text(yaml.safe_dump(settings))
     status, out, err = kbsc("run", image_file)
@@ -409,7 +420,7 @@ def test_images_that_fit_nowhere_stop_nothing_and_have_no_gallery(kbsc, image_fi
 
 def test_images_of_a_size_that_a_network_cannot_send_are_refused_before_embedding(refused, image_file, tmp_path):
     message = "schemes: swinjscc needs images whose height and width are multiples of .*, these have 16x16"
-    options = ["--set", "schemes=[swinjscc]", "--set", "swinjscc.size=base"]
+    options = ["--set", "schemes=[swinjscc]", "--set", "schemes.swinjscc.size=base"]
     refused(message, "run", image_file, *options)
     assert not list((tmp_path / "store").rglob("*.npy"))
 
@@ -493,7 +504,7 @@ def test_a_run_stopped_by_ctrl_c_goes_on_to_the_same_records(kbsc, file, tmp_pat
     ("text", "message"),
     [
         ("name: a\nepochs: 3\n", r"trial.yaml line 2: unknown key epochs; "),
-        ("name: a\ntraining:\n  epochs: many\n", r"trial.yaml line 3: training.epochs: "),
+        ("name: a\nschemes:\n- {scheme: kbsc, epochs: many}\n", r"trial.yaml line 3: schemes.0.epochs: "),
         ("name: [\n", r"trial.yaml line 2: not valid YAML"),
         ("k: [8, 7]\n", r"trial.yaml line 1: k.1: expected an even number"),
         ("channels: [{}, {}]\n", r"trial.yaml: channels: two channels are called the same"),
@@ -512,7 +523,7 @@ def test_mistakes_in_the_file(refused, file, text, message):
         ("features.file=nowhere.npz", "nowhere.npz: cannot read the feature file"),
         ("features.file=trial.yaml", "trial.yaml: not a whole .npz file"),
         ("features.file=nan.npz", "nan.npz: test_send_x has NaN or infinity in row 7"),
-        ("training.epoch=3", "--set training.epoch=3: unknown key training.epoch"),
+        ("schemes.pca.epoch=3", "--set schemes.pca.epoch=3: unknown key schemes.0.epoch"),
         ("snr_db", "--set snr_db: expected key=value"),
     ],
 )
@@ -523,7 +534,7 @@ def test_what_cannot_work_leaves_no_results(refused, file, tmp_path, change, mes
 
 
 def test_divergence_is_a_mistake_in_the_learning_rate(kbsc, file):
-    options = ["--set", "schemes=[kbsc]", "--set", "training.learning_rate=1e9"]
+    options = ["--set", "schemes=[{scheme: kbsc, epochs: 2, batch_size: 100, learning_rate: 1e9}]"]
     status, _, err = kbsc("train", file, *options)
     assert status == 2 and re.fullmatch(r"kbsc: training diverged .*lower (the|its) learning_rate.*\n", err)
 
@@ -544,10 +555,13 @@ def test_missing_images(refused, image_file, tmp_path, spoil, message):
     assert not (tmp_path / "results").exists()
 
 
-def test_a_results_folder_of_another_configuration(kbsc, refused, file):
+def test_a_results_folder_of_other_settings(kbsc, refused, file):
     kbsc("run", file)
     for command in ("run", "kb", "train", "sweep"):
-        refused("results/trial: holds the records of another configuration", command, file, "--set", "seeds=[4]")
+        refused(
+            'results/trial: its records were made with other settings: receiver.metric was the default, now "l2"; set',
+            command, file, "--set", "receiver.metric=l2",
+        )  # fmt: skip
 
 
 def test_a_knowledge_base_of_another_encoder(kbsc, refused, file, tmp_path):
@@ -667,5 +681,5 @@ def test_knowledge_bases_of_growing_size(kbsc, refused, tmp_path, monkeypatch):
     (tmp_path / "results/large/kb_scaling.png").unlink()
     status, out, _ = kbsc("plot", "results/large")
     assert status == 0 and (tmp_path / "results/large/kb_scaling.png").exists()
-    refused("results/large: holds the records of another configuration .*snr_db", "kb-scaling", "large.yaml",
+    refused("large: .* other settings: kb_scaling.snr_db was the default, now 9.0", "kb-scaling", "large.yaml",
             "--set", "snr_db=9")  # fmt: skip

@@ -323,7 +323,7 @@ def test_a_network_is_trained_on_rows_of_one_image_however_many_share_a_block(lo
         ("schemes.kbsc.epoch=3", "--set schemes.kbsc.epoch=3: unknown key schemes.1.epoch; did you mean epochs?"),
         ("schemes.kbsc.epochs=x", "--set schemes.kbsc.epochs=x: schemes.1.epochs: "),
         ("schemes.kbcs.epochs=3", r"--set schemes.kbcs.epochs=3: schemes has pca, kbsc; did you mean kbsc\?; name one"),
-        ("schemes.kbsc=3", "--set schemes.kbsc=3: give an option of the scheme, as in --set schemes.kbsc.epochs=5"),
+        ("schemes.kbsc=3", "--set schemes.kbsc=3: give an option of the scheme, as in schemes.kbsc.epochs=5"),
         ("k=[64, 3]", r"--set k=\[64, 3\]: k.1: expected an even number"),
     ],
 )

@@ -1,5 +1,6 @@
 """Notebooks run from start to end, in this interpreter and this clone, and are stored without outputs."""
 
+import ast
 import os
 import sys
 from pathlib import Path
@@ -10,8 +11,11 @@ from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 
+import kbsc_tf
+
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+_OLD_CODE_LINES = 1172  # of the five, when they imported the modules of the package one by one
 _SECONDS_A_CELL = 600
 _CPU_SECONDS = 180  # a minute of two cores, and half as much again: what else the machine does costs CPU time too
 
@@ -29,8 +33,15 @@ def code_cells(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
+def code_of(path: Path) -> str:
+    """The code of a notebook, without what IPython alone understands."""
+    lines = (line for cell in code_cells(nbformat.read(path, as_version=4)) for line in cell.source.splitlines())
+    return "\n".join(line for line in lines if not line.lstrip().startswith("%"))
+
+
 def draws(cell: nbformat.NotebookNode) -> bool:
-    return any("image/png" in output.get("data", {}) for output in cell.outputs)
+    found = [output.get("data", {}) for output in cell.outputs]
+    return any("image/png" in data or "data:image/png" in data.get("text/html", "") for data in found)
 
 
 def test_there_are_notebooks():
@@ -43,6 +54,28 @@ def test_all_install_alike():
     first = {path.name: code_cells(nbformat.read(path, as_version=4))[0].source for path in NOTEBOOKS}
     assert len(set(first.values())) == 1, "the install cells differ"
     assert 'find_spec("kbsc_tf")' in first["01_first_link.ipynb"]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_public_names_only(path):
+    imported = False
+    for node in ast.walk(ast.parse(code_of(path))):
+        if isinstance(node, ast.Import):
+            names = [alias for alias in node.names if alias.name.split(".")[0] == "kbsc_tf"]
+            assert all((alias.name, alias.asname) == ("kbsc_tf", "kbsc") for alias in names), ast.unparse(node)
+            imported |= bool(names)
+        elif isinstance(node, ast.ImportFrom):
+            assert (node.module or "").split(".")[0] != "kbsc_tf", ast.unparse(node)
+        elif isinstance(node, ast.Attribute):
+            assert not node.attr.startswith("_"), f"private: {ast.unparse(node)}"
+            if isinstance(node.value, ast.Name) and node.value.id == "kbsc":
+                assert node.attr in dir(kbsc_tf), f"not public: {ast.unparse(node)}"
+    assert imported
+
+
+def test_code_is_short():
+    lines = [line.strip() for path in NOTEBOOKS for line in code_of(path).splitlines()]
+    assert len([line for line in lines if line and not line.startswith("#")]) <= _OLD_CODE_LINES * 2 / 3
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

@@ -17,7 +17,9 @@ COLUMNS = [
     "scheme_a", "mcs_a", "scheme_b", "mcs_b", "channel", "k", "snr_db", "seed", "n", "trials", "top1_a", "top1_b",
     "difference", "low", "high", "only_a", "only_b", "mcnemar_p", "p", "p_holm", "estimand",
 ]  # fmt: skip
-_DRAWN_BY = ["source", "seed", "test_images", "test_ratio", "ratios", "per_class"]  # what chooses the sender's images
+_DRAWN_BY = [  # what chooses the sender's images
+    "source", "fingerprint", "seed", "test_images", "test_ratio", "ratios", "per_class",
+]  # fmt: skip
 
 
 class NothingInCommon(UserError):

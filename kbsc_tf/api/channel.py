@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from kbsc_tf.config import FunctionChannelConfig
+from kbsc_tf.config.strict import name_of
 
 
 class Channel(FunctionChannelConfig):
@@ -18,7 +19,8 @@ class Channel(FunctionChannelConfig):
         [B, n]), or `kbsc_tf.channel.Received`. Random numbers must come from Sionna's generator, as those of
         ``sionna.phy.utils.complex_normal`` do, so that points can be repeated. The function may have the attributes
         and methods of `kbsc_tf.channel.Channel`; without, a symbol is a channel use and nothing is overhead.
-    name : str
+    name : str, optional
+        That of the function unless given.
 
     Examples
     --------
@@ -31,4 +33,4 @@ class Channel(FunctionChannelConfig):
     """
 
     def __init__(self, function: Callable, name: str | None = None, **settings: str) -> None:
-        super().__init__(function=function, name=name, **settings)
+        super().__init__(function=function, name=name or name_of(function), **settings)

@@ -1,5 +1,7 @@
 """Run an experiment from Python. Imports no TensorFlow before there is something to compute."""
 
+import pickle
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,9 +16,10 @@ from kbsc_tf.data import load_splits
 from kbsc_tf.data.memory import Images
 from kbsc_tf.errors import UserError
 from kbsc_tf.progress import Progress
+from kbsc_tf.registry import executors
 from kbsc_tf.study.start import check, prepare_tensorflow
 
-_OWN = ("out", "data", "encoder", "skip_bad")  # keywords of `run` that are no keys of an experiment
+_OWN = ("out", "data", "encoder", "skip_bad", "progress")  # keywords of `run` that are no keys of an experiment
 
 
 def run(
@@ -26,6 +29,7 @@ def run(
     data: Images | Mapping[str, Any] | None = None,
     encoder: Callable | None = None,
     skip_bad: bool = False,
+    progress: bool = True,
     **settings: Any,
 ) -> Run:
     """Do everything an experiment says: features, knowledge base, training, sweep, figures.
@@ -46,6 +50,8 @@ def run(
         `kbsc_tf.Encoder` gives it a name; otherwise what it makes of some images tells whether it is the same one.
     skip_bad : bool
         Leave out unreadable images and count them.
+    progress : bool
+        Say how far it is.
     **settings
         Keys of the experiment and their values: lists, ranges, arrays or one value (``k=64``). A dict changes the keys
         of a section that it names (``sweep={"trials": 3}``), as does ``**{"schemes.kbsc.epochs": 5}``. Functions among
@@ -63,8 +69,10 @@ def run(
     Examples
     --------
     >>> import kbsc_tf as kbsc
-    >>> run = kbsc.run("quickstart", out="results/mine", schemes="pca", data={"per_class": 20}, snr_db=[0, 10])
-    >>> run.frame()[["scheme", "channel", "k", "snr_db", "top1"]]
+    >>> small = {"schemes": "pca", "data": {"per_class": 4}, "k": 64, "progress": False}
+    >>> run = kbsc.run("quickstart", out="results/mine", snr_db=[0, 10], **small)
+    >>> run = kbsc.run("quickstart", out="results/mine", snr_db=[0, 10, 20], **small)  # computes what is new
+    >>> accuracies = run.frame()[["channel", "snr_db", "top1"]]
     """
     known = [*ExperimentConfig.model_fields, *_OWN]
     for key in settings:
@@ -72,15 +80,15 @@ def run(
             raise UserError(f"run: unknown keyword {name}{did_you_mean(name, known) or '; remove it'}")
     config = make_config(*_with_objects(experiment, {**settings, "data": data, "encoder": encoder}))
     folder = Path(out) if out is not None else Path("results") / config.name
-    progress = Progress(Console())
-    is_function = isinstance(config.features, FunctionEncoderConfig) and config.features.dimension is None
-    if is_function:
+    _check_workers(config)
+    if isinstance(config.features, FunctionEncoderConfig) and config.features.function is not None:
+        prepare_tensorflow()
         config = _with_probed_encoder(config, skip_bad)
     check(config, folder)
     prepare_tensorflow()
     from kbsc_tf.study.experiment import run as run_experiment
 
-    run_experiment(config, folder, skip_bad, progress)
+    run_experiment(config, folder, skip_bad, Progress(Console(quiet=not progress)))
     return Run(folder)
 
 
@@ -95,11 +103,9 @@ def _with_objects(experiment: Any, settings: dict[str, Any]) -> tuple[Any, dict[
     if encoder is not None:
         if not callable(encoder):
             raise UserError(f"encoder: expected a function of images, got {encoder!r:.80}; name others in features")
-        named = {"fingerprint": encoder.fingerprint} if hasattr(encoder, "fingerprint") else {}
-        settings["features"] = {
-            **settings.get("features", {}), "encoder": "function", "function": encoder,
-            "name": name_of(encoder), **named,
-        }  # fmt: skip
+        known = {"fingerprint": encoder.fingerprint} if hasattr(encoder, "fingerprint") else {}
+        function = {"encoder": "function", "function": encoder, "name": name_of(encoder), **known}
+        settings["features"] = {**settings.get("features", {}), **function}
     return experiment, settings
 
 
@@ -118,6 +124,25 @@ def _sections(content: Mapping[str, Any]) -> dict[str, Any]:
         listed = [channels] if isinstance(channels, str | Mapping) or callable(channels) else [*channels]
         found["channels"] = [Channel(one) if callable(one) else one for one in listed]
     return found
+
+
+def _check_workers(config: ExperimentConfig) -> None:
+    """Refuse functions that workers in other processes cannot import."""
+    executor = executors[config.executor.kind]
+    main_is_known = executor.runs_main and hasattr(sys.modules["__main__"], "__file__")
+    for function in (getattr(part, "function", None) for part in (config.features, *config.channels)):
+        if not executor.elsewhere or function is None:
+            continue
+        try:
+            pickle.dumps(function)
+            is_known = main_is_known or getattr(function, "__module__", "") != "__main__"
+        except (pickle.PicklingError, AttributeError, TypeError):
+            is_known = False
+        if not is_known:
+            raise UserError(
+                f"executor: {config.executor.kind}: its workers cannot import the function {name_of(function)}; define "
+                "it at the top of a module, or use executor: local"
+            )
 
 
 def _with_probed_encoder(config: ExperimentConfig, skip_bad: bool) -> ExperimentConfig:

@@ -2,102 +2,28 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps
 
+from kbsc_tf.api.figures import Figures
+from kbsc_tf.api.reception import Neighbour, Reception
 from kbsc_tf.config import FeaturesConfig, FunctionEncoderConfig
 from kbsc_tf.config.strict import unknown_name
 from kbsc_tf.data.decode import BadImageError, decode
 from kbsc_tf.errors import UserError
 from kbsc_tf.features.encoder import Encoder, build_encoder
+from kbsc_tf.figures.gallery import draw_arrivals
 from kbsc_tf.knowledge import Decision
 from kbsc_tf.results.names import channel_text, mcs_text, scheme_text, snr_text
-from kbsc_tf.study.kb_images import KbImages
+from kbsc_tf.schemes.analogue.scheme import AnalogueScheme
 from kbsc_tf.study.links import LinksFolder, SavedLink
 from kbsc_tf.transmission import SourceBatch, Transmission
 
 Images = str | Path | np.ndarray | Sequence[str | Path | np.ndarray]
 """A path or an array uint8 [H, W, 3]; a list of them, or an array uint8 [B, H, W, 3]; or features float [B, D], [D]."""
-
-
-@dataclass(frozen=True)
-class Neighbour:
-    """An entry of the knowledge base that a reception was nearest to.
-
-    Attributes
-    ----------
-    label : str
-        Name of its class.
-    score : float
-        How it was ranked, higher is better: by nearness, or by the share of its class in the vote.
-    entry : int
-        Its place in the knowledge base.
-    """
-
-    label: str
-    score: float
-    entry: int
-    _images: KbImages
-
-    @cached_property
-    def image(self) -> np.ndarray | None:
-        """Its image, uint8 [H, W, 3], read when it is first asked for; None for a run without images."""
-        return self._images.read(self.entry)
-
-
-@dataclass(frozen=True)
-class Reception:
-    """What became of one image.
-
-    Attributes
-    ----------
-    label : str or None
-        Name of the class that the receiver decides for; None where it shows nothing.
-    confidence : float
-        As the receiver's rule has it: by posterior the probability that the label is right, by vote its share, by
-        nearest entry its nearness.
-    delivered : bool
-        False: nothing arrived, and nothing is shown.
-    channel_uses : float
-        Complex channel uses, everything counted.
-    snr_db : float
-        Es/N0 in dB that it was sent at.
-    neighbours : tuple of Neighbour
-        What the receiver ranked best, ``top_k`` at most, the shown one first.
-    sent : [H, W, 3], uint8, or None
-        The image as it was sent; None for features.
-    received : [H, W, 3], uint8, or None
-        What arrived of it, where the scheme sends images and it was delivered.
-    """
-
-    label: str | None
-    confidence: float
-    delivered: bool
-    channel_uses: float
-    snr_db: float
-    neighbours: tuple[Neighbour, ...]
-    sent: np.ndarray | None
-    received: np.ndarray | None
-
-    @property
-    def image(self) -> np.ndarray | None:
-        """The image of the knowledge base that is shown, uint8 [H, W, 3]; None where nothing is."""
-        return self.neighbours[0].image if self.neighbours else None
-
-    @property
-    def text(self) -> str:
-        """For readers: "dog, confidence 0.83; 32 channel uses at 0 dB"."""
-        nothing = "nothing delivered" if not self.delivered else "nothing shown"
-        shown = nothing if self.label is None else f"{self.label}, confidence {self.confidence:.2f}"
-        return f"{shown}; {self.channel_uses:g} channel uses at {snr_text(self.snr_db)}"
-
-    def __repr__(self) -> str:
-        return f"<Reception: {self.text}>"
 
 
 class Link:
@@ -204,6 +130,47 @@ class Link:
         decision = self._receiver.decide(sent, self._scheme.calibration)
         receptions = [self._reception(batch, sent, decision, row, snr_db) for row in range(len(decision.ids))]
         return receptions[0] if is_one else receptions
+
+    def draw(self, receptions: Reception | Sequence[Reception], path: str | Path | None = None) -> Figures:
+        """Draw what `send` returned: a row per image with what was sent, what arrived, what is shown, its neighbours.
+
+        Parameters
+        ----------
+        receptions : Reception or sequence of Reception
+            Of images; where they were sent at several SNRs, the SNR stands over each.
+        path : str or Path, optional
+            PNG, PDF or SVG file; ``sent.png`` in the run's folder unless given.
+
+        Returns
+        -------
+        Figures
+            The one file, which a notebook shows.
+        """
+        receptions = [receptions] if isinstance(receptions, Reception) else receptions
+        if not receptions or any(one.sent is None for one in receptions):
+            raise UserError("receptions: there are no images to draw; give what send returned for images")
+        snrs = {snr_text(one.snr_db) for one in receptions}
+        title = f"{self.name}, {snrs.pop()}" if len(snrs) == 1 else self.name
+        arrivals = [one.arrival(snr_text(one.snr_db) if len(snrs) > 1 else "") for one in receptions]
+        path = Path(path or self.folder / "sent.png")
+        return Figures([draw_arrivals(arrivals, path, title, self.delivers_images)])
+
+    def embed(self, images: Images) -> np.ndarray:
+        """Features [B, D], float32, of length 1, of images, as the run's encoder makes them; [D] of one image."""
+        batch, is_one = self._batch(images)
+        return batch.features[0] if is_one else batch.features
+
+    def symbols(self, features: np.ndarray) -> np.ndarray:
+        """What an uncoded scheme puts on the air for features [B, D]: complex64 [B, n], of average power 1 each.
+
+        Raises
+        ------
+        UserError
+            The scheme has no such symbols: it is coded, or sends images.
+        """
+        if not isinstance(self._scheme, AnalogueScheme):
+            raise UserError(f"{self.scheme}: sends no real values of a feature uncoded; try pca or kbsc")
+        return self._scheme.symbols(self._features(features))
 
     def transmit(self, features: np.ndarray, snr_db: float = 0.0, seed: int | None = None) -> Transmission:
         """Send features [B, D], float32, of length 1, and get what arrives, before the receiver decides.

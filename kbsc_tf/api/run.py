@@ -1,16 +1,26 @@
 """What a run has left in its results folder. Imports no TensorFlow; matplotlib when it draws."""
 
-import base64
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from rich.table import Table
 
+from kbsc_tf.api.figures import Figures
+from kbsc_tf.config import ExperimentConfig
+from kbsc_tf.config.strict import unknown_name
+from kbsc_tf.data import load_splits
+from kbsc_tf.errors import UserError
+from kbsc_tf.results.outcomes import class_names, read_per_image
+from kbsc_tf.results.points import Point
 from kbsc_tf.results.records import read_records
 from kbsc_tf.results.run_json import read_run
+
+_LOST = "not delivered"
 
 
 class Run:
@@ -35,9 +45,9 @@ class Run:
     Examples
     --------
     >>> import kbsc_tf as kbsc
-    >>> run = kbsc.Run("results/adaptive/bench_seed0")
-    >>> run.frame()[["scheme", "k", "snr_db", "top1"]].iloc[0].tolist()
-    ['adaptive', 64, -7.0, 0.2276]
+    >>> run = kbsc.Run("results/quickstart")
+    >>> accuracies = run.frame()[["scheme", "channel", "k", "snr_db", "top1"]]
+    >>> differences = run.compare("pca", "raw")[["channel", "snr_db", "difference", "p"]]
     """
 
     def __init__(self, folder: str | Path) -> None:
@@ -67,9 +77,8 @@ class Run:
         Examples
         --------
         >>> import kbsc_tf as kbsc
-        >>> frame = kbsc.Run("results/adaptive/bench_seed0").frame()
-        >>> frame.pivot_table(index="snr_db", columns="scheme", values="top1").shape
-        (13, 2)
+        >>> frame = kbsc.Run("results/quickstart").frame()
+        >>> curves = frame.pivot_table(index="snr_db", columns=["scheme", "channel", "k"], values="top1")
         """
         return read_records(self.folder)
 
@@ -88,7 +97,7 @@ class Run:
 
     def plot(
         self, formats: Sequence[str] = ("png", "pdf"), data: bool = False, out: str | Path | None = None
-    ) -> "Figures":
+    ) -> Figures:
         """Draw accuracy, PSNR and MS-SSIM over SNR and CBR.
 
         Parameters
@@ -106,10 +115,9 @@ class Run:
 
         Examples
         --------
-        >>> import kbsc_tf as kbsc, tempfile
-        >>> files = kbsc.Run("results/adaptive/bench_seed0").plot(formats=["png"], out=tempfile.mkdtemp())
-        >>> [file.name for file in files]
-        ['accuracy.png', 'accuracy_vs_cbr.png']
+        >>> import kbsc_tf as kbsc
+        >>> kbsc.Run("results/quickstart").plot(formats=["png"])[0].name
+        'accuracy.png'
         """
         from kbsc_tf.figures.curves import draw_figures
 
@@ -168,6 +176,119 @@ class Run:
 
         return pd.read_csv(write_confidence(self.folder, share)[0]).fillna({"mcs": ""})
 
+    def outcomes(
+        self, scheme: str, snr_db: float, k: int | None = None, channel: str | None = None, mcs: str = ""
+    ) -> pd.DataFrame:
+        """What became of every single image at one SNR.
+
+        Parameters
+        ----------
+        scheme : str
+            As in the records, and so the others.
+        snr_db : float
+            Es/N0 in dB.
+        k : int, optional
+            The largest unless given.
+        channel : str, optional
+            The first unless given.
+        mcs : str, optional
+            Modulation and code rate of a coded scheme, or "genie"; the first unless given.
+
+        Returns
+        -------
+        DataFrame
+            A row per seed, trial and image: ``seed``, ``trial``, ``image`` (its place among those sent), ``label`` and
+            ``shown`` (names of classes, None where nothing is shown), ``entry`` of the knowledge base (or -1),
+            ``delivered``, ``correct``, ``confidence``, ``group`` (images of a trial with one number share a channel
+            realisation or a code block); ``psnr`` in dB and ``ms_ssim`` of schemes that send images.
+
+        Raises
+        ------
+        UserError
+            There are none: the run was made without ``sweep={"per_image": True}``, or has no such point.
+
+        Examples
+        --------
+        >>> import kbsc_tf as kbsc
+        >>> outcomes = kbsc.Run("results/quickstart").outcomes("pca", snr_db=0)  # doctest: +SKIP
+        >>> outcomes.groupby("label")["correct"].mean()  # doctest: +SKIP
+        """
+        points = self._points(scheme, snr_db, {"channel": channel, "k": k, "mcs": mcs or None})
+        names = dict(enumerate(class_names(self.folder)))
+        parts = [read_per_image(self.folder, point).assign(seed=point.seed) for point in points]
+        found = pd.concat(parts, ignore_index=True)
+        for column in ("label", "shown"):
+            found[column] = found[column].map(names).astype(object).where(found[column] >= 0, None)
+        return found[["seed", *found.columns.drop("seed")]]
+
+    def confusion(self, scheme: str, snr_db: float, **which: Any) -> pd.DataFrame:
+        """Which classes are taken for which at one SNR.
+
+        Parameters
+        ----------
+        scheme, snr_db, **which
+            As in `outcomes`.
+
+        Returns
+        -------
+        DataFrame
+            Numbers of images: a row per sent class, a column per shown one; a last column, "not delivered", where some
+            were not.
+
+        Raises
+        ------
+        UserError
+            As `outcomes`.
+        """
+        outcomes, names = self.outcomes(scheme, snr_db, **which), class_names(self.folder)
+        counts = pd.crosstab(outcomes["label"], outcomes["shown"].fillna(_LOST))
+        columns = [*names, _LOST] if _LOST in counts else names
+        return counts.reindex(index=names, columns=columns, fill_value=0).rename_axis(index="sent", columns="shown")
+
+    def images(self, rows: ArrayLike, part: str = "sender") -> list[np.ndarray]:
+        """The run's images, by their places: see `outcomes`. Their source must still be there.
+
+        Parameters
+        ----------
+        rows : [B], int
+        part : {"sender", "receiver"}
+            Whether places are among the images sent or are entries of the knowledge base.
+
+        Returns
+        -------
+        list of B [H, W, 3], uint8
+
+        Raises
+        ------
+        UserError
+            The run was made from images in memory or from a feature file, or its images are gone.
+        """
+        if part not in ("sender", "receiver"):
+            raise UserError(f"{unknown_name('part', part, ['sender', 'receiver'])}")
+        config = ExperimentConfig.model_validate(self.config)
+        if config.data.source == "memory" or getattr(config.features, "file", None) is not None:
+            raise UserError(f"{self.folder}: its images were not read from a data set, so they are not here")
+        images = getattr(load_splits(config.data, True, getattr(config.features, "store", None)), part)
+        if part == "sender" and config.sweep.queries is not None:
+            images = images.spread(config.sweep.queries)
+        return images.read(rows)
+
+    def galleries(self) -> Figures:
+        """Pictures that the run has drawn of sent images and of what was shown for them, over the SNR."""
+        return Figures(sorted(self.folder.glob("gallery*.png")))
+
+    def _points(self, scheme: str, snr_db: float, which: dict[str, Any]) -> list[Point]:
+        """Points of all seeds, in the order of the records."""
+        records = self.frame()
+        for column, value in {"scheme": scheme, **which, "snr_db": snr_db}.items():
+            known = records[column].unique()
+            if value is None:
+                value = known.max() if column == "k" else known[0]
+            elif value not in known:
+                raise UserError(f"{self.folder}: {unknown_name(column, value, [f'{one}' for one in known])}")
+            records = records[records[column] == value]
+        return [Point(*row) for row in records[list(Point._fields)].itertuples(index=False)]
+
     def __repr__(self) -> str:
         return f"Run({str(self.folder)!r})"
 
@@ -180,11 +301,3 @@ class Run:
         table = pd.DataFrame(rows, columns=[*heads, *map(snr_text, snrs)])
         title = f"{self.folder}: {metric_of('top1').label} with half of the 95 % interval"
         return f"<p>{title}</p>{table.to_html(index=False)}"
-
-
-class Figures(list):
-    """Files of figures, of which a notebook shows the PNGs."""
-
-    def _repr_html_(self) -> str:
-        pictures = [base64.b64encode(path.read_bytes()).decode() for path in self if path.suffix == ".png"]
-        return "".join(f'<img style="max-width: 100%" src="data:image/png;base64,{one}">' for one in pictures)

@@ -7,7 +7,7 @@ from kbsc_tf.channel.analogue import AnalogueLink, ReceivedValues, build_channel
 from kbsc_tf.channel.compiled import traced, worth_compiling
 from kbsc_tf.channel.flat import FlatChannel, seed_noise
 from kbsc_tf.channel.ofdm.link import OFDMLink
-from kbsc_tf.channel.received import AirOverhead, Channel, Received
+from kbsc_tf.channel.received import AirOverhead, Channel, Received, SymbolChannel
 
 __all__ = [
     "AirOverhead",
@@ -17,6 +17,7 @@ __all__ = [
     "OFDMLink",
     "Received",
     "ReceivedValues",
+    "SymbolChannel",
     "build_channel",
     "build_link",
     "seed_noise",

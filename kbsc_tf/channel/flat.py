@@ -4,12 +4,12 @@ import tensorflow as tf
 from sionna.phy import config as sionna_config
 from sionna.phy.channel import AWGN, FlatFadingChannel, GenerateFlatFadingChannel
 
-from kbsc_tf.channel.received import AirOverhead, Received
+from kbsc_tf.channel.received import Received, SymbolChannel
 from kbsc_tf.channel.units import snr_db_to_no
 from kbsc_tf.config import FlatConfig
 
 
-class FlatChannel:
+class FlatChannel(SymbolChannel):
     """Send symbols over AWGN or fast/block flat fading.
 
     s [B, n] ─► h ⊙ s + w ─► equalise ─► ŝ [B, n], no_eff [B, n], gain [B, n]
@@ -38,8 +38,6 @@ class FlatChannel:
     -----
     D. Tse and P. Viswanath, Fundamentals of Wireless Communication, 2005, sections 2.4 and 3.1.
     """
-
-    xla, heavy = True, False
 
     def __init__(
         self,
@@ -80,18 +78,6 @@ class FlatChannel:
         if self.equaliser == "zf":
             return Received(matched / tf.cast(power, y.dtype), no / power, tf.ones_like(no))
         return Received(matched / tf.cast(power + no, y.dtype), no / power, power / (power + no))
-
-    def channel_uses(self, n: int) -> int:
-        """Complex channel uses that n symbols take, everything counted: n, as there are no pilots."""
-        return n
-
-    def overhead(self, n: int) -> AirOverhead:
-        """None."""
-        return AirOverhead()
-
-    def rows_per_realisation(self, n: int) -> int:
-        """Every row sees its own fading and noise."""
-        return 1
 
     def _fade(self, symbols: tf.Tensor, no: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """y = h ⊙ s + w and h, both [B, n]."""

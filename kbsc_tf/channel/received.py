@@ -68,3 +68,24 @@ class Channel(Protocol):
 
     def rows_per_realisation(self, n: int) -> int:
         """How many neighbouring rows of n symbols share the channel's random numbers: their outcomes are correlated."""
+
+
+class SymbolChannel:
+    """What channels have in common that take one use for a symbol: nothing is added, and no row shares anything.
+
+    A subclass adds ``__call__``; one that XLA cannot compile sets ``xla = False``.
+    """
+
+    xla, heavy = True, False
+
+    def channel_uses(self, n: int) -> int:
+        """Complex channel uses that n symbols take, everything counted: n, as there are no pilots."""
+        return n
+
+    def overhead(self, n: int) -> AirOverhead:
+        """None."""
+        return AirOverhead()
+
+    def rows_per_realisation(self, n: int) -> int:
+        """Every row sees its own fading and noise."""
+        return 1

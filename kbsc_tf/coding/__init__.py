@@ -2,11 +2,10 @@
 
 payload ─► CRC, scramble, segment ─► LDPC, repeat, map ─► channel ─► demap, decode ─► CRCs ─► payload, delivered
 
-What can be said without TensorFlow is here; `kbsc_tf.coding.link` and `kbsc_tf.coding.bler` import it.
+What can be said without arrays is here, for specs and commands that answer at once.
 """
 
-from kbsc_tf.coding.bits import bits_to_bytes, bytes_to_bits
 from kbsc_tf.coding.mcs import Mcs, mcs_set
 from kbsc_tf.coding.plan import TransportPlan
 
-__all__ = ["Mcs", "TransportPlan", "bits_to_bytes", "bytes_to_bits", "mcs_set"]
+__all__ = ["Mcs", "TransportPlan", "mcs_set"]

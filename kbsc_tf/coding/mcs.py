@@ -93,6 +93,10 @@ def check_modulation(modulation: str) -> None:
         raise UserError(unknown_name("modulation", modulation, BITS_PER_SYMBOL))
 
 
+MCS_SETS = ("swinjscc", "38.214_table1")
+"""What `mcs_set` knows."""
+
+
 def mcs_set(name: str, fading: str) -> tuple[Mcs, ...]:
     """Modulation and coding schemes that a transmitter chooses from.
 
@@ -114,4 +118,4 @@ def mcs_set(name: str, fading: str) -> tuple[Mcs, ...]:
         return tuple(Mcs.parse(text) for text in _SWINJSCC["awgn" if fading == "none" else "fading"])
     if name == "38.214_table1":
         return tuple(Mcs(modulation, Fraction(rate, 1024)) for modulation, rates in _TABLE_1 for rate in rates)
-    raise UserError(unknown_name("MCS set", name, ("swinjscc", "38.214_table1")))
+    raise UserError(unknown_name("MCS set", name, MCS_SETS))

@@ -13,6 +13,7 @@ from kbsc_tf.config.data import (
     DividedConfig,
     FolderConfig,
     FolderSplits,
+    MemoryConfig,
     ProceduralConfig,
 )
 from kbsc_tf.config.executors import (
@@ -29,9 +30,9 @@ from kbsc_tf.config.features import (
     EncoderSpec,
     FeatureFileConfig,
     FeaturesConfig,
+    FunctionEncoderConfig,
     TextEncoderSettings,
 )
-from kbsc_tf.config.held import FunctionEncoderConfig, MemoryConfig
 from kbsc_tf.config.reading.json_schema import experiment_schema
 from kbsc_tf.config.reading.load import bundled_experiments, load_config, make_config
 from kbsc_tf.config.receiver import NearestConfig, PosteriorConfig, ReceiverConfig, VoteConfig

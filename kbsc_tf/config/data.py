@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
 from kbsc_tf.config.named import Named
-from kbsc_tf.config.strict import Strict, if_used, only_of
+from kbsc_tf.config.strict import UNCOUNTED, Held, Strict, if_used, only_of
+from kbsc_tf.errors import UserError
 from kbsc_tf.registry import Spec, datasets
 
 RATIOS = (0.8, 0.1, 0.1)
@@ -170,6 +171,38 @@ class FolderSpec(DatasetSpec):
 
     name, order, builder = "folder", 40, "kbsc_tf.data.sources:folder_splits"
     Config = FolderConfig
+
+
+class MemoryConfig(DividedConfig):
+    """Images in memory, see `kbsc_tf.Images`."""
+
+    source: Literal["memory"] = Field(description="Images of the program that runs the experiment.")
+    images: Held = None
+    name: str = Field("images", description="What they are called.", json_schema_extra=UNCOUNTED)
+    fingerprint: str | None = Field(None, description="SHA-256 of images and labels.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_the_images_say(cls, value: Any) -> Any:
+        images = value.get("images") if isinstance(value, dict) else None
+        return value if images is None else {**value, "name": images.name, "fingerprint": images.fingerprint}
+
+    def check(self) -> None:
+        """Refuse a configuration that has lost its images, as that of a file has."""
+        if self.images is None:
+            raise UserError(f"data: {self.name} are images of a program; give them again, as data= of kbsc_tf.run")
+
+
+@datasets.add
+class MemorySpec(DatasetSpec):
+    """Images that the Python program which runs the experiment holds."""
+
+    name, in_files, builder = "memory", False, "kbsc_tf.data.memory:memory_splits"
+    Config = MemoryConfig
+
+    def build(self, config: MemoryConfig, *context: Any) -> Any:
+        config.check()
+        return super().build(config, *context)
 
 
 DataConfig = Annotated[DataSettings, Named(datasets, "source", default="procedural")]

@@ -6,8 +6,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, GetJsonSchemaHandler, model_validator
 from pydantic_core import CoreSchema
 
-from kbsc_tf.config.named import Named
-from kbsc_tf.config.strict import UNCOUNTED, Strict
+from kbsc_tf.config.named import Named, json_schema_of
+from kbsc_tf.config.strict import UNCOUNTED, Held, Strict
+from kbsc_tf.errors import UserError
 from kbsc_tf.registry import Spec, encoders
 
 
@@ -87,6 +88,33 @@ class ClipSpec(EncoderSpec):
     Config = ClipConfig
 
 
+class FunctionEncoderConfig(EncoderSettings):
+    """A function that embeds images, see `kbsc_tf.Encoder`."""
+
+    encoder: Literal["function"] = Field(description="A function of the program that runs the experiment.")
+    function: Held = None
+    name: str = Field("function", description="What it is called.", json_schema_extra=UNCOUNTED)
+    fingerprint: str | None = Field(None, description="SHA-256 of its name, or of what it makes of some images.")
+    dimension: int | None = Field(None, description="Length of its features.", json_schema_extra=UNCOUNTED)
+
+    def check(self) -> None:
+        """Refuse a configuration that has lost its function, as that of a file has."""
+        if self.function is None:
+            raise UserError(f"features: {self.name} is a function; give it again, as encoder= of kbsc_tf.run")
+
+
+@encoders.add
+class FunctionEncoderSpec(EncoderSpec):
+    """A function of the Python program that runs the experiment."""
+
+    name, in_files, builder = "function", False, "kbsc_tf.features.function:FunctionEncoder"
+    Config = FunctionEncoderConfig
+
+    def build(self, config: FunctionEncoderConfig, *context: Any) -> Any:
+        config.check()
+        return super().build(config, *context)
+
+
 class FeatureFileConfig(_Features):
     """Ready features, instead of images and encoder."""
 
@@ -116,7 +144,7 @@ class _NamedOrFile(Named):
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         by_name = super().__get_pydantic_json_schema__(schema, handler)
-        return {"anyOf": [*by_name["anyOf"], handler(FeatureFileConfig.__pydantic_core_schema__)]}
+        return {"anyOf": [*by_name["anyOf"], json_schema_of(FeatureFileConfig, handler)]}
 
 
 FeaturesConfig = Annotated[EncoderSettings | FeatureFileConfig, _NamedOrFile(encoders, "encoder", default="clip")]

@@ -66,12 +66,19 @@ class Named:
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         names = list(self.registry)
         words = [*names, *(word for word in self.words() if word not in names)]
-        one_of: list[dict[str, Any]] = [{"enum": words, "description": f"A {self.registry.kind} with its defaults."}]
+        one_of: list[dict[str, Any]] = [{"enum": words, "description": f"The {self.registry.kind} with its defaults."}]
         for name in names:
-            for kind in self.registry[name].configs():
-                config = handler(kind.__pydantic_core_schema__)
-                one_of.append({"allOf": [config, {"properties": {self.key: {"const": name}}}]})
+            for config in self.registry[name].configs():
+                is_named = {"properties": {self.key: {"const": name}}}
+                one_of.append({"allOf": [json_schema_of(config, handler), is_named]})
         return {"anyOf": one_of}
+
+
+def json_schema_of(config: type[Strict], handler: GetJsonSchemaHandler) -> dict[str, Any]:
+    """A reference to the JSON schema of a model, which is held once however often it is referred to."""
+    reference = f"{config.__module__}.{config.__qualname__}:{id(config)}"  # as pydantic writes them
+    # Only what is inside another schema becomes a reference.
+    return handler(core_schema.union_schema([{**config.__pydantic_core_schema__, "ref": reference}]))
 
 
 def _dump(value: Strict, info: core_schema.SerializationInfo) -> dict[str, Any]:

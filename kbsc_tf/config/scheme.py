@@ -78,6 +78,8 @@ class SchemeSpec(Spec):
         Whether fitting it takes long and leaves a checkpoint.
     Config : type
         Its options, a subclass of `SchemeConfig`.
+    builder : str
+        What `build` calls with its arguments, for specs that do not override it.
     """
 
     label: str
@@ -141,7 +143,7 @@ class SchemeSpec(Spec):
         UserError
             It cannot work with these features.
         """
-        raise NotImplementedError
+        yield from super().build(config, context)
 
 
 SchemeEntry = Annotated[SchemeConfig, Named(schemes, "scheme")]

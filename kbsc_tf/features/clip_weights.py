@@ -2,26 +2,21 @@
 
 import contextlib
 import os
-import sys
-import tempfile
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 from kbsc_tf.errors import UserError
 from kbsc_tf.features.clip_files import ClipFiles
+from kbsc_tf.quiet import hidden_stderr
 
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Hide the notices TensorFlow and transformers print while they load (deprecations, CPU features, CUDA).
-
-    TensorFlow writes some of them before any log level counts, hence the redirection of standard error itself. Where
-    the block fails, what was hidden is printed after all.
-    """
+    """Hide the notices TensorFlow and transformers print while they load, see `hidden_stderr`."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
-    with _hidden_stderr(), warnings.catch_warnings():
+    with hidden_stderr(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from transformers.utils import logging
 
@@ -31,25 +26,6 @@ def quiet() -> Iterator[None]:
             yield
         finally:
             logging.set_verbosity(level)
-
-
-@contextlib.contextmanager
-def _hidden_stderr() -> Iterator[None]:
-    with tempfile.TemporaryFile() as hidden:
-        sys.stderr.flush()
-        shown = os.dup(2)
-        os.dup2(hidden.fileno(), 2)
-        try:
-            yield
-        except BaseException as error:
-            if not isinstance(error, UserError):
-                hidden.seek(0)
-                os.write(shown, hidden.read())
-            raise
-        finally:
-            sys.stderr.flush()
-            os.dup2(shown, 2)
-            os.close(shown)
 
 
 def load_clip(files: ClipFiles):

@@ -124,11 +124,14 @@ class Arrival(NamedTuple):
     shown : sequence of ([H, W, 3] uint8, str, float)
         Images that the receiver ranked best with the names of their classes and how sure it is; the shown one first,
         none where nothing was delivered.
+    name : str
+        What is written over the sent image.
     """
 
     sent: np.ndarray
     received: np.ndarray | None
     shown: Sequence[tuple[np.ndarray, str, float]]
+    name: str = ""
 
 
 def draw_arrivals(arrivals: Sequence[Arrival], path: Path, title: str, with_received: bool = False) -> Path:
@@ -172,7 +175,7 @@ def draw_arrivals(arrivals: Sequence[Arrival], path: Path, title: str, with_rece
         if neighbours > 0:
             over(len(heads), columns - 1, "neighbours" if neighbours > 1 else "neighbour")
         for row, arrival in enumerate(arrivals):
-            _draw_tile(tile(row, 0), arrival.sent, "", _NEITHER)
+            _draw_tile(tile(row, 0), arrival.sent, arrival.name, _NEITHER)
             if with_received:
                 likeness = "" if arrival.received is None else _likeness(arrival.sent, arrival.received)
                 _draw_tile(tile(row, 1), arrival.received, likeness, _NEITHER)

@@ -4,8 +4,18 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Discriminator, Field, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    Discriminator,
+    Field,
+    GetJsonSchemaHandler,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import CoreSchema
 
+from kbsc_tf.config.reading.json_schema import file_schema
 from kbsc_tf.config.reading.load import load_file
 from kbsc_tf.config.receiver import Metric
 from kbsc_tf.config.strict import Strict, if_used, settings_of, with_default
@@ -26,6 +36,10 @@ class IndexConfig(Strict):
         description="FAISS factory string, and after a space FAISS's search parameters.",
     )
     up_to: int | None = Field(None, ge=1, description="Largest knowledge base, in entries, that it is tried in.")
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"anyOf": [handler(schema), {"type": "string"}]}
 
     @model_validator(mode="before")
     @classmethod
@@ -193,3 +207,8 @@ class KbScalingConfig(Strict):
 def load_kb_scaling(path: Path, overrides: list[str] | None = None) -> KbScalingConfig:
     """Read a file as `kbsc_tf.config.load_config` does, for a study of the knowledge base's size."""
     return load_file(path, overrides, KbScalingConfig, "type, sizes, indices; see sims/kb_scaling.yaml")
+
+
+def kb_scaling_schema() -> dict[str, Any]:
+    """JSON Schema of such a file, as `kbsc_tf.config.experiment_schema`."""
+    return file_schema(KbScalingConfig, "kbsc_tf study of the knowledge base's size")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from kbsc_tf.config import ExperimentConfig
 from kbsc_tf.config.identity import settings_of_experiment
+from kbsc_tf.quiet import ENVIRONMENT
 from kbsc_tf.results.run_json import check_folder
 
 
@@ -26,9 +27,8 @@ def check(config: ExperimentConfig, folder: Path) -> None:
 
 def prepare_tensorflow() -> None:
     """Load TensorFlow without its notices, and let GPUs be shared; the first call takes seconds."""
-    # Waiting threads of TensorFlow and FAISS would otherwise spin against each other.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
     from kbsc_tf.features.clip_weights import quiet
 
     with quiet():

@@ -13,9 +13,9 @@ from kbsc_tf.config import ExperimentConfig, LocalConfig
 from kbsc_tf.errors import UserError
 from kbsc_tf.progress import Progress
 from kbsc_tf.registry import added_modules, executors
-from kbsc_tf.study.devices import share_gpus
 from kbsc_tf.study.prepare import Study, prepare
 from kbsc_tf.study.simulate import Simulator
+from kbsc_tf.study.start import prepare_tensorflow
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class StudyJob:
     def computer(self) -> Simulator:
         """Load everything; called in the worker."""
         os.chdir(self.cwd)
-        share_gpus()
+        prepare_tensorflow()
         config = self._configuration()
         # One encoder: workers are processes already, and what is encoded came along.
         codec = config.codec.model_copy(update={"processes": 1})

@@ -6,8 +6,8 @@ import tensorflow as tf
 from sionna.phy.fec.crc import CRCEncoder
 from sionna.phy.nr.utils import generate_prng_seq
 
-from kbsc_tf.coding import Mcs, TransportPlan, bits_to_bytes, bytes_to_bits
-from kbsc_tf.coding.bits import _gold, crc, join, pack, scrambling, segment
+from kbsc_tf.coding import Mcs, TransportPlan
+from kbsc_tf.coding.bits import _gold, bits_to_bytes, bytes_to_bits, crc, join, pack, scrambling, segment
 from kbsc_tf.errors import UserError
 
 RNG = np.random.default_rng(3)

@@ -3,16 +3,14 @@
 import pytest
 
 from kbsc_tf.coding.selection import chosen_mcs, transport_plan
-from kbsc_tf.config import AwgnConfig, CodingConfig, FlatConfig, parse_channel
+from kbsc_tf.config import AwgnConfig, CodingConfig, parse_channel
 from kbsc_tf.errors import Infeasible, UserError
 
 
 def test_a_named_set_follows_the_channel():
-    names = {
-        f: [m.name for m in chosen_mcs(CodingConfig(), parse_channel({"fading": f}))] for f in ("none", "rayleigh")
-    }
-    assert names["none"] == ["qpsk-1/3", "qpsk-1/2", "qpsk-2/3", "16qam-1/2", "16qam-2/3", "64qam-1/2"]
-    assert names["rayleigh"] == names["none"][:4]
+    names = {f: [m.name for m in chosen_mcs(CodingConfig(), parse_channel(f))] for f in ("awgn", "rayleigh")}
+    assert names["awgn"] == ["qpsk-1/3", "qpsk-1/2", "qpsk-2/3", "16qam-1/2", "16qam-2/3", "64qam-1/2"]
+    assert names["rayleigh"] == names["awgn"][:4]
 
 
 def test_images_of_a_block_share_its_channel_uses():
@@ -46,4 +44,4 @@ def test_what_cannot_be_is_refused(settings, message):
 def test_where_nothing_fits_is_no_mistake(mcs, k, message):
     coding = CodingConfig(mcs=[mcs])
     with pytest.raises(Infeasible, match=message):
-        transport_plan(coding, *chosen_mcs(coding, FlatConfig()), k)
+        transport_plan(coding, *chosen_mcs(coding, AwgnConfig()), k)

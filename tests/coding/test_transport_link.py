@@ -11,7 +11,8 @@ from sionna.phy.fec.ldpc import LDPC5GDecoder, LDPC5GEncoder
 from sionna.phy.mapping import BinarySource, Constellation, Demapper, Mapper
 
 from kbsc_tf.channel import FlatChannel, Received, seed_noise
-from kbsc_tf.coding import Mcs, TransportPlan, bits_to_bytes, bytes_to_bits
+from kbsc_tf.coding import Mcs, TransportPlan
+from kbsc_tf.coding.bits import bits_to_bytes, bytes_to_bits
 from kbsc_tf.coding.ldpc import DecoderSettings
 from kbsc_tf.coding.link import TransportLink
 from kbsc_tf.errors import UserError

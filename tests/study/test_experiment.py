@@ -96,8 +96,9 @@ def test_points_are_the_same_in_another_order_and_company(make, tmp_path):
     assert one.loc[common].equals(two.loc[common])
 
 
-def test_a_saved_knowledge_base_is_used(make, tmp_path):
-    config = make(receiver={"index": "IVF4,Flat"})
+@pytest.mark.parametrize("receiver", [{"index": "IVF4,Flat"}, {"decision": "posterior"}], ids=str)
+def test_a_saved_knowledge_base_is_used(make, tmp_path, receiver):
+    config = make(receiver=receiver)
     saved = experiment.save_knowledge_base(config, tmp_path / "out", False, progress())
     run(config, tmp_path / "other")
     before = content(saved)
@@ -152,11 +153,9 @@ def test_what_does_not_fit_is_said_once_recorded_and_stops_nothing(make, tmp_pat
     once = {"epochs": 1, "batch_size": 100, "validation_snr_db": [0]}
     config = make(
         receiver={"decision": "posterior"},
-        schemes=["adaptive", "pca", "kbsc", "feature_ldpc_pq"],
+        schemes=[{"scheme": "adaptive", **once, "exponent": 0.5}, "pca", {"scheme": "kbsc", **once}, "feature_ldpc_pq"],
         k=[16, 64, 66],
         snr_db=["inf"],
-        training=once,
-        adaptive={**once, "exponent": 0.5},
         coding={"mcs": ["qpsk-1/3", "qpsk-1/2"]},
     )
     say = progress()
@@ -166,6 +165,7 @@ def test_what_does_not_fit_is_said_once_recorded_and_stops_nothing(make, tmp_pat
         "feature_ldpc_pq at k = 16, qpsk-1/3, qpsk-1/2",
         "feature_ldpc_pq at k = 64, qpsk-1/3",
         "feature_ldpc_pq at k = 66, qpsk-1/3",
+        "confidences are calibrated on 80 validation images, 100 or more are wanted; they may be off by 6 points",
         "pca at k = 66",
         "kbsc at k = 66",
     ]
@@ -205,15 +205,25 @@ def test_another_configuration_is_refused_and_nothing_touched(make, tmp_path):
     run(make(sweep={"chunk": 50, "latency": False}), tmp_path / "out")
     before = content(tmp_path / "out")
     for step in (run, lambda c, f: experiment.save_knowledge_base(c, f, False, progress())):
-        with pytest.raises(UserError, match="another configuration .*differ in seeds"):
-            step(make(sweep={"chunk": 50, "latency": False}, seeds=[4]), tmp_path / "out")
+        with pytest.raises(UserError, match="made with other settings: receiver.top_k was the default, now 4; set"):
+            step(make(sweep={"chunk": 50, "latency": False}, receiver={"top_k": 4}), tmp_path / "out")
     assert content(tmp_path / "out") == before
 
 
-@pytest.mark.parametrize("limit", [100, 12_000, 30_000])
-def test_a_full_disk_is_one_sentence_wherever_it_strikes(make, tmp_path, limit):
+@pytest.mark.parametrize(
+    ("limit", "scheme", "place"),
+    [
+        (100, "raw", "run.json"),
+        (12_000, "raw", "out/kb"),
+        (30_000, "kbsc", "models/kbsc_awgn_k8"),
+        (30_000, "raw", "links/raw"),
+        (42_000, "raw", "accuracy"),
+    ],
+)
+def test_a_full_disk_is_one_sentence_wherever_it_strikes(make, tmp_path, limit, scheme, place):
     """A file size limit stands for the full disk: in run.json, in the trained model, in a figure."""
-    config = make(schemes=["kbsc"] if limit == 30_000 else ["raw"], training={"epochs": 1, "validation_snr_db": [0]})
+    trained = {"scheme": "kbsc", "epochs": 1, "validation_snr_db": [0]}
+    config = make(schemes=[trained if scheme == "kbsc" else scheme])
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limits[1]))
     try:
@@ -221,7 +231,6 @@ def test_a_full_disk_is_one_sentence_wherever_it_strikes(make, tmp_path, limit):
             run(config, tmp_path / "out")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    place = {100: "run.json", 12_000: "accuracy", 30_000: "models/kbsc_awgn_k8"}[limit]
     assert "\n" not in str(caught.value) and str(tmp_path) in str(caught.value) and place in str(caught.value)
     assert (tmp_path / "out").exists() == (limit > 100)
     assert not list(tmp_path.rglob(".*new*"))

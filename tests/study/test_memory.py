@@ -10,7 +10,7 @@ import pytest
 from clustered import DIM, feature_set
 
 from kbsc_tf.coding.ldpc import DecoderSettings
-from kbsc_tf.config import ExperimentConfig, NearestConfig, ReceiverConfig
+from kbsc_tf.config import ExperimentConfig, NearestConfig
 from kbsc_tf.data.sources import procedural_set
 from kbsc_tf.features import FeatureSet
 from kbsc_tf.receiver import Receiver
@@ -70,7 +70,7 @@ def test_five_hundred_trials_with_a_genie_take_no_memory(name, monkeypatch, tmp_
     training, sender = feature_set(300, 1, 0.6), feature_set(2, 2, 0.6, images=IMAGES.subset(np.arange(2), "sent"))
     settings = {"coding": {"mcs": ["qpsk-1/3", "16qam-1/2"], "fast": True}, "codec": {"processes": 1}}
     config = ExperimentConfig(name="m", schemes=[name], k=[2048 if name == "bpg_ldpc" else 128], **settings)
-    receiver = Receiver.around(feature_set(40, 3, 0.6), ReceiverConfig())
+    receiver = Receiver.around(feature_set(40, 3, 0.6), NearestConfig())
     receiver.encoder = MeanColour()
     schemes = [scheme for _, scheme in build_schemes(config, training)]
     assert [scheme.mcs for scheme in schemes] == ["qpsk-1/3", "16qam-1/2", "genie"]

@@ -52,7 +52,7 @@ def study(folder, scheme, images, **sweep):
     config = ExperimentConfig(name="t", schemes=["pca"], k=[2], sweep={"chunk": max(images, 20), **sweep})
     receiver = Receiver.around(knowledge, NearestConfig(top_k=1, centre=False))
     splits = FeatureSplits(sender, sender, knowledge, sender, knowledge)
-    return Study(config, folder, splits, receiver, [(AwgnConfig(), scheme)], None, {})
+    return Study(config, folder, splits, receiver, [(AwgnConfig(), scheme)], None, None, {})
 
 
 def compute(study, seed=0, snr_db=0.0):

@@ -5,7 +5,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from kbsc_tf.config.channels.base import ChannelSettings, ChannelSpec
-from kbsc_tf.config.strict import Held, name_of
+from kbsc_tf.config.strict import Held
 from kbsc_tf.errors import UserError
 from kbsc_tf.registry import channels
 
@@ -15,10 +15,6 @@ class FunctionChannelConfig(ChannelSettings):
 
     type: Literal["function"] = Field("function", description="The kind of channel.")
     function: Held = None
-
-    @property
-    def label(self) -> str:
-        return self.name or name_of(self.function)
 
     def check(self) -> None:
         """Refuse a configuration that has lost its function, as that of a file has."""

@@ -61,7 +61,7 @@ def apply(content: dict, override: Override) -> None:
         if not isinstance(content, dict):
             raise UserError(f"{override.text}: {parent} holds a value, not further keys; set it as a whole")
     if isinstance(content, list):
-        raise UserError(f"{override.text}: give an option of the scheme, as in schemes.kbsc.epochs")
+        raise UserError(f"{override.text}: give an option of the scheme, as in schemes.kbsc.epochs=5")
     content[last] = override.value
 
 

@@ -103,14 +103,15 @@ class TrainedFit(ClosedFormFit):
     config : SupervisedConfig
     objective : str
         One of `kbsc_tf.schemes.adaptive.objectives.OBJECTIVES`.
+    name : str
+        For the folder of checkpoints.
     """
 
     trained = True
 
-    def __init__(self, start: ClosedFormFit, config: SupervisedConfig, objective: str) -> None:
+    def __init__(self, start: ClosedFormFit, config: SupervisedConfig, objective: str, name: str) -> None:
         super().__init__(config, start.symbols)
-        self.start, self.objective = start, objective
-        self.name = "adaptive_supervised" if objective == "supervised" else "adaptive"
+        self.start, self.objective, self.name = start, objective, name
 
     def _fit(self, training: FeatureSet, validation: Validation, folder: Path, report: Report) -> AdaptiveCodec:
         config, judge = self.config, _Judge(validation, self.config)
@@ -164,7 +165,10 @@ def closed_form_fit(config: ClosedFormConfig, context: BuildContext) -> ClosedFo
 def trained_fit(config: SupervisedConfig, objective: str, context: BuildContext) -> TrainedFit:
     """The trained code, one for all schemes, k and channels whose options make the same."""
     start, key = closed_form_fit(config, context), json.dumps({**config.settings(), "scheme": objective})
-    return context.once(("trained", key), lambda: TrainedFit(start, config, objective))
+    name = config.name or ("adaptive_supervised" if objective == "supervised" else "adaptive")
+    # Another entry's code may have this folder already.
+    name = name if context.once(("folder", name), lambda: key) == key else config.title
+    return context.once(("trained", key), lambda: TrainedFit(start, config, objective, name))
 
 
 class _Judge:

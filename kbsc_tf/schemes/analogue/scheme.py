@@ -83,6 +83,10 @@ class AnalogueScheme(ChannelScheme):
         observation = self._observe(received.received) if self.observing else None
         return sent_uncoded(link.air.channel, n, n, received, received.features.numpy(), observation=observation)
 
+    def symbols(self, features: np.ndarray) -> np.ndarray:
+        """What goes on the air for features [B, D], before it is repeated: complex64 [B, n], average power 1 each."""
+        return self.link.air.symbols(self.link.encoder(tf.constant(features))).numpy()
+
     def save(self, folder: Path) -> None:
         super().save(folder)
         link = self.link

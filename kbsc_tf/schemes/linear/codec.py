@@ -47,6 +47,29 @@ class LinearDecoder(_Linear):
         self.matrix.assign(self.matrix * amplitude)
 
 
+def linear_codec(mean: np.ndarray, matrix: np.ndarray, inverse: np.ndarray) -> tuple[LinearEncoder, LinearDecoder]:
+    """A linear code and its decoder: z = (x - mean) @ matrix, x = z @ inverse + mean.
+
+    Parameters
+    ----------
+    mean : [D], float
+    matrix : [D, k], float
+    inverse : [k, D], float
+
+    Examples
+    --------
+    >>> import kbsc_tf as kbsc, numpy as np
+    >>> encoder, decoder = kbsc.linear_codec(np.zeros(4), np.eye(4)[:, :2], np.eye(4)[:2])
+    >>> decoder(encoder(np.float32([[1, 2, 3, 4]]))).numpy().tolist()
+    [[1.0, 2.0, 0.0, 0.0]]
+    """
+    dim, k = np.shape(matrix)
+    encoder, decoder = LinearEncoder(dim, k), LinearDecoder(k, dim)
+    encoder.set(mean, matrix, np.zeros(k))
+    decoder.set(np.zeros(k), inverse, mean)
+    return encoder, decoder
+
+
 def fit_pca(features: np.ndarray, k: int) -> tuple[LinearEncoder, LinearDecoder]:
     """Principal component analysis as a codec.
 
@@ -70,15 +93,9 @@ def fit_pca(features: np.ndarray, k: int) -> tuple[LinearEncoder, LinearDecoder]
         raise ValueError(f"PCA with k = {k} needs features of at least {k} dimensions and {k + 1} training samples")
     mean, axes, _ = principal_axes(features)
     axes = axes[:, :k]
-    encoder, decoder = LinearEncoder(dim, k), LinearDecoder(k, dim)
-    encoder.set(mean, axes, np.zeros(k))
-    decoder.set(np.zeros(k), axes.T, mean)
-    return encoder, decoder
+    return linear_codec(mean, axes, axes.T)
 
 
 def identity_codec(dim: int) -> tuple[LinearEncoder, LinearDecoder]:
     """Send the feature itself: D real channel values."""
-    encoder, decoder = LinearEncoder(dim, dim), LinearDecoder(dim, dim)
-    for model in (encoder, decoder):
-        model.set(np.zeros(dim), np.eye(dim), np.zeros(dim))
-    return encoder, decoder
+    return linear_codec(np.zeros(dim), np.eye(dim), np.eye(dim))

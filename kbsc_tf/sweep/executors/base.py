@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from kbsc_tf.errors import UserError
+from kbsc_tf.quiet import ENVIRONMENT
 from kbsc_tf.results.points import Point
 from kbsc_tf.sweep.events import Event
 
@@ -56,8 +57,7 @@ class Job(Protocol):
 def worker_environment(threads: int) -> dict[str, str]:
     """Environment that keeps a process, whose libraries are not loaded yet, to some threads, and TensorFlow quiet."""
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")
-    fixed = {"TF_NUM_INTEROP_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "TF_CPP_MIN_LOG_LEVEL": "2"}
-    return {**dict.fromkeys(names, str(threads)), **fixed}
+    return {**dict.fromkeys(names, str(threads)), "TF_NUM_INTEROP_THREADS": "1", **ENVIRONMENT}
 
 
 def too_many_deaths(point: Point, why: str) -> UserError:

@@ -3,6 +3,7 @@
 import contextlib
 import multiprocessing
 import os
+import pickle
 import signal
 import traceback
 from collections import Counter
@@ -12,6 +13,7 @@ from multiprocessing.process import BaseProcess
 
 from kbsc_tf.config import ProcessesConfig
 from kbsc_tf.errors import UserError
+from kbsc_tf.quiet import hidden_stderr
 from kbsc_tf.results.points import Point
 from kbsc_tf.sweep.events import Event
 from kbsc_tf.sweep.executors.base import DEATHS, Computer, Job, too_many_deaths, worker_environment
@@ -77,7 +79,9 @@ class ProcessExecutor:
     def _start(self) -> Connection:
         ours, theirs = multiprocessing.Pipe()
         context = multiprocessing.get_context("spawn")
-        process = context.Process(target=_serve, args=(theirs, self._job), daemon=True, name="kbsc worker")
+        process = context.Process(
+            target=_serve, args=(theirs, pickle.dumps(self._job)), daemon=True, name="kbsc worker"
+        )
         with _environment(worker_environment(self._threads)):  # read by libraries when they are loaded in the worker
             process.start()
         theirs.close()
@@ -120,14 +124,17 @@ def _environment(variables: dict[str, str]) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _serve(connection: Connection, job: Job) -> None:
+def _serve(connection: Connection, pickled: bytes) -> None:
     """The worker: points in, events out, until the other end is closed or dies, or with an error as the last."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends its workers
     computer = point = None
     try:
         while True:
             point = connection.recv()
-            computer = computer or job.computer()
+            if computer is None:
+                with hidden_stderr():  # loads TensorFlow
+                    job: Job = pickle.loads(pickled)
+                computer = job.computer()
             for event in computer.run(point):
                 connection.send(event)
     except (EOFError, BrokenPipeError, ConnectionResetError):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from clustered import DIM, feature_set, feature_splits
 
+from kbsc_tf import registry
 from kbsc_tf.channel.power import amplitude
 from kbsc_tf.config import AwgnConfig, ExperimentConfig, RayleighConfig
 from kbsc_tf.errors import UserError
@@ -36,11 +37,17 @@ ADAPTIVE = {
 }
 
 
-def config(schemes, k=(K,), channels=(AWGN,), adaptive=ADAPTIVE, **receiver):
+def config(schemes, k=(K,), channels=(AWGN,), options=ADAPTIVE, **receiver):
+    """An experiment whose adaptive schemes have those of ``options`` that they know."""
     receiver = {} if receiver.get("decision") == "nearest" else {"decision": "posterior", "neighbours": 50, **receiver}
-    return ExperimentConfig(
-        name="t", schemes=schemes, k=list(k), channels=list(channels), receiver=receiver, adaptive=adaptive
-    )
+    entries = [
+        {
+            "scheme": name,
+            **{key: value for key, value in options.items() if key in registry.schemes[name].Config.model_fields},
+        }
+        for name in schemes
+    ]
+    return ExperimentConfig(name="t", schemes=entries, k=list(k), channels=list(channels), receiver=receiver)
 
 
 POSTERIOR = learn_posterior(SPLITS, config(["pca"]).receiver, 100)
@@ -98,6 +105,19 @@ def test_all_k_and_channels_share_one_code(schemes):
     assert schemes["adaptive", K, "rayleigh"].trained_on == AWGN
 
 
+def test_codes_of_other_options_have_folders_of_their_own():
+    entries = [
+        "adaptive",
+        {"scheme": "adaptive", "name": "wide", "hidden": 16},
+        {"scheme": "adaptive_progressive", "epochs": 2},
+        {"scheme": "adaptive_progressive", "name": "same"},
+    ]
+    experiment = ExperimentConfig(name="t", schemes=entries, k=[K], receiver={"decision": "posterior"})
+    assert {scheme.name: scheme.model for _, scheme in build_schemes(experiment, SPLITS.training)} == {
+        "adaptive": "adaptive", "wide": "wide", "adaptive_progressive": "adaptive_progressive", "same": "adaptive",
+    }  # fmt: skip
+
+
 def test_networks_change_the_code_and_the_closed_form_is_white(schemes):
     linear, trained, supervised = (
         codewords(schemes[name, K, "none"]) for name in ("adaptive_linear", "adaptive", "adaptive_supervised")
@@ -111,7 +131,7 @@ def test_networks_change_the_code_and_the_closed_form_is_white(schemes):
 def test_progressive_with_all_symbols_is_the_adaptive_code(schemes, fading):
     """But for the learned powers, which are others for a sender that knows how many symbols will be received."""
     senders = [schemes[name, MOST, fading] for name in ("adaptive", "adaptive_progressive")]
-    gains = senders[0]._codec.log_gain
+    gains = senders[0].transmit(BATCH, 2.0, 4).observation.coder.log_gain
     learned = gains.numpy()
     gains.assign(np.zeros_like(learned))
     one, other = (sender.transmit(BATCH, 2.0, 4) for sender in senders)
@@ -165,7 +185,7 @@ def test_a_finished_training_is_loaded_not_repeated(schemes, folder):
 @pytest.mark.parametrize("change", [{"hidden": 8}, {"seed": 1}, {"objective": "contrastive"}], ids=str)
 def test_a_model_of_other_settings_is_refused(schemes, folder, change):
     with pytest.raises(UserError, match="other features or settings"):
-        fitted(folder, ["adaptive"], adaptive={**ADAPTIVE, **change})
+        fitted(folder, ["adaptive"], options={**ADAPTIVE, **change})
 
 
 @pytest.mark.parametrize(("name", "reads"), [("adaptive", False), ("adaptive_supervised", True)])
@@ -178,14 +198,14 @@ def test_only_the_supervised_code_reads_labels(schemes, tmp_path, name, reads):
 @pytest.mark.parametrize("helps", [False, True])
 def test_training_that_does_not_help_is_thrown_away(schemes, tmp_path, monkeypatch, helps):
     monkeypatch.setattr(adaptive_fit._Judge, "__call__", lambda judge, link: float(bool(link.codec.hidden) is helps))
-    kept = fitted(tmp_path, ["adaptive"], adaptive={**ADAPTIVE, "only_if_better": True})["adaptive", K, "none"]
+    kept = fitted(tmp_path, ["adaptive"], options={**ADAPTIVE, "only_if_better": True})["adaptive", K, "none"]
     linear = codewords(schemes["adaptive_linear", K, "none"])
     assert np.array_equal(codewords(kept), linear) is not helps
     assert f"{100 if helps else -100:+.1f} points by training" in kept.summary
 
 
 def test_the_order_is_chosen_on_validation_features_unless_given(tmp_path):
-    chosen = fitted(tmp_path, ["adaptive_linear"], adaptive={**ADAPTIVE, "exponent": None})
+    chosen = fitted(tmp_path, ["adaptive_linear"], options={**ADAPTIVE, "exponent": None})
     assert chosen["adaptive_linear", K, "none"].summary.startswith("order by variance to the power ")
     given = fitted(tmp_path, ["adaptive_linear"])
     assert given["adaptive_linear", K, "none"].summary == "order by variance to the power 1"

@@ -12,7 +12,7 @@ from PIL import Image
 
 from kbsc_tf.channel import build_channel
 from kbsc_tf.codecs.bits import write_ue7
-from kbsc_tf.coding import Mcs, TransportPlan
+from kbsc_tf.coding import Mcs
 from kbsc_tf.coding.ldpc import DecoderSettings
 from kbsc_tf.coding.link import TransportLink
 from kbsc_tf.config import (
@@ -20,7 +20,6 @@ from kbsc_tf.config import (
     CodecConfig,
     CodingConfig,
     ExperimentConfig,
-    FlatConfig,
     NearestConfig,
     OfdmConfig,
     RayleighConfig,
@@ -308,7 +307,7 @@ def test_points_are_deterministic_whatever_ran_before():
     ],
 )
 def test_impossible_modulation_and_coding_schemes_are_refused(coding, message):
-    with pytest.raises(UserError, match=message):
+    with pytest.raises(ValueError, match=f"schemes: bpg_ldpc: {message}"):
         build(["bpg_ldpc"], 1024, coding=coding)
 
 
@@ -324,7 +323,7 @@ def test_impossible_modulation_and_coding_schemes_are_refused(coding, message):
 )
 def test_what_does_not_fit_is_lost_whatever_the_noise(name, k, mcs, message, tmp_path):
     channel = OfdmConfig(type="ofdm", fft_size=32, guard_carriers=(2, 1))
-    for on in (FlatConfig(), channel):
+    for on in (AwgnConfig(), channel):
         [scheme] = build([name], k, channel=on, tmp_path=tmp_path)
         assert message in scheme.shortfall.reason and scheme.shortfall[:3] == (name, k, mcs)
         sent = scheme.transmit(BATCH, math.inf, 0)
@@ -419,8 +418,7 @@ def test_a_third_codec_is_a_scheme_as_it_stands():
         def decode(self, data):
             return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
 
-    plan = TransportPlan.for_uses(Mcs.parse("16qam-1/2"), 2048)
-    files = ImageFiles(WebP(), 1)
-    scheme = ImageLdpcScheme("webp", 4096, AwgnConfig(), CodingConfig(), plan, "16qam-1/2", files, CodecConfig())
+    mcs, files = Mcs.parse("16qam-1/2"), ImageFiles(WebP(), 1)
+    scheme = ImageLdpcScheme(4096, AwgnConfig(), CodingConfig(), mcs, files, CodecConfig())
     sent = scheme.transmit(BATCH, 20.0, 0)
     assert sent.delivered.all() and sent.images[0].shape == (32, 32, 3)

@@ -10,8 +10,8 @@ from drawn_weights import draw
 from safetensors.numpy import save_file
 
 from kbsc_tf.channel.power import amplitude
-from kbsc_tf.config import SwinSize
 from kbsc_tf.errors import UserError
+from kbsc_tf.schemes.jscc.config import SwinSize
 from kbsc_tf.schemes.jscc.convert import load_deepjscc, load_swinjscc
 
 VECTORS = Path(__file__).parent / "vectors"

@@ -8,7 +8,8 @@ import pytest
 import tensorflow as tf
 
 from kbsc_tf.channel import AnalogueLink, build_channel, seed_noise
-from kbsc_tf.config import AwgnConfig, FlatConfig, OfdmConfig, RayleighConfig, SwinSize
+from kbsc_tf.config import AwgnConfig, OfdmConfig, RayleighConfig
+from kbsc_tf.schemes.jscc.config import SwinSize
 from kbsc_tf.schemes.jscc.deepjscc import DeepJsccDecoder, DeepJsccEncoder
 from kbsc_tf.schemes.jscc.link import ImageLink
 from kbsc_tf.schemes.jscc.losses import image_loss
@@ -58,7 +59,7 @@ def inputs_of(link, images, snr_db=5.0, number=1):
 
 def listen():
     """An air that adds nothing, and what goes over it."""
-    on_air, channel = [], build_channel(FlatConfig())
+    on_air, channel = [], build_channel(AwgnConfig())
     return AnalogueLink(lambda symbols, snr_db: on_air.append(symbols) or channel(symbols, NO_NOISE)), on_air
 
 

@@ -9,10 +9,11 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 
-from kbsc_tf.config import AwgnConfig, SwinSize, TrainedJsccConfig
+from kbsc_tf.config import AwgnConfig
 from kbsc_tf.data.procedural import procedural_labels, render
 from kbsc_tf.errors import UserError
 from kbsc_tf.metrics.image import ms_ssim, psnr
+from kbsc_tf.schemes.jscc.config import SwinSize, TrainedJsccConfig
 from kbsc_tf.schemes.jscc.deepjscc import DeepJsccDecoder, DeepJsccEncoder
 from kbsc_tf.schemes.jscc.link import ImageLink
 from kbsc_tf.schemes.jscc.losses import image_loss
@@ -21,6 +22,7 @@ from kbsc_tf.schemes.jscc.training import GridQuality, image_batches, to_float, 
 from kbsc_tf.training import CheckpointFolder, Trainer
 
 RATES = (2, 4)
+options = partial(TrainedJsccConfig, scheme="deepjscc")
 TINY = SwinSize(widths=(4, 8), depths=(1, 1), heads=(1, 2), window=2)
 IMAGES = render(procedural_labels(60, 0), 0)[:, ::2, ::2]  # 16x16
 SMALL = np.ascontiguousarray(IMAGES[:, ::2, ::2])  # 8x8
@@ -35,7 +37,7 @@ def make_link(kind, told_snr_db):
 
 
 def run(folder, kind="deepjscc", images=SMALL, report=lambda epoch, epochs, logs: None, **settings):
-    config = TrainedJsccConfig(
+    config = options(
         **{"epochs": 3, "batch_size": 10, "learning_rate": 3e-3, "validation_snr_db": [0.0, 10.0], **settings}
     )
     link = make_link(kind, config.told_snr_db)
@@ -77,12 +79,12 @@ def test_training_on_ms_ssim_raises_it(tmp_path):
     link = run(tmp_path, images=IMAGES, loss="ms_ssim", epochs=4, learning_rate=1e-2)
     history = pd.read_csv(tmp_path / "history.csv")
     assert history["loss"].iloc[-1] < history["loss"].iloc[0]
-    judge = GridQuality(IMAGES[50:], TrainedJsccConfig(loss="ms_ssim", validation_snr_db=[0.0, 10.0]))
+    judge = GridQuality(IMAGES[50:], options(loss="ms_ssim", validation_snr_db=[0.0, 10.0]))
     np.testing.assert_allclose(judge(link), history["val_ms_ssim"].max(), atol=1e-6)  # the best is what is kept
 
 
 def draw(epoch, **settings):
-    config = TrainedJsccConfig(**{"batch_size": 6, **settings})
+    config = options(**{"batch_size": 6, **settings})
     number = tf.Variable(epoch, dtype=tf.int64)
     inputs, targets = zip(*image_batches(IMAGES, config, number, rates=2), strict=True)
     return {name: np.stack([batch[name] for batch in inputs]) for name in inputs[0]}, np.stack(targets)
@@ -118,7 +120,7 @@ def test_snrs_are_those_of_training(snr_db):
 
 
 def test_neighbours_on_a_grid_share_an_snr():
-    [inputs, _], *_ = image_batches(IMAGES, TrainedJsccConfig(batch_size=6), tf.Variable(0, dtype=tf.int64), per_snr=3)
+    [inputs, _], *_ = image_batches(IMAGES, options(batch_size=6), tf.Variable(0, dtype=tf.int64), per_snr=3)
     assert "rate" not in inputs
     snrs = inputs["snr_db"].numpy().reshape(2, 3)
     np.testing.assert_array_equal(snrs, np.repeat(snrs[:, :1], 3, axis=1))
@@ -145,7 +147,7 @@ class Scripted:
 @pytest.mark.parametrize("rates", [(), RATES])
 @pytest.mark.parametrize(("loss", "figure", "compare"), [("mse", "psnr", psnr), ("ms_ssim", "ms_ssim", ms_ssim)])
 def test_the_judge_takes_the_mean_over_snrs_and_rates(rates, loss, figure, compare):
-    judge = GridQuality(IMAGES[:5], TrainedJsccConfig(loss=loss, validation_snr_db=[0.0, 10.0]))
+    judge = GridQuality(IMAGES[:5], options(loss=loss, validation_snr_db=[0.0, 10.0]))
     assert judge.figure == f"val_{figure}"
     expected = []
     for snr_db in (0.0, 10.0):
@@ -157,7 +159,7 @@ def test_the_judge_takes_the_mean_over_snrs_and_rates(rates, loss, figure, compa
 
 @pytest.mark.parametrize("kind", ["deepjscc", "swinjscc_ra"])
 def test_the_judge_hears_the_same_noise_every_time(kind):
-    config = TrainedJsccConfig(validation_snr_db=[0.0])
+    config = options(validation_snr_db=[0.0])
     link = make_link(kind, config.told_snr_db)
     judge = GridQuality(SMALL, config)
     first = judge(link)
@@ -170,4 +172,4 @@ def test_the_judge_refuses_what_is_no_number():
     link = make_link("deepjscc", (0.0, 1.0))
     link.decoder.convolutions[0].bias.assign(np.full(link.decoder.convolutions[0].bias.shape, np.nan))
     with pytest.raises(UserError, match="training diverged"):
-        GridQuality(SMALL, TrainedJsccConfig())(link)
+        GridQuality(SMALL, options())(link)

@@ -1,6 +1,5 @@
 """Neural image schemes: what they deliver and cost, what they refuse, and published weights in place of a training."""
 
-import importlib.util
 import json
 import math
 import sys
@@ -11,9 +10,11 @@ import numpy as np
 import pytest
 import yaml
 from clustered import feature_set
+from drawn_weights import draw
 from safetensors.numpy import save_file
 from test_cli import write_images
 
+from kbsc_tf.channel import build_channel
 from kbsc_tf.cli import main
 from kbsc_tf.config import AwgnConfig, ExperimentConfig, NearestConfig, OfdmConfig
 from kbsc_tf.data.sources import procedural_set
@@ -26,7 +27,7 @@ from kbsc_tf.schemes.build import build_schemes
 from kbsc_tf.schemes.jscc import training
 from kbsc_tf.transmission import SourceBatch
 
-CODECS = Path(__file__).parents[1] / "semantic" / "jscc"
+VECTORS = Path(__file__).parent / "vectors"
 TINY = {"widths": [8, 16], "depths": [2, 2], "heads": [2, 4], "window": 2}
 NAMES = ["deepjscc", "adjscc", "swinjscc"]
 SIDE, K = 16, (64, 128)  # 16 places, so 4 and 8 values per place
@@ -47,19 +48,17 @@ VALIDATION = Validation(
 BATCH = SourceBatch(SENDER.x, SENDER.images.read(np.arange(10)))
 
 
-def build(names=NAMES, k=K, training=TRAINING, channel=None, deepjscc=None, swinjscc=None):
-    def settings(own):
-        training = {} if "checkpoint" in own else {"epochs": 1, "batch_size": 16}
-        return {**training, "validation_snr_db": [5.0], **own}
+def entry(name, **options):
+    """A scheme that is trained for an epoch, or has a checkpoint."""
+    trained = {} if "checkpoint" in options else {"epochs": 1, "batch_size": 16}
+    size = {"size": TINY} if name == "swinjscc" else {}
+    return {"scheme": name, **trained, "validation_snr_db": [5.0], **size, **options}
 
-    config = ExperimentConfig(
-        name="t",
-        schemes=names,
-        k=k,
-        channels=[channel or AwgnConfig()],
-        deepjscc={**settings, **(deepjscc or {})},
-        swinjscc={**settings, "size": TINY, **(swinjscc or {})},
-    )
+
+def build(names=NAMES, k=K, training=TRAINING, channel=None, **options):
+    """Schemes of one channel; the options are those of all of them."""
+    schemes = [entry(name, **options) for name in names]
+    config = ExperimentConfig(name="t", schemes=schemes, k=k, channels=[channel or AwgnConfig()])
     return [scheme for _, scheme in build_schemes(config, training)]
 
 
@@ -131,7 +130,7 @@ def test_a_training_does_not_depend_on_what_ran_before_it(awgn, tmp_path):
 
 def test_a_model_of_other_settings_is_refused(awgn, folder):
     with pytest.raises(UserError, match="other features or settings"):
-        fitted(folder, ["deepjscc"], deepjscc={"seed": 1})
+        fitted(folder, ["deepjscc"], seed=1)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -147,9 +146,11 @@ def test_a_batch_in_parts_is_the_batch(awgn, name, monkeypatch):
 
 
 def test_images_that_share_a_grid_stay_together(awgn, monkeypatch, tmp_path):
-    trained_on = {"channel": AwgnConfig().model_dump(mode="json")}
-    scheme = fitted(tmp_path, ["deepjscc"], [K[0]], channel=GRID, deepjscc=trained_on)["deepjscc", K[0]]
-    together = scheme._link.air.channel.rows_per_realisation(K[0] // 2)
+    config = ExperimentConfig(name="t", schemes=[entry("deepjscc", channel="awgn")], k=[K[0]], channels=[GRID])
+    [(_, scheme)] = build_schemes(config, TRAINING)
+    scheme.fit(TRAINING, VALIDATION, tmp_path)
+    assert scheme.trained_on == AwgnConfig()
+    together = build_channel(GRID).rows_per_realisation(K[0] // 2)
     assert together == 4
     whole = scheme.transmit(BATCH, 10.0, 1)
     rows, transmit = [], scheme._transmit
@@ -169,7 +170,7 @@ def test_images_that_share_a_grid_stay_together(awgn, monkeypatch, tmp_path):
     ("settings", "message"),
     [
         (
-            {"names": ["swinjscc"], "swinjscc": {"size": {**TINY, "window": 3}}},
+            {"names": ["swinjscc"], "size": {**TINY, "window": 3}},
             "schemes: swinjscc needs images whose height and width are multiples of 12, these have 16x16",
         ),
     ],
@@ -218,15 +219,12 @@ def test_neural_schemes_go_all_the_way(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("KBSC_CACHE", str(tmp_path / "cache"))
     write_images(tmp_path / "images")
-    once = {"epochs": 1, "batch_size": 16, "validation_snr_db": [0]}
     settings = {
         "data": {"source": "folder", "path": "images"},
         "features": {"store": "store", "batch_size": 16},
-        "schemes": NAMES,
+        "schemes": [entry(name, validation_snr_db=[0]) for name in NAMES],
         "k": list(K),
         "snr_db": [0, "inf"],
-        "deepjscc": once,
-        "swinjscc": once | {"size": TINY},
         "sweep": {"chunk": 20, "latency": False},
     }
     (tmp_path / "trial.yaml").write_text(yaml.safe_dump(settings))
@@ -248,11 +246,8 @@ def test_neural_schemes_go_all_the_way(tmp_path, monkeypatch):
 
 def checkpoint(path, name):
     """Drawn weights under the names that the published ones have."""
-    spec = importlib.util.spec_from_file_location("drawn", CODECS / "drawn_weights.py")
-    drawn = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(drawn)
-    vectors = np.load(CODECS / "vectors" / f"{name}.npz")
-    state = drawn.draw(json.loads(str(vectors["shapes"])), int(vectors["seed"]))
+    vectors = np.load(VECTORS / f"{name}.npz")
+    state = draw(json.loads(str(vectors["shapes"])), int(vectors["seed"]))
     save_file({key: np.ascontiguousarray(value) for key, value in state.items()}, path / f"{name}.safetensors")
     return {"checkpoint": str(path / f"{name}.safetensors")}
 
@@ -267,8 +262,7 @@ def checkpoint(path, name):
     ],
 )
 def test_published_weights_are_used_as_they_are(tmp_path, name, file, k, settings, snr_db):
-    published = {name: {**checkpoint(tmp_path, file), **settings, "validation_snr_db": [snr_db]}}
-    schemes = build([name], k, **published)
+    schemes = build([name], k, **checkpoint(tmp_path, file), **settings, validation_snr_db=[snr_db])
     for scheme in schemes:
         scheme.fit(TRAINING, None, None, lambda *_: pytest.fail("trained"))
         sent = scheme.transmit(BATCH, 5.0, 1)
@@ -287,11 +281,10 @@ def test_published_weights_are_used_as_they_are(tmp_path, name, file, k, setting
     ],
 )
 def test_a_checkpoint_that_does_not_suit_is_refused(tmp_path, names, file, settings, message):
-    part = "swinjscc" if "swinjscc" in names else "deepjscc"
     with pytest.raises(UserError, match=message):
-        build(names, [64], **{part: {**checkpoint(tmp_path, file), **settings}})
+        build(names, [64], **checkpoint(tmp_path, file), **settings)
 
 
 def test_a_checkpoint_that_is_not_there_is_refused():
     with pytest.raises(UserError, match="none.pkl: cannot be read"):
-        build(["deepjscc"], [64], deepjscc={"checkpoint": "none.pkl"})
+        build(["deepjscc"], [64], checkpoint="none.pkl")

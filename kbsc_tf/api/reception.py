@@ -1,0 +1,91 @@
+"""What became of an image that was sent over a link. Imports no TensorFlow."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from kbsc_tf.figures.gallery import Arrival
+from kbsc_tf.results.names import snr_text
+from kbsc_tf.study.kb_images import KbImages
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """An entry of the knowledge base that a reception was nearest to.
+
+    Attributes
+    ----------
+    label : str
+        Name of its class.
+    score : float
+        How it was ranked, higher is better: by nearness, or by the share of its class in the vote.
+    entry : int
+        Its place in the knowledge base.
+    """
+
+    label: str
+    score: float
+    entry: int
+    _images: KbImages
+
+    @cached_property
+    def image(self) -> np.ndarray | None:
+        """Its image, uint8 [H, W, 3], read when it is first asked for; None for a run without images."""
+        return self._images.read(self.entry)
+
+
+@dataclass(frozen=True)
+class Reception:
+    """What became of one image.
+
+    Attributes
+    ----------
+    label : str or None
+        Name of the class that the receiver decides for; None where it shows nothing.
+    confidence : float
+        As the receiver's rule has it: by posterior the probability that the label is right, by vote its share, by
+        nearest entry its nearness.
+    delivered : bool
+        False: nothing arrived, and nothing is shown.
+    channel_uses : float
+        Complex channel uses, everything counted.
+    snr_db : float
+        Es/N0 in dB that it was sent at.
+    neighbours : tuple of Neighbour
+        What the receiver ranked best, ``top_k`` at most, the shown one first.
+    sent : [H, W, 3], uint8, or None
+        The image as it was sent; None for features.
+    received : [H, W, 3], uint8, or None
+        What arrived of it, where the scheme sends images and it was delivered.
+    """
+
+    label: str | None
+    confidence: float
+    delivered: bool
+    channel_uses: float
+    snr_db: float
+    neighbours: tuple[Neighbour, ...]
+    sent: np.ndarray | None
+    received: np.ndarray | None
+
+    @property
+    def image(self) -> np.ndarray | None:
+        """The image of the knowledge base that is shown, uint8 [H, W, 3]; None where nothing is."""
+        return self.neighbours[0].image if self.neighbours else None
+
+    @property
+    def text(self) -> str:
+        """For readers: "dog, confidence 0.83; 32 channel uses at 0 dB"."""
+        nothing = "nothing delivered" if not self.delivered else "nothing shown"
+        shown = nothing if self.label is None else f"{self.label}, confidence {self.confidence:.2f}"
+        return f"{shown}; {self.channel_uses:g} channel uses at {snr_text(self.snr_db)}"
+
+    def __repr__(self) -> str:
+        return f"<Reception: {self.text}>"
+
+    def arrival(self, name: str = "") -> Arrival:
+        """What a picture shows of it; ``name`` is written over the sent image."""
+        scores = [self.confidence, *(one.score for one in self.neighbours[1:])]
+        shown = [(one.image, one.label, score) for one, score in zip(self.neighbours, scores, strict=False)]
+        return Arrival(self.sent, self.received, shown, name)

@@ -1,0 +1,65 @@
+"""The Typer application, the arguments and the steps that several commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from kbsc_tf.progress import Progress
+
+app = typer.Typer(
+    help="Knowledge-base semantic image transmission over Sionna channels.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+ExperimentFile = Annotated[
+    Path,
+    typer.Argument(metavar="FILE.yaml", help="Experiment: a file, or the name of a bundled one such as quickstart."),
+]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Override a key, as in schemes.kbsc.epochs=5."),
+]
+Out = Annotated[Path | None, typer.Option("--out", help="Results folder; default results/NAME.")]
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Results folder, for example results/quickstart.")]
+All = Annotated[
+    bool, typer.Option("--all", help="Also schemes, channels, k, SNRs and seeds that have left the configuration.")
+]
+SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave out unreadable images and count them.")]
+
+
+def start(file: Path, overrides: list[str] | None, out: Path | None) -> tuple:
+    """Validated configuration, results folder and progress; then TensorFlow, which takes seconds to import."""
+    from kbsc_tf.config import load_config
+
+    config = load_config(file, overrides)
+    folder = out or Path("results") / config.name
+    from kbsc_tf.study.start import check, prepare_tensorflow
+
+    check(config, folder)
+    prepare_tensorflow()
+    return config, folder, new_progress()
+
+
+def new_progress() -> Progress:
+    """Where a command says what it does."""
+    return Progress(Console())
+
+
+def show_table(folder: Path, progress: Progress, everything: bool = False) -> None:
+    """Print the accuracies of a results folder."""
+    from kbsc_tf.figures.table import accuracy_table
+    from kbsc_tf.results.names import named
+    from kbsc_tf.results.run_json import read_shown, run_if_any
+
+    with named(run_if_any(folder)):
+        progress.console.print(accuracy_table(read_shown(folder, everything)))
+
+
+def list_files(paths: list[Path], progress: Progress) -> None:
+    """Say what was written."""
+    for path in paths:
+        progress.say(f"wrote {path}")

@@ -1,0 +1,107 @@
+"""Commands that read a results folder."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kbsc_tf.cli.app import (
+    All,
+    Folder,
+    app,
+    list_files,
+    new_progress,
+    show_table,
+)
+
+
+@app.command()
+def status(folder: Folder) -> None:
+    """How far a sweep is: points done, running and left, and the time that may take."""
+    from kbsc_tf.results.names import named
+    from kbsc_tf.results.run_json import read_run
+    from kbsc_tf.sweep.status import show_status
+    from kbsc_tf.sweep.status import status as look
+
+    with named(read_run(folder)):
+        new_progress().console.print(show_status(look(folder)), highlight=False)
+
+
+@app.command()
+def plot(
+    folder: Folder,
+    formats: Annotated[list[str], typer.Option("--format", help="png, pdf or svg; may be repeated.")] = ["png", "pdf"],  # noqa: B006
+    data: Annotated[bool, typer.Option("--data", help="Write the points of every figure too, as CSV.")] = False,
+    everything: All = False,
+) -> None:
+    """Draw the figures again from the records, without TensorFlow."""
+    from kbsc_tf.figures.curves import draw_figures
+    from kbsc_tf.kb_scaling.plot import draw_kb_scaling
+
+    progress = new_progress()
+    if (folder / "kb_scaling.csv").exists():
+        list_files(draw_kb_scaling(folder), progress)
+        return
+    figures = draw_figures(folder, formats, data, everything=everything)
+    show_table(folder, progress, everything)
+    list_files(figures, progress)
+
+
+@app.command()
+def migrate(
+    folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Results folders of an earlier version.")],
+) -> None:
+    """Bring older results folders up to date; what was measured stays as it is."""
+    from kbsc_tf.kb_scaling.migrate import migrate as bring_up_to_date
+
+    for folder in folders:
+        new_progress().say(bring_up_to_date(folder))
+
+
+@app.command()
+def report(folder: Folder, everything: All = False) -> None:
+    """Put everything about a run into one HTML page, report.html in its folder."""
+    from kbsc_tf.figures.report import write_report
+
+    list_files([write_report(folder, everything)], new_progress())
+
+
+@app.command()
+def compare(
+    a: Annotated[str, typer.Argument(metavar="A", help="DIR, DIR:SCHEME or DIR:SCHEME:MCS.")],
+    b: Annotated[str, typer.Argument(metavar="B", help="The same; both may be of one folder.")],
+    csv: Annotated[Path | None, typer.Option("--csv", help="Write the table into this file too.")] = None,
+) -> None:
+    """Compare two schemes image by image: differences with intervals, and McNemar's test."""
+    from kbsc_tf.analysis.paired import Side
+    from kbsc_tf.analysis.paired import compare as paired
+    from kbsc_tf.figures.paired_table import comparison_table, write_comparison
+    from kbsc_tf.results.names import named
+    from kbsc_tf.results.run_json import read_run
+
+    progress, comparison = new_progress(), paired(a, b)
+    with named(*(read_run(Side.parse(side).folder) for side in (a, b))):
+        progress.console.print(comparison_table(comparison))
+    if csv is not None:
+        write_comparison(comparison, csv)
+        list_files([csv], progress)
+
+
+@app.command()
+def confidence(
+    folder: Folder,
+    share: Annotated[float, typer.Option("--share", help="Share of deliveries to abstain on.")] = 0.2,
+    formats: Annotated[list[str], typer.Option("--format", help="png, pdf or svg; may be repeated.")] = ["png", "pdf"],  # noqa: B006
+    everything: All = False,
+) -> None:
+    """How far the receiver's confidence can be trusted, and what abstaining on the least confident buys."""
+    from kbsc_tf.analysis.confidence import write_confidence
+    from kbsc_tf.figures.confidence import draw_confidence
+    from kbsc_tf.figures.confidence_table import confidence_table
+    from kbsc_tf.results.names import named
+    from kbsc_tf.results.run_json import read_run
+
+    progress, files = new_progress(), write_confidence(folder, share, everything)
+    with named(read_run(folder)):
+        progress.console.print(confidence_table(folder))
+    list_files([*files, *draw_confidence(folder, formats, share, everything)], progress)

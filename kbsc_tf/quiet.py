@@ -1,0 +1,36 @@
+"""Keep TensorFlow from talking while it is loaded. Imports nothing heavy."""
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from kbsc_tf.errors import UserError
+
+# Waiting threads of TensorFlow and FAISS would otherwise spin against each other.
+ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE", "TF_CPP_MIN_LOG_LEVEL": "2"}
+"""Variables for processes that load TensorFlow."""
+
+
+@contextmanager
+def hidden_stderr() -> Iterator[None]:
+    """Hide what is written to standard error, by libraries too; where the block fails, it is printed after all.
+
+    TensorFlow writes some of its notices (CPU features, CUDA) before any log level counts.
+    """
+    with tempfile.TemporaryFile() as hidden:
+        sys.stderr.flush()
+        shown = os.dup(2)
+        os.dup2(hidden.fileno(), 2)
+        try:
+            yield
+        except BaseException as error:
+            if not isinstance(error, UserError):
+                hidden.seek(0)
+                os.write(shown, hidden.read())
+            raise
+        finally:
+            sys.stderr.flush()
+            os.dup2(shown, 2)
+            os.close(shown)
