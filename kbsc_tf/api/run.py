@@ -162,14 +162,14 @@ class Run:
         -------
         DataFrame
             Accuracies, their ``difference`` (a less b) with its 95 % interval, and p-values: see
-            `kbsc_tf.analysis.paired.compare`.
+            `kbsc_tf.analysis.comparison.compare`.
 
         Raises
         ------
         UserError
             The runs have no outcomes of single images (``sweep={"per_image": True}``), or no point in common.
         """
-        from kbsc_tf.analysis.paired import Side, compare
+        from kbsc_tf.analysis.comparison import Side, compare
 
         return compare(Side(self.folder, *a.split(":", 1)), Side((other or self).folder, *b.split(":", 1)))
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
-from kbsc_tf.config.channels.channel import ChannelConfig
+from kbsc_tf.config.channels.any_channel import ChannelConfig
 from kbsc_tf.config.channels.flat import AwgnConfig
 from kbsc_tf.config.data import DataConfig, ProceduralConfig
 from kbsc_tf.config.executors import ExecutorConfig, LocalConfig

@@ -13,7 +13,7 @@ from kbsc_tf.receiver import Receiver
 from kbsc_tf.registry import schemes, summary
 from kbsc_tf.schemes.base import Scheme
 from kbsc_tf.schemes.build import build_schemes
-from kbsc_tf.schemes.validation import hold_out
+from kbsc_tf.schemes.held_out import hold_out
 from kbsc_tf.testing.expect import expect
 from kbsc_tf.testing.probe import probing
 from kbsc_tf.testing.samples import SampleEncoder, sample_features

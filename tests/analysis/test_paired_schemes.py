@@ -6,7 +6,7 @@ import pytest
 from outcomes import RUN, add_point, add_record, change_run, outcomes, two_schemes
 from rich.console import Console
 
-from kbsc_tf.analysis.paired import COLUMNS, Side, compare
+from kbsc_tf.analysis.comparison import COLUMNS, Side, compare
 from kbsc_tf.errors import UserError
 from kbsc_tf.figures.paired_table import comparison_note, comparison_table, write_comparison
 from kbsc_tf.metrics.paired import difference_interval, holm, mcnemar

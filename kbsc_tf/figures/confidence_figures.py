@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from kbsc_tf.analysis.comparison import Side, chosen_points, records_with_outcomes
 from kbsc_tf.analysis.confidence import (
     confidence_points,
     read_outcomes,
@@ -16,8 +17,7 @@ from kbsc_tf.analysis.confidence import (
     risk_coverage,
     share_of,
 )
-from kbsc_tf.analysis.paired import Side, chosen_points, records_with_outcomes
-from kbsc_tf.figures.files import PLAIN, Output, save_figure
+from kbsc_tf.figures.output import PLAIN, Output, save_figure
 from kbsc_tf.figures.style import (
     CEILING,
     DASHED,
