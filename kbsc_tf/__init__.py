@@ -28,7 +28,7 @@ _HOMES = {
     "kbsc_tf.errors": ["UserError"],
     "kbsc_tf.schemes.analogue.scheme": ["AnalogueScheme", "ClosedFormScheme"],
     "kbsc_tf.schemes.base": ["ChannelScheme", "Scheme"],
-    "kbsc_tf.schemes.linear.codec": ["linear_codec"],
+    "kbsc_tf.schemes.linear.linear_codec": ["linear_codec"],
     "kbsc_tf.transmission": ["SourceBatch", "Transmission"],
 }
 _HEAVY = ("kbsc_tf.api.coded_link", "kbsc_tf.api.link", "kbsc_tf.channel", "kbsc_tf.schemes")  # import TensorFlow

@@ -34,7 +34,7 @@ from kbsc_tf.config import ExperimentConfig
 from kbsc_tf.data.sources import procedural_set
 from kbsc_tf.features import ClipEncoder
 from kbsc_tf.kb_scaling.config import load_kb_scaling
-from kbsc_tf.kb_scaling.records import read_rows
+from kbsc_tf.kb_scaling.scaling_results import read_rows
 from kbsc_tf.kb_scaling.study import run_kb_scaling
 from kbsc_tf.knowledge import KnowledgeBase
 from kbsc_tf.progress import Progress

@@ -13,10 +13,10 @@ from kbsc_tf.channel import FlatChannel
 from kbsc_tf.codecs import BpgCodec, BpgToolsCodec
 from kbsc_tf.coding import Mcs, TransportPlan
 from kbsc_tf.coding.ldpc import DecoderSettings
-from kbsc_tf.coding.link import TransportLink
+from kbsc_tf.coding.transport_link import TransportLink
 from kbsc_tf.config import AwgnConfig, CodecConfig, CodingConfig
 from kbsc_tf.data.sources import procedural_set
-from kbsc_tf.schemes.image_ldpc.files import ImageFiles
+from kbsc_tf.schemes.image_ldpc.image_files import ImageFiles
 from kbsc_tf.schemes.image_ldpc.scheme import ImageLdpcScheme
 from kbsc_tf.transmission import SourceBatch
 

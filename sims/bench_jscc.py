@@ -11,7 +11,7 @@ from kbsc_tf.channel import seed_noise
 from kbsc_tf.config import AwgnConfig
 from kbsc_tf.schemes.jscc.config import SWIN_SIZES, SwinSize
 from kbsc_tf.schemes.jscc.deepjscc import DeepJsccDecoder, DeepJsccEncoder
-from kbsc_tf.schemes.jscc.link import ImageLink
+from kbsc_tf.schemes.jscc.image_link import ImageLink
 from kbsc_tf.schemes.jscc.swinjscc import SwinJsccDecoder, SwinJsccEncoder
 
 BASELINE = "deepjscc"

@@ -8,9 +8,9 @@ import numpy as np
 import tensorflow as tf
 
 from kbsc_tf.config import OfdmConfig
-from kbsc_tf.schemes.analogue.link import SemanticLink
+from kbsc_tf.schemes.analogue.semantic_link import SemanticLink
 from kbsc_tf.schemes.kbsc.config import LossWeights
-from kbsc_tf.schemes.kbsc.losses import SemanticLoss
+from kbsc_tf.schemes.kbsc.feature_losses import SemanticLoss
 from kbsc_tf.schemes.kbsc.network import SemanticDecoder, SemanticEncoder
 
 K, DIM, BATCH, CALLS = 128, 512, 512, 10

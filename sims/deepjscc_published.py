@@ -36,7 +36,7 @@ from kbsc_tf.data.folder import load_folder
 from kbsc_tf.data.splits import cap_per_class
 from kbsc_tf.errors import UserError
 from kbsc_tf.figures.channel_uses import cbr_text
-from kbsc_tf.figures.files import save_figure
+from kbsc_tf.figures.output import save_figure
 from kbsc_tf.figures.style import (
     LEGEND_ROW,
     PANEL_HEIGHT,
@@ -52,8 +52,8 @@ from kbsc_tf.metrics.intervals import mean_interval
 from kbsc_tf.progress import Progress
 from kbsc_tf.schemes.jscc.config import STRIDE
 from kbsc_tf.schemes.jscc.convert import load_deepjscc
-from kbsc_tf.schemes.jscc.link import ImageLink
-from kbsc_tf.schemes.jscc.training import to_uint8
+from kbsc_tf.schemes.jscc.image_link import ImageLink
+from kbsc_tf.schemes.jscc.image_training import to_uint8
 
 LABEL_TO_ES_N0_DB = 10 * np.log10(2)
 """What is added to the authors' label: their noise variance is 1 / (2 SNR) per real value of unit power."""

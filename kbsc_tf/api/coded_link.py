@@ -17,13 +17,13 @@ from kbsc_tf.config.reading.problems import explain, location_of
 from kbsc_tf.config.strict import Strict, unknown_name
 from kbsc_tf.config.units import SnrDb, SomeNumbers
 from kbsc_tf.errors import Infeasible, UserError
-from kbsc_tf.figures.bler import bler_figure
+from kbsc_tf.figures.bler_figure import bler_figure
 from kbsc_tf.metrics.tally import Tally
 from kbsc_tf.progress import Progress
 from kbsc_tf.study.start import prepare_tensorflow
 
 if TYPE_CHECKING:
-    from kbsc_tf.coding.link import TransportLink
+    from kbsc_tf.coding.transport_link import TransportLink
 
 COLUMNS = [
     "mcs", "channel", "snr_db", "blocks", "block_errors", "bler", "bler_low", "bler_high", "ber",
@@ -178,7 +178,7 @@ class CodedLink:
         prepare_tensorflow()
         from kbsc_tf.channel import build_channel
         from kbsc_tf.coding.ldpc import DecoderSettings
-        from kbsc_tf.coding.link import TransportLink
+        from kbsc_tf.coding.transport_link import TransportLink
 
         decoder = DecoderSettings(self._coding.iterations, self._coding.check_node)
         return TransportLink(self.plan, build_channel(self.channel), decoder)
@@ -186,7 +186,7 @@ class CodedLink:
     def _send_batch(self, found: "_Errors", snr_db: float, limits: _SweepSettings) -> None:
         """Send the next transport blocks, at most as many as the link takes at once, all in one compiled shape."""
         link = self._link
-        from kbsc_tf.coding.link import batch_seeds
+        from kbsc_tf.coding.transport_link import batch_seeds
 
         sent, noise = batch_seeds(limits.seed, snr_db, found.batches)
         rows = min(link.rows_per_call, limits.blocks - found.count)

@@ -19,8 +19,7 @@ from kbsc_tf.results.metric import metric_of
 from kbsc_tf.results.names import named, snr_text
 from kbsc_tf.results.outcomes import class_names, read_per_image
 from kbsc_tf.results.points import Point
-from kbsc_tf.results.records import read_records
-from kbsc_tf.results.run_json import read_run
+from kbsc_tf.results.run_json import read_run, read_shown
 
 _LOST = "not delivered"
 
@@ -61,8 +60,13 @@ class Run:
         """The experiment, as run.json has it."""
         return read_run(self.folder)["config"]
 
-    def frame(self) -> pd.DataFrame:
+    def frame(self, everything: bool = False) -> pd.DataFrame:
         """The records: a row per point, that is per scheme, MCS, channel, k, SNR and seed.
+
+        Parameters
+        ----------
+        everything : bool
+            Also what has left the experiment since it was computed.
 
         Returns
         -------
@@ -82,7 +86,7 @@ class Run:
         >>> frame = kbsc.Run("results/quickstart").frame()
         >>> curves = frame.pivot_table(index="snr_db", columns=["scheme", "channel", "k"], values="top1")
         """
-        return read_records(self.folder)
+        return read_shown(self.folder, everything)
 
     def table(self, metric: str = "top1", all_mcs: bool = False) -> Table:
         """A metric with half of its 95 % interval, a column per SNR, for ``rich.print``.
@@ -99,7 +103,11 @@ class Run:
             return accuracy_table(self.frame(), metric, all_mcs=all_mcs)
 
     def plot(
-        self, formats: Sequence[str] = ("png", "pdf"), data: bool = False, out: str | Path | None = None
+        self,
+        formats: Sequence[str] = ("png", "pdf"),
+        data: bool = False,
+        out: str | Path | None = None,
+        everything: bool = False,
     ) -> Figures:
         """Draw accuracy, PSNR and MS-SSIM over SNR and CBR.
 
@@ -110,6 +118,8 @@ class Run:
             Write the plotted points too, as CSV.
         out : str or Path, optional
             Folder for the files; the results folder unless given.
+        everything : bool
+            Draw also what has left the experiment since it was computed.
 
         Returns
         -------
@@ -124,13 +134,19 @@ class Run:
         """
         from kbsc_tf.figures.curves import draw_figures
 
-        return Figures(draw_figures(self.folder, formats, data, out))
+        return Figures(draw_figures(self.folder, formats, data, out, everything))
 
-    def report(self) -> Path:
-        """Put everything about the run into one HTML page in its folder; returns its path."""
+    def report(self, everything: bool = False) -> Path:
+        """Put everything about the run into one HTML page in its folder; returns its path.
+
+        Parameters
+        ----------
+        everything : bool
+            Also what has left the experiment since it was computed.
+        """
         from kbsc_tf.figures.report import write_report
 
-        return write_report(self.folder)
+        return write_report(self.folder, everything)
 
     def compare(self, a: str, b: str, other: "Run | None" = None) -> pd.DataFrame:
         """Compare two schemes image by image, at every point that both have.
@@ -146,14 +162,14 @@ class Run:
         -------
         DataFrame
             Accuracies, their ``difference`` (a less b) with its 95 % interval, and p-values: see
-            `kbsc_tf.analysis.paired.compare`.
+            `kbsc_tf.analysis.comparison.compare`.
 
         Raises
         ------
         UserError
             The runs have no outcomes of single images (``sweep={"per_image": True}``), or no point in common.
         """
-        from kbsc_tf.analysis.paired import Side, compare
+        from kbsc_tf.analysis.comparison import Side, compare
 
         return compare(Side(self.folder, *a.split(":", 1)), Side((other or self).folder, *b.split(":", 1)))
 

@@ -6,7 +6,7 @@ values [B, k] ─► power ─► pair ─► s [B, n] ─► FlatChannel or OFD
 from kbsc_tf.channel.analogue import AnalogueLink, ReceivedValues, build_channel, build_link
 from kbsc_tf.channel.compiled import traced, worth_compiling
 from kbsc_tf.channel.flat import FlatChannel, seed_noise
-from kbsc_tf.channel.ofdm.link import OFDMLink
+from kbsc_tf.channel.ofdm.ofdm_link import OFDMLink
 from kbsc_tf.channel.received import AirOverhead, Channel, Received, SymbolChannel
 
 __all__ = [

@@ -7,15 +7,15 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from kbsc_tf.channel.compiled import TracedChannel
-from kbsc_tf.channel.power import amplitude
-from kbsc_tf.channel.received import Channel
-from kbsc_tf.channel.repetition import Repetition
-from kbsc_tf.channel.units import (
+from kbsc_tf.channel.conversions import (
     complex_to_real,
     complex_to_real_across_batch,
     real_to_complex,
     real_to_complex_across_batch,
 )
+from kbsc_tf.channel.power import amplitude
+from kbsc_tf.channel.received import Channel
+from kbsc_tf.channel.repetition import Repetition
 from kbsc_tf.config import ChannelConfig
 from kbsc_tf.registry import channels
 

@@ -4,8 +4,8 @@ import tensorflow as tf
 from sionna.phy import config as sionna_config
 from sionna.phy.channel import AWGN, FlatFadingChannel, GenerateFlatFadingChannel
 
+from kbsc_tf.channel.conversions import snr_db_to_no
 from kbsc_tf.channel.received import Received, SymbolChannel
-from kbsc_tf.channel.units import snr_db_to_no
 from kbsc_tf.config import FlatConfig
 
 

@@ -52,7 +52,7 @@ def migrate(
     folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Results folders of an earlier version.")],
 ) -> None:
     """Bring older results folders up to date; what was measured stays as it is."""
-    from kbsc_tf.kb_scaling.migrate import migrate as bring_up_to_date
+    from kbsc_tf.kb_scaling.folder_migration import migrate as bring_up_to_date
 
     for folder in folders:
         new_progress().say(bring_up_to_date(folder))
@@ -73,8 +73,8 @@ def compare(
     csv: Annotated[Path | None, typer.Option("--csv", help="Write the table into this file too.")] = None,
 ) -> None:
     """Compare two schemes image by image: differences with intervals, and McNemar's test."""
-    from kbsc_tf.analysis.paired import Side
-    from kbsc_tf.analysis.paired import compare as paired
+    from kbsc_tf.analysis.comparison import Side
+    from kbsc_tf.analysis.comparison import compare as paired
     from kbsc_tf.figures.paired_table import comparison_table, write_comparison
     from kbsc_tf.results.names import named
     from kbsc_tf.results.run_json import read_run
@@ -96,7 +96,7 @@ def confidence(
 ) -> None:
     """How far the receiver's confidence can be trusted, and what abstaining on the least confident buys."""
     from kbsc_tf.analysis.confidence import write_confidence
-    from kbsc_tf.figures.confidence import draw_confidence
+    from kbsc_tf.figures.confidence_figures import draw_confidence
     from kbsc_tf.figures.confidence_table import confidence_table
     from kbsc_tf.results.names import named
     from kbsc_tf.results.run_json import read_run

@@ -27,7 +27,7 @@ def send(
     out: Annotated[Path | None, typer.Option("--out", help="The picture; DIR/sent.png unless given.")] = None,
 ) -> None:
     """Send images over a fitted link of a run, and draw what the receiver shows for them."""
-    from kbsc_tf.figures.files import Output
+    from kbsc_tf.figures.output import Output
     from kbsc_tf.results.run_json import read_run
     from kbsc_tf.study.start import prepare_tensorflow
 

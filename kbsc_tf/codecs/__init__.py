@@ -3,9 +3,9 @@
 image [H, W, 3], uint8 ─► ImageCodec.encode_to_budget ─► bytes ─► ImageCodec.decode ─► image [H, W, 3], uint8
 """
 
-from kbsc_tf.codecs.base import CodecError, ImageCodec
 from kbsc_tf.codecs.bpg import BpgCodec
 from kbsc_tf.codecs.bpg_tools import BpgToolsCodec
+from kbsc_tf.codecs.image_codec import CodecError, ImageCodec
 from kbsc_tf.codecs.jpeg import JpegCodec
 from kbsc_tf.codecs.pool import CodecPool
 from kbsc_tf.config import CodecConfig

@@ -6,12 +6,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from kbsc_tf.codecs.base import MAX_PIXELS, CodecError, ImageCodec, check_image, check_quality
 from kbsc_tf.codecs.bpg_container import BpgHeader, read_bpg, write_bpg
 from kbsc_tf.codecs.colour import planes_to_rgb, rgb_to_planes
 from kbsc_tf.codecs.hevc import AV_FORMATS, MAX_QP, PRESETS, HevcEncoder, PerProcess, decode_picture
 from kbsc_tf.codecs.hevc_parameters import CHROMA_FORMAT_IDC, build_sps, build_vps, read_sps
 from kbsc_tf.codecs.hevc_slice import read_pps, set_loop_filter_across_slices
+from kbsc_tf.codecs.image_codec import MAX_PIXELS, CodecError, ImageCodec, check_image, check_quality
 from kbsc_tf.codecs.nal import IDR_SLICES, PPS, SPS, START_CODE, split_nal_units, unescape
 
 DECODED_DEPTHS = (8, 9, 10, 12)  # what FFmpeg's HEVC decoder takes in all chroma formats

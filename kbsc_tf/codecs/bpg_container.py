@@ -7,9 +7,9 @@ F. Bellard, BPG Specification, version 0.9.5, 2015, clause 3.
 
 from dataclasses import dataclass
 
-from kbsc_tf.codecs.base import CodecError
-from kbsc_tf.codecs.bits import BitReader, BitWriter, read_ue7, write_ue7
+from kbsc_tf.codecs.bit_fields import BitReader, BitWriter, read_ue7, write_ue7
 from kbsc_tf.codecs.hevc_parameters import CodingBlocks
+from kbsc_tf.codecs.image_codec import CodecError
 from kbsc_tf.codecs.nal import (
     IDR_SLICES,
     PPS,

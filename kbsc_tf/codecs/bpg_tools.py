@@ -9,9 +9,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from kbsc_tf.codecs.base import MAX_PIXELS, CodecError, ImageCodec, check_image, check_quality
 from kbsc_tf.codecs.bpg_container import read_bpg, read_header
 from kbsc_tf.codecs.hevc import MAX_QP
+from kbsc_tf.codecs.image_codec import MAX_PIXELS, CodecError, ImageCodec, check_image, check_quality
 from kbsc_tf.errors import UserError
 
 REMEDY = "build libbpg (https://bellard.org/bpg) and put it there, or use the codec bpg, which needs nothing"

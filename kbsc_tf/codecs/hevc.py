@@ -13,7 +13,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from kbsc_tf.codecs.base import CodecError
+from kbsc_tf.codecs.image_codec import CodecError
 from kbsc_tf.errors import UserError
 
 AV_FORMATS = {"grey": "gray", "420": "yuv420p", "422": "yuv422p", "444": "yuv444p"}

@@ -6,8 +6,8 @@ Syntax: ITU-T H.265 (04/2015), clauses 7.3.2 and E.2.1; what BPG fixes: BPG Spec
 from dataclasses import astuple, dataclass
 from functools import lru_cache
 
-from kbsc_tf.codecs.base import CodecError
-from kbsc_tf.codecs.bits import BitReader, BitWriter
+from kbsc_tf.codecs.bit_fields import BitReader, BitWriter
+from kbsc_tf.codecs.image_codec import CodecError
 from kbsc_tf.codecs.nal import SPS, VPS, escape
 
 RANGE_EXTENSION_FLAGS = (

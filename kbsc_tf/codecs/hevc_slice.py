@@ -5,8 +5,8 @@ ITU-T H.265 (04/2015), clauses 7.3.2.3 and 7.3.6.1, for the independent IDR slic
 
 from dataclasses import dataclass
 
-from kbsc_tf.codecs.base import CodecError
-from kbsc_tf.codecs.bits import BitReader
+from kbsc_tf.codecs.bit_fields import BitReader
+from kbsc_tf.codecs.image_codec import CodecError
 from kbsc_tf.codecs.nal import escape, unescape
 
 NAL_HEADER_BITS = 16

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from kbsc_tf.codecs.base import MAX_PIXELS, CodecError, ImageCodec, check_image, check_quality
+from kbsc_tf.codecs.image_codec import MAX_PIXELS, CodecError, ImageCodec, check_image, check_quality
 
 SOI, EOI = b"\xff\xd8", b"\xff\xd9"
 DHT, SOS, DQT, APP0, COM = 0xC4, 0xDA, 0xDB, 0xE0, 0xFE

@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple
 
-from kbsc_tf.codecs.base import CodecError
+from kbsc_tf.codecs.image_codec import CodecError
 
 START_CODE = b"\x00\x00\x01"
 IDR_SLICES = (19, 20)  # IDR_W_RADL, IDR_N_LP: pictures that refer to no other

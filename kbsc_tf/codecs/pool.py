@@ -13,7 +13,7 @@ from multiprocessing import resource_tracker
 import numpy as np
 from numpy.typing import NDArray
 
-from kbsc_tf.codecs.base import ImageCodec
+from kbsc_tf.codecs.image_codec import ImageCodec
 from kbsc_tf.errors import UserError
 
 IN_PLACE_PIXELS = 1 << 16  # about a second's work: less than this is done before the processes have started

@@ -10,8 +10,8 @@ import numpy as np
 
 from kbsc_tf.channel import Channel
 from kbsc_tf.coding.ldpc import DEFAULT_DECODER, DecoderSettings
-from kbsc_tf.coding.link import TransportLink
 from kbsc_tf.coding.plan import TransportPlan
+from kbsc_tf.coding.transport_link import TransportLink
 from kbsc_tf.data.cache import REMEDY, cache_root
 from kbsc_tf.files import make_folder, write_atomically
 from kbsc_tf.metrics import wilson

@@ -8,9 +8,9 @@ import tensorflow as tf
 
 from kbsc_tf.channel import Channel, build_channel
 from kbsc_tf.coding.ldpc import DecoderSettings
-from kbsc_tf.coding.link import TransportLink, batch_seeds
 from kbsc_tf.coding.mcs import Mcs
 from kbsc_tf.coding.plan import TransportPlan
+from kbsc_tf.coding.transport_link import TransportLink, batch_seeds
 from kbsc_tf.config import ChannelConfig, CodingConfig
 from kbsc_tf.errors import UserError
 

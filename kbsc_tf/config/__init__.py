@@ -1,7 +1,7 @@
 """The experiment: its schema, and the YAML files it is read from. Imports no TensorFlow."""
 
-from kbsc_tf.config.channels.base import ChannelSettings, ChannelSpec
-from kbsc_tf.config.channels.channel import ChannelConfig, parse_channel
+from kbsc_tf.config.channels.any_channel import ChannelConfig, parse_channel
+from kbsc_tf.config.channels.channel_config import ChannelSettings, ChannelSpec
 from kbsc_tf.config.channels.flat import AwgnConfig, FlatConfig, RayleighConfig, RicianConfig
 from kbsc_tf.config.channels.function import FunctionChannelConfig
 from kbsc_tf.config.channels.ofdm import OfdmConfig
@@ -33,14 +33,13 @@ from kbsc_tf.config.features import (
     FunctionEncoderConfig,
     TextEncoderSettings,
 )
+from kbsc_tf.config.reading.experiment_file import bundled_experiments, load_config, make_config
 from kbsc_tf.config.reading.json_schema import experiment_schema
-from kbsc_tf.config.reading.load import bundled_experiments, load_config, make_config
 from kbsc_tf.config.receiver import NearestConfig, PosteriorConfig, ReceiverConfig, VoteConfig
 from kbsc_tf.config.schema import CodecConfig, CodecSpec, CodingConfig, ExperimentConfig
 from kbsc_tf.config.scheme import Needs, SchemeConfig, SchemeSpec
 from kbsc_tf.config.sweep import SweepConfig
-from kbsc_tf.config.training import SnrRange, TrainingSettings
-from kbsc_tf.config.validation import ValidationConfig
+from kbsc_tf.config.training import SnrRange, TrainingSettings, ValidationConfig
 
 __all__ = [
     "AwgnConfig",

@@ -58,7 +58,7 @@ class ExecutorSpec(Spec):
         A subclass of `ExecutorSettings`.
     builder : str
         Called with the settings and two callables: ``computer()`` makes what computes points in this process, ``job()``
-        what workers elsewhere are sent; returns a `kbsc_tf.sweep.executors.base.Executor`.
+        what workers elsewhere are sent; returns a `kbsc_tf.sweep.executors.protocols.Executor`.
     elsewhere : bool
         Whether it has workers in other processes, which build everything again.
     runs_main : bool

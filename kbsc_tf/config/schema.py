@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
-from kbsc_tf.config.channels.channel import ChannelConfig
+from kbsc_tf.config.channels.any_channel import ChannelConfig
 from kbsc_tf.config.channels.flat import AwgnConfig
 from kbsc_tf.config.data import DataConfig, ProceduralConfig
 from kbsc_tf.config.executors import ExecutorConfig, LocalConfig
@@ -15,8 +15,8 @@ from kbsc_tf.config.receiver import NearestConfig, ReceiverConfig
 from kbsc_tf.config.scheme import Needs, SchemeEntry
 from kbsc_tf.config.strict import UNCOUNTED, Strict
 from kbsc_tf.config.sweep import SweepConfig
+from kbsc_tf.config.training import ValidationConfig
 from kbsc_tf.config.units import EvenK, SnrDb, Some, SomeNumbers
-from kbsc_tf.config.validation import ValidationConfig
 from kbsc_tf.errors import UserError
 from kbsc_tf.registry import Spec, executors
 from kbsc_tf.registry import schemes as known

@@ -1,4 +1,4 @@
-"""How networks are trained. Imports no TensorFlow."""
+"""How networks are trained, and what is held out to judge by. Imports no TensorFlow."""
 
 from typing import Annotated, Any
 
@@ -45,3 +45,14 @@ class TrainingSettings(Strict):
     patience: int = Field(10, ge=1, description="Epochs without a better one after which training ends.")
     seed: int = Field(0, ge=0, le=2**32 - 1, description="Seed of the initial weights and of training.")
     tensorboard: bool = Field(False, description="Write logs for TensorBoard.", json_schema_extra=UNCOUNTED)
+
+
+class ValidationConfig(Strict):
+    """How many validation features are sent: for the receiver's choices, its confidences, and to judge trainings."""
+
+    queries: int = Field(
+        1_000,
+        ge=20,
+        description="Validation features that are sent, evenly spread over those there are: to choose the metric and "
+        "kernel of receiver.decision: posterior, to calibrate its confidences, and to choose among checkpoints.",
+    )

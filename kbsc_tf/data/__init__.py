@@ -2,7 +2,7 @@
 
 from kbsc_tf.data.divide import divide
 from kbsc_tf.data.image_set import ImageSet, Splits
-from kbsc_tf.data.load import load_splits
+from kbsc_tf.data.image_splits import load_splits
 from kbsc_tf.data.reading import Reading
 
 __all__ = ["ImageSet", "Reading", "Splits", "divide", "load_splits"]

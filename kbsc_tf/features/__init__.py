@@ -7,7 +7,7 @@ from kbsc_tf.features.clip import ClipEncoder
 from kbsc_tf.features.encoder import Encoder, TextEncoder, build_encoder, takes_text
 from kbsc_tf.features.feature_file import load_feature_file
 from kbsc_tf.features.feature_set import FeatureSet, FeatureSplits
-from kbsc_tf.features.load import load_features
+from kbsc_tf.features.feature_splits import load_features
 from kbsc_tf.features.store import extract
 from kbsc_tf.features.zero_shot import class_features, zero_shot
 

@@ -11,8 +11,8 @@ from matplotlib.ticker import MaxNLocator
 
 from kbsc_tf.errors import UserError
 from kbsc_tf.figures.equal_uses import file_stem, plot_by_cbr, plot_cbr_overview
-from kbsc_tf.figures.files import PLAIN, Output, save_figure
 from kbsc_tf.figures.legends import interval_handles, stand_in_handles
+from kbsc_tf.figures.output import PLAIN, Output, save_figure
 from kbsc_tf.figures.style import (
     CEILING,
     LEGEND,

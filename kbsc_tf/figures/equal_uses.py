@@ -13,8 +13,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from kbsc_tf.figures.channel_uses import allowed_uses, cbr_per_use, differ_from_symbols, grid_channels, uses_text
-from kbsc_tf.figures.files import PLAIN, Output, save_figure
 from kbsc_tf.figures.legends import ADAPTED, PALE, THIN, explain, interval_handles, scheme_handles, stand_in_handles
+from kbsc_tf.figures.output import PLAIN, Output, save_figure
 from kbsc_tf.figures.style import (
     LEGEND_ROW,
     MANY,

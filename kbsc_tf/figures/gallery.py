@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from kbsc_tf.figures.files import Output, save_figure
+from kbsc_tf.figures.output import Output, save_figure
 from kbsc_tf.figures.style import paper_style
 from kbsc_tf.metrics.image import PSNR_CAP_DB, psnr
 from kbsc_tf.results.names import snr_text

@@ -15,8 +15,8 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema
 
+from kbsc_tf.config.reading.experiment_file import load_file
 from kbsc_tf.config.reading.json_schema import file_schema
-from kbsc_tf.config.reading.load import load_file
 from kbsc_tf.config.receiver import Metric
 from kbsc_tf.config.strict import Strict, if_used, settings_of, with_default
 from kbsc_tf.config.units import EvenK, SnrDb, Some, SomeNumbers

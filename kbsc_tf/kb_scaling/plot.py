@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from kbsc_tf.errors import UserError
-from kbsc_tf.figures.files import save_figure
+from kbsc_tf.figures.output import save_figure
 from kbsc_tf.figures.style import (
     DASHED,
     DOTTED,
@@ -27,7 +27,7 @@ from kbsc_tf.figures.style import (
     scheme_handle,
     shade,
 )
-from kbsc_tf.kb_scaling.records import FILE, read_rows
+from kbsc_tf.kb_scaling.scaling_results import FILE, read_rows
 
 _FAMILIES = [  # first match; colours as in `style`
     (r"Flat$", Look("#000000", "^")),

@@ -14,7 +14,7 @@ from kbsc_tf.files import make_folder
 from kbsc_tf.kb_scaling.config import FLAT, IndexConfig, KbScalingConfig
 from kbsc_tf.kb_scaling.entries import Entries, Source, entries_of, source_of
 from kbsc_tf.kb_scaling.plot import draw_kb_scaling
-from kbsc_tf.kb_scaling.records import FILE, ScalingResults
+from kbsc_tf.kb_scaling.scaling_results import FILE, ScalingResults
 from kbsc_tf.knowledge import search_devices, set_search_threads
 from kbsc_tf.knowledge.decision import decide_nearest, decide_vote, soft_vote
 from kbsc_tf.knowledge.disk_space import check_memory, clear_leftovers

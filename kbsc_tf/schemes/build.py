@@ -20,9 +20,9 @@ from kbsc_tf.features import FeatureSet, class_features, takes_text
 from kbsc_tf.receiver import Receiver
 from kbsc_tf.registry import codecs, schemes
 from kbsc_tf.schemes.base import Scheme
+from kbsc_tf.schemes.coded.block_outcomes import Outcomes
 from kbsc_tf.schemes.coded.genie import GenieScheme
-from kbsc_tf.schemes.coded.outcomes import Outcomes
-from kbsc_tf.schemes.image_ldpc.files import ImageFiles
+from kbsc_tf.schemes.image_ldpc.image_files import ImageFiles
 from kbsc_tf.schemes.infeasible import InfeasibleScheme
 
 

@@ -20,9 +20,9 @@ from kbsc_tf.results.envelope import GENIE
 from kbsc_tf.results.points import Curve, Point
 from kbsc_tf.schemes.base import Report, Scheme, Validation, silent
 from kbsc_tf.schemes.build import build_schemes, check_images, find_shortfalls
-from kbsc_tf.schemes.image_ldpc.files import ImageFiles
+from kbsc_tf.schemes.held_out import calibrate, hold_out
+from kbsc_tf.schemes.image_ldpc.image_files import ImageFiles
 from kbsc_tf.schemes.infeasible import describe_shortfalls
-from kbsc_tf.schemes.validation import calibrate, hold_out
 from kbsc_tf.study.image_quality import ImageQuality
 from kbsc_tf.threads import one_thread
 

@@ -8,7 +8,7 @@ from kbsc_tf.results.folder import ResultsFolder
 from kbsc_tf.results.names import named
 from kbsc_tf.results.points import Point
 from kbsc_tf.results.run_json import read_run
-from kbsc_tf.sweep.executors.base import Executor
+from kbsc_tf.sweep.executors.protocols import Executor
 from kbsc_tf.sweep.sessions import Session
 from kbsc_tf.sweep.view import SweepView
 

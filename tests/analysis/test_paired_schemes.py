@@ -3,13 +3,14 @@
 import numpy as np
 import pandas as pd
 import pytest
-from outcomes import add_point, add_record, change_run, outcomes, two_schemes
+from outcomes import RUN, add_point, add_record, change_run, outcomes, two_schemes
 from rich.console import Console
 
-from kbsc_tf.analysis.paired import COLUMNS, Side, compare
+from kbsc_tf.analysis.comparison import COLUMNS, Side, compare
 from kbsc_tf.errors import UserError
 from kbsc_tf.figures.paired_table import comparison_note, comparison_table, write_comparison
 from kbsc_tf.metrics.paired import difference_interval, holm, mcnemar
+from kbsc_tf.results.names import named
 from kbsc_tf.results.points import Point
 
 
@@ -91,7 +92,8 @@ def test_a_coded_scheme_is_shown_by_its_best_fixed_mcs(tmp_path):
 
 def test_table_and_csv(tmp_path):
     found = compare(f"{two_schemes(tmp_path)}:kbsc", f"{tmp_path}:pca")
-    text = shown(comparison_table(found, width=140))
+    with named(RUN):
+        text = shown(comparison_table(found, width=140))
     assert "A: KBSC less B: PCA, AWGN" in text and "McNemar's exact test" in text and "on other images" in text
     assert f"+{100 * found['difference'][0]:.1f}" in text and "<0.001" in text and "6 dB" in text
     narrow = comparison_table(found, width=50)

@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 import kbsc_tf as kbsc
 from kbsc_tf.api import coded_link
 from kbsc_tf.channel import build_channel
-from kbsc_tf.coding.link import TransportLink
 from kbsc_tf.coding.sionna_ber import BerLink
+from kbsc_tf.coding.transport_link import TransportLink
 from kbsc_tf.errors import Infeasible
 from kbsc_tf.metrics import wilson
 

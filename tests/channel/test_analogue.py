@@ -8,13 +8,13 @@ import tensorflow as tf
 
 from kbsc_tf.channel import FlatChannel, build_link, seed_noise
 from kbsc_tf.channel.analogue import AnalogueLink
-from kbsc_tf.channel.flat import Received
-from kbsc_tf.channel.units import (
+from kbsc_tf.channel.conversions import (
     complex_to_real,
     complex_to_real_across_batch,
     real_to_complex,
     real_to_complex_across_batch,
 )
+from kbsc_tf.channel.flat import Received
 from kbsc_tf.config import AwgnConfig, RayleighConfig, parse_channel
 
 NOISE_FREE = tf.constant(math.inf)

@@ -8,7 +8,7 @@ import tensorflow as tf
 from sionna.phy.mapping import BinarySource, Demapper, Mapper
 
 from kbsc_tf.channel import FlatChannel, seed_noise
-from kbsc_tf.channel.units import snr_db_to_no
+from kbsc_tf.channel.conversions import snr_db_to_no
 
 FEATURES, SYMBOLS = 1000, 256
 

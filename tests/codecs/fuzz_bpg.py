@@ -14,7 +14,7 @@ import numpy as np
 from codec_samples import CONFORMANCE, picture
 
 from kbsc_tf.codecs import BpgCodec, CodecError
-from kbsc_tf.codecs.bits import write_ue7
+from kbsc_tf.codecs.bit_fields import write_ue7
 from kbsc_tf.codecs.bpg_container import read_bpg, read_header
 
 

@@ -7,7 +7,7 @@ import pytest
 from codec_samples import picture
 
 from kbsc_tf.codecs import BpgCodec, CodecError
-from kbsc_tf.codecs.bits import BitReader, BitWriter, read_ue7, write_ue7
+from kbsc_tf.codecs.bit_fields import BitReader, BitWriter, read_ue7, write_ue7
 from kbsc_tf.codecs.bpg_container import read_bpg
 from kbsc_tf.codecs.hevc import HevcEncoder
 from kbsc_tf.codecs.hevc_parameters import CodingBlocks, build_sps, build_vps, read_sps

@@ -12,7 +12,7 @@ import pytest
 from codec_samples import ODD_SIZES, decode_image, picture, psnr_db
 
 from kbsc_tf.codecs import BpgCodec
-from kbsc_tf.codecs.bits import read_ue7
+from kbsc_tf.codecs.bit_fields import read_ue7
 from kbsc_tf.codecs.bpg_container import read_bpg, write_bpg
 from kbsc_tf.codecs.nal import PPS
 

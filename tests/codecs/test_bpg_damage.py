@@ -15,7 +15,7 @@ from codec_samples import picture
 from fuzz_bpg import flip_bits, splice
 
 from kbsc_tf.codecs import BpgCodec, CodecError
-from kbsc_tf.codecs.bits import BitWriter, write_ue7
+from kbsc_tf.codecs.bit_fields import BitWriter, write_ue7
 from kbsc_tf.codecs.bpg_container import read_bpg, write_bpg
 from kbsc_tf.codecs.nal import split_nal_units
 

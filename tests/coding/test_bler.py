@@ -10,7 +10,7 @@ from kbsc_tf.channel import FlatChannel
 from kbsc_tf.coding import Mcs, TransportPlan
 from kbsc_tf.coding.bler import DEFAULT_STOP, BlerTable, BlockErrorRate, FastLink, StopRule
 from kbsc_tf.coding.ldpc import DecoderSettings
-from kbsc_tf.coding.link import TransportLink
+from kbsc_tf.coding.transport_link import TransportLink
 from kbsc_tf.metrics import wilson
 
 PLAN = TransportPlan.for_uses(Mcs.parse("qpsk-1/2"), 100)

@@ -9,8 +9,8 @@ from sionna.phy.utils import PlotBER, ebnodb2no, sim_ber
 
 from kbsc_tf.channel import build_channel
 from kbsc_tf.coding.ldpc import DecoderSettings
-from kbsc_tf.coding.link import TransportLink, batch_seeds
 from kbsc_tf.coding.sionna_ber import BerLink
+from kbsc_tf.coding.transport_link import TransportLink, batch_seeds
 from kbsc_tf.config import AwgnConfig, CodingConfig, OfdmConfig, RayleighConfig
 from kbsc_tf.errors import UserError
 from kbsc_tf.metrics import wilson

@@ -14,7 +14,7 @@ from kbsc_tf.channel import FlatChannel, Received, seed_noise
 from kbsc_tf.coding import Mcs, TransportPlan
 from kbsc_tf.coding.bits import bits_to_bytes, bytes_to_bits
 from kbsc_tf.coding.ldpc import DecoderSettings
-from kbsc_tf.coding.link import TransportLink
+from kbsc_tf.coding.transport_link import TransportLink
 from kbsc_tf.errors import UserError
 from kbsc_tf.metrics import wilson
 

@@ -11,7 +11,7 @@ from synthetic import analogue, digital
 
 from kbsc_tf.errors import UserError
 from kbsc_tf.figures.curves import draw_figures, plot_accuracy, plot_accuracy_vs_cbr
-from kbsc_tf.figures.files import DATA_COLUMNS, Output
+from kbsc_tf.figures.output import DATA_COLUMNS, Output
 from kbsc_tf.results.records import read_records
 
 

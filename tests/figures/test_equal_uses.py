@@ -10,7 +10,7 @@ from synthetic import digital, ofdm
 from kbsc_tf.errors import UserError
 from kbsc_tf.figures import equal_uses as comparison
 from kbsc_tf.figures.equal_uses import plot_by_cbr, plot_cbr_overview
-from kbsc_tf.figures.files import Output
+from kbsc_tf.figures.output import Output
 
 SNRS = (-7.0, 2.0, 12.0, math.inf)
 

@@ -14,7 +14,7 @@ from kbsc_tf.kb_scaling import study as kb_scaling
 from kbsc_tf.kb_scaling.config import KbScalingConfig
 from kbsc_tf.kb_scaling.entries import BLOCK, entries_of, source_of
 from kbsc_tf.kb_scaling.plot import index_looks, index_text
-from kbsc_tf.kb_scaling.records import COLUMNS, read_rows
+from kbsc_tf.kb_scaling.scaling_results import COLUMNS, read_rows
 from kbsc_tf.kb_scaling.study import recall, run_kb_scaling
 from kbsc_tf.knowledge import KnowledgeBase
 from kbsc_tf.knowledge.preparation import centred

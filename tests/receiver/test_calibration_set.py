@@ -10,7 +10,7 @@ from kbsc_tf.config import ExperimentConfig
 from kbsc_tf.features import FeatureSplits
 from kbsc_tf.receiver import CalibrationSet, Receiver, calibration_set, learn_posterior
 from kbsc_tf.schemes.build import build_schemes
-from kbsc_tf.schemes.validation import calibrate, hold_out
+from kbsc_tf.schemes.held_out import calibrate, hold_out
 from kbsc_tf.transmission import SourceBatch
 
 SPLITS = feature_splits()  # 20 classes: 6 validation features of each on either side, 10 entries at the receiver

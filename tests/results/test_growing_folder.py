@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from kbsc_tf.api.run import Run
 from kbsc_tf.config import ExperimentConfig
 from kbsc_tf.errors import UserError
 from kbsc_tf.figures.curves import draw_figures
@@ -122,6 +123,14 @@ def test_what_is_hidden_is_still_refused_if_it_comes_back_changed(tmp_path):
     sweep(tmp_path, schemes=["pca", trained])
 
 
+def test_a_network_for_several_k_is_of_all_of_them(tmp_path):
+    """Another k would be another network."""
+    swin = [{"scheme": "swinjscc", "variant": "ra"}]
+    ResultsFolder(tmp_path, experiment(schemes=swin))
+    with pytest.raises(UserError, match=r"schemes\.swinjscc\.k was \[64\], now \[16, 64\]"):
+        ResultsFolder(tmp_path, experiment(schemes=swin, k=[64, 16]))
+
+
 def test_models_of_one_kind_are_told_apart(tmp_path):
     """Types that share a class have one of them as its default, which is no reason to leave it out."""
     models = ["cdl-a", "umi", "tdl-a", "tdl-b", {"type": "cdl-a", "speed_kmh": 30}]
@@ -160,6 +169,15 @@ def test_figures_and_the_report_hide_what_has_left_unless_asked(tmp_path):
         for there in ("Rayleigh, fast", "no noise (ceiling)"):
             assert (there in page) == everything
         assert "AWGN" in page and "raw feature" in page
+
+
+def test_a_run_in_python_shows_what_its_configuration_names(tmp_path):
+    sweep(tmp_path, channels=["awgn", "rayleigh"])
+    sweep(tmp_path)
+    run = Run(tmp_path)
+    assert set(run.frame()["channel"]) == {"awgn"} and len(run.frame(everything=True)) == 8
+    assert len(run.table().rows) == 2
+    assert "raw feature" in run._repr_html_() and "AWGN" in run._repr_html_() and "Rayleigh" not in run._repr_html_()
 
 
 def test_a_session_at_work_does_not_bring_back_what_another_has_hidden(tmp_path):

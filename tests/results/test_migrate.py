@@ -15,7 +15,7 @@ from kbsc_tf.config import ExperimentConfig
 from kbsc_tf.config.identity import settings_of_experiment
 from kbsc_tf.errors import UserError
 from kbsc_tf.kb_scaling.config import KbScalingConfig
-from kbsc_tf.kb_scaling.migrate import migrate
+from kbsc_tf.kb_scaling.folder_migration import migrate
 from kbsc_tf.results.folder import ResultsFolder
 from kbsc_tf.results.migrate import migrate_config
 from kbsc_tf.results.points import KEY, Point

@@ -78,7 +78,7 @@ def test_a_saved_scheme_transmits_the_same_bits(saved, name):
     study, folder = saved
     title = OPTIONS.get(name, {}).get("name", name)
     receiver, entries = folder.receiver(study.config)
-    links = {link.family.mcs: link for link in folder.saved() if link.family.scheme == title}
+    links = {link.curve.mcs: link for link in folder.saved() if link.curve.scheme == title}
     originals = {scheme.mcs: scheme for _, scheme in study.schemes if scheme.name == title}
     assert links.keys() == originals.keys() and links
     batch = batch_of(study.features.sender, np.arange(6), with_images=True)

@@ -13,7 +13,7 @@ from kbsc_tf.channel.power import amplitude
 from kbsc_tf.config import AwgnConfig, ExperimentConfig, NearestConfig, RayleighConfig
 from kbsc_tf.errors import UserError
 from kbsc_tf.receiver import Receiver
-from kbsc_tf.schemes.analogue.link import SemanticLink
+from kbsc_tf.schemes.analogue.semantic_link import SemanticLink
 from kbsc_tf.schemes.base import Validation
 from kbsc_tf.schemes.build import build_schemes
 from kbsc_tf.transmission import SourceBatch

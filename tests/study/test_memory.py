@@ -63,7 +63,7 @@ def test_five_hundred_trials_with_a_genie_take_no_memory(name, monkeypatch, tmp_
     Python's own count: 1,000 outcomes that stay are 0.6 MB, less than the system's pages tell.
     """
     monkeypatch.setenv("KBSC_CACHE", str(tmp_path))  # of block error rates
-    monkeypatch.setattr("kbsc_tf.schemes.coded.outcomes.MOST_BYTES", ROOM)
+    monkeypatch.setattr("kbsc_tf.schemes.coded.block_outcomes.MOST_BYTES", ROOM)
     # Compiling takes seconds.
     monkeypatch.setattr("kbsc_tf.schemes.coded.scheme.DecoderSettings", partial(DecoderSettings, jit=False))
     monkeypatch.setattr("kbsc_tf.coding.bler.MAX_MEASURED_BITS", 1)

@@ -14,7 +14,7 @@ from kbsc_tf.errors import UserError
 from kbsc_tf.results.records import read_records
 from kbsc_tf.study import experiment
 from kbsc_tf.sweep.executors import processes
-from kbsc_tf.sweep.executors.base import DEATHS
+from kbsc_tf.sweep.executors.protocols import DEATHS
 
 SETTINGS = {
     "channels": [{"fading": "rayleigh"}],

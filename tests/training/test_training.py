@@ -12,9 +12,9 @@ import tensorflow as tf
 
 from kbsc_tf.config import RayleighConfig
 from kbsc_tf.errors import UserError
-from kbsc_tf.schemes.analogue.link import SemanticLink
+from kbsc_tf.schemes.analogue.semantic_link import SemanticLink
 from kbsc_tf.schemes.kbsc.config import KbscConfig
-from kbsc_tf.schemes.kbsc.losses import SemanticLoss
+from kbsc_tf.schemes.kbsc.feature_losses import SemanticLoss
 from kbsc_tf.schemes.kbsc.network import SemanticDecoder, SemanticEncoder
 from kbsc_tf.training import CheckpointFolder, GridAccuracy, Trainer, training_batches
 

@@ -4,8 +4,8 @@ rows [B, n] ─► grid.py ─► air.py ─► estimation.py ─► equalise.py
                           models.py, topology.py, recorded.py, impairments.py
 """
 
-from kbsc_tf.channel.ofdm.link import OFDMLink
 from kbsc_tf.channel.ofdm.models import warnings
+from kbsc_tf.channel.ofdm.ofdm_link import OFDMLink
 from kbsc_tf.channel.ofdm.recorded import save_recording
 
 __all__ = ["OFDMLink", "save_recording", "warnings"]

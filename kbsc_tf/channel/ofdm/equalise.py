@@ -6,7 +6,7 @@ import tensorflow as tf
 from sionna.phy.mimo import StreamManagement, lmmse_equalizer, zf_equalizer
 from sionna.phy.ofdm import OFDMEqualizer, ResourceGrid
 
-from kbsc_tf.channel.units import squared_magnitude
+from kbsc_tf.channel.conversions import squared_magnitude
 
 
 def build_equaliser(kind: str, streams: int, grid: ResourceGrid) -> Callable:

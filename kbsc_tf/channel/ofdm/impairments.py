@@ -12,7 +12,7 @@ import tensorflow as tf
 from sionna.phy import config as sionna_config
 from sionna.phy.ofdm import OFDMDemodulator, OFDMModulator
 
-from kbsc_tf.channel.units import squared_magnitude
+from kbsc_tf.channel.conversions import squared_magnitude
 from kbsc_tf.config.channels.ofdm import OfdmConfig
 
 _TINY = 1e-30

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from kbsc_tf.config.channels.base import ChannelSettings
+from kbsc_tf.config.channels.channel_config import ChannelSettings
 from kbsc_tf.config.channels.choice import chosen
 from kbsc_tf.config.channels.ofdm import OfdmConfig
 

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from kbsc_tf.config.channels.base import ChannelSettings, ChannelSpec
+from kbsc_tf.config.channels.channel_config import ChannelSettings, ChannelSpec
 from kbsc_tf.config.strict import Held
 from kbsc_tf.errors import UserError
 from kbsc_tf.registry import channels

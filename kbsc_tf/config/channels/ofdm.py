@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from kbsc_tf.config.channels.base import ChannelSettings
+from kbsc_tf.config.channels.channel_config import ChannelSettings
 from kbsc_tf.config.channels.choice import ByType
 from kbsc_tf.config.channels.grid import PILOT_KINDS, GridConfig
 from kbsc_tf.config.channels.ofdm_models import MODEL_KINDS, ModelConfig, TdlConfig

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from kbsc_tf.config.channels.base import ChannelSettings, ChannelSpec
+from kbsc_tf.config.channels.channel_config import ChannelSettings, ChannelSpec
 from kbsc_tf.config.channels.flat import AwgnConfig, FlatConfig, RayleighConfig, RicianConfig, flat_kinds, parse_flat
 from kbsc_tf.config.channels.ofdm import OfdmConfig
 from kbsc_tf.config.channels.ofdm_models import MODELS
@@ -25,7 +25,7 @@ class FlatSpec(ChannelSpec):
 class OfdmSpec(ChannelSpec):
     """OFDM resource grids over 3GPP channel models, with estimated or perfect channel knowledge."""
 
-    name, order, builder = "ofdm", 20, "kbsc_tf.channel.ofdm.link:OFDMLink"
+    name, order, builder = "ofdm", 20, "kbsc_tf.channel.ofdm.ofdm_link:OFDMLink"
     Config = OfdmConfig
     shorthands = {
         name: {"type": "ofdm", "model": name} for name in MODELS if name not in ("recorded", "awgn", "rayleigh")

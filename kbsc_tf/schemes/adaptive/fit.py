@@ -12,9 +12,9 @@ from kbsc_tf.channel import seed_noise
 from kbsc_tf.features import FeatureSet
 from kbsc_tf.receiver import metric_weights
 from kbsc_tf.receiver.axes import SemanticAxes, semantic_axes
-from kbsc_tf.schemes.adaptive.codec import HIGHEST_SNR_DB, LOWEST_SNR_DB, SYMBOLS, AdaptiveCodec
+from kbsc_tf.schemes.adaptive.adaptive_codec import HIGHEST_SNR_DB, LOWEST_SNR_DB, SYMBOLS, AdaptiveCodec
+from kbsc_tf.schemes.adaptive.adaptive_link import AdaptiveLink
 from kbsc_tf.schemes.adaptive.config import ClosedFormConfig, SupervisedConfig
-from kbsc_tf.schemes.adaptive.link import AdaptiveLink
 from kbsc_tf.schemes.adaptive.objectives import CodeMetric
 from kbsc_tf.schemes.analogue.scheme import sent_uncoded
 from kbsc_tf.schemes.base import Report, Validation

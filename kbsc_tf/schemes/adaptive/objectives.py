@@ -10,7 +10,7 @@ from typing import NamedTuple
 import tensorflow as tf
 from keras import ops
 
-from kbsc_tf.schemes.adaptive.codec import ReceivedCode
+from kbsc_tf.schemes.adaptive.adaptive_codec import ReceivedCode
 
 _FAR = -1e9
 

@@ -8,9 +8,9 @@ import tensorflow as tf
 from kbsc_tf.channel import build_link, seed_noise
 from kbsc_tf.config import AwgnConfig, ChannelConfig
 from kbsc_tf.features import FeatureSet
-from kbsc_tf.schemes.adaptive.codec import AdaptiveCodec
+from kbsc_tf.schemes.adaptive.adaptive_codec import AdaptiveCodec
+from kbsc_tf.schemes.adaptive.adaptive_link import AdaptiveLink
 from kbsc_tf.schemes.adaptive.fit import ClosedFormFit
-from kbsc_tf.schemes.adaptive.link import AdaptiveLink
 from kbsc_tf.schemes.analogue.scheme import sent_uncoded
 from kbsc_tf.schemes.base import ChannelScheme, Report, Validation, silent
 from kbsc_tf.schemes.networks import load_networks, save_networks

@@ -14,7 +14,7 @@ from kbsc_tf.channel.power import amplitude
 from kbsc_tf.config import ChannelConfig
 from kbsc_tf.errors import Infeasible
 from kbsc_tf.features import FeatureSet
-from kbsc_tf.schemes.analogue.link import SemanticLink
+from kbsc_tf.schemes.analogue.semantic_link import SemanticLink
 from kbsc_tf.schemes.base import ChannelScheme, Report, Validation, silent
 from kbsc_tf.schemes.cost import air_overhead, sharing
 from kbsc_tf.schemes.linear.observer import LinearObserver

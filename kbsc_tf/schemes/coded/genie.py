@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from kbsc_tf.schemes.base import Scheme
-from kbsc_tf.schemes.coded.outcomes import Outcomes
+from kbsc_tf.schemes.coded.block_outcomes import Outcomes
 from kbsc_tf.schemes.coded.scheme import CodedScheme
 from kbsc_tf.transmission import Blocks, Overhead, SourceBatch, Transmission
 

@@ -9,11 +9,11 @@ from kbsc_tf.channel import build_channel
 from kbsc_tf.coding import TransportPlan
 from kbsc_tf.coding.bler import BlerTable, FastLink
 from kbsc_tf.coding.ldpc import DecoderSettings
-from kbsc_tf.coding.link import TransportLink
+from kbsc_tf.coding.transport_link import TransportLink
 from kbsc_tf.config import ChannelConfig, CodingConfig
 from kbsc_tf.data.image_set import fingerprint
 from kbsc_tf.schemes.base import ChannelScheme
-from kbsc_tf.schemes.coded.outcomes import BlockOutcome, Outcomes
+from kbsc_tf.schemes.coded.block_outcomes import BlockOutcome, Outcomes
 from kbsc_tf.schemes.cost import air_overhead, sharing
 from kbsc_tf.transmission import Blocks, Overhead, SourceBatch, Transmission
 

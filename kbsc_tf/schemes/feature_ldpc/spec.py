@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from kbsc_tf.config.scheme import SchemeConfig, SchemeSpec, Shortfall
-from kbsc_tf.schemes.coded.selection import check_mcs, plan_shortfalls
+from kbsc_tf.schemes.coded.possible_mcs import check_mcs, plan_shortfalls
 
 
 class FeaturePqSpec(SchemeSpec):

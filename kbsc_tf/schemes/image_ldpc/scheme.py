@@ -5,13 +5,13 @@ from collections.abc import Callable
 import numpy as np
 
 from kbsc_tf.codecs import CodecError
-from kbsc_tf.codecs.bits import read_ue7, write_ue7
+from kbsc_tf.codecs.bit_fields import read_ue7, write_ue7
 from kbsc_tf.coding import Mcs
 from kbsc_tf.coding.bits import bits_to_bytes, pack
 from kbsc_tf.coding.selection import transport_plan
 from kbsc_tf.config import ChannelConfig, CodecConfig, CodingConfig
 from kbsc_tf.schemes.coded.scheme import CodedScheme, Packed
-from kbsc_tf.schemes.image_ldpc.files import ImageFiles, pictures, untile
+from kbsc_tf.schemes.image_ldpc.image_files import ImageFiles, pictures, untile
 from kbsc_tf.transmission import Blocks, Overhead, SourceBatch, Transmission
 
 

@@ -8,7 +8,7 @@ from pydantic import Field
 from kbsc_tf.coding.selection import transport_plan
 from kbsc_tf.config.scheme import Needs, SchemeConfig, SchemeSpec, Shortfall
 from kbsc_tf.registry import codecs
-from kbsc_tf.schemes.coded.selection import check_mcs, plan_shortfalls
+from kbsc_tf.schemes.coded.possible_mcs import check_mcs, plan_shortfalls
 
 _DASHED = (0, (4, 1.2))
 
@@ -83,7 +83,7 @@ class ImageCapacitySpec(ImageLdpcSpec):
         return iter(())
 
     def build(self, config: SchemeConfig, context: Any) -> Iterator[Any]:
-        from kbsc_tf.schemes.image_ldpc.capacity import ImageCapacityScheme
+        from kbsc_tf.schemes.image_ldpc.image_capacity import ImageCapacityScheme
 
         settings, files = context.experiment, context.files(self._codec(config))
         per_file = settings.coding.images_per_block if settings.codec.tiled else 1

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from kbsc_tf.config.channels.channel import ChannelConfig
+from kbsc_tf.config.channels.any_channel import ChannelConfig
 from kbsc_tf.config.scheme import SchemeConfig
 from kbsc_tf.config.strict import Strict
 from kbsc_tf.config.training import SnrChoice, SnrRange, TrainingSettings

@@ -21,10 +21,10 @@ from kbsc_tf.schemes.base import ChannelScheme, Report, Validation, silent
 from kbsc_tf.schemes.jscc.config import STRIDE, JsccConfig, SwinJsccConfig, check_size
 from kbsc_tf.schemes.jscc.convert import load_deepjscc, load_swinjscc
 from kbsc_tf.schemes.jscc.deepjscc import DeepJsccDecoder, DeepJsccEncoder
-from kbsc_tf.schemes.jscc.link import ImageLink
-from kbsc_tf.schemes.jscc.losses import image_loss
+from kbsc_tf.schemes.jscc.image_link import ImageLink
+from kbsc_tf.schemes.jscc.image_losses import image_loss
+from kbsc_tf.schemes.jscc.image_training import GridQuality, image_batches, in_batches, to_uint8
 from kbsc_tf.schemes.jscc.swinjscc import SwinJsccDecoder, SwinJsccEncoder
-from kbsc_tf.schemes.jscc.training import GridQuality, image_batches, in_batches, to_uint8
 from kbsc_tf.schemes.networks import load_networks, save_networks
 from kbsc_tf.training import CheckpointFolder, Trainer, fingerprint
 from kbsc_tf.transmission import SourceBatch, Transmission

@@ -2,7 +2,7 @@
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from kbsc_tf.config.channels.channel import ChannelConfig
+from kbsc_tf.config.channels.any_channel import ChannelConfig
 from kbsc_tf.config.scheme import SchemeConfig
 from kbsc_tf.config.strict import Strict, if_used
 from kbsc_tf.config.training import TrainingSettings

@@ -8,11 +8,11 @@ import numpy as np
 from kbsc_tf.config import ChannelConfig
 from kbsc_tf.config.strict import settings_of
 from kbsc_tf.features import FeatureSet
-from kbsc_tf.schemes.analogue.link import SemanticLink
 from kbsc_tf.schemes.analogue.scheme import AnalogueScheme, spread
+from kbsc_tf.schemes.analogue.semantic_link import SemanticLink
 from kbsc_tf.schemes.base import Report, Validation, silent
 from kbsc_tf.schemes.kbsc.config import KbscConfig
-from kbsc_tf.schemes.kbsc.losses import SemanticLoss
+from kbsc_tf.schemes.kbsc.feature_losses import SemanticLoss
 from kbsc_tf.schemes.kbsc.network import SemanticDecoder, SemanticEncoder, count_flops
 from kbsc_tf.training import CheckpointFolder, GridAccuracy, Trainer, fingerprint, training_batches
 

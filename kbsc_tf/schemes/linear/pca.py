@@ -6,7 +6,7 @@ import numpy as np
 from kbsc_tf.errors import Infeasible
 from kbsc_tf.features import FeatureSet
 from kbsc_tf.schemes.analogue.scheme import ClosedFormScheme, spread
-from kbsc_tf.schemes.linear.codec import fit_pca
+from kbsc_tf.schemes.linear.linear_codec import fit_pca
 
 
 class PcaScheme(ClosedFormScheme):

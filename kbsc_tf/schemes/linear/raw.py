@@ -6,7 +6,7 @@ import numpy as np
 from kbsc_tf.errors import UserError
 from kbsc_tf.features import FeatureSet
 from kbsc_tf.schemes.analogue.scheme import ClosedFormScheme
-from kbsc_tf.schemes.linear.codec import identity_codec
+from kbsc_tf.schemes.linear.linear_codec import identity_codec
 
 
 class RawScheme(ClosedFormScheme):

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from kbsc_tf.config import ExecutorConfig
 from kbsc_tf.registry import executors
-from kbsc_tf.sweep.executors.base import Computer, Executor, Job
+from kbsc_tf.sweep.executors.protocols import Computer, Executor, Job
 
 
 def build_executor(settings: ExecutorConfig, computer: Callable[[], Computer], job: Callable[[], Job]) -> Executor:

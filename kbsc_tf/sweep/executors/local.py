@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from kbsc_tf.config import LocalConfig
 from kbsc_tf.results.points import Point
 from kbsc_tf.sweep.events import Event
-from kbsc_tf.sweep.executors.base import Computer, Job
+from kbsc_tf.sweep.executors.protocols import Computer, Job
 
 
 class LocalExecutor:

@@ -16,7 +16,7 @@ from kbsc_tf.errors import UserError
 from kbsc_tf.quiet import hidden_stderr
 from kbsc_tf.results.points import Point
 from kbsc_tf.sweep.events import Event
-from kbsc_tf.sweep.executors.base import DEATHS, Computer, Job, too_many_deaths, worker_environment
+from kbsc_tf.sweep.executors.protocols import DEATHS, Computer, Job, too_many_deaths, worker_environment
 
 _STOP_S = 5.0  # how long a worker may take to end before it is killed
 

@@ -11,7 +11,7 @@ from kbsc_tf.config.executors import unreachable
 from kbsc_tf.errors import UserError
 from kbsc_tf.results.points import Point
 from kbsc_tf.sweep.events import Event
-from kbsc_tf.sweep.executors.base import DEATHS, Computer, Job, too_many_deaths, worker_environment
+from kbsc_tf.sweep.executors.protocols import DEATHS, Computer, Job, too_many_deaths, worker_environment
 
 _POST_EVERY_S = 1.0
 _PASSED_ON = ("KBSC_CACHE", "HF_HOME", "HF_HUB_OFFLINE", "PYTHONPATH")

@@ -11,8 +11,8 @@ from sionna.phy.mapping import BinarySource, Demapper, Mapper
 
 from kbsc_tf.channel.flat import seed_noise
 from kbsc_tf.channel.ofdm import OFDMLink
-from kbsc_tf.coding.link import TransportLink
 from kbsc_tf.coding.plan import TransportPlan
+from kbsc_tf.coding.transport_link import TransportLink
 from kbsc_tf.config import OfdmConfig
 
 SEED, OTHER_SEED = 11, 12

@@ -10,8 +10,8 @@ import tensorflow as tf
 from kbsc_tf.channel import seed_noise
 from kbsc_tf.config import AwgnConfig, OfdmConfig, RayleighConfig
 from kbsc_tf.receiver.axes import semantic_axes
-from kbsc_tf.schemes.adaptive.codec import AdaptiveCodec
-from kbsc_tf.schemes.adaptive.link import AdaptiveLink
+from kbsc_tf.schemes.adaptive.adaptive_codec import AdaptiveCodec
+from kbsc_tf.schemes.adaptive.adaptive_link import AdaptiveLink
 from kbsc_tf.schemes.adaptive.objectives import OBJECTIVES, CodeMetric
 
 DIM, SYMBOLS, BATCH = 32, 96, 24

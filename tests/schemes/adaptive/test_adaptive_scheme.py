@@ -15,7 +15,7 @@ from kbsc_tf.receiver import Receiver, calibration_set, learn_posterior
 from kbsc_tf.receiver.axes import semantic_axes
 from kbsc_tf.schemes.adaptive import fit as adaptive_fit
 from kbsc_tf.schemes.build import build_schemes
-from kbsc_tf.schemes.validation import calibrate, hold_out
+from kbsc_tf.schemes.held_out import calibrate, hold_out
 from kbsc_tf.transmission import SourceBatch
 
 K, MOST = 16, 512

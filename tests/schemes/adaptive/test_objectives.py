@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from kbsc_tf.receiver import PosteriorRule, PosteriorSearch
 from kbsc_tf.receiver.calibration import UNCALIBRATED
-from kbsc_tf.schemes.adaptive.codec import ReceivedCode
+from kbsc_tf.schemes.adaptive.adaptive_codec import ReceivedCode
 from kbsc_tf.schemes.adaptive.objectives import OBJECTIVES, CodeMetric, Delivery, likelihoods
 
 BATCH, AXES, BANDWIDTH = 8, 5, 0.2

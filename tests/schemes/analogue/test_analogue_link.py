@@ -9,11 +9,11 @@ import tensorflow as tf
 
 from kbsc_tf.channel import seed_noise
 from kbsc_tf.config import AwgnConfig, OfdmConfig, RayleighConfig, RicianConfig, parse_channel
-from kbsc_tf.schemes.analogue.link import SemanticLink
+from kbsc_tf.schemes.analogue.semantic_link import SemanticLink
 from kbsc_tf.schemes.kbsc.config import LossWeights
-from kbsc_tf.schemes.kbsc.losses import SemanticLoss
+from kbsc_tf.schemes.kbsc.feature_losses import SemanticLoss
 from kbsc_tf.schemes.kbsc.network import SemanticDecoder, SemanticEncoder, count_flops
-from kbsc_tf.schemes.linear.codec import fit_pca, identity_codec
+from kbsc_tf.schemes.linear.linear_codec import fit_pca, identity_codec
 
 K, DIM, BATCH = 16, 64, 32
 SMALL_GRID = {"type": "ofdm", "fft_size": 32, "guard_carriers": (2, 1), "csi": "ls"}

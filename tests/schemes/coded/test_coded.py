@@ -11,10 +11,10 @@ from clustered import CLASSES, DIM, feature_set
 from PIL import Image
 
 from kbsc_tf.channel import build_channel
-from kbsc_tf.codecs.bits import write_ue7
+from kbsc_tf.codecs.bit_fields import write_ue7
 from kbsc_tf.coding import Mcs
 from kbsc_tf.coding.ldpc import DecoderSettings
-from kbsc_tf.coding.link import TransportLink
+from kbsc_tf.coding.transport_link import TransportLink
 from kbsc_tf.config import (
     AwgnConfig,
     CodecConfig,
@@ -28,7 +28,7 @@ from kbsc_tf.data.sources import procedural_set
 from kbsc_tf.errors import UserError
 from kbsc_tf.receiver import Receiver
 from kbsc_tf.schemes.build import build_schemes, find_shortfalls
-from kbsc_tf.schemes.image_ldpc.files import tile, untile
+from kbsc_tf.schemes.image_ldpc.image_files import tile, untile
 from kbsc_tf.schemes.image_ldpc.scheme import split_files
 from kbsc_tf.schemes.infeasible import describe_shortfalls
 from kbsc_tf.schemes.naming.label_ldpc import typical_entries
@@ -405,7 +405,7 @@ def test_files_are_split_by_their_lengths_and_broken_ones_are_empty():
 
 def test_a_third_codec_is_a_scheme_as_it_stands():
     from kbsc_tf.codecs import ImageCodec
-    from kbsc_tf.schemes.image_ldpc.files import ImageFiles
+    from kbsc_tf.schemes.image_ldpc.image_files import ImageFiles
     from kbsc_tf.schemes.image_ldpc.scheme import ImageLdpcScheme
 
     class WebP(ImageCodec):

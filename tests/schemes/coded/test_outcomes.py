@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kbsc_tf.schemes.coded.outcomes import BlockOutcome, Outcomes
+from kbsc_tf.schemes.coded.block_outcomes import BlockOutcome, Outcomes
 
 
 def outcome(count=1000, wrong=()):

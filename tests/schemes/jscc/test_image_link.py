@@ -11,8 +11,8 @@ from kbsc_tf.channel import AnalogueLink, build_channel, seed_noise
 from kbsc_tf.config import AwgnConfig, OfdmConfig, RayleighConfig
 from kbsc_tf.schemes.jscc.config import SwinSize
 from kbsc_tf.schemes.jscc.deepjscc import DeepJsccDecoder, DeepJsccEncoder
-from kbsc_tf.schemes.jscc.link import ImageLink
-from kbsc_tf.schemes.jscc.losses import image_loss
+from kbsc_tf.schemes.jscc.image_link import ImageLink
+from kbsc_tf.schemes.jscc.image_losses import image_loss
 from kbsc_tf.schemes.jscc.swin import SwinBlock, WindowAttention
 from kbsc_tf.schemes.jscc.swinjscc import SwinJsccDecoder, SwinJsccEncoder
 

@@ -15,10 +15,10 @@ from kbsc_tf.errors import UserError
 from kbsc_tf.metrics.image import ms_ssim, psnr
 from kbsc_tf.schemes.jscc.config import SwinSize, TrainedJsccConfig
 from kbsc_tf.schemes.jscc.deepjscc import DeepJsccDecoder, DeepJsccEncoder
-from kbsc_tf.schemes.jscc.link import ImageLink
-from kbsc_tf.schemes.jscc.losses import image_loss
+from kbsc_tf.schemes.jscc.image_link import ImageLink
+from kbsc_tf.schemes.jscc.image_losses import image_loss
+from kbsc_tf.schemes.jscc.image_training import GridQuality, image_batches, to_float, to_uint8
 from kbsc_tf.schemes.jscc.swinjscc import SwinJsccDecoder, SwinJsccEncoder
-from kbsc_tf.schemes.jscc.training import GridQuality, image_batches, to_float, to_uint8
 from kbsc_tf.training import CheckpointFolder, Trainer
 
 RATES = (2, 4)

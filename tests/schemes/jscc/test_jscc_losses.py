@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from kbsc_tf.metrics.image import ms_ssim, scales_for
-from kbsc_tf.schemes.jscc.losses import MsSsimLoss, image_loss
+from kbsc_tf.schemes.jscc.image_losses import MsSsimLoss, image_loss
 
 
 def random_images(height, width):

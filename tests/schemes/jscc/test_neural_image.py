@@ -24,7 +24,6 @@ from kbsc_tf.receiver import Receiver
 from kbsc_tf.results.records import read_records
 from kbsc_tf.schemes.base import Validation
 from kbsc_tf.schemes.build import build_schemes
-from kbsc_tf.schemes.jscc import training
 from kbsc_tf.transmission import SourceBatch
 
 VECTORS = Path(__file__).parent / "vectors"
@@ -138,7 +137,7 @@ def test_a_batch_in_parts_is_the_batch(awgn, name, monkeypatch):
     """Without noise, which falls otherwise on the parts."""
     scheme = awgn[name, K[0]]
     whole = scheme.transmit(BATCH, math.inf, 1)
-    monkeypatch.setattr(training, "_PIXELS_AT_ONCE", 3 * SIDE * SIDE)
+    monkeypatch.setattr(image_training, "_PIXELS_AT_ONCE", 3 * SIDE * SIDE)
     parts = scheme.transmit(BATCH, math.inf, 1)
     # Rounding may fall on either side of a half level.
     np.testing.assert_allclose(np.stack(parts.images).astype(int), np.stack(whole.images).astype(int), atol=1)
@@ -157,7 +156,7 @@ def test_images_that_share_a_grid_stay_together(awgn, monkeypatch, tmp_path):
     monkeypatch.setattr(
         scheme, "_transmit", lambda images, snr_db: rows.append(len(images)) or transmit(images, snr_db)
     )
-    monkeypatch.setattr(training, "_PIXELS_AT_ONCE", 1)
+    monkeypatch.setattr(image_training, "_PIXELS_AT_ONCE", 1)
     parts = scheme.transmit(BATCH, 10.0, 1)
     assert set(rows[:-1]) == {together} and rows[-1] == 10 % together
     for sent in (whole, parts):

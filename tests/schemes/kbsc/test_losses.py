@@ -3,7 +3,7 @@
 import numpy as np
 
 from kbsc_tf.schemes.kbsc.config import LossWeights
-from kbsc_tf.schemes.kbsc.losses import (
+from kbsc_tf.schemes.kbsc.feature_losses import (
     SemanticLoss,
     contrastive_loss,
     cosine_loss,

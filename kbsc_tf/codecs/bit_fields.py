@@ -1,6 +1,6 @@
 """Reading and writing the codes that BPG headers and HEVC parameter sets are made of."""
 
-from kbsc_tf.codecs.base import CodecError
+from kbsc_tf.codecs.image_codec import CodecError
 
 MAX_EXP_GOLOMB_ZEROS = 31  # ue(v) values need at most 32 bits, ITU-T H.265 clause 9.2
 MAX_UE7_BYTES = 5  # 32 bits at 7 bits a byte

@@ -7,7 +7,7 @@ import numpy as np
 from kbsc_tf.channel.capacity import block_gains, capacity
 from kbsc_tf.config import ChannelConfig, CodecConfig
 from kbsc_tf.schemes.base import ChannelScheme
-from kbsc_tf.schemes.image_ldpc.files import ImageFiles, pictures, untile
+from kbsc_tf.schemes.image_ldpc.image_files import ImageFiles, pictures, untile
 from kbsc_tf.transmission import SourceBatch, Transmission
 
 _UNLIMITED = 1 << 30

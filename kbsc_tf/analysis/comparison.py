@@ -9,9 +9,10 @@ import pandas as pd
 from kbsc_tf.errors import UserError
 from kbsc_tf.metrics.paired import holm, mcnemar, paired_difference
 from kbsc_tf.results.envelope import envelope, is_fixed
+from kbsc_tf.results.names import named
 from kbsc_tf.results.outcomes import class_names, per_image_points, read_per_image
 from kbsc_tf.results.points import KEY, PLACE, Point
-from kbsc_tf.results.run_json import estimand_of, read_run, read_shown
+from kbsc_tf.results.run_json import estimand_of, read_run, read_shown, run_if_any
 
 COLUMNS = [
     "scheme_a", "mcs_a", "scheme_b", "mcs_b", "channel", "k", "snr_db", "seed", "n", "trials", "top1_a", "top1_b",
@@ -74,6 +75,11 @@ def compare(a: str | Path | Side, b: str | Path | Side) -> pd.DataFrame:
         A folder has no outcomes of images, or not of this scheme or MCS; other images; no common point.
     """
     a, b = (one if isinstance(one, Side) else Side.parse(one) for one in (a, b))
+    with named(*(run_if_any(one.folder) for one in (a, b))):
+        return _compare(a, b)
+
+
+def _compare(a: Side, b: Side) -> pd.DataFrame:
     offers = {one.folder: records_with_outcomes(one.folder) for one in (a, b)}
     a, b = a._replace(scheme=a.scheme or b.scheme), b._replace(scheme=b.scheme or a.scheme)
     if a == b:

@@ -10,7 +10,7 @@ from sionna.phy import config as sionna_config
 
 from kbsc_tf.channel import AnalogueLink
 from kbsc_tf.config import AwgnConfig, ChannelConfig
-from kbsc_tf.schemes.adaptive.codec import AdaptiveCodec, ReceivedCode
+from kbsc_tf.schemes.adaptive.adaptive_codec import AdaptiveCodec, ReceivedCode
 from kbsc_tf.schemes.adaptive.objectives import OBJECTIVES, CodeMetric, Delivery
 from kbsc_tf.schemes.analogue.air_link import AirLink
 
@@ -25,7 +25,7 @@ class AdaptiveReception(NamedTuple):
     code : ReceivedCode
         What it is an estimate from.
     noise_var, papr_db : [B], tf.float32
-        As in `kbsc_tf.schemes.analogue.link.ReceivedFeatures`.
+        As in `kbsc_tf.schemes.analogue.semantic_link.ReceivedFeatures`.
     """
 
     features: tf.Tensor

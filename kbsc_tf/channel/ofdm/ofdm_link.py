@@ -8,6 +8,7 @@ import tensorflow as tf
 from sionna.phy.mimo import StreamManagement
 from sionna.phy.ofdm import EPDetector, KBestDetector, ResourceGridMapper
 
+from kbsc_tf.channel.conversions import snr_db_to_no, squared_magnitude
 from kbsc_tf.channel.ofdm.air import FrequencyDomainAir, TimeDomainAir
 from kbsc_tf.channel.ofdm.equalise import as_complex, build_equaliser
 from kbsc_tf.channel.ofdm.estimation import PerfectKnowledge, PilotKnowledge
@@ -15,7 +16,6 @@ from kbsc_tf.channel.ofdm.grid import SlotMap, build_grid
 from kbsc_tf.channel.ofdm.impairments import bussgang, papr_db, receiver_no
 from kbsc_tf.channel.ofdm.models import build_model
 from kbsc_tf.channel.received import AirOverhead, Received
-from kbsc_tf.channel.units import snr_db_to_no, squared_magnitude
 from kbsc_tf.config import OfdmConfig
 
 _LEAST_NO = 1e-6  # that the receiver believes in: 60 dB; matrices of a channel without noise are singular

@@ -6,7 +6,7 @@ import tensorflow as tf
 from kbsc_tf.channel import seed_noise
 from kbsc_tf.metrics.image import ms_ssim, psnr
 from kbsc_tf.schemes.jscc.config import TrainedJsccConfig
-from kbsc_tf.schemes.jscc.link import ImageLink
+from kbsc_tf.schemes.jscc.image_link import ImageLink
 from kbsc_tf.training import diverged, shuffled
 
 _PIXELS_AT_ONCE = 1 << 20

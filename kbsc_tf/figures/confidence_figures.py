@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from kbsc_tf.analysis.comparison import Side, chosen_points, records_with_outcomes
 from kbsc_tf.analysis.confidence import (
     confidence_points,
     read_outcomes,
@@ -16,8 +17,7 @@ from kbsc_tf.analysis.confidence import (
     risk_coverage,
     share_of,
 )
-from kbsc_tf.analysis.paired import Side, chosen_points, records_with_outcomes
-from kbsc_tf.figures.files import PLAIN, Output, save_figure
+from kbsc_tf.figures.output import PLAIN, Output, save_figure
 from kbsc_tf.figures.style import (
     CEILING,
     DASHED,
@@ -41,7 +41,7 @@ from kbsc_tf.figures.style import (
 from kbsc_tf.results.envelope import GENIE
 from kbsc_tf.results.names import named, scheme_text, snr_text
 from kbsc_tf.results.points import Point
-from kbsc_tf.results.run_json import estimand_of, read_run
+from kbsc_tf.results.run_json import estimand_of, read_run, run_if_any
 
 _STEPS = np.linspace(0.04, 1, 49)  # coverages that are drawn
 _FEWEST = 30  # answered: of fewer the error says little, and its interval would set the scale
@@ -78,7 +78,7 @@ def draw_confidence(
         Also what has left the folder's configuration.
     """
     output, folder = Output(formats).check(), Path(folder)
-    with named(read_run(folder)):
+    with named(run_if_any(folder)):
         return _draw_all(folder, output, share, everything)
 
 

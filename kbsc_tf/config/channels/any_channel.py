@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import TypeAdapter
 
-from kbsc_tf.config.channels.base import ChannelSettings
+from kbsc_tf.config.channels.channel_config import ChannelSettings
 from kbsc_tf.config.channels.choice import did_you_mean
 from kbsc_tf.config.named import Named
 from kbsc_tf.registry import channels
