@@ -121,14 +121,14 @@ class Observation(Rows):
     ----------
     values : [B, A], float32
         Unbiased estimates; 0 where nothing arrived.
-    noise_var : [B, A], float32
+    noise_var_per_axis : [B, A], float32
         Their noise variance, linear; inf where nothing arrived.
     coder : Coder or None
         Made the code; None: its coordinates are those of the receiver's own axes.
     """
 
     values: np.ndarray
-    noise_var: np.ndarray
+    noise_var_per_axis: np.ndarray
     coder: Coder | None = None
 
     _of_all = ("coder",)
@@ -148,7 +148,7 @@ class Transmission(Rows):
         False is an outage; it stays in every average and counts as wrong.
     channel_uses : [B], float64
         Complex channel uses, everything counted.
-    noise_var : [B], float32, or None
+    noise_var_per_symbol : [B], float32, or None
         Mean effective noise power of the symbols at unit signal power, where the receiver knows it.
     entries : [B], int64, or None
         Knowledge base entries that the sender named, so that the receiver need not search; ``features`` are theirs.
@@ -172,7 +172,7 @@ class Transmission(Rows):
     images: list[np.ndarray | None] | None
     delivered: np.ndarray
     channel_uses: np.ndarray
-    noise_var: np.ndarray | None = None
+    noise_var_per_symbol: np.ndarray | None = None
     entries: np.ndarray | None = None
     feasible: np.ndarray | None = None
     overhead: Overhead | None = None

@@ -139,11 +139,20 @@ def test_validation_has_a_section_of_its_own_and_every_field_is_described(load):
         ("coding: {check_node: max}\n", "coding.check_node: unknown check_node max; known: .*minsum"),
         ("coding: {block_length: 3}\n", "coding.block_length: .*24"),
         ("codec: {outage: 1}\n", "codec.outage: .*less than 1"),
-        ("receiver: {exponent: 0.5}\n", "receiver.exponent: only decision: posterior has it; set that, or leave"),
-        ("receiver: {decision: vote, bandwidth: 0.1}\n", "receiver.bandwidth: only decision: posterior has it"),
+        (
+            "receiver: {metric_exponent: 0.5}\n",
+            "receiver.metric_exponent: only decision: posterior has it; set that, or leave",
+        ),
+        (
+            "receiver: {decision: vote, kernel_variance: 0.1}\n",
+            "receiver.kernel_variance: only decision: posterior has it",
+        ),
         ("receiver: {abstain_below: 0.3}\n", "receiver.abstain_below: only decision: posterior has it"),
-        ("receiver: {decision: posterior, exponent: 1.5}\n", "receiver.exponent: .*less than or equal to 1.*1.5"),
-        ("receiver: {decision: posterior, bandwidth: 0}\n", "receiver.bandwidth: .*greater than 0"),
+        (
+            "receiver: {decision: posterior, metric_exponent: 1.5}\n",
+            "receiver.metric_exponent: .*less than or equal to 1.*1.5",
+        ),
+        ("receiver: {decision: posterior, kernel_variance: 0}\n", "receiver.kernel_variance: .*greater than 0"),
         ("receiver: {decision: posterior, abstain_below: 1}\n", "receiver.abstain_below: .*less than 1"),
         ("features: {test_classes: unseen}\n", "features: test_classes: unseen needs unseen_classes"),
         (
@@ -168,7 +177,7 @@ def test_validation_has_a_section_of_its_own_and_every_field_is_described(load):
             ADAPTIVE % "objective: supervised",
             "line 1: schemes.0.objective: unknown objective supervised; .*distillation",
         ),
-        (ADAPTIVE % "exponent: 5", "schemes.0.exponent: .*less than or equal to 4.*5"),
+        (ADAPTIVE % "order_exponent: 5", "schemes.0.order_exponent: .*less than or equal to 4.*5"),
         (ADAPTIVE % "hidden: -1", "schemes.0.hidden: .*0.*-1"),
         (ADAPTIVE % "snr_db: {low: 2, high: 1}", "schemes.0.snr_db: expected low < high"),
         (ADAPTIVE % "epoch: 3", "trial.yaml line 1: unknown key schemes.0.epoch; did you mean epochs?"),

@@ -75,7 +75,7 @@ VALIDATION = "validation_sender: a, validation_receiver: b"
         ("receiver: {neighbours: 100}", "receiver.neighbours: only decision: vote or posterior has it;"),
         ("receiver: {decision: posterior, temperature: 20}", "receiver.temperature: only decision: vote has it;"),
         ("receiver: {decision: vote, abstain_below: 0}", "receiver.abstain_below: only decision: posterior has it;"),
-        ("receiver: {decision: vote, exponent: null}", "receiver.exponent: only decision: posterior has it;"),
+        ("receiver: {decision: vote, metric_exponent: null}", "receiver.metric_exponent: only decision: posterior"),
         *(
             (
                 f"schemes: [{{scheme: {scheme}, checkpoint: x, {key}: {value}}}]",

@@ -52,7 +52,9 @@ def test_an_unknown_kind_is_refused():
 
 
 @pytest.mark.parametrize(
-    ("name", "make"), [("experiment", experiment_schema), ("kb_scaling", kb_scaling_schema)], ids=lambda one: str(one)
+    ("name", "make"),
+    [("experiment", experiment_schema), ("kb_scaling", kb_scaling_schema)],
+    ids=["experiment", "kb_scaling"],
 )
 def test_the_committed_schemas_are_up_to_date(name, make):
     """If not: kbsc schema NAME --out docs/NAME.schema.json."""

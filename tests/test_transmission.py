@@ -25,15 +25,15 @@ def test_take_picks_rows_of_everything_that_has_rows():
     assert taken.features[:, 0].tolist() == [4, 1] and taken.delivered.tolist() == [True, False]
     assert taken.overhead.crc.tolist() == [4.5, 1.5] and taken.overhead.header is None
     assert taken.observation.values.tolist() == [[4], [1]] and taken.observation.coder == "its coder"
-    assert taken.groups is None and taken.noise_var is None
+    assert taken.groups is None and taken.noise_var_per_symbol is None
 
 
 def test_concat_is_the_inverse_of_take():
-    whole = transmission(0, 5, noise_var=np.arange(5.0))
+    whole = transmission(0, 5, noise_var_per_symbol=np.arange(5.0))
     parts = [whole.take(np.array(rows)) for rows in ([0, 1], [2], [3, 4])]
     again = Transmission.concat(parts)
     np.testing.assert_array_equal(again.features, whole.features)
-    np.testing.assert_array_equal(again.noise_var, whole.noise_var)
+    np.testing.assert_array_equal(again.noise_var_per_symbol, whole.noise_var_per_symbol)
     np.testing.assert_array_equal(again.overhead.crc, whole.overhead.crc)
     assert type(again) is Transmission and type(again.overhead) is Overhead
 

@@ -26,18 +26,18 @@ class ReceivedValues(NamedTuple):
     Attributes
     ----------
     values : [B, k], tf.float32
-    noise_var : [B, k], tf.float32
+    noise_var_per_symbol : [B, k], tf.float32
         Effective noise power of the complex symbol that carried the value, per complex dimension at unit transmit
         power, linear; that of the real value is half of it.
-    gain : [B, k], tf.float32
-        Bias of the values: without it they are those sent, plus noise of variance ``noise_var`` / 2.
+    bias : [B, k], tf.float32
+        Bias of the values: without it they are those sent, plus noise of variance ``noise_var_per_symbol`` / 2.
     papr_db : [B], tf.float32, or None
         See `kbsc_tf.channel.Received`.
     """
 
     values: tf.Tensor
-    noise_var: tf.Tensor
-    gain: tf.Tensor
+    noise_var_per_symbol: tf.Tensor
+    bias: tf.Tensor
     papr_db: tf.Tensor | None
 
 
@@ -82,8 +82,8 @@ class AnalogueLink:
         output = unpair(received.symbols)
         if self.restore_amplitude:
             output *= amplitude(values, self.power)
-        noise_var, gain = (unpair(tf.complex(part, part)) for part in (received.no_eff, received.gain))
-        return ReceivedValues(output, noise_var, gain, received.papr_db)
+        noise_var_per_symbol, bias = (unpair(tf.complex(part, part)) for part in (received.no_eff, received.bias))
+        return ReceivedValues(output, noise_var_per_symbol, bias, received.papr_db)
 
     def symbols(self, values: tf.Tensor) -> tf.Tensor:
         """What goes on the air for real values [B, k]: complex64 [B, k/2] of average power 1."""

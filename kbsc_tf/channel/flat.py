@@ -12,7 +12,7 @@ from kbsc_tf.config import FlatConfig
 class FlatChannel(SymbolChannel):
     """Send symbols over AWGN or fast/block flat fading.
 
-    s [B, n] ─► h ⊙ s + w ─► equalise ─► ŝ [B, n], no_eff [B, n], gain [B, n]
+    s [B, n] ─► h ⊙ s + w ─► equalise ─► ŝ [B, n], no_eff [B, n], bias [B, n]
 
     SNR is Es/N0 at the receiver: Es = 1 per complex symbol, E|h|^2 = 1, w ~ CN(0, N0). Stateless and
     differentiable with respect to the symbols; runs in eager, graph and XLA mode. Random numbers come from
@@ -28,7 +28,7 @@ class FlatChannel(SymbolChannel):
         Whether the receiver knows h.
     equaliser : {"none", "zf", "mmse"}
         ``zf``: y/h. ``mmse``: h* y / (|h|^2 + N0), the estimate of least mean squared error for a unit-power symbol
-        (biased, see `Received.gain`). Both need ``csi="perfect"``; without fading nothing is equalised.
+        (biased, see `Received.bias`). Both need ``csi="perfect"``; without fading nothing is equalised.
     rician_k_db : float
         Rician K factor in dB.
     real_gain : bool

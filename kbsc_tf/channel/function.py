@@ -12,7 +12,7 @@ from kbsc_tf.errors import UserError
 class FunctionChannel:
     """Send symbols over a function of the user; what the function does not say of itself is as on a flat channel.
 
-    s [B, n] ─► function(s, snr_db) ─► ŝ [B, n], no_eff [B, n], gain [B, n]
+    s [B, n] ─► function(s, snr_db) ─► ŝ [B, n], no_eff [B, n], bias [B, n]
 
     Parameters
     ----------

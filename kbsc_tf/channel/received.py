@@ -6,15 +6,15 @@ import tensorflow as tf
 
 
 class Received(NamedTuple):
-    """What the receiver has after equalisation: E[symbols | s, h] = gain * s.
+    """What the receiver has after equalisation: E[symbols | s, h] = bias * s.
 
     Attributes
     ----------
     symbols : [B, n], tf.complex64
-        Equalised symbols. Divide by ``gain`` before demapping to bits.
+        Equalised symbols. Divide by ``bias`` before demapping to bits.
     no_eff : [B, n], tf.float32
-        Noise power, linear, per complex dimension, of ``symbols / gain``: N0/|h|^2 with channel knowledge, N0 without.
-    gain : [B, n], tf.float32
+        Noise power, linear, per complex dimension, of ``symbols / bias``: N0/|h|^2 with channel knowledge, N0 without.
+    bias : [B, n], tf.float32
         Bias of the equaliser: 1 for ``zf``, 1 / (1 + no_eff) for the MMSE ones; 1 where nothing is known or equalised.
     papr_db : [B], tf.float32, or None
         Peak-to-average power ratio in dB of the time signal that carried the row; None where there is no such signal.
@@ -22,7 +22,7 @@ class Received(NamedTuple):
 
     symbols: tf.Tensor
     no_eff: tf.Tensor
-    gain: tf.Tensor
+    bias: tf.Tensor
     papr_db: tf.Tensor | None = None
 
 

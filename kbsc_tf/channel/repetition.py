@@ -8,7 +8,7 @@ from kbsc_tf.channel.received import AirOverhead, Channel, Received
 class Repetition:
     """Send symbols ``times`` times over a channel and combine the copies by maximum ratio.
 
-    s [B, n] ─► [s, s, ..., s] [B, times n] ─► channel ─► combine ─► ŝ [B, n], no_eff [B, n], gain [B, n]
+    s [B, n] ─► [s, s, ..., s] [B, times n] ─► channel ─► combine ─► ŝ [B, n], no_eff [B, n], bias [B, n]
 
     Every copy has power 1, so ``times`` copies take ``times`` the energy and the channel uses. Over AWGN and block
     fading (all copies see one h) the SNR rises by the factor ``times``; over fast fading there is a diversity of
@@ -45,7 +45,7 @@ class Repetition:
         Returns
         -------
         Received
-            Its gain is 1 where that of every copy is, and else the bias 1 / (1 + no_eff) of an MMSE estimate, applied
+            Its bias is 1 where that of every copy is, and else the bias 1 / (1 + no_eff) of an MMSE estimate, applied
             to ``symbols`` again. So a ``zf`` channel stays unbiased and an ``mmse`` channel MMSE.
         """
         if self.times == 1:
@@ -53,18 +53,18 @@ class Repetition:
         # One call: block fading has one h for all the copies.
         received = self.channel(tf.tile(symbols, [1, self.times]), snr_db)
         copies = tf.concat([[tf.shape(symbols)[0], self.times], tf.shape(symbols)[1:]], axis=0)
-        y, no, gain = (tf.reshape(part, copies) for part in received[:3])
+        y, no, biases = (tf.reshape(part, copies) for part in received[:3])
         # Weights relative to the best copy stay within 0 and 1; without noise they are the same for all copies.
         best = tf.reduce_min(no, axis=1, keepdims=True)
         quiet = no <= 0.0
         weight = tf.where(quiet, 1.0, best / tf.where(quiet, 1.0, no))
         total = tf.reduce_sum(weight, axis=1)
-        # A copy lost in a fade has weight 0 and gain 0.
-        unbiased = tf.math.divide_no_nan(y, tf.cast(gain, y.dtype))
+        # A copy lost in a fade has weight 0 and bias 0.
+        unbiased = tf.math.divide_no_nan(y, tf.cast(biases, y.dtype))
         combined = tf.reduce_sum(tf.cast(weight, y.dtype) * unbiased, axis=1) / tf.cast(total, y.dtype)
         no_eff = best[:, 0] / total
-        # Biased copies have a gain of 1 only where noise is below float32's resolution; there the new bias is 1 too.
-        bias = tf.where(tf.reduce_min(gain, axis=1) < 1.0, 1.0 / (1.0 + no_eff), 1.0)
+        # Biased copies have a bias of 1 only where noise is below float32's resolution; there the new bias is 1 too.
+        bias = tf.where(tf.reduce_min(biases, axis=1) < 1.0, 1.0 / (1.0 + no_eff), 1.0)
         return Received(combined * tf.cast(bias, y.dtype), no_eff, bias, received.papr_db)
 
     def channel_uses(self, n: int) -> float:

@@ -18,7 +18,7 @@ class TransportLink:
     """Send transport blocks.
 
     payload [B, A] ─► CRC, scramble, segment [B, C, K] ─► code, map ─► symbols [B, C E/m] ─► channel
-                   ─► symbols / gain ─► demap with the effective noise ─► decode ─► CRCs ─► payload, delivered
+                   ─► symbols / bias ─► demap with the effective noise ─► decode ─► CRCs ─► payload, delivered
 
     A transport block is one row for the channel: over block fading all its code blocks see the same h. What comes out
     depends on the arguments alone.
@@ -141,9 +141,9 @@ class TransportLink:
             received = self._channel(symbols * self._rotation, snr)
             if received.papr_db is not None:
                 paprs.append(received.papr_db.numpy()[: len(part) // plan.blocks])
-            gain = tf.cast(received.gain, tf.complex64)
-            # In a deep fade the gain may underflow to 0: then nothing is known, and the noise is infinite.
-            unbiased = tf.math.divide_no_nan(received.symbols, gain).numpy() * self._rotation.conj()
+            bias = tf.cast(received.bias, tf.complex64)
+            # In a deep fade the bias may underflow to 0: then nothing is known, and the noise is infinite.
+            unbiased = tf.math.divide_no_nan(received.symbols, bias).numpy() * self._rotation.conj()
             yield codec.demap(
                 unbiased.reshape(-1, codec.symbols)[: len(part)],
                 received.no_eff.numpy().reshape(-1, codec.symbols)[: len(part)],

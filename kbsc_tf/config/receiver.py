@@ -44,20 +44,20 @@ class VoteConfig(_Receiver):
 class PosteriorConfig(_Receiver):
     """Show the classes of highest posterior probability, which weighs every coordinate by its noise.
 
-    The metric divides axes by their variance to the power ``exponent`` / 2, with a Gaussian kernel of variance
-    ``bandwidth`` around each entry; what is not given is chosen on validation features. The confidence is a
+    The metric divides axes by their variance to the power ``metric_exponent`` / 2, with a Gaussian kernel of variance
+    ``kernel_variance`` around each entry; what is not given is chosen on validation features. The confidence is a
     probability.
     """
 
     decision: Literal["posterior"] = Field(description="Weigh every coordinate by the noise it was received with.")
     neighbours: int = Field(100, ge=1, description="Entries whose kernels are summed.")
-    exponent: float | None = Field(
+    metric_exponent: float | None = Field(
         None,
         ge=0,
         le=1,
         description="0: the features' own metric, 1: whitened; chosen on validation features unless given.",
     )
-    bandwidth: float | None = Field(
+    kernel_variance: float | None = Field(
         None, gt=0, description="Variance of the kernel around an entry; chosen on validation features unless given."
     )
     abstain_below: float = Field(

@@ -53,12 +53,12 @@ class Posterior(NamedTuple):
         """One line for the log."""
         return (
             f"decision by posterior: {len(self.axes.variance)} axes, divided by their variance to the power "
-            f"{self.rule.exponent:g}/2; kernel bandwidth {self.rule.bandwidth:g}"
+            f"{self.rule.metric_exponent:g}/2; kernel variance {self.rule.kernel_variance:g}"
         )
 
 
 def learn_posterior(features: FeatureSplits, config: PosteriorConfig, queries: int) -> Posterior:
-    """Axes from the training features; metric and bandwidth from ``queries`` features of the validation sender.
+    """Axes from the training features; metric and kernel variance from ``queries`` features of the validation sender.
 
     The calibration is that of the receiver's own entries, see `CalibrationSet`.
     """
@@ -71,7 +71,7 @@ def learn_posterior(features: FeatureSplits, config: PosteriorConfig, queries: i
         return ValidationCodes(axes.codewords(sent), labels, encoded, entries.labels, len(entries.class_names))
 
     held_out = codes(sender.x, sender.labels, features.validation_receiver.spread(len(features.receiver)))
-    rule = fit_posterior(held_out, axes.variance, config.neighbours, config.exponent, config.bandwidth)
+    rule = fit_posterior(held_out, axes.variance, config.neighbours, config.metric_exponent, config.kernel_variance)
     own = codes(calibrating.features, calibrating.labels, calibrating.entries)
     return Posterior(axes, calibrate_posterior(rule, own, axes.variance, config.neighbours))
 
@@ -104,12 +104,14 @@ class CodeSearch:
     def decide(self, observation: Observation, calibration: Calibration | None = None) -> Decision:
         """Class posterior, the best ``top_k`` classes; ``calibration`` replaces the receiver's own."""
         search, config = self._search(observation.coder or self.axes), self._config
-        return search.decide(observation.values, observation.noise_var, config.top_k, config.neighbours, calibration)
+        return search.decide(
+            observation.values, observation.noise_var_per_axis, config.top_k, config.neighbours, calibration
+        )
 
     def posterior(self, observation: Observation) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """As `PosteriorSearch.posterior`."""
         search = self._search(observation.coder or self.axes)
-        return search.posterior(observation.values, observation.noise_var, self._config.neighbours)
+        return search.posterior(observation.values, observation.noise_var_per_axis, self._config.neighbours)
 
     def _search(self, coder: Coder) -> PosteriorSearch:
         if id(coder) not in self._searches:

@@ -1,4 +1,4 @@
-"""Choose the metric and the bandwidth of a `PosteriorSearch` on validation codes, then calibrate it."""
+"""Choose the metric and the kernel variance of a `PosteriorSearch` on validation codes, then calibrate it."""
 
 from typing import NamedTuple
 
@@ -7,8 +7,8 @@ import numpy as np
 from kbsc_tf.receiver.calibration import UNCALIBRATED, fit_calibration
 from kbsc_tf.receiver.posterior import PosteriorRule, PosteriorSearch, metric_weights
 
-EXPONENTS = (0.0, 0.25, 0.5, 0.75)
-BANDWIDTHS = (0.025, 0.05, 0.1, 0.2)
+METRIC_EXPONENTS = (0.0, 0.25, 0.5, 0.75)
+KERNEL_VARIANCES = (0.025, 0.05, 0.1, 0.2)
 _SNR_DB = (-7.0, -2.0, 4.0, np.inf)
 _CALIBRATION_SNR_DB = (-10.0, -7.0, -4.0, -1.0, 2.0, 6.0, 10.0, 20.0, np.inf)
 _SHARES = (8, 2)  # of the axes: an eighth and a half of them are sent
@@ -37,8 +37,8 @@ def fit_posterior(
     codes: ValidationCodes,
     variance: np.ndarray,
     neighbours: int,
-    exponent: float | None = None,
-    bandwidth: float | None = None,
+    metric_exponent: float | None = None,
+    kernel_variance: float | None = None,
 ) -> PosteriorRule:
     """The rule of best semantic accuracy over a fixed grid of noises, not calibrated yet.
 
@@ -52,15 +52,15 @@ def fit_posterior(
         Of the features along each axis.
     neighbours : int
         How many entries vote.
-    exponent : float, optional
-        Of the metric, see `metric_weights`. Chosen among `EXPONENTS` unless given.
-    bandwidth : float, optional
-        Chosen among `BANDWIDTHS` unless given.
+    metric_exponent : float, optional
+        Of the metric, see `metric_weights`. Chosen among `METRIC_EXPONENTS` unless given.
+    kernel_variance : float, optional
+        Chosen among `KERNEL_VARIANCES` unless given.
     """
     choices = [
         (e, b)
-        for e in (EXPONENTS if exponent is None else (exponent,))
-        for b in (BANDWIDTHS if bandwidth is None else (bandwidth,))
+        for e in (METRIC_EXPONENTS if metric_exponent is None else (metric_exponent,))
+        for b in (KERNEL_VARIANCES if kernel_variance is None else (kernel_variance,))
     ]
     receptions = [_reception(codes.sent, variance, share, snr_db) for share in _SHARES for snr_db in _SNR_DB]
 
@@ -87,8 +87,8 @@ def calibrate_posterior(
     return rule._replace(calibration=fit_calibration(levels))
 
 
-def _rule(variance: np.ndarray, exponent: float, bandwidth: float) -> PosteriorRule:
-    return PosteriorRule(metric_weights(variance, exponent), bandwidth, UNCALIBRATED, exponent)
+def _rule(variance: np.ndarray, metric_exponent: float, kernel_variance: float) -> PosteriorRule:
+    return PosteriorRule(metric_weights(variance, metric_exponent), kernel_variance, UNCALIBRATED, metric_exponent)
 
 
 def _search(codes: ValidationCodes, rule: PosteriorRule) -> PosteriorSearch:
@@ -98,9 +98,9 @@ def _search(codes: ValidationCodes, rule: PosteriorRule) -> PosteriorSearch:
 def _reception(sent: np.ndarray, variance: np.ndarray, share: int, snr_db: float) -> tuple[np.ndarray, np.ndarray]:
     """Codes [Q, A] as PCA's receiver has them, and their noise variance [Q, A]; for all choices the same noise."""
     count = max(1, len(variance) // share)
-    noise_var = np.full(len(variance), np.inf, np.float32)
-    noise_var[:count] = variance[:count].mean() / variance[:count] * 10.0 ** (-snr_db / 10)
+    noise_var_per_axis = np.full(len(variance), np.inf, np.float32)
+    noise_var_per_axis[:count] = variance[:count].mean() / variance[:count] * 10.0 ** (-snr_db / 10)
     noise = np.random.default_rng(count).standard_normal((len(sent), count)).astype(np.float32)
     values = np.zeros_like(sent)
-    values[:, :count] = sent[:, :count] + np.sqrt(noise_var[:count]) * noise
-    return values, np.broadcast_to(noise_var, sent.shape)
+    values[:, :count] = sent[:, :count] + np.sqrt(noise_var_per_axis[:count]) * noise
+    return values, np.broadcast_to(noise_var_per_axis, sent.shape)

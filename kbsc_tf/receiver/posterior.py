@@ -21,41 +21,41 @@ class PosteriorRule(NamedTuple):
     ----------
     weights : [A], float32
         Scale of each coordinate in the metric of the search: 1 / sqrt(variance) of it would weigh all alike.
-    bandwidth : float
+    kernel_variance : float
         Variance per coordinate of the kernel around every entry; codewords have unit length in the metric.
     calibration : Calibration
         Makes a confidence out of a vote.
-    exponent : float or None
+    metric_exponent : float or None
         What the weights follow from, see `metric_weights`; None for others.
     """
 
     weights: np.ndarray
-    bandwidth: float
+    kernel_variance: float
     calibration: Calibration
-    exponent: float | None = None
+    metric_exponent: float | None = None
 
 
-def metric_weights(variance: np.ndarray, exponent: float) -> np.ndarray:
-    """Weights [A] of codes at unit variance, in a metric that divides axes by their variance ** (exponent / 2).
+def metric_weights(variance: np.ndarray, metric_exponent: float) -> np.ndarray:
+    """Weights [A] of codes at unit variance, in a metric that divides axes by their variance ** (metric_exponent / 2).
 
     Parameters
     ----------
     variance : [A], float32
         Of the features along each axis.
-    exponent : float
+    metric_exponent : float
         0 leaves the features' own metric, 1 whitens.
     """
-    weights = np.asarray(variance, np.float32) ** ((1.0 - exponent) / 2)
+    weights = np.asarray(variance, np.float32) ** ((1.0 - metric_exponent) / 2)
     return weights / weights[0]
 
 
 class PosteriorSearch:
     """Search in code space, with every coordinate weighed by what the channel made of it.
 
-    ĉ, its noise [B, A] ─► metric ─► ω = 1 / (bandwidth + noise) ─► FAISS: Σ ω ĉ c_j - ½ mean(ω) Σ c_j² ─► posterior
+    ĉ, its noise [B, A] ─► metric ─► ω = 1 / (β + noise) ─► FAISS: Σ ω ĉ c_j - ½ mean(ω) Σ c_j² ─► posterior
 
-    Each entry c_j is the centre of a Gaussian kernel of variance ``bandwidth``; received through noise of variance ν,
-    the kernel's variance is ``bandwidth`` + ν, and its log-likelihood -½ Σ ω (ĉ - c_j)² less what is the same for all
+    Each entry c_j is the centre of a Gaussian kernel of variance β, ``kernel_variance``; received through noise of
+    variance ν, the kernel's variance is β + ν, and its log-likelihood -½ Σ ω (ĉ - c_j)² less what is the same for all
     entries. The posterior of a class is the sum over its entries. The last term takes the mean of ω over the
     coordinates that were sent, which makes it one more column of the index instead of a second index.
 
@@ -93,7 +93,7 @@ class PosteriorSearch:
     def decide(
         self,
         values: np.ndarray,
-        noise_var: np.ndarray,
+        noise_var_per_axis: np.ndarray,
         top_k: int,
         neighbours: int,
         calibration: Calibration | None = None,
@@ -104,7 +104,7 @@ class PosteriorSearch:
         ----------
         values : [B, A], float32
             Unbiased estimates of the code.
-        noise_var : [B, A], float32
+        noise_var_per_axis : [B, A], float32
             Their noise variance, linear, at unit variance of the coordinate; inf where nothing was received.
         top_k, neighbours : int
             As for the soft vote of `KnowledgeBase.decide`.
@@ -116,28 +116,28 @@ class PosteriorSearch:
         decision : Decision
             Its confidence is the calibrated probability that the winning class is right.
         """
-        shares, nearest, quality = self.posterior(values, noise_var, neighbours)
+        shares, nearest, quality = self.posterior(values, noise_var_per_axis, neighbours)
         calibration = calibration or self.rule.calibration
         decision = decide_vote(calibration.sharpen(shares, quality), nearest, top_k)
         return replace(decision, confidence=calibration.trust(decision.confidence))
 
     def posterior(
-        self, values: np.ndarray, noise_var: np.ndarray, neighbours: int
+        self, values: np.ndarray, noise_var_per_axis: np.ndarray, neighbours: int
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Class posteriors [B, C] before calibration, nearest entry of each class [B, C], quality [B] of the reception.
 
         The quality is the share of the code that arrived: 1 without noise, 0 where nothing did.
         """
-        sent = np.isfinite(noise_var).any(axis=0)
+        sent = np.isfinite(noise_var_per_axis).any(axis=0)
         scale, energy = self._scale[sent], self._energy[sent]
-        noise = noise_var[:, sent] * np.square(scale)
+        noise = noise_var_per_axis[:, sent] * np.square(scale)
         received = _at_unit_length(values[:, sent] * scale, noise, energy)
-        precision = 1.0 / (self.rule.bandwidth + noise)
+        precision = 1.0 / (self.rule.kernel_variance + noise)
         mean = precision @ (energy / max(energy.sum(), _TINY))
         queries = np.concatenate([received * precision, -0.5 * mean[:, None]], axis=1)
         found = self._search(sent, np.ascontiguousarray(queries, np.float32), min(neighbours, len(self.labels)))
         shares, nearest = soft_vote(*found, self.labels, self.num_classes, temperature=1.0)
-        return shares, nearest, self.rule.bandwidth * (precision @ energy)
+        return shares, nearest, self.rule.kernel_variance * (precision @ energy)
 
     def _search(self, sent: np.ndarray, queries: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
         key = sent.tobytes()

@@ -32,7 +32,9 @@ _SECTIONS = {  # of options, and the schemes that they were of
     "swinjscc": ("swinjscc",),
 }
 _LEFT_OUT = ("config_hash", "seeds")  # of run.json: the configuration has them
-_RENAMED = {"k_best": "k", "pilot_symbols": "symbols"}  # of OFDM channels
+_OFDM_RENAMED = {"k_best": "k", "pilot_symbols": "symbols"}
+_RECEIVER_RENAMED = {"exponent": "metric_exponent", "bandwidth": "kernel_variance"}
+_ADAPTIVE_RENAMED = {"exponent": "order_exponent"}
 
 
 def describe_old(config: dict[str, Any]) -> dict[str, Any]:
@@ -110,7 +112,7 @@ def migrate_config(old: dict[str, Any]) -> dict[str, Any]:
         new["features"] = _used(features, kinds[from_file(features)], kinds)
         if from_file(features):
             new["data"] = None
-    if receiver := old.get("receiver"):
+    if receiver := _renamed(old.get("receiver") or {}, _RECEIVER_RENAMED):
         kinds = NearestConfig, VoteConfig, PosteriorConfig
         used = _used(receiver, kind_of(receiver.get("decision", "nearest"), kinds, "decision"), kinds)
         if used.get("decision") == "vote" and "temperature" in used:  # which multiplied a cosine
@@ -144,7 +146,7 @@ def migrate_channel(old: dict[str, Any]) -> dict[str, Any]:
         return {key: value for key, value in old.items() if key in kind.model_fields and value is not None}
     if any(isinstance(old.get(part), dict) for part in PARTS):
         return old
-    renamed = {_RENAMED.get(key, key): value for key, value in old.items() if value is not None}
+    renamed = _renamed({key: value for key, value in old.items() if value is not None}, _OFDM_RENAMED)
     new = {key: value for key, value in renamed.items() if key in OfdmConfig.model_fields}
     for part, kinds in PARTS.items():
         name = old.get(part, OfdmConfig.model_fields[part].default.type)
@@ -172,7 +174,8 @@ def _migrate_scheme(scheme: str | dict[str, Any], old: dict[str, Any]) -> str | 
     section = next((name for name, owners in _SECTIONS.items() if scheme in owners), None)
     if section is None or not old.get(section):
         return scheme
-    options = {key: value for key, value in old[section].items() if key != "validation_queries"}
+    options = _renamed(old[section], _ADAPTIVE_RENAMED)
+    options.pop("validation_queries", None)
     if options.get("channel") is not None:
         options["channel"] = migrate_channel(options["channel"])
     if isinstance(loss := options.get("loss"), dict) and not loss.get("contrastive", 1.0):
@@ -187,3 +190,7 @@ def _used(old: dict[str, Any], kind: type[Strict], kinds: Iterable[type[Strict]]
     """Without the keys that only other kinds have; what none has is kept, to be refused by its name."""
     others = {key for other in kinds for key in other.model_fields} - set(kind.model_fields)
     return {key: value for key, value in old.items() if key not in others and value is not None}
+
+
+def _renamed(old: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
+    return {names.get(key, key): value for key, value in old.items()}

@@ -70,7 +70,7 @@ class _Contract:
             f"{self.name}: a seed does not repeat the noise; draw from sionna.phy.config.tf_rng",
         )
         expect(not alike(same.symbols, other.symbols), f"{self.name}: another seed gives the same noise")
-        for part in ("symbols", "no_eff", "gain"):
+        for part in ("symbols", "no_eff", "bias"):
             equal = alike(getattr(self._run(self.air), part), getattr(same, part), 1e-2)
             expect(equal, f"{self.name}: {part} differ between eager mode and a graph")
         each = self._run(graph, snr_db=tf.fill([self.rows], _SNR_DB))
@@ -109,9 +109,9 @@ class _Contract:
         shape = self.symbols.shape
         expect_array(received.symbols, f"{self.name}: symbols{how}", shape, np.complex64)
         expect_array(received.no_eff, f"{self.name}: no_eff{how}", shape, np.float32)
-        expect_array(received.gain, f"{self.name}: gain{how}", shape, np.float32)
+        expect_array(received.bias, f"{self.name}: bias{how}", shape, np.float32)
         expect((received.no_eff >= 0).all(), f"{self.name}: no_eff{how}: expected powers, one is negative or no number")
-        expect((received.gain >= 0).all(), f"{self.name}: gain{how}: expected 0 or more, one is not")
+        expect((received.bias >= 0).all(), f"{self.name}: bias{how}: expected 0 or more, one is not")
         if received.papr_db is not None:
             expect_array(received.papr_db, f"{self.name}: papr_db{how}", shape[:1], np.float32)
 
@@ -122,8 +122,8 @@ class _Contract:
         errors, told = [], []
         for seed in range(1 + _LEAST_SYMBOLS // self.symbols.size):
             received = self._run(call, seed, tf.constant(snr_db))
-            heard = (received.gain > 1e-6) & np.isfinite(received.no_eff)
-            error = received.symbols[heard] / received.gain[heard] - self.symbols[heard]
+            heard = (received.bias > 1e-6) & np.isfinite(received.no_eff)
+            error = received.symbols[heard] / received.bias[heard] - self.symbols[heard]
             errors.append(np.square(np.abs(error)))
             told.append(received.no_eff[heard])
         ratio = float(np.mean(np.concatenate(errors) / np.maximum(np.concatenate(told), 1e-12)))

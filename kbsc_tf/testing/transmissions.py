@@ -22,27 +22,33 @@ def check_transmission(sent: Transmission, batch: SourceBatch, name: str) -> Non
     if sent.images is not None:
         _check_images(sent, count, name)
     optional = {
-        "noise_var": np.float32, "entries": np.int64, "feasible": np.bool_, "papr_db": np.float32, "groups": np.int64,
+        "noise_var_per_symbol": np.float32, "entries": np.int64, "feasible": np.bool_,
+        "papr_db": np.float32, "groups": np.int64,
     }  # fmt: skip
     for field, dtype in optional.items():
         if getattr(sent, field) is not None:
             expect_array(getattr(sent, field), f"{name}: {field}", (count,), dtype)
-    if sent.noise_var is not None:
-        expect((sent.noise_var >= 0).all(), f"{name}: noise_var: expected powers, one is negative or no number")
+    if sent.noise_var_per_symbol is not None:
+        expect(
+            (sent.noise_var_per_symbol >= 0).all(),
+            f"{name}: noise_var_per_symbol: expected powers, one is negative or no number",
+        )
     if sent.feasible is not None:
         expect(not sent.delivered[~sent.feasible].any(), f"{name}: an image that is not feasible is delivered")
     if sent.overhead is not None:
         _check_overhead(sent.overhead, sent.channel_uses, name)
     if sent.observation is not None:
-        values, noise = sent.observation.values, sent.observation.noise_var
+        values, noise = sent.observation.values, sent.observation.noise_var_per_axis
         expect_array(values, f"{name}: observation.values", (count, None), np.float32)
-        expect_array(noise, f"{name}: observation.noise_var", values.shape, np.float32)
-        expect((noise >= 0).all(), f"{name}: observation.noise_var: expected powers, one is negative or no number")
+        expect_array(noise, f"{name}: observation.noise_var_per_axis", values.shape, np.float32)
+        expect(
+            (noise >= 0).all(), f"{name}: observation.noise_var_per_axis: expected powers, one is negative or no number"
+        )
 
 
 def differs(a: Transmission, b: Transmission, rows: np.ndarray) -> str:
     """The first field that is not the same in some rows of two transmissions; empty if all are."""
-    for field in ("delivered", "channel_uses", "features", "entries", "noise_var", "feasible"):
+    for field in ("delivered", "channel_uses", "features", "entries", "noise_var_per_symbol", "feasible"):
         one, other = getattr(a, field), getattr(b, field)
         if (one is None) != (other is None) or one is not None and not alike(one[rows], other[rows], 1e-3):
             return field

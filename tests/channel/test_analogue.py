@@ -93,8 +93,8 @@ def test_original_preset_fades_with_real_positive_gains_shared_by_a_pair():
 
 def test_noise_variance_is_that_of_the_channel():
     link = build_link(AwgnConfig())
-    noise_var = link(values(), tf.constant(10.0)).noise_var
-    np.testing.assert_allclose(noise_var, 0.1, rtol=1e-5)
+    noise_var_per_symbol = link(values(), tf.constant(10.0)).noise_var_per_symbol
+    np.testing.assert_allclose(noise_var_per_symbol, 0.1, rtol=1e-5)
 
 
 def test_gradients_pass_through_every_channel():

@@ -32,7 +32,7 @@ def count_errors(channel, snr_db, seed=1):
     seed_noise(seed)
     bits = BinarySource()([FEATURES, 2 * SYMBOLS])
     received = channel(Mapper("qam", 2)(bits), tf.constant(snr_db, tf.float32))
-    unbiased = received.symbols / tf.cast(received.gain, tf.complex64)
+    unbiased = received.symbols / tf.cast(received.bias, tf.complex64)
     llr = Demapper("app", "qam", 2)(unbiased, received.no_eff)
     return np.mean((llr.numpy() > 0) != (bits.numpy() > 0.5), axis=1)
 
@@ -109,7 +109,7 @@ def test_effective_noise_is_the_error_of_the_unbiased_symbols():
         seed_noise(8)
         symbols = unit_symbols(9)
         received = FlatChannel("rayleigh", equaliser=equaliser)(symbols, tf.constant(5.0))
-        error = received.symbols / tf.cast(received.gain, tf.complex64) - symbols
+        error = received.symbols / tf.cast(received.bias, tf.complex64) - symbols
         ratio = np.abs(error.numpy()) ** 2 / received.no_eff.numpy()  # exponential of mean one
         assert abs(ratio.mean() - 1) < 4.4 / math.sqrt(ratio.size)
 

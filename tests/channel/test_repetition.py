@@ -30,7 +30,7 @@ def error_rates(channel, snr_db, seed=1):
     seed_noise(seed)
     bits = BinarySource()([FEATURES, 2 * SYMBOLS])
     received = channel(Mapper("qam", 2)(bits), tf.constant(snr_db, tf.float32))
-    llr = Demapper("app", "qam", 2)(received.symbols / tf.cast(received.gain, tf.complex64), received.no_eff)
+    llr = Demapper("app", "qam", 2)(received.symbols / tf.cast(received.bias, tf.complex64), received.no_eff)
     return np.mean((llr.numpy() > 0) != (bits.numpy() > 0.5), axis=1)
 
 
@@ -51,7 +51,7 @@ def test_noise_over_awgn_falls_by_the_number_of_copies(times):
     received = Repetition(FlatChannel(), times)(symbols, tf.constant(3.0))
     no = 10**-0.3 / times
     np.testing.assert_allclose(received.no_eff, no, rtol=1e-5)
-    np.testing.assert_array_equal(received.gain, 1)
+    np.testing.assert_array_equal(received.bias, 1)
     noise = np.mean(np.abs((received.symbols - symbols).numpy()) ** 2)
     assert abs(noise / no - 1) < 4.4 / math.sqrt(FEATURES * SYMBOLS)
 
@@ -75,11 +75,11 @@ def test_contract_of_received(coherence, equaliser):
     seed_noise(3)
     symbols = unit_symbols(4)
     received = Repetition(FlatChannel("rician", coherence, equaliser=equaliser), 3)(symbols, tf.constant(-2.0))
-    error = (received.symbols / tf.cast(received.gain, tf.complex64) - symbols).numpy()
+    error = (received.symbols / tf.cast(received.bias, tf.complex64) - symbols).numpy()
     ratio = np.abs(error) ** 2 / received.no_eff.numpy()  # exponential of mean one
     assert abs(ratio.mean() - 1) < 4.4 / math.sqrt(ratio.size)
     expected = 1.0 if equaliser == "zf" else 1 / (1 + received.no_eff.numpy())
-    np.testing.assert_allclose(received.gain, np.broadcast_to(expected, symbols.shape), rtol=1e-6)
+    np.testing.assert_allclose(received.bias, np.broadcast_to(expected, symbols.shape), rtol=1e-6)
     if equaliser == "mmse":
         squared = np.abs((received.symbols - symbols).numpy()) ** 2
         least = (received.no_eff / (1 + received.no_eff)).numpy()
@@ -104,7 +104,7 @@ def test_without_noise_the_symbols_return(fading, equaliser):
     received = Repetition(FlatChannel(fading, equaliser=equaliser), 2)(symbols, tf.constant(math.inf))
     np.testing.assert_allclose(received.symbols, symbols, atol=2e-5)
     np.testing.assert_array_equal(received.no_eff, 0)
-    np.testing.assert_array_equal(received.gain, 1)
+    np.testing.assert_array_equal(received.bias, 1)
 
 
 def test_copies_of_unequal_noise():
@@ -118,7 +118,7 @@ def test_copies_of_unequal_noise():
 
     received = Repetition(channel, 3)(tf.constant([[2.0, 4.0]], tf.complex64), 0.0)
     np.testing.assert_allclose(received.no_eff, [[0.0, 0.25]])
-    np.testing.assert_allclose(received.gain, [[1.0, 0.8]])
+    np.testing.assert_allclose(received.bias, [[1.0, 0.8]])
     np.testing.assert_allclose(received.symbols, [[2.0, 0.8 * 4.0]])
 
 

@@ -25,40 +25,40 @@ NOISE_VAR = RNG.uniform(0.05, 1, (20, AXES)).astype(np.float32)
 SILENT = np.zeros_like(VALUES)
 
 
-def search(bandwidth=0.1, labels=LABELS, classes=CLASSES):
-    return PosteriorSearch(CODES, labels, classes, PosteriorRule(WEIGHTS, bandwidth, UNCALIBRATED))
+def search(kernel_variance=0.1, labels=LABELS, classes=CLASSES):
+    return PosteriorSearch(CODES, labels, classes, PosteriorRule(WEIGHTS, kernel_variance, UNCALIBRATED))
 
 
 def unit(x):
     return x / np.linalg.norm(x, axis=1, keepdims=True)
 
 
-def expected_posterior(values, noise_var, bandwidth):
+def expected_posterior(values, noise_var_per_axis, kernel_variance):
     """The documented formula with every entry as a neighbour, value by value."""
     entries = unit(CODES.astype(np.float64) * WEIGHTS)
     scale = WEIGHTS / np.linalg.norm(CODES * WEIGHTS, axis=1).mean()
     energy = np.mean(entries**2, axis=0)
     shares, qualities = np.zeros((len(values), CLASSES)), []
-    for row, (value, var) in enumerate(zip(values, noise_var, strict=True)):
+    for row, (value, var) in enumerate(zip(values, noise_var_per_axis, strict=True)):
         sent = np.isfinite(var)
         received, noise, e = value[sent] * scale[sent], var[sent] * scale[sent] ** 2, energy[sent]
         power, signal = np.mean(received**2 / (e + noise)), np.mean(e / (e + noise))
         received = received / power ** (signal / 2)
-        omega = 1 / (bandwidth + noise)
+        omega = 1 / (kernel_variance + noise)
         mean = np.sum(omega * e) / np.sum(e)
         score = entries[:, sent] @ (omega * received) - mean / 2 * np.sum(entries[:, sent] ** 2, axis=1)
         np.add.at(shares[row], LABELS, np.exp(score - score.max()))
-        qualities.append(bandwidth * np.sum(omega * e))
+        qualities.append(kernel_variance * np.sum(omega * e))
     return shares / shares.sum(axis=1, keepdims=True), qualities
 
 
-@pytest.mark.parametrize("bandwidth", [0.05, 0.5])
+@pytest.mark.parametrize("kernel_variance", [0.05, 0.5])
 @pytest.mark.parametrize("lost", [[], [0, 5, 11]], ids=["all sent", "some lost"])
-def test_posteriors_follow_the_formula(bandwidth, lost):
-    noise_var, values = NOISE_VAR.copy(), VALUES.copy()
-    noise_var[:, lost], values[:, lost] = np.inf, 0
-    shares, nearest, quality = search(bandwidth).posterior(values, noise_var, ENTRIES)
-    expected, expected_quality = expected_posterior(values, noise_var, bandwidth)
+def test_posteriors_follow_the_formula(kernel_variance, lost):
+    noise_var_per_axis, values = NOISE_VAR.copy(), VALUES.copy()
+    noise_var_per_axis[:, lost], values[:, lost] = np.inf, 0
+    shares, nearest, quality = search(kernel_variance).posterior(values, noise_var_per_axis, ENTRIES)
+    expected, expected_quality = expected_posterior(values, noise_var_per_axis, kernel_variance)
     np.testing.assert_allclose(shares, expected, rtol=2e-3, atol=1e-6)
     np.testing.assert_allclose(quality, expected_quality, rtol=1e-4)
     np.testing.assert_array_equal(LABELS[nearest], np.tile(np.arange(CLASSES), (20, 1)))
@@ -86,12 +86,14 @@ def test_without_noise_the_ranking_is_by_cosine_in_the_metric():
 
 
 def test_values_that_were_lost_do_not_matter():
-    noise_var = NOISE_VAR.copy()
-    noise_var[:, 3] = np.inf  # lost by all
-    noise_var[:10, 7] = np.inf  # lost by some
-    rubbish = np.where(np.isinf(noise_var), 1e3, VALUES)
-    zeroed = np.where(np.isinf(noise_var), 0, VALUES)
-    for found, expected in zip(*(search().posterior(v, noise_var, ENTRIES) for v in (rubbish, zeroed)), strict=True):
+    noise_var_per_axis = NOISE_VAR.copy()
+    noise_var_per_axis[:, 3] = np.inf  # lost by all
+    noise_var_per_axis[:10, 7] = np.inf  # lost by some
+    rubbish = np.where(np.isinf(noise_var_per_axis), 1e3, VALUES)
+    zeroed = np.where(np.isinf(noise_var_per_axis), 0, VALUES)
+    for found, expected in zip(
+        *(search().posterior(v, noise_var_per_axis, ENTRIES) for v in (rubbish, zeroed)), strict=True
+    ):
         np.testing.assert_array_equal(found, expected)
 
 
@@ -116,10 +118,13 @@ def test_knowing_the_noise_beats_a_vote_that_does_not():
     codes = (centres[np.arange(500) % 10] + 0.5 * rng.standard_normal((500, 40))).astype("f4")
     labels, sent_labels = np.arange(500) % 10, np.arange(2000) % 10
     sent = centres[sent_labels] + 0.5 * rng.standard_normal((2000, 40))
-    noise_var = np.tile(np.where(np.arange(40) % 4, 60.0, 0.3), (2000, 1)).astype("f4")
-    received = (sent + np.sqrt(noise_var) * rng.standard_normal(sent.shape)).astype("f4")
+    noise_var_per_axis = np.tile(np.where(np.arange(40) % 4, 60.0, 0.3), (2000, 1)).astype("f4")
+    received = (sent + np.sqrt(noise_var_per_axis) * rng.standard_normal(sent.shape)).astype("f4")
     rule = PosteriorRule(np.ones(40, "f4"), 0.05, UNCALIBRATED)
-    aware = PosteriorSearch(codes, labels, 10, rule).decide(received, noise_var, 1, 100).labels[:, 0] == sent_labels
+    aware = (
+        PosteriorSearch(codes, labels, 10, rule).decide(received, noise_var_per_axis, 1, 100).labels[:, 0]
+        == sent_labels
+    )
     base = KnowledgeBase.build(codes, labels, list("abcdefghij"), [str(i) for i in range(500)], "test", "Flat")
     plain = base.decide(received, 1, "vote", 20.0, 100).labels[:, 0] == sent_labels
     gain = aware.astype(float) - plain
@@ -158,9 +163,9 @@ def test_indices_are_kept_for_the_last_sets_of_coordinates(monkeypatch):
     found = search()
 
     def receive(count):
-        noise_var = NOISE_VAR.copy()
-        noise_var[:, count:] = np.inf
-        return found.posterior(VALUES, noise_var, ENTRIES)[0]
+        noise_var_per_axis = NOISE_VAR.copy()
+        noise_var_per_axis[:, count:] = np.inf
+        return found.posterior(VALUES, noise_var_per_axis, ENTRIES)[0]
 
     first = {count: receive(count) for count in (2, 4, 6, 8)}
     assert [columns.shape for columns in built] == [(ENTRIES, count + 1) for count in (2, 4, 6, 8)]
@@ -188,10 +193,10 @@ def validation_codes(within):
 def test_fit_takes_what_is_given_and_chooses_the_rest():
     variance = np.geomspace(1, 0.05, 16).astype("f4")
     given = fit_posterior(validation_codes(0.5), variance, 50, 0.4, 0.07)
-    assert given.bandwidth == 0.07
+    assert given.kernel_variance == 0.07
     np.testing.assert_allclose(given.weights, variance**0.3, rtol=1e-5)
     chosen = fit_posterior(validation_codes(0.5), variance, 50)
-    assert chosen.bandwidth in (0.025, 0.05, 0.1, 0.2) and chosen.weights[0] == 1
+    assert chosen.kernel_variance in (0.025, 0.05, 0.1, 0.2) and chosen.weights[0] == 1
     np.testing.assert_array_equal(chosen.weights, fit_posterior(validation_codes(0.5), variance, 50).weights)
     assert given.calibration == chosen.calibration == UNCALIBRATED
 
@@ -201,11 +206,13 @@ def test_fitted_confidence_is_the_accuracy():
     codes, variance = validation_codes(0.5), np.geomspace(1, 0.05, 16).astype("f4")
     rule = calibrate_posterior(fit_posterior(codes, variance, 50), codes, variance, 50)
     assert (np.diff(rule.calibration.quality) >= 0).all() and len(rule.calibration.quality) == 18
-    noise_var = np.tile(0.8 / variance, (400, 1)).astype("f4")
-    noise_var[:, 8:] = np.inf
-    noise = np.random.default_rng(9).standard_normal((400, 16)) * np.sqrt(np.where(np.isinf(noise_var), 0, noise_var))
-    values = np.where(np.isinf(noise_var), 0, codes.sent + noise).astype("f4")
-    decision = PosteriorSearch(codes.entries, codes.entry_labels, 8, rule).decide(values, noise_var, 1, 50)
+    noise_var_per_axis = np.tile(0.8 / variance, (400, 1)).astype("f4")
+    noise_var_per_axis[:, 8:] = np.inf
+    noise = np.random.default_rng(9).standard_normal((400, 16)) * np.sqrt(
+        np.where(np.isinf(noise_var_per_axis), 0, noise_var_per_axis)
+    )
+    values = np.where(np.isinf(noise_var_per_axis), 0, codes.sent + noise).astype("f4")
+    decision = PosteriorSearch(codes.entries, codes.entry_labels, 8, rule).decide(values, noise_var_per_axis, 1, 50)
     right = decision.labels[:, 0] == codes.sent_labels
     assert 0.3 < right.mean() < 0.9
     assert abs(decision.confidence.mean() - right.mean()) < 0.05 + 4.5 * right.std() / 20

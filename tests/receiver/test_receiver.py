@@ -81,7 +81,7 @@ def test_entries_that_the_sender_named_are_taken_as_they_are():
 
 
 SPLITS = feature_splits(1.3)
-RULE = {"decision": "posterior", "exponent": 0.5, "bandwidth": 0.1, "neighbours": 50, "top_k": 3}
+RULE = {"decision": "posterior", "metric_exponent": 0.5, "kernel_variance": 0.1, "neighbours": 50, "top_k": 3}
 POSTERIOR = learn_posterior(SPLITS, PosteriorConfig(**RULE), 100)
 CODES = POSTERIOR.axes.codewords(SPLITS.sender.x)
 
@@ -109,10 +109,10 @@ def test_features_of_unknown_noise_are_decided_as_if_there_were_none():
 
 
 def test_an_observation_is_looked_at_instead_of_the_features():
-    one, noise_var = deciding_by_posterior(), np.full_like(CODES, 0.5)
+    one, noise_var_per_axis = deciding_by_posterior(), np.full_like(CODES, 0.5)
     noisy = CODES + np.sqrt(0.5) * np.random.default_rng(1).standard_normal(CODES.shape).astype(np.float32)
-    seen = one.decide(delivery(observation=Observation(noisy, noise_var)))
-    other = one.decide(delivery(SPLITS.sender.x[::-1], observation=Observation(noisy, noise_var)))
+    seen = one.decide(delivery(observation=Observation(noisy, noise_var_per_axis)))
+    other = one.decide(delivery(SPLITS.sender.x[::-1], observation=Observation(noisy, noise_var_per_axis)))
     assert_same(other, seen)
     assert not np.array_equal(seen.confidence, one.decide(delivery()).confidence)
 
@@ -155,10 +155,10 @@ def test_what_was_not_delivered_is_not_decided_by_posterior_either():
 
 
 def test_given_exponent_and_bandwidth_are_taken():
-    assert POSTERIOR.rule.bandwidth == 0.1
+    assert POSTERIOR.rule.kernel_variance == 0.1
     variance = POSTERIOR.axes.variance
     np.testing.assert_allclose(POSTERIOR.rule.weights, (variance / variance[0]) ** 0.25, rtol=1e-4)
-    assert "64 axes, divided by their variance to the power 0.5/2; kernel bandwidth 0.1" in POSTERIOR.describe()
+    assert "64 axes, divided by their variance to the power 0.5/2; kernel variance 0.1" in POSTERIOR.describe()
 
 
 def test_deciding_by_posterior_without_axes_is_a_mistake_in_the_program():

@@ -122,9 +122,9 @@ def test_adaptive_schemes_share_their_section_and_drop_what_one_does_not_use():
     old["adaptive"] |= {"objective": "contrastive", "hidden": 256, "exponent": 0.5}
     found = settings_of_experiment(ExperimentConfig.model_validate(migrate_config(old)))["schemes"]
     assert found == {
-        "adaptive": {"scheme": "adaptive", "objective": "contrastive", "hidden": 256, "exponent": 0.5},
-        "adaptive_linear": {"scheme": "adaptive_linear", "exponent": 0.5},
-        "adaptive_supervised": {"scheme": "adaptive_supervised", "hidden": 256, "exponent": 0.5},
+        "adaptive": {"scheme": "adaptive", "objective": "contrastive", "hidden": 256, "order_exponent": 0.5},
+        "adaptive_linear": {"scheme": "adaptive_linear", "order_exponent": 0.5},
+        "adaptive_supervised": {"scheme": "adaptive_supervised", "hidden": 256, "order_exponent": 0.5},
     }
 
 

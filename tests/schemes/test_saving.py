@@ -17,7 +17,7 @@ from kbsc_tf.study.trial import batch_of
 from kbsc_tf.transmission import Rows
 
 SHORT = {"epochs": 1, "batch_size": 64}
-CODE = {"validation_symbols": [64], "exponent": 1.0}
+CODE = {"validation_symbols": [64], "order_exponent": 1.0}
 JUDGED = {"validation_snr_db": [5.0]}
 ADAPTIVE = {**SHORT, **CODE, **JUDGED, "hidden": 8, "only_if_better": False}
 OPTIONS = {

@@ -89,7 +89,7 @@ def test_what_is_handed_to_the_receiver(awgn, name):
     assert sent.features.shape == BATCH.features.shape and sent.features.dtype == np.float32
     assert sent.images is None and sent.delivered.tolist() == [True] * 50
     assert sent.channel_uses.tolist() == [scheme.k / 2] * 50
-    np.testing.assert_allclose(sent.noise_var, 10**-0.5, rtol=1e-5)
+    np.testing.assert_allclose(sent.noise_var_per_symbol, 10**-0.5, rtol=1e-5)
 
 
 @pytest.mark.parametrize("power", ["per_feature", "per_batch"])
@@ -202,7 +202,7 @@ def test_symbols_beyond_the_feature_are_repeated(tmp_path, name):
     twice = fitted(tmp_path, k=3 * DIM, schemes=[name])[name]
     sent = twice.transmit(BATCH, 5.0, 1)
     assert sent.channel_uses.tolist() == [3 * DIM / 2] * 50
-    np.testing.assert_allclose(sent.noise_var, 10**-0.5 / 3, rtol=1e-5)
+    np.testing.assert_allclose(sent.noise_var_per_symbol, 10**-0.5 / 3, rtol=1e-5)
     assert twice.link.encoder(BATCH.features).shape == (50, DIM)
 
 

@@ -153,7 +153,12 @@ def test_what_does_not_fit_is_said_once_recorded_and_stops_nothing(make, tmp_pat
     once = {"epochs": 1, "batch_size": 100, "validation_snr_db": [0]}
     config = make(
         receiver={"decision": "posterior"},
-        schemes=[{"scheme": "adaptive", **once, "exponent": 0.5}, "pca", {"scheme": "kbsc", **once}, "feature_ldpc_pq"],
+        schemes=[
+            {"scheme": "adaptive", **once, "order_exponent": 0.5},
+            "pca",
+            {"scheme": "kbsc", **once},
+            "feature_ldpc_pq",
+        ],
         k=[16, 64, 66],
         snr_db=["inf"],
         coding={"mcs": ["qpsk-1/3", "qpsk-1/2"]},

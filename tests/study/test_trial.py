@@ -207,9 +207,11 @@ def test_latency_is_positive_and_leaves_points_alone(schemes):
 
 def test_the_receiver_is_told_the_noise_of_every_image(schemes):
     """Chunks are joined without losing the side information that a noise-aware receiver needs."""
-    noise_var = transmit(schemes["pca", "awgn"], receiver(), SENDER, 10.0, 0, 20).transmission.noise_var
-    assert noise_var.shape == (len(SENDER),)
-    np.testing.assert_allclose(noise_var, 0.1, rtol=1e-5)
+    noise_var_per_symbol = transmit(
+        schemes["pca", "awgn"], receiver(), SENDER, 10.0, 0, 20
+    ).transmission.noise_var_per_symbol
+    assert noise_var_per_symbol.shape == (len(SENDER),)
+    np.testing.assert_allclose(noise_var_per_symbol, 0.1, rtol=1e-5)
 
 
 class Gridded(Scheme):

@@ -25,7 +25,7 @@ class OFDMLink:
     """Send symbols over OFDM resource grids.
 
     s [B, n] ─► slots ─► pilots, streams ─► grids [G, 1, S, T, F] ─► channel, noise ─► y [G, 1, rx_ant, T, F]
-             ─► channel knowledge ─► equalise ─► data elements ─► ŝ [B, n], no_eff [B, n], gain [B, n]
+             ─► channel knowledge ─► equalise ─► data elements ─► ŝ [B, n], no_eff [B, n], bias [B, n]
 
     SNR is Es/N0 per receive antenna and resource element: all streams together have power 1 on every element, pilots
     too, and E|h|^2 = 1 between any two antennas. So S streams have 1/S each; this is simulated as unit-power streams in
@@ -99,8 +99,8 @@ class OFDMLink:
         papr = tf.repeat(papr, self._slots.rows_per_realisation(n))[:count]
         if self.config.equaliser == "zf":
             return Received(unbiased, no_eff, tf.ones_like(no_eff), papr)
-        gain = 1.0 / (1.0 + no_eff)
-        return Received(unbiased * as_complex(gain), no_eff, gain, papr)
+        bias = 1.0 / (1.0 + no_eff)
+        return Received(unbiased * as_complex(bias), no_eff, bias, papr)
 
     def detect(self, symbols: tf.Tensor, snr_db: tf.Tensor, bits_per_symbol: int) -> tf.Tensor:
         """Transmit rows of QAM symbols and detect the streams jointly, as ``config.detector`` says.

@@ -24,22 +24,22 @@ class ReceivedCode(NamedTuple):
     ----------
     values : [B, A], tf.float32
         Zero where nothing was received.
-    noise_var : [B, A], tf.float32
+    noise_var_per_axis : [B, A], tf.float32
         Linear, of the value; inf where nothing was received.
     """
 
     values: tf.Tensor
-    noise_var: tf.Tensor
+    noise_var_per_axis: tf.Tensor
 
 
 @keras.saving.register_keras_serializable("kbsc_tf")
 class AdaptiveCodec(keras.Model):
     """Features to ordered channel symbols and back, for every SNR and every number of symbols.
 
-    x [B, D] ─► whiten ─► c [B, A] ─► c + residual(c) ─► × gain(SNR) ─► symbol m carries coordinate order(SNR, k)[m]
+    x [B, D] ─► whiten ─► c [B, A] ─► c + residual(c) ─► × amplitude(SNR) ─► symbol m carries axis order(SNR, k)[m]
     received symbols ─► combine by coordinate ─► ĉ, noise [B, A] ─► search among codes, or ─► LMMSE ─► x̂ [B, D]
 
-    Until it is trained the residual is zero and the gain one: the code is linear, and every symbol has the same
+    Until it is trained the residual is zero and the amplitude one: the code is linear, and every symbol has the same
     expected power, so that every prefix of a transmission keeps the power constraint. Both ends look the order up by
     the SNR, which both know, to the nearest dB within -10 and 20 dB, and by the number of symbols, where the sender
     knows how many will be received; else one order serves all numbers.
@@ -49,11 +49,11 @@ class AdaptiveCodec(keras.Model):
     dim, axes : int
         D, and the number A of axes that the features vary along.
     hidden : int
-        Width of the residual network; 0 for none: only the gains are learned then.
+        Width of the residual network; 0 for none: only the amplitudes are learned then.
     symbols : int
         Length of the order: the most that can be sent, real.
     rates : sequence of int
-        Numbers of symbols that have an order and gains of their own; others take those of the nearest, by ratio.
+        Numbers of symbols that have an order and amplitudes of their own; others take those of the nearest, by ratio.
     """
 
     def __init__(
@@ -133,12 +133,12 @@ class AdaptiveCodec(keras.Model):
         return ops.convert_to_numpy(self.code(tf.constant(features, tf.float32)))
 
     def row_of(self, count: int) -> int:
-        """Row of orders and gains for a sender that knows that ``count`` symbols will be received; 0 if it does not."""
+        """Row of orders and amplitudes for a sender that knows that ``count`` symbols arrive; 0 if it does not."""
         return 1 + int(np.argmin(np.abs(np.log(np.array(self.rates) / count)))) if self.rates else 0
 
     def symbols_of(self, code: tf.Tensor, snr_db: tf.Tensor, count: int, row: tf.Tensor | int = 0) -> tf.Tensor:
         """The first ``count`` symbols [B, count], real, before the power constraint, at SNR ``snr_db`` [] in dB."""
-        return ops.take(code * self.gain(snr_db, row), self.order_at(snr_db, row)[:count], axis=1)
+        return ops.take(code * self.amplitude(snr_db, row), self.order_at(snr_db, row)[:count], axis=1)
 
     def on_air(self, count: int, row: tf.Tensor | int, used: tf.Tensor | int) -> tf.Tensor:
         """Which of ``count`` symbols are sent, [count], 0 or 1: a sender that knows that ``used`` will be received
@@ -169,33 +169,33 @@ class AdaptiveCodec(keras.Model):
             Of the code, while it is still being trained; that of `measure_power` unless given.
         """
         count = received.values.shape[1]
-        order, gain = self.order_at(snr_db, row)[:count], self.gain(snr_db, row)
+        order, amplitude = self.order_at(snr_db, row)[:count], self.amplitude(snr_db, row)
         carries = ops.one_hot(order, self.axes)
-        sent_power = ops.take((self.power if power is None else power) * ops.square(gain), order)
+        sent_power = ops.take((self.power if power is None else power) * ops.square(amplitude), order)
         used = count if used is None else used
         there = ops.cast(ops.arange(count) < used, "float32")
         # Two reals share a symbol of power 1: that of each is half, and so is its noise.
-        amplitude = ops.sqrt(2.0 * ops.mean(sent_power * self.on_air(count, row, used)))
-        quiet = ops.maximum(0.5 * received.noise_var, 1e-12)  # noise-free symbols are combined by counting
+        level = ops.sqrt(2.0 * ops.mean(sent_power * self.on_air(count, row, used)))
+        quiet = ops.maximum(0.5 * received.noise_var_per_symbol, 1e-12)  # noise-free symbols are combined by counting
         precision = ops.matmul(there / quiet, carries)
-        unbiased = tf.math.divide_no_nan(received.values, received.gain)  # lost in a fade: 0, of no weight
+        unbiased = tf.math.divide_no_nan(received.values, received.bias)  # lost in a fade: 0, of no weight
         known = precision > 0.0
         summed = ops.matmul(there * unbiased / quiet, carries)
         values = ops.where(known, summed / ops.where(known, precision, 1.0), 0.0)
-        scale = amplitude / gain
-        noise_var = ops.where(known, ops.square(scale) / ops.where(known, precision, 1.0), np.inf)
-        return ReceivedCode(values * scale, noise_var)
+        scale = level / amplitude
+        noise_var_per_axis = ops.where(known, ops.square(scale) / ops.where(known, precision, 1.0), np.inf)
+        return ReceivedCode(values * scale, noise_var_per_axis)
 
     def restore(self, received: ReceivedCode) -> tf.Tensor:
         """Features [B, D] by the linear estimate of least mean squared error."""
-        shrunk = received.values / (1.0 + received.noise_var)
+        shrunk = received.values / (1.0 + received.noise_var_per_axis)
         return ops.matmul(shrunk, self.colour) + self.mean
 
     def order_at(self, snr_db: tf.Tensor, row: tf.Tensor | int = 0) -> tf.Tensor:
         """Coordinate of each symbol, [symbols], int32."""
         return self.order[row, ops.cast(ops.round(_within(snr_db)), "int32") - LOWEST_SNR_DB]
 
-    def gain(self, snr_db: tf.Tensor, row: tf.Tensor | int = 0) -> tf.Tensor:
+    def amplitude(self, snr_db: tf.Tensor, row: tf.Tensor | int = 0) -> tf.Tensor:
         """Learned amplitude of each coordinate [A] beside the order, interpolated between SNRs."""
         place = (_within(snr_db) - LOWEST_SNR_DB) / _KNOT_DB
         knots = ops.arange(self.log_gain.shape[1], dtype="float32")

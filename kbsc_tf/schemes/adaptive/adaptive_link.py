@@ -24,13 +24,13 @@ class AdaptiveReception(NamedTuple):
         The linear estimate.
     code : ReceivedCode
         What it is an estimate from.
-    noise_var, papr_db : [B], tf.float32
+    noise_var_per_symbol, papr_db : [B], tf.float32
         As in `kbsc_tf.schemes.analogue.semantic_link.ReceivedFeatures`.
     """
 
     features: tf.Tensor
     code: ReceivedCode
-    noise_var: tf.Tensor
+    noise_var_per_symbol: tf.Tensor
     papr_db: tf.Tensor | None
 
 
@@ -73,7 +73,9 @@ class AdaptiveLink(AirLink):
         symbols = self.codec.symbols_of(self.codec.code(features), snr_db, count, row)
         received = (air or self.air)(symbols, snr_db)
         code = self.codec.combine(received, snr_db, row, used)
-        return AdaptiveReception(self.codec.restore(code), code, ops.mean(received.noise_var, axis=1), received.papr_db)
+        return AdaptiveReception(
+            self.codec.restore(code), code, ops.mean(received.noise_var_per_symbol, axis=1), received.papr_db
+        )
 
     def call(self, inputs: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
         """Objective of each feature [B]; all of a batch {feature, snr_db, label} are sent at the first one's SNR.

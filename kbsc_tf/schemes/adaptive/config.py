@@ -12,7 +12,7 @@ from kbsc_tf.config.units import EvenK, SnrDb, SomeNumbers
 class ClosedFormConfig(SchemeConfig):
     """The closed form of the adaptive code: which coordinates are sent in which order."""
 
-    exponent: float | None = Field(
+    order_exponent: float | None = Field(
         None,
         ge=0,
         le=4,

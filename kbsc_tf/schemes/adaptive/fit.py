@@ -23,10 +23,10 @@ from kbsc_tf.threads import one_thread
 from kbsc_tf.training import CheckpointFolder, Trainer, fingerprint, training_batches
 from kbsc_tf.transmission import Observation
 
-EXPONENTS = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
+ORDER_EXPONENTS = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
 _KNOTS_DB = tuple(range(LOWEST_SNR_DB, 11, 2))
-_SHARED = ("exponent", "snr_db", "validation_symbols", "seed")  # options of the closed form
-_DEFAULT_METRIC = 0.5, 0.1  # exponent and bandwidth, for a receiver that does not decide by posterior
+_SHARED = ("order_exponent", "snr_db", "validation_symbols", "seed")  # options of the closed form
+_DEFAULT_METRIC = 0.5, 0.1  # metric exponent and kernel variance, for a receiver that does not decide by posterior
 
 
 class ClosedFormFit:
@@ -77,20 +77,20 @@ class ClosedFormFit:
         The first row is best on average over the numbers of symbols, the others for one of them each.
         """
         grid = np.arange(LOWEST_SNR_DB, HIGHEST_SNR_DB + 1)
-        if self.config.exponent is not None:
-            return np.full((1, len(grid)), self.config.exponent)
+        if self.config.order_exponent is not None:
+            return np.full((1, len(grid)), self.config.order_exponent)
         listed = self.config.snr_db
         knots = sorted(listed) if isinstance(listed, list) else _KNOTS_DB
         tried = []
-        for exponent in EXPONENTS:
-            codec.adapt(axes, np.full(len(grid), exponent))
+        for order_exponent in ORDER_EXPONENTS:
+            codec.adapt(axes, np.full(len(grid), order_exponent))
             by_rate = judge.by_snr_and_rate(AdaptiveLink(codec), knots)
             tried.append(np.concatenate([by_rate.mean(axis=0, keepdims=True), by_rate]))
         # Neighbouring SNRs have a say, because a difference of a point is within the noise of a thousand queries.
         padded = np.pad(tried, ((0, 0), (0, 0), (1, 1)), mode="edge")
         smooth = padded[..., :-2] + 2 * padded[..., 1:-1] + padded[..., 2:]
         nearest = np.abs(grid[:, None] - np.array(knots)).argmin(axis=1)
-        return np.take(EXPONENTS, smooth.argmax(axis=0))[:, nearest]
+        return np.take(ORDER_EXPONENTS, smooth.argmax(axis=0))[:, nearest]
 
 
 class TrainedFit(ClosedFormFit):
@@ -141,7 +141,7 @@ class TrainedFit(ClosedFormFit):
 
     def _identity(self, features: np.ndarray, labels: np.ndarray, metric: CodeMetric, start: AdaptiveCodec) -> str:
         """Fingerprint of what determines the trained weights."""
-        parts = features, labels, metric.weights.numpy(), np.array([metric.bandwidth]), start.order.numpy()
+        parts = features, labels, metric.weights.numpy(), np.array([metric.kernel_variance]), start.order.numpy()
         return fingerprint(*parts, self.objective, {**self.config.settings(), "scheme": None})
 
 
@@ -149,10 +149,10 @@ def _metric(training: FeatureSet, validation: Validation) -> CodeMetric:
     """The receiver's, so that training looks at codes as it does."""
     search = validation.receiver.code_search
     if search is not None:
-        return CodeMetric(tf.constant(search.rule.weights), search.rule.bandwidth)
-    exponent, bandwidth = _DEFAULT_METRIC
+        return CodeMetric(tf.constant(search.rule.weights), search.rule.kernel_variance)
+    metric_exponent, kernel_variance = _DEFAULT_METRIC
     variance = semantic_axes(np.asarray(training.x, np.float32)).variance
-    return CodeMetric(tf.constant(metric_weights(variance, exponent)), bandwidth)
+    return CodeMetric(tf.constant(metric_weights(variance, metric_exponent)), kernel_variance)
 
 
 def closed_form_fit(config: ClosedFormConfig, context: BuildContext) -> ClosedFormFit:
@@ -195,7 +195,7 @@ class _Judge:
         seed_noise(self._config.seed)
         sent = self._validation
         received = self._transmit[key][1](tf.constant(sent.features), tf.constant(snr_db, tf.float32))
-        observation = Observation(received.code.values.numpy(), received.code.noise_var.numpy(), coder)
+        observation = Observation(received.code.values.numpy(), received.code.noise_var_per_axis.numpy(), coder)
         features, symbols = received.features.numpy(), (count // 2, count // 2)
         transmission = sent_uncoded(link.air.channel, *symbols, received, features, observation=observation)
         return float(np.mean(sent.receiver.decide(transmission).labels[:, 0] == sent.labels))

@@ -21,11 +21,11 @@ class CodeMetric(NamedTuple):
     Attributes
     ----------
     weights : [A], tf.float32
-    bandwidth : float
+    kernel_variance : float
     """
 
     weights: tf.Tensor
-    bandwidth: float
+    kernel_variance: float
 
 
 class Delivery(NamedTuple):
@@ -49,7 +49,7 @@ class Delivery(NamedTuple):
 
 def distortion(delivery: Delivery, metric: CodeMetric) -> tf.Tensor:
     """Squared error of the code's linear estimate in the metric, over the code's own power; [B]."""
-    estimate = delivery.received.values / (1.0 + delivery.received.noise_var)
+    estimate = delivery.received.values / (1.0 + delivery.received.noise_var_per_axis)
     error = ops.sum(ops.square((estimate - delivery.clean) * metric.weights), axis=1)
     return error / ops.mean(ops.sum(ops.square(delivery.clean * metric.weights), axis=1))
 
@@ -69,7 +69,7 @@ def distillation(delivery: Delivery, metric: CodeMetric) -> tf.Tensor:
     After W. Park et al., Relational knowledge distillation, arXiv 1904.05068, with similarities as probabilities.
     """
     teacher_units = _unit(delivery.clean * metric.weights)
-    teacher = _others(ops.matmul(teacher_units, ops.transpose(teacher_units)) / metric.bandwidth)
+    teacher = _others(ops.matmul(teacher_units, ops.transpose(teacher_units)) / metric.kernel_variance)
     student = ops.log_softmax(_others(likelihoods(delivery, metric)), axis=1)
     return -ops.sum(ops.softmax(teacher, axis=1) * ops.maximum(student, -100.0), axis=1)
 
@@ -102,9 +102,11 @@ def likelihoods(delivery: Delivery, metric: CodeMetric) -> tf.Tensor:
     lengths = ops.norm(weighted, axis=1, keepdims=True)
     entries = weighted / lengths
     scale = metric.weights / ops.mean(lengths)
-    sent = ops.isfinite(delivery.received.noise_var)
-    noise = ops.where(sent, delivery.received.noise_var, 1.0)  # a gradient through infinity would not be a number
-    precision = ops.where(sent, 1.0 / (metric.bandwidth + noise * ops.square(scale)), 0.0)
+    sent = ops.isfinite(delivery.received.noise_var_per_axis)
+    noise = ops.where(
+        sent, delivery.received.noise_var_per_axis, 1.0
+    )  # a gradient through infinity would not be a number
+    precision = ops.where(sent, 1.0 / (metric.kernel_variance + noise * ops.square(scale)), 0.0)
     energy = ops.mean(ops.square(entries), axis=0)
     there = ops.cast(sent, "float32")
     mean = ops.matmul(precision, energy[:, None]) / ops.maximum(ops.matmul(there, energy[:, None]), 1e-12)

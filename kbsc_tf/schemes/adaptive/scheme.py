@@ -81,6 +81,6 @@ class AdaptiveScheme(ChannelScheme):
             raise RuntimeError(f"{self.name}: call fit before transmit")
         seed_noise(seed)
         received = self._transmit(tf.constant(batch.features), tf.constant(snr_db, tf.float32))
-        observation = Observation(received.code.values.numpy(), received.code.noise_var.numpy(), self._codec)
+        observation = Observation(received.code.values.numpy(), received.code.noise_var_per_axis.numpy(), self._codec)
         symbols = self._sent // 2, self.k // 2
         return sent_uncoded(self._air.channel, *symbols, received, received.features.numpy(), observation=observation)

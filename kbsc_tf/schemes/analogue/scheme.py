@@ -123,14 +123,14 @@ def sent_uncoded(
     features, images, observation
         As in `Transmission`.
     """
-    count = len(received.noise_var)
+    count = len(received.noise_var_per_symbol)
     overhead = air_overhead(channel.overhead(used), count)
     return Transmission(
         features=features,
         images=images,
         delivered=np.ones(count, bool),
         channel_uses=np.full(count, float(channel.channel_uses(used))),
-        noise_var=received.noise_var.numpy(),
+        noise_var_per_symbol=received.noise_var_per_symbol.numpy(),
         overhead=Overhead(**overhead) if overhead else None,
         papr_db=None if received.papr_db is None else received.papr_db.numpy(),
         groups=sharing(channel.rows_per_realisation(symbols), count),

@@ -16,7 +16,7 @@ class ReceivedFeatures(NamedTuple):
     Attributes
     ----------
     features : [B, D], tf.float32
-    noise_var : [B], tf.float32
+    noise_var_per_symbol : [B], tf.float32
         Mean effective noise power of the feature's symbols, at unit signal power.
     papr_db : [B], tf.float32, or None
         See `kbsc_tf.channel.Received`.
@@ -25,7 +25,7 @@ class ReceivedFeatures(NamedTuple):
     """
 
     features: tf.Tensor
-    noise_var: tf.Tensor
+    noise_var_per_symbol: tf.Tensor
     papr_db: tf.Tensor | None
     received: ReceivedValues
 
@@ -39,7 +39,8 @@ class SemanticLink(AirLink):
     Parameters
     ----------
     encoder, decoder : keras.Model
-        [B, D] -> [B, k] and [B, k] -> [B, D]. A decoder with a true ``noise_aware`` is also given ``noise_var`` [B, k].
+        [B, D] -> [B, k] and [B, k] -> [B, D]. A decoder with a true ``noise_aware`` is also given
+        ``noise_var_per_symbol`` [B, k].
     channel : ChannelConfig or dict
         The channel between them; Sionna's blocks are stateless here, so the codec holds all weights.
     repeats : int
@@ -61,9 +62,15 @@ class SemanticLink(AirLink):
     ) -> ReceivedFeatures:
         """Send features [B, D] at Es/N0 ``snr_db`` ([] or [B], dB), over the link's own channel or over ``air``."""
         received = (air or self.air)(self.encoder(features, training=training), snr_db)
-        knowledge = {"noise_var": received.noise_var} if getattr(self.decoder, "noise_aware", False) else {}
+        knowledge = (
+            {"noise_var_per_symbol": received.noise_var_per_symbol}
+            if getattr(self.decoder, "noise_aware", False)
+            else {}
+        )
         features = self.decoder(received.values, training=training, **knowledge)
-        return ReceivedFeatures(features, tf.reduce_mean(received.noise_var, axis=1), received.papr_db, received)
+        return ReceivedFeatures(
+            features, tf.reduce_mean(received.noise_var_per_symbol, axis=1), received.papr_db, received
+        )
 
     @property
     def features_per_realisation(self) -> int:

@@ -23,14 +23,14 @@ class ReceivedImages(NamedTuple):
     ----------
     images : [B, H, W, 3], tf.float32
         About 0..1, not clipped.
-    noise_var : [B], tf.float32
+    noise_var_per_symbol : [B], tf.float32
         Mean effective noise power of the image's symbols, at unit signal power.
     papr_db : [B], tf.float32, or None
         See `kbsc_tf.channel.Received`.
     """
 
     images: tf.Tensor
-    noise_var: tf.Tensor
+    noise_var_per_symbol: tf.Tensor
     papr_db: tf.Tensor | None
 
 
@@ -102,7 +102,7 @@ class ImageLink(AirLink):
         if self.rates:
             received = _spread(received, self.chosen(rate), self.encoder.channels)
         restored = self.decoder(received, self._of_each(self._told(snr_db), images))
-        return ReceivedImages(restored, tf.reduce_mean(arrived.noise_var, axis=1), arrived.papr_db)
+        return ReceivedImages(restored, tf.reduce_mean(arrived.noise_var_per_symbol, axis=1), arrived.papr_db)
 
     def latent(self, images: tf.Tensor, snr_db: tf.Tensor, rate: int | None = None) -> tf.Tensor:
         """What is sent, [B, h, w, r], before the power constraint; of a rate-adaptive encoder the favoured channels."""

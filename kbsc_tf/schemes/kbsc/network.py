@@ -72,9 +72,11 @@ class SemanticDecoder(keras.Model):
         self.project = layers.Dense(feature_dim, name="project")
         self.norm = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name="norm")
 
-    def call(self, received: tf.Tensor, noise_var: tf.Tensor | None = None, training: bool = False) -> tf.Tensor:
+    def call(
+        self, received: tf.Tensor, noise_var_per_symbol: tf.Tensor | None = None, training: bool = False
+    ) -> tf.Tensor:
         if self.noise_aware:
-            received = ops.concatenate([received, 1.0 / (1.0 + noise_var)], axis=1)
+            received = ops.concatenate([received, 1.0 / (1.0 + noise_var_per_symbol)], axis=1)
         return self.norm(self.project(self.expand(received)), training=training)
 
     def adapt(self, features: np.ndarray) -> None:

@@ -64,15 +64,15 @@ class LinearObserver:
         """Read what `save` wrote."""
         return cls(**load_arrays(path, REMEDY))
 
-    def __call__(self, values: np.ndarray, noise_var: np.ndarray, gain: np.ndarray) -> Observation:
-        """Observe received values, given the noise variance of their complex symbols and their gain; all [B, k]."""
-        weight = gain @ self._power / np.where(self._known, self._total, 1.0)
+    def __call__(self, values: np.ndarray, noise_var_per_symbol: np.ndarray, bias: np.ndarray) -> Observation:
+        """Observe received values, given the noise variance of their complex symbols and their bias; all [B, k]."""
+        weight = bias @ self._power / np.where(self._known, self._total, 1.0)
         there = self._known & (weight > 0)
         weight = np.where(there, weight, 1.0)
-        # Of the noise of a complex symbol, half is in each of its reals; a symbol lost in a fade has no gain.
-        noise = np.where(gain > 0, 0.5 * np.square(gain) * noise_var, 0.0)
-        spread = np.square(gain) * self._variance, gain * self._variance
+        # Of the noise of a complex symbol, half is in each of its reals; a symbol lost in a fade has bias 0.
+        noise = np.where(bias > 0, 0.5 * np.square(bias) * noise_var_per_symbol, 0.0)
+        spread = np.square(bias) * self._variance, bias * self._variance
         error = (noise + spread[0]) @ self._power - 2 * weight * (spread[1] @ self._power)
         error = np.maximum(error / np.square(weight) + self._variance @ self._power, 0.0)
-        coordinates = (values - gain * self._mean) @ self._matrix / weight + self._offset
+        coordinates = (values - bias * self._mean) @ self._matrix / weight + self._offset
         return Observation(np.where(there, coordinates, 0.0), np.where(there, error, np.inf))

@@ -96,7 +96,7 @@ def send_uncoded(config, snr_db, rows, n):
     @tf.function(autograph=False)
     def run(bits):
         received = link(mapper(bits), snr_db)
-        return demapper(received.symbols / tf.cast(received.gain, tf.complex64), received.no_eff)
+        return demapper(received.symbols / tf.cast(received.bias, tf.complex64), received.no_eff)
 
     seed_noise(SEED)
     bits = source([rows, 2 * n])

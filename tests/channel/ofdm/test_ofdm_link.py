@@ -45,7 +45,7 @@ def qpsk(rows, n, seed=1):
 
 
 def unbiased(received):
-    return received.symbols.numpy() / received.gain.numpy()
+    return received.symbols.numpy() / received.bias.numpy()
 
 
 def send(config, rows=None, n=None, snr_db=10.0, seed=1, model=None):
@@ -89,7 +89,7 @@ LINKS += [("rayleigh", TWO), ("tdl-a", TWO), ("rayleigh", TWO | {"rx_antennas": 
 @pytest.mark.parametrize(("model", "antennas"), LINKS)
 def test_effective_noise_is_the_power_of_the_error(model, antennas, equaliser):
     symbols, received = send(configure(model, equaliser=equaliser, **antennas), snr_db=5.0)
-    gain, no_eff = received.gain.numpy(), received.no_eff.numpy()
+    gain, no_eff = received.bias.numpy(), received.no_eff.numpy()
     # Given the channel, of mean 1 in every element; grids are independent.
     ratio = np.mean(np.abs(unbiased(received) - symbols) ** 2 / no_eff, axis=1)
     assert np.std(ratio) < 0.3
@@ -196,7 +196,7 @@ def test_nothing_is_nan_in_much_or_no_noise(model, fields, mode):
         with tf.GradientTape() as tape:
             tape.watch(symbols)
             received = link(symbols, snr_db)
-            cost = tf.reduce_sum(tf.square(tf.abs(received.symbols - symbols)) + received.gain)
+            cost = tf.reduce_sum(tf.square(tf.abs(received.symbols - symbols)) + received.bias)
         return *received, tape.gradient(cost, symbols)
 
     run = compiled(run, mode)
@@ -321,10 +321,10 @@ def test_rows_share_a_realisation_or_have_their_own():
     shared, own = (configure(realisation=realisation) for realisation in ("per_grid", "per_row"))
     assert OFDMLink(shared).rows_per_realisation(n) == 4
     assert OFDMLink(own).rows_per_realisation(n) == 1
-    gains = send(shared, 4 * grids, n)[1].gain.numpy()
+    gains = send(shared, 4 * grids, n)[1].bias.numpy()
     by_grid = gains.reshape(grids, -1)
     np.testing.assert_allclose(by_grid, by_grid[:, :1] * np.ones_like(by_grid), rtol=1e-5)
-    gains = send(own, 4 * grids, n)[1].gain.numpy()
+    gains = send(own, 4 * grids, n)[1].bias.numpy()
     np.testing.assert_allclose(gains, gains[:, :1] * np.ones_like(gains), rtol=1e-5)
     rows = gains[:, 0].reshape(grids, 4)
     correlation = np.corrcoef(rows.T)[np.triu_indices(4, 1)]
@@ -337,7 +337,7 @@ def test_interleaving_spreads_a_row_over_the_fading_of_its_grid():
     spread = {}
     for interleave in (True, False):
         config = configure({"type": "tdl-a", "delay_spread_ns": 1000.0}, interleave=interleave)
-        gain = send(config, grids * config.slots // n, n, snr_db=3.0)[1].gain.numpy()
+        gain = send(config, grids * config.slots // n, n, snr_db=3.0)[1].bias.numpy()
         gain = gain.reshape(grids, config.slots // n, n)
         between = np.var(gain.mean(2), axis=1, ddof=1)
         spread[interleave] = n * np.mean(between) / np.mean(np.var(gain.reshape(grids, -1), axis=1, ddof=1))
@@ -542,12 +542,12 @@ def test_a_cir_dataset_is_a_model(mode, tmp_path):
     assert ours.xla and not theirs.xla
     symbols, snr_db = qpsk(2 * responses, 336), tf.constant(3.0)
     seed_noise(9)
-    gains = compiled(theirs, mode)(symbols, snr_db).gain.numpy()
+    gains = compiled(theirs, mode)(symbols, snr_db).bias.numpy()
     received = compiled(ours, mode)(symbols, snr_db)
     # With channel knowledge the gains are a fingerprint of the response.
-    distance = np.max(np.abs(received.gain.numpy()[:, None] - gains), axis=2)
+    distance = np.max(np.abs(received.bias.numpy()[:, None] - gains), axis=2)
     assert np.all(np.min(distance, axis=1) < 1e-4)
-    different = [np.unique(np.round(rows[:, :20], 3), axis=0) for rows in (gains, received.gain.numpy())]
+    different = [np.unique(np.round(rows[:, :20], 3), axis=0) for rows in (gains, received.bias.numpy())]
     # Sionna's goes round, ours draws with replacement: 64 draws of 32 miss a share of 1 / e^2, 4.3.
     assert len(different[0]) == responses and 20 < len(different[1]) <= responses
 

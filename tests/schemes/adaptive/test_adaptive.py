@@ -28,10 +28,10 @@ def features(count, seed=0):
 
 
 TRAINING = features(600)
-EXPONENTS = np.linspace(1.5, 0.5, 31)
+ORDER_EXPONENTS = np.linspace(1.5, 0.5, 31)
 
 
-def make_link(channel=AWGN, trained=False, exponents=EXPONENTS):
+def make_link(channel=AWGN, trained=False, exponents=ORDER_EXPONENTS):
     """``trained``: with the weights of a network that has learned something, whatever."""
     codec = AdaptiveCodec(DIM, DIM, 12 if trained else 0, SYMBOLS)
     codec.adapt(semantic_axes(TRAINING), exponents)
@@ -54,7 +54,7 @@ def inputs(x, snr_db=5.0):
 def typical_over_own_amplitude(codec, x, snr_db, count):
     """[B, 1]: what the power constraint leaves unknown, because the receiver scales as for the average feature."""
     values = codec.symbols_of(codec.code(x), snr_db, count).numpy()
-    order, gain = codec.order_at(snr_db).numpy()[:count], codec.gain(snr_db).numpy()
+    order, gain = codec.order_at(snr_db).numpy()[:count], codec.amplitude(snr_db).numpy()
     typical = np.mean((codec.power.numpy() * gain**2)[order])
     return np.sqrt(typical / np.mean(values**2, axis=1, keepdims=True))
 
@@ -65,14 +65,16 @@ def test_shapes_dtype_and_saving(channel, trained, tmp_path):
     link, x = make_link(channel, trained), tf.constant(TRAINING[:BATCH])
     seed_noise(1)
     received = link.transmit(x, tf.constant(5.0), 40)
-    assert received.features.shape == received.code.values.shape == received.code.noise_var.shape == (BATCH, DIM)
+    assert (
+        received.features.shape == received.code.values.shape == received.code.noise_var_per_axis.shape == (BATCH, DIM)
+    )
     assert received.features.dtype == received.code.values.dtype == tf.float32
-    assert received.noise_var.shape == (BATCH,)
+    assert received.noise_var_per_symbol.shape == (BATCH,)
     link.save(tmp_path / "link.keras")
     seed_noise(1)
     again = keras.saving.load_model(tmp_path / "link.keras").transmit(x, tf.constant(5.0), 40)
     np.testing.assert_array_equal(received.features, again.features)
-    np.testing.assert_array_equal(received.code.noise_var, again.code.noise_var)
+    np.testing.assert_array_equal(received.code.noise_var_per_axis, again.code.noise_var_per_axis)
 
 
 @pytest.mark.parametrize("trained", TRAINED)
@@ -141,8 +143,10 @@ def test_what_is_sent_arrives_without_noise(channel, trained):
     assert 10 < sent.sum() <= count
     expected = code * typical_over_own_amplitude(link.codec, x, snr_db, count)
     np.testing.assert_allclose(received.values.numpy()[:, sent], expected[:, sent], atol=1e-4)
-    assert received.noise_var.numpy()[:, sent].max() < 1e-9
-    assert (received.values.numpy()[:, ~sent] == 0).all() and np.isinf(received.noise_var.numpy()[:, ~sent]).all()
+    assert received.noise_var_per_axis.numpy()[:, sent].max() < 1e-9
+    assert (received.values.numpy()[:, ~sent] == 0).all() and np.isinf(
+        received.noise_var_per_axis.numpy()[:, ~sent]
+    ).all()
 
 
 def test_features_come_back_from_all_axes_without_noise():
@@ -193,9 +197,9 @@ def test_the_receiver_knows_its_noise(channel, snr_db, trained):
     link, x, snr_db, count = make_link(channel, trained), features(2000, 4), tf.constant(snr_db), 40
     seed_noise(6)
     received = link.transmit(tf.constant(x), snr_db, count).code
-    sent = np.isfinite(received.noise_var.numpy()[0])
+    sent = np.isfinite(received.noise_var_per_axis.numpy()[0])
     clean = link.codec.codewords(x) * typical_over_own_amplitude(link.codec, x, snr_db, count)
-    squares = ((received.values.numpy() - clean) ** 2 / received.noise_var.numpy())[:, sent]
+    squares = ((received.values.numpy() - clean) ** 2 / received.noise_var_per_axis.numpy())[:, sent]
     assert abs(squares.mean() - 1) < 4.5 * math.sqrt(2 / squares.size)
     assert (np.abs(squares.mean(axis=0) - 1) < 4.5 * math.sqrt(2 / len(x))).all()
 
@@ -206,11 +210,15 @@ def test_symbols_that_are_not_used_have_not_been_received(channel, snr_db):
     link, snr_db = make_link(channel), tf.constant(snr_db)
     codec, used = link.codec, 14
     received = link.air(codec.symbols_of(codec.code(TRAINING[:BATCH]), snr_db, 40), snr_db)
-    first = received._replace(**{part: getattr(received, part)[:, :used] for part in ("values", "noise_var", "gain")})
+    first = received._replace(
+        **{part: getattr(received, part)[:, :used] for part in ("values", "noise_var_per_axis", "bias")}
+    )
     for left, right in zip(codec.combine(received, snr_db, used=used), codec.combine(first, snr_db), strict=True):
         np.testing.assert_allclose(left, right, rtol=1e-5)
     whole = codec.combine(received, snr_db)
-    assert np.isfinite(whole.noise_var).sum() > np.isfinite(codec.combine(first, snr_db).noise_var).sum()
+    assert (
+        np.isfinite(whole.noise_var_per_axis).sum() > np.isfinite(codec.combine(first, snr_db).noise_var_per_axis).sum()
+    )
 
 
 def test_the_order_is_that_of_the_nearest_snr_of_the_grid():
@@ -232,9 +240,9 @@ def test_numbers_of_symbols_have_orders_of_their_own():
     assert [codec.row_of(count) for count in (2, 16, 31, 33, 64, 512)] == [1, 1, 1, 2, 2, 2]  # nearest by ratio
     assert AdaptiveCodec(DIM, DIM).row_of(64) == 0
     link, x = AdaptiveLink(codec), tf.constant(TRAINING[:BATCH])
-    received = link.transmit(x, tf.constant(0.0), 16).code.noise_var.numpy()
+    received = link.transmit(x, tf.constant(0.0), 16).code.noise_var_per_axis.numpy()
     np.testing.assert_array_equal(np.isfinite(received[0]), np.isin(np.arange(DIM), orders[1][:16]))
-    progressive = link.transmit(x, tf.constant(0.0), 64, used=16).code.noise_var.numpy()
+    progressive = link.transmit(x, tf.constant(0.0), 64, used=16).code.noise_var_per_axis.numpy()
     np.testing.assert_array_equal(np.isfinite(progressive[0]), np.isin(np.arange(DIM), orders[0][:16]))
 
 
@@ -258,8 +266,8 @@ def test_training_reaches_the_gains_of_every_number():
 
 def test_gains_are_interpolated_between_knots_of_5_db():
     codec = make_link(trained=True).codec
-    left, middle, right = (np.log(codec.gain(tf.constant(snr_db))) for snr_db in (5.0, 7.0, 10.0))
+    left, middle, right = (np.log(codec.amplitude(tf.constant(snr_db))) for snr_db in (5.0, 7.0, 10.0))
     np.testing.assert_allclose(left, codec.log_gain[0, 3], atol=1e-6)
     np.testing.assert_allclose(middle, 0.6 * left + 0.4 * right, atol=1e-6)
-    np.testing.assert_array_equal(codec.gain(tf.constant(math.inf)), codec.gain(tf.constant(20.0)))
-    np.testing.assert_array_equal(make_link().codec.gain(tf.constant(7.0)), np.ones(DIM))
+    np.testing.assert_array_equal(codec.amplitude(tf.constant(math.inf)), codec.amplitude(tf.constant(20.0)))
+    np.testing.assert_array_equal(make_link().codec.amplitude(tf.constant(7.0)), np.ones(DIM))

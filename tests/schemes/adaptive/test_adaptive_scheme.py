@@ -27,7 +27,7 @@ ADAPTIVE = {
     "epochs": 2,
     "batch_size": 100,
     "hidden": 16,
-    "exponent": 1.0,
+    "order_exponent": 1.0,
     "learning_rate": 0.01,
     "only_if_better": False,
     "snr_db": [2.0],
@@ -90,10 +90,13 @@ def test_what_is_handed_to_the_receiver(schemes, name, k, fading):
     sent = schemes[name, k, fading].transmit(BATCH, 5.0, 1)
     assert sent.features.shape == (200, DIM) and sent.features.dtype == np.float32
     assert sent.delivered.all() and sent.images is None and sent.channel_uses.tolist() == [k / 2] * 200
-    values, noise_var = sent.observation.values, sent.observation.noise_var
-    assert values.shape == noise_var.shape == (200, DIM) and values.dtype == noise_var.dtype == np.float32
-    arrived = np.isfinite(noise_var).all(axis=0)
-    assert 0 < arrived.sum() <= min(k, DIM) and np.isinf(noise_var[:, ~arrived]).all()
+    values, noise_var_per_axis = sent.observation.values, sent.observation.noise_var_per_axis
+    assert (
+        values.shape == noise_var_per_axis.shape == (200, DIM)
+        and values.dtype == noise_var_per_axis.dtype == np.float32
+    )
+    arrived = np.isfinite(noise_var_per_axis).all(axis=0)
+    assert 0 < arrived.sum() <= min(k, DIM) and np.isinf(noise_var_per_axis[:, ~arrived]).all()
 
 
 def test_all_k_and_channels_share_one_code(schemes):
@@ -137,7 +140,7 @@ def test_progressive_with_all_symbols_is_the_adaptive_code(schemes, fading):
     one, other = (sender.transmit(BATCH, 2.0, 4) for sender in senders)
     gains.assign(learned)
     np.testing.assert_array_equal(one.observation.values, other.observation.values)
-    np.testing.assert_array_equal(one.observation.noise_var, other.observation.noise_var)
+    np.testing.assert_array_equal(one.observation.noise_var_per_axis, other.observation.noise_var_per_axis)
     np.testing.assert_array_equal(one.features, other.features)
 
 
@@ -147,9 +150,9 @@ def test_progressive_sends_more_than_it_uses(schemes):
         schemes[name, k, "none"].transmit(BATCH, math.inf, 4).observation
         for name, k in (("adaptive_progressive", K), ("adaptive_progressive", MOST), ("adaptive", K))
     )
-    seen = np.isfinite(short.noise_var[0])
-    assert seen.sum() < np.isfinite(long.noise_var[0]).sum() == DIM
-    np.testing.assert_array_equal(np.isfinite(alone.noise_var[0]), seen)
+    seen = np.isfinite(short.noise_var_per_axis[0])
+    assert seen.sum() < np.isfinite(long.noise_var_per_axis[0]).sum() == DIM
+    np.testing.assert_array_equal(np.isfinite(alone.noise_var_per_axis[0]), seen)
     np.testing.assert_allclose(short.values[:, seen], long.values[:, seen], atol=1e-4)
     assert np.abs(alone.values - short.values)[:, seen].max() > 0.1
 
@@ -169,7 +172,7 @@ def test_the_result_depends_on_the_arguments_alone(schemes, name):
     schemes["adaptive_linear", MOST, "none"].transmit(SourceBatch(BATCH.features[:3]), -3.0, 5)
     again = scheme.transmit(BATCH, 0.0, 7).observation
     np.testing.assert_array_equal(again.values, first.values)
-    np.testing.assert_array_equal(again.noise_var, first.noise_var)
+    np.testing.assert_array_equal(again.noise_var_per_axis, first.noise_var_per_axis)
     assert not np.array_equal(first.values, other.values)
 
 
@@ -205,7 +208,7 @@ def test_training_that_does_not_help_is_thrown_away(schemes, tmp_path, monkeypat
 
 
 def test_the_order_is_chosen_on_validation_features_unless_given(tmp_path):
-    chosen = fitted(tmp_path, ["adaptive_linear"], options={**ADAPTIVE, "exponent": None})
+    chosen = fitted(tmp_path, ["adaptive_linear"], options={**ADAPTIVE, "order_exponent": None})
     assert chosen["adaptive_linear", K, "none"].summary.startswith("order by variance to the power ")
     given = fitted(tmp_path, ["adaptive_linear"])
     assert given["adaptive_linear", K, "none"].summary == "order by variance to the power 1"
@@ -241,11 +244,11 @@ def test_closed_form_schemes_know_the_noise_of_every_coordinate(closed_form, nam
     observation = scheme.transmit(SourceBatch(x), snr_db, 3).observation
     amplitudes = (np.asarray(amplitude(scheme.link.encoder(features))) for features in (SPLITS.training.x, x))
     typical, own = (next(amplitudes).mean(), next(amplitudes))
-    sent = np.isfinite(observation.noise_var).all(axis=0)
+    sent = np.isfinite(observation.noise_var_per_axis).all(axis=0)
     assert observation.coder is None and sent.sum() == (K if name == "pca" else DIM)
-    assert (observation.values[:, ~sent] == 0).all() and np.isinf(observation.noise_var[:, ~sent]).all()
+    assert (observation.values[:, ~sent] == 0).all() and np.isinf(observation.noise_var_per_axis[:, ~sent]).all()
     expected = POSTERIOR.axes.codewords(x) * typical / own
-    errors = ((observation.values - expected) / np.sqrt(observation.noise_var))[:, sent]
+    errors = ((observation.values - expected) / np.sqrt(observation.noise_var_per_axis))[:, sent]
     assert (np.abs(errors.mean(axis=0)) < 4.5 / math.sqrt(2000)).all()
     squares = np.square(errors).mean(axis=1)  # those of one feature share symbols, and depend on each other
     assert abs(squares.mean() - 1) < 4.5 * squares.std() / math.sqrt(2000)

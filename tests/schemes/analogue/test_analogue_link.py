@@ -55,8 +55,8 @@ def make_link(kind, channel):
 def test_shapes_dtype_and_saving(kind, channel, tmp_path):
     link, x = make_link(kind, channel), tf.constant(features(BATCH))
     seed_noise(1)
-    received, noise_var = link.transmit(x, tf.constant(5.0))[:2]
-    assert received.shape == (BATCH, DIM) and received.dtype == tf.float32 and noise_var.shape == (BATCH,)
+    received, noise_var_per_symbol = link.transmit(x, tf.constant(5.0))[:2]
+    assert received.shape == (BATCH, DIM) and received.dtype == tf.float32 and noise_var_per_symbol.shape == (BATCH,)
     link.save(tmp_path / "link.keras")
     seed_noise(1)
     again = keras.saving.load_model(tmp_path / "link.keras").transmit(x, tf.constant(5.0)).features

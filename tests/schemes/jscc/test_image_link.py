@@ -77,8 +77,10 @@ def test_shapes_dtype_and_saving(kind, channel, tmp_path):
         for one in (link, again):
             seed_noise(1)
             results.append(one.transmit(images, tf.constant(5.0), rate))
-        received, noise_var, _ = results[0]
-        assert received.shape == images.shape and received.dtype == tf.float32 and noise_var.shape == (BATCH,)
+        received, noise_var_per_symbol, _ = results[0]
+        assert (
+            received.shape == images.shape and received.dtype == tf.float32 and noise_var_per_symbol.shape == (BATCH,)
+        )
         np.testing.assert_array_equal(received, results[1].images)
 
 
@@ -86,7 +88,9 @@ def test_shapes_dtype_and_saving(kind, channel, tmp_path):
 def test_the_awgn_noise_power_is_told_truly(kind):
     link = make_link(kind)
     for rate in rates_of(link):
-        np.testing.assert_allclose(link.transmit(pixels(), tf.constant(5.0), rate).noise_var, 10**-0.5, rtol=1e-5)
+        np.testing.assert_allclose(
+            link.transmit(pixels(), tf.constant(5.0), rate).noise_var_per_symbol, 10**-0.5, rtol=1e-5
+        )
 
 
 @every_kind

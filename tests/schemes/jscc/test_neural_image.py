@@ -24,6 +24,7 @@ from kbsc_tf.receiver import Receiver
 from kbsc_tf.results.records import read_records
 from kbsc_tf.schemes.base import Validation
 from kbsc_tf.schemes.build import build_schemes
+from kbsc_tf.schemes.jscc import image_training
 from kbsc_tf.transmission import SourceBatch
 
 VECTORS = Path(__file__).parent / "vectors"
@@ -86,7 +87,7 @@ def test_what_is_handed_to_the_receiver(awgn, name, k):
     assert isinstance(sent.images, list) and sent.features is None and scheme.needs_images
     assert {(image.shape, image.dtype) for image in sent.images} == {((SIDE, SIDE, 3), np.dtype(np.uint8))}
     assert sent.delivered.tolist() == [True] * 10 and sent.channel_uses.tolist() == [k / 2] * 10
-    np.testing.assert_allclose(sent.noise_var, 10**-0.5, rtol=1e-5)
+    np.testing.assert_allclose(sent.noise_var_per_symbol, 10**-0.5, rtol=1e-5)
     assert sent.groups is None and sent.overhead is None
     assert "parameters" in scheme.summary
 
@@ -141,7 +142,7 @@ def test_a_batch_in_parts_is_the_batch(awgn, name, monkeypatch):
     parts = scheme.transmit(BATCH, math.inf, 1)
     # Rounding may fall on either side of a half level.
     np.testing.assert_allclose(np.stack(parts.images).astype(int), np.stack(whole.images).astype(int), atol=1)
-    assert len(parts.noise_var) == len(parts.channel_uses) == len(parts.delivered) == len(parts.images) == 10
+    assert len(parts.noise_var_per_symbol) == len(parts.channel_uses) == len(parts.delivered) == len(parts.images) == 10
 
 
 def test_images_that_share_a_grid_stay_together(awgn, monkeypatch, tmp_path):
@@ -160,7 +161,7 @@ def test_images_that_share_a_grid_stay_together(awgn, monkeypatch, tmp_path):
     parts = scheme.transmit(BATCH, 10.0, 1)
     assert set(rows[:-1]) == {together} and rows[-1] == 10 % together
     for sent in (whole, parts):
-        assert len(sent.images) == 10 and sent.noise_var.shape == sent.papr_db.shape == (10,)
+        assert len(sent.images) == 10 and sent.noise_var_per_symbol.shape == sent.papr_db.shape == (10,)
         np.testing.assert_array_equal(sent.groups, np.arange(10) // together)
         assert np.unique(sent.channel_uses).size == 1 and sent.channel_uses[0] > K[0] / 2  # pilots count
 
