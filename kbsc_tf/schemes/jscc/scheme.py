@@ -173,7 +173,9 @@ class NeuralImageScheme(ChannelScheme):
     def _identity(self, training: ImageSet) -> str:
         """Fingerprint of what determines the trained weights."""
         own = {name: value for name, value in self.config.settings().items() if name != "channel"}
-        return fingerprint(training.fingerprint, own, settings_of(self.trained_on), self.channels, self.rates)
+        # A network for several rates is the same at all k, which share its folder.
+        sent = self.rates or self.channels
+        return fingerprint(training.fingerprint, own, settings_of(self.trained_on), sent)
 
     def _channels(self, k: int, stride: int, multiple: int) -> int:
         """Values per place of the latent that k is."""
