@@ -11,7 +11,7 @@ from kbsc_tf.results.points import Point
 from kbsc_tf.schemes.base import Scheme
 from kbsc_tf.study.measurement import Measurement
 from kbsc_tf.study.prepare import Study, curve_of
-from kbsc_tf.study.trial import Outcome
+from kbsc_tf.study.trial import Outcome, Trials
 from kbsc_tf.sweep.events import Event, Figures
 
 
