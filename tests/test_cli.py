@@ -19,7 +19,6 @@ from PIL import Image
 
 from kbsc_tf.cli import main
 from kbsc_tf.results.records import read_records
-from kbsc_tf.sweep.executors import ray_cluster
 
 HEAVY = ["tensorflow", "keras", "sionna", "transformers", "faiss", "pandas"]
 CODE = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from kbsc_tf.cli import main; main()"
@@ -607,8 +606,11 @@ def test_no_network_for_a_hub_model_or_cifar(refused, image_file, tmp_path, monk
         ("sweep.trials=0", "sweep.trials: .*greater than or equal to 1"),
         ("sweep.estimand=sample", "sweep.estimand: unknown estimand sample; .*population, test_set"),
         ("executor=threads", "executor: unknown executor threads; .*local, processes, ray"),
-        ("executor.workers=4", "executor: workers and threads are for kind: processes or ray"),
-        ("executor={kind: processes, num_gpus: 1}", "executor: address, num_cpus and num_gpus are for kind: ray"),
+        ("executor.workers=4", "executor.workers: only kind: processes or ray has it; set that, or leave workers out"),
+        (
+            "executor={kind: processes, num_gpus: 1}",
+            "executor.num_gpus: only kind: ray has it; set that, or leave num_gpus out",
+        ),
         ("executor={kind: processes, workers: 0}", "executor.workers: .*greater than or equal to 1"),
     ],
 )
@@ -620,7 +622,7 @@ def test_ray_that_is_not_installed_or_not_there(refused, kbsc, file, monkeypatch
     pytest.importorskip("ray", reason="ray is an extra")
     refused("executor.address: cannot reach the Ray cluster at 127.0.0.1:1", "run", file, "--set",
             "executor={kind: ray, address: '127.0.0.1:1'}", "--out", "elsewhere")  # fmt: skip
-    monkeypatch.setattr(ray_cluster, "find_spec", lambda name: None)
+    monkeypatch.setattr("kbsc_tf.config.executors.find_spec", lambda name: None)
     refused("executor: ray is not installed; pip install", "run", file, "--set", "executor=ray", "--out", "elsewhere")
 
 

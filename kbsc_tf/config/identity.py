@@ -5,7 +5,7 @@ import json
 from typing import Any, NamedTuple
 
 from kbsc_tf.config.schema import ExperimentConfig
-from kbsc_tf.config.strict import settings_of
+from kbsc_tf.config.strict import Strict, settings_of
 from kbsc_tf.registry import schemes
 
 _AXES = {"channels", "schemes", "k", "snr_db", "seeds"}
@@ -51,7 +51,8 @@ def changes(before: dict[str, Any], now: dict[str, Any]) -> list[Change]:
             for name in before[section].keys() & now[section].keys():
                 found += _changes(f"{section}.{name}", before[section][name], now[section][name])
         else:
-            found += _changes(section, before[section], now[section])
+            # One that is left out is of the kind that it has by default.
+            found += _changes(section, before[section] or _default(section), now[section] or _default(section))
     return sorted(found)
 
 
@@ -66,6 +67,11 @@ def union(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
 def identity(settings: dict[str, Any]) -> str:
     """First 16 hex digits of the SHA-256 of settings."""
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _default(section: str) -> dict[str, Any]:
+    field = ExperimentConfig.model_fields.get(section)
+    return settings_of(field.default) if field and isinstance(field.default, Strict) else {}
 
 
 def _changes(key: str, before: Any, now: Any) -> list[Change]:

@@ -12,7 +12,7 @@ import yaml
 from clustered import write_features
 from rich.console import Console
 
-from kbsc_tf.config import load_config
+from kbsc_tf.config import ExperimentConfig, load_config
 from kbsc_tf.errors import UserError
 from kbsc_tf.results.folder import ResultsFolder
 from kbsc_tf.results.points import Point
@@ -67,7 +67,7 @@ def test_a_sweep_killed_twenty_times_ends_like_an_uninterrupted_one(tmp_path, qu
 
 @pytest.fixture
 def folder(tmp_path):
-    return ResultsFolder(tmp_path, {"seeds": [0]}, "abc")
+    return ResultsFolder(tmp_path, ExperimentConfig(name="t", schemes=["pca"]))
 
 
 POINTS = [Point("pca", "", "awgn", 8, float(snr), 0) for snr in range(5)]
@@ -77,10 +77,11 @@ def test_claims_end_with_the_process_that_made_them(folder, tmp_path):
     """A child claims a point and is killed: while it lives the point is its own, then it is free."""
     code = f"""
 import os, sys, time
+from kbsc_tf.config import ExperimentConfig
 from kbsc_tf.results.points import Point
 from kbsc_tf.results.folder import ResultsFolder
 from kbsc_tf.sweep.sessions import Session
-session = Session(ResultsFolder({str(tmp_path)!r}, {{"seeds": [0]}}, "abc"), 1)
+session = Session(ResultsFolder({str(tmp_path)!r}, ExperimentConfig(name="t", schemes=["pca"])), 1)
 print(session.claim([Point("pca", "", "awgn", 8, 0.0, 0)]), flush=True)
 time.sleep(100)
 """
