@@ -67,7 +67,7 @@ def test_a_sweep_killed_twenty_times_ends_like_an_uninterrupted_one(tmp_path, qu
 
 @pytest.fixture
 def folder(tmp_path):
-    return ResultsFolder(tmp_path, ExperimentConfig(name="t", schemes=["pca"]))
+    return ResultsFolder(tmp_path, ExperimentConfig(name="t", schemes=["pca"], k=[8], snr_db=range(5)))
 
 
 POINTS = [Point("pca", "", "awgn", 8, float(snr), 0) for snr in range(5)]
@@ -81,7 +81,7 @@ from kbsc_tf.config import ExperimentConfig
 from kbsc_tf.results.points import Point
 from kbsc_tf.results.folder import ResultsFolder
 from kbsc_tf.sweep.sessions import Session
-session = Session(ResultsFolder({str(tmp_path)!r}, ExperimentConfig(name="t", schemes=["pca"])), 1)
+session = Session(ResultsFolder({str(tmp_path)!r}, ExperimentConfig(name="t", schemes=["pca"], k=[8], snr_db=range(5))), 1)
 print(session.claim([Point("pca", "", "awgn", 8, 0.0, 0)]), flush=True)
 time.sleep(100)
 """
