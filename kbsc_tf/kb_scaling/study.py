@@ -18,7 +18,14 @@ from kbsc_tf.kb_scaling.scaling_results import FILE, ScalingResults
 from kbsc_tf.knowledge import search_devices, set_search_threads
 from kbsc_tf.knowledge.decision import decide_nearest, decide_vote, soft_vote
 from kbsc_tf.knowledge.disk_space import check_memory, clear_leftovers
-from kbsc_tf.knowledge.sharded import SHARD, ExactSearch, ShardedIndex, check_parameters, search_threads
+from kbsc_tf.knowledge.sharded import (
+    SHARD,
+    ExactSearch,
+    ShardedIndex,
+    Workspace,
+    check_parameters,
+    search_threads,
+)
 from kbsc_tf.metrics import wilson
 from kbsc_tf.metrics.intervals import mean_interval
 from kbsc_tf.metrics.paired import paired_difference
@@ -124,20 +131,19 @@ class _Study:
     ) -> None:
         self.config, self.source, self.results, self.progress, self.total = config, source, results, progress, total
         self.labels = source.sender.labels
-        self.memory = _bytes(config.memory_gb)
-        self.scratch = config.scratch or results.path
-        make_folder(self.scratch, "set scratch to a folder where you may write")
+        self.workspace = Workspace(_bytes(config.memory_gb), config.scratch or results.path)
+        make_folder(self.workspace.folder, "set scratch to a folder where you may write")
         clear_leftovers(results.path)
         with progress.job("sending the queries"):
             self.received = transmit(source, config)
 
     def measure(self, size: int, indices: list[IndexConfig]) -> None:
         """Make the entries of a size and measure indices over them; exact search goes first, as their reference."""
-        config = self.config
+        config, space = self.config, self.workspace
         with ExitStack() as stack:
             with self.progress.job(f"{size} entries", size) as report:
                 entries = stack.enter_context(
-                    entries_of(self.source, size, config.centre, self.memory, self.scratch, report)
+                    entries_of(self.source, size, config.centre, space.memory, space.folder, report)
                 )
             queries = entries.queries(self.received)
             exact = ExactSearch(entries.features, config.metric, SHARD if entries.on_disk else None)
@@ -160,9 +166,7 @@ class _Study:
     def _build(self, entries: Entries, factory: str) -> ShardedIndex:
         config, count = self.config, len(entries.features)
         with self.progress.job(f"{factory} over {count} entries", count) as report:
-            return ShardedIndex(
-                entries.features, factory, config.metric, self.memory, self.scratch, report, seed=config.seed
-            )
+            return ShardedIndex(entries.features, factory, config.metric, self.workspace, report, config.seed)
 
     def _find(self, search: Search, queries: np.ndarray, entries: Entries, timed: bool = True) -> Found:
         depth, batch_s, cpu_s = self.config.depth, [], []
