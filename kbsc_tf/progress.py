@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-_LINE_EVERY_S = 10.0
+_LINE_EVERY_S, _PATIENCE_S = 10.0, 0.7
 
 
 class Progress:
@@ -27,10 +27,12 @@ class Progress:
         self.console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     @contextmanager
-    def job(self, name: str, steps: int | None = None) -> Iterator[Callable[[int, int, dict[str, float]], None]]:
-        """A job that reports (step, steps, figures); jobs that never report leave no trace."""
+    def job(
+        self, name: str, steps: int | None = None, patience_s: float = 0.0
+    ) -> Iterator[Callable[[int, int, dict[str, float]], None]]:
+        """A job that reports (step, steps, figures); those that never report, or end in time, leave no trace."""
         if not self.console.is_terminal:
-            yield self._lines(name)
+            yield self._lines(name, patience_s)
             return
         columns = [
             TextColumn("{task.description}"),
@@ -40,19 +42,63 @@ class Progress:
         ]
         bar = Bar(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=self.console, transient=True)
         task = bar.add_task(name, total=steps, now="")
-        with bar:
-            yield lambda step, steps, figures: bar.update(task, completed=step, total=steps, now=_text(figures))
+        started, shown = time.monotonic(), False
 
-    def _lines(self, name: str) -> Callable[[int, int, dict[str, float]], None]:
-        last, said = time.monotonic(), None
+        def report(step: int, steps: int | None, figures: dict[str, float]) -> None:
+            nonlocal shown
+            if not shown and time.monotonic() - started >= patience_s:
+                bar.start()
+                shown = True
+            bar.update(task, completed=step, total=steps, now=_text(figures))
+
+        try:
+            report(0, steps, {})
+            yield report
+        finally:
+            bar.stop()
+
+    def _lines(self, name: str, patience_s: float) -> Callable[[int, int, dict[str, float]], None]:
+        started = last = time.monotonic()
+        said = None
 
         def report(step: int, steps: int, figures: dict[str, float]) -> None:
             nonlocal last, said
-            if (step == steps and step != said) or time.monotonic() - last > _LINE_EVERY_S:
-                last, said = time.monotonic(), step
+            now = time.monotonic()
+            is_last = step == steps and step != said and now - started >= patience_s
+            if is_last or now - last > _LINE_EVERY_S:
+                last, said = now, step
                 self.say(f"{name}: {step}/{steps} {_text(figures)}".rstrip())
 
         return report
+
+
+@contextmanager
+def counting(name: str, total: int, show: bool = True) -> Iterator[Callable[[int], None]]:
+    """Count images on standard error, in a job that says nothing unless it takes noticeable time.
+
+    Parameters
+    ----------
+    name : str
+        What is going on, for example "embedding training".
+    total : int
+        Number of images.
+    show : bool
+        False: count silently.
+
+    Yields
+    ------
+    Callable[[int], None]
+        Call it with the number of images just done.
+    """
+    started, done = time.monotonic(), 0
+    with Progress(Console(stderr=True, quiet=not show)).job(name, total, _PATIENCE_S) as report:
+
+        def advance(count: int) -> None:
+            nonlocal done
+            done += count
+            report(done, total, {"images/s": done / max(time.monotonic() - started, 1e-9)})
+
+        yield advance
 
 
 def _text(figures: dict[str, float]) -> str:

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from kbsc_tf.data.cache import cache_root
 from kbsc_tf.data.decode import BadImageError, decode
 from kbsc_tf.data.image_set import ImageSet, fingerprint
-from kbsc_tf.data.progress import progress_bar
 from kbsc_tf.errors import UserError
 from kbsc_tf.files import make_folder, write_atomically
+from kbsc_tf.progress import counting
 
 ENDINGS = (".jpg", ".jpeg", ".png")
 """Names of image files end so, in upper or lower case; other files are passed over."""
@@ -179,7 +179,7 @@ def _scan(files: list[Path], folder: Path, root: Path, progress: bool) -> list[_
             return known
     except (OSError, ValueError, TypeError):
         pass  # not there, or broken: look again
-    with progress_bar(f"checking {folder.name}", len(files), progress) as advance, ThreadPoolExecutor(_THREADS) as pool:
+    with counting(f"checking {folder.name}", len(files), progress) as advance, ThreadPoolExecutor(_THREADS) as pool:
         scan = list(_counted(pool.map(_check, files), advance))
     content = json.dumps([(c.digest, *c.shape, c.problem) for c in scan]).encode()
     with contextlib.suppress(UserError):  # costs the next run some time, nothing else

@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 
 from kbsc_tf.data.cache import REMEDY, cache_root
 from kbsc_tf.data.image_set import ImageSet, fingerprint
-from kbsc_tf.data.progress import progress_bar
 from kbsc_tf.errors import UserError
 from kbsc_tf.features.encoder import Encoder, TextEncoder
 from kbsc_tf.features.feature_set import FeatureSet
 from kbsc_tf.files import cannot, make_folder, write_atomically
+from kbsc_tf.progress import counting
 
 _VERSION = b"kbsc features 1"  # change it with anything that changes features but not the encoder's files
 
@@ -121,7 +121,7 @@ def _embed(encoder: Encoder, images: ImageSet, path: Path, progress: bool, batch
     try:
         done = _resume(partial, header, encoder.dim)
         counted = 0
-        with progress_bar(f"embedding {images.name}", len(images), progress) as advance:
+        with counting(f"embedding {images.name}", len(images), progress) as advance:
             advance(done)
             with partial.open("ab") as file:
                 started = time.perf_counter()

@@ -11,7 +11,7 @@ from kbsc_tf.results.points import Point
 from kbsc_tf.schemes.base import Scheme
 from kbsc_tf.study.measurement import Measurement
 from kbsc_tf.study.prepare import Study, curve_of
-from kbsc_tf.study.trial import Outcome, transmit
+from kbsc_tf.study.trial import Outcome, Trials
 from kbsc_tf.sweep.events import Event, Figures
 
 
@@ -39,15 +39,14 @@ class Simulator:
         scheme, study = self._scheme(point), self.study
         settings, features = study.config.sweep, study.features
         sender, knowledge = features.sender, features.receiver
+        trials = Trials(study.receiver, sender, settings.chunk, self._quality)
         measured = Measurement(sender, knowledge, features.image_shape, settings.estimand)
         keep = per_image_writer(study.folder, point, sender.class_names) if settings.per_image else nullcontext()
         started = time.perf_counter()
         with keep as writer:
             while not (stop := stop_reason(measured, settings)):
                 trial = measured.trials
-                outcome = transmit(
-                    scheme, study.receiver, sender, point.snr_db, point.seed, settings.chunk, self._quality, trial
-                )
+                outcome = trials.transmit(scheme, point.snr_db, point.seed, trial)
                 correct = measured.add(outcome)
                 if writer is not None:
                     _write(writer, trial, sender.labels, outcome, correct)

@@ -70,26 +70,35 @@ def prepare(
             scheme.prepare(batch, advance)
 
 
-def transmit(
-    scheme: Scheme,
-    receiver: Receiver,
-    sender: FeatureSet,
-    snr_db: float,
-    seed: int,
-    chunk: int,
-    quality: ImageQuality | None = None,
-    trial: int = 0,
-) -> Outcome:
-    """Send all of ``sender``'s images once over one noise realisation and search once for all of them.
+@dataclass(frozen=True)
+class Trials:
+    """What trials of all schemes share.
 
-    ``quality`` judges the images of schemes that deliver images. Each ``trial`` has noise of its own.
+    Attributes
+    ----------
+    receiver : Receiver
+    sender : FeatureSet
+        What is sent.
+    chunk : int
+        Images that go through a scheme at once.
+    quality : ImageQuality, optional
+        Judges the images of schemes that deliver images.
     """
-    parts, judged, count = [], [], len(sender)
-    for number, batch in enumerate(batches(sender, chunk, scheme.needs_images)):
-        part = scheme.transmit(batch, snr_db, chunk_seed(seed, snr_db, number, trial))
-        if quality is not None and part.images is not None:
-            judged.append(quality(batch.images, part.images))
-        parts.append(replace(part, features=receiver.features(part), images=None))
-    whole = Transmission.concat(parts).take(np.arange(count))
-    of_images = {name: np.concatenate([one[name] for one in judged])[:count] for name in judged[0]} if judged else None
-    return Outcome(whole.features, receiver.decide(whole, scheme.calibration), whole, of_images)
+
+    receiver: Receiver
+    sender: FeatureSet
+    chunk: int
+    quality: ImageQuality | None = None
+
+    def transmit(self, scheme: Scheme, snr_db: float, seed: int, trial: int = 0) -> Outcome:
+        """Send all images once over one noise realisation, each ``trial`` over its own, and search once for all."""
+        parts, judged, count = [], [], len(self.sender)
+        for number, batch in enumerate(batches(self.sender, self.chunk, scheme.needs_images)):
+            part = scheme.transmit(batch, snr_db, chunk_seed(seed, snr_db, number, trial))
+            if self.quality is not None and part.images is not None:
+                judged.append(self.quality(batch.images, part.images))
+            parts.append(replace(part, features=self.receiver.features(part), images=None))
+        whole = Transmission.concat(parts).take(np.arange(count))
+        names = judged[0] if judged else ()
+        of_images = {name: np.concatenate([one[name] for one in judged])[:count] for name in names} or None
+        return Outcome(whole.features, self.receiver.decide(whole, scheme.calibration), whole, of_images)

@@ -6,8 +6,8 @@ from PIL import Image
 
 from kbsc_tf.data import folder as module
 from kbsc_tf.data.folder import load_folder
-from kbsc_tf.data.progress import progress_bar
 from kbsc_tf.errors import UserError
+from kbsc_tf.progress import counting
 
 
 def write(path, seed=0, size=(8, 6)):
@@ -121,7 +121,7 @@ def test_a_cache_that_cannot_be_written_costs_nothing(root, tmp_path):
 
 
 def test_progress_is_counted_without_a_terminal(capsys):
-    with progress_bar("checking", 3) as advance:
+    with counting("checking", 3) as advance:
         advance(1)
         advance(2)
     assert capsys.readouterr() == ("", "")

@@ -7,7 +7,7 @@ from clustered import feature_set, measure
 from kbsc_tf.config import NearestConfig
 from kbsc_tf.receiver.receiver import Receiver
 from kbsc_tf.schemes.base import Scheme
-from kbsc_tf.study.trial import transmit
+from kbsc_tf.study.trial import Trials
 from kbsc_tf.transmission import Blocks, SourceBatch, Transmission
 
 SENDER, KNOWLEDGE, SHAPE = feature_set(10, 2, 0.6), feature_set(20, 3, 0.6), (32, 32)
@@ -38,7 +38,7 @@ class Blocked(Scheme):
 
 
 def row(scheme):
-    outcome = transmit(scheme, Receiver.around(KNOWLEDGE, NearestConfig()), SENDER, 0.0, 0, 4)
+    outcome = Trials(Receiver.around(KNOWLEDGE, NearestConfig()), SENDER, 4).transmit(scheme, 0.0, 0)
     return measure(outcome, SENDER, KNOWLEDGE, SHAPE)
 
 

@@ -15,7 +15,7 @@ from kbsc_tf.data.sources import procedural_set
 from kbsc_tf.features import FeatureSet
 from kbsc_tf.receiver import Receiver
 from kbsc_tf.schemes.build import build_schemes
-from kbsc_tf.study.trial import transmit
+from kbsc_tf.study.trial import Trials
 
 STATM = Path("/proc/self/statm")
 CHUNK, BATCHES, WARM_UP = 32, 1_000, 100
@@ -38,7 +38,7 @@ def test_a_thousand_batches_over_tdl_take_no_memory():
     receiver = Receiver.around(features, NearestConfig(top_k=1))
     sizes = []
     for number in range(BATCHES):
-        transmit(scheme, receiver, features, 5.0, number, CHUNK)
+        Trials(receiver, features, CHUNK).transmit(scheme, 5.0, number)
         sizes.append(resident_mb())
 
     assert sizes[-1] - sizes[WARM_UP] < 4
@@ -76,12 +76,12 @@ def test_five_hundred_trials_with_a_genie_take_no_memory(name, monkeypatch, tmp_
     assert [scheme.mcs for scheme in schemes] == ["qpsk-1/3", "16qam-1/2", "genie"]
     for scheme in schemes:
         scheme.fit(training)
-        transmit(scheme, receiver, sender, 1.0, 0, 20)
+        Trials(receiver, sender, 20).transmit(scheme, 1.0, 0)
     tracemalloc.start()
     try:
         for scheme in (*schemes, schemes[-1]):
             for trial in range(TRIALS):
-                transmit(scheme, receiver, sender, 1.0, 0, 20, trial=trial)
+                Trials(receiver, sender, 20).transmit(scheme, 1.0, 0, trial=trial)
         gc.collect()
         grown, _ = tracemalloc.get_traced_memory()
     finally:

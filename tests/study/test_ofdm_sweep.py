@@ -9,7 +9,7 @@ from kbsc_tf.config import ExperimentConfig, NearestConfig
 from kbsc_tf.metrics import wilson
 from kbsc_tf.receiver import Receiver
 from kbsc_tf.schemes.build import build_schemes
-from kbsc_tf.study.trial import transmit
+from kbsc_tf.study.trial import Trials
 
 K, SENT, SHAPE = 16, 2_000, (32, 32)
 GRID = {"type": "ofdm", "fft_size": 32, "guard_carriers": [2, 1]}
@@ -34,7 +34,7 @@ def fitted(channels):
 
 
 def point(scheme, snr_db, seed):
-    return measure(transmit(scheme, RECEIVER, SENDER, snr_db, seed, 1_000), SENDER, KNOWLEDGE, SHAPE)
+    return measure(Trials(RECEIVER, SENDER, 1_000).transmit(scheme, snr_db, seed), SENDER, KNOWLEDGE, SHAPE)
 
 
 @pytest.mark.parametrize("fading", FLAT_AND_OFDM)

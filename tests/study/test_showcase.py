@@ -16,7 +16,7 @@ from kbsc_tf.results.points import Point
 from kbsc_tf.schemes.base import Scheme
 from kbsc_tf.study import showcase
 from kbsc_tf.study.showcase import galleries
-from kbsc_tf.study.trial import transmit
+from kbsc_tf.study.trial import Trials
 from kbsc_tf.transmission import Transmission
 
 DIM, CLASSES, COUNT, CHUNK = 8, 4, 30, 12
@@ -98,7 +98,7 @@ def test_what_is_shown_is_trial_0_of_the_first_seed(study, drawn):
         rows = [next(i for i in range(COUNT) if (sender.images.read([i])[0] == image).all()) for image in sent]
         assert sorted(sender.labels[rows]) == list(range(CLASSES)) and list(columns) == snrs and "AWGN" in title
         for snr_db, column in columns.items():
-            outcome = transmit(scheme, study.receiver, sender, snr_db, 3, CHUNK)
+            outcome = Trials(study.receiver, sender, CHUNK).transmit(scheme, snr_db, 3)
             decision = outcome.decision
             there = decision.ids[rows, 0] >= 0
             np.testing.assert_array_equal(column.correct, decision.labels[rows, 0] == sender.labels[rows])

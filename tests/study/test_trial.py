@@ -16,7 +16,7 @@ from kbsc_tf.results.records import COLUMNS
 from kbsc_tf.schemes.base import Scheme
 from kbsc_tf.schemes.build import build_schemes
 from kbsc_tf.study.latency import measure_latency
-from kbsc_tf.study.trial import chunk_seed, chunks, transmit
+from kbsc_tf.study.trial import Trials, chunk_seed, chunks
 from kbsc_tf.transmission import Overhead, Transmission
 
 K, SHAPE = 16, (32, 32)
@@ -44,7 +44,7 @@ def schemes():
 
 
 def point(scheme, snr_db, seed=0, chunk=100, sender=SENDER, **rule):
-    return measure(transmit(scheme, receiver(**rule), sender, snr_db, seed, chunk), sender, KNOWLEDGE, SHAPE)
+    return measure(Trials(receiver(**rule), sender, chunk).transmit(scheme, snr_db, seed), sender, KNOWLEDGE, SHAPE)
 
 
 class HalfLost(Scheme):
@@ -91,7 +91,7 @@ def test_schemes_and_channels_get_the_same_seeds_and_full_chunks(monkeypatch, sc
             return real(batch, snr_db, seed)
 
         monkeypatch.setattr(scheme, "transmit", spy)
-        transmit(scheme, receiver(), SENDER, 3.0, 5, 100)
+        Trials(receiver(), SENDER, 100).transmit(scheme, 3.0, 5)
     assert set(map(tuple, calls.values())) == {tuple((100, 3.0, chunk_seed(5, 3.0, i)) for i in range(3))}
 
 
@@ -104,9 +104,9 @@ def test_chunks_cover_everything_once_at_one_length(count, size):
 
 def test_padding_the_last_chunk_changes_nothing_before_it(schemes):
     for scheme in schemes.values():
-        whole = transmit(scheme, receiver(), SENDER, 0.0, 0, 100)
+        whole = Trials(receiver(), SENDER, 100).transmit(scheme, 0.0, 0)
         first = FeatureSet("less", SENDER.x[:210], SENDER.labels[:210], SENDER.class_names, (), "file:test")
-        part = transmit(scheme, receiver(), first, 0.0, 0, 100)
+        part = Trials(receiver(), first, 100).transmit(scheme, 0.0, 0)
         assert len(whole.features) == 250 and len(part.features) == 210
         np.testing.assert_array_equal(part.features, whole.features[:210])
         np.testing.assert_array_equal(part.decision.ids, whole.decision.ids[:210])
@@ -124,7 +124,7 @@ def test_costs_and_counts(schemes):
 
 @pytest.mark.parametrize("rule", [{}, {"centre": False, "metric": "l2"}, {"decision": "vote"}], ids=str)
 def test_raw_without_noise_is_retrieval_without_a_channel(schemes, rule):
-    outcome = transmit(schemes["raw", "awgn"], receiver(**rule), SENDER, math.inf, 0, 100)
+    outcome = Trials(receiver(**rule), SENDER, 100).transmit(schemes["raw", "awgn"], math.inf, 0)
     expected = receiver(**rule).decide_features(SENDER.x, np.ones(250, bool))
     np.testing.assert_array_equal(outcome.decision.ids, expected.ids)
     np.testing.assert_array_equal(outcome.decision.labels, expected.labels)
@@ -135,8 +135,8 @@ def test_pca_on_all_axes_without_noise_retrieves_what_raw_does(schemes):
     """Around the knowledge base's own mean the ranking is by angle, which the power constraint keeps."""
     [(_, whole)] = build_schemes(ExperimentConfig(name="t", schemes=["pca"], k=[DIM]), TRAINING)
     whole.fit(KNOWLEDGE)
-    outcome = transmit(whole, receiver(), SENDER, math.inf, 0, 100)
-    expected = transmit(schemes["raw", "awgn"], receiver(), SENDER, math.inf, 0, 100)
+    outcome = Trials(receiver(), SENDER, 100).transmit(whole, math.inf, 0)
+    expected = Trials(receiver(), SENDER, 100).transmit(schemes["raw", "awgn"], math.inf, 0)
     np.testing.assert_array_equal(outcome.decision.ids, expected.decision.ids)
 
 
@@ -161,7 +161,7 @@ def test_the_vote_goes_through_a_sweep(schemes):
     vote = point(scheme, -3.0, decision="vote", temperature=0.1, neighbours=100)
     assert vote["top1"] > nearest["top1"] + 0.02  # many noisy neighbours know better than the nearest
     np.testing.assert_allclose(vote["mse_sent_received"], nearest["mse_sent_received"])
-    outcome = transmit(scheme, receiver(decision="vote"), SENDER, -3.0, 0, 100)
+    outcome = Trials(receiver(decision="vote"), SENDER, 100).transmit(scheme, -3.0, 0)
     np.testing.assert_array_equal(KNOWLEDGE.labels[outcome.decision.ids], outcome.decision.labels)
 
 
@@ -207,9 +207,9 @@ def test_latency_is_positive_and_leaves_points_alone(schemes):
 
 def test_the_receiver_is_told_the_noise_of_every_image(schemes):
     """Chunks are joined without losing the side information that a noise-aware receiver needs."""
-    noise_var_per_symbol = transmit(
-        schemes["pca", "awgn"], receiver(), SENDER, 10.0, 0, 20
-    ).transmission.noise_var_per_symbol
+    noise_var_per_symbol = (
+        Trials(receiver(), SENDER, 20).transmit(schemes["pca", "awgn"], 10.0, 0).transmission.noise_var_per_symbol
+    )
     assert noise_var_per_symbol.shape == (len(SENDER),)
     np.testing.assert_allclose(noise_var_per_symbol, 0.1, rtol=1e-5)
 
@@ -233,7 +233,7 @@ class Gridded(Scheme):
 
 
 def test_images_of_one_grid_are_not_counted_as_independent():
-    outcome = transmit(Gridded(), receiver(), SENDER, 1.0, 0, 100)
+    outcome = Trials(receiver(), SENDER, 100).transmit(Gridded(), 1.0, 0)
     groups, row = outcome.transmission.groups, measure(outcome, SENDER, KNOWLEDGE, SHAPE)
     assert groups.shape == (250,) and groups.dtype == np.int64
     # Of the third chunk of 100 only half is there; no grid goes over the end of a chunk.
@@ -248,7 +248,7 @@ def test_images_of_one_grid_are_not_counted_as_independent():
 
 
 def test_quality_has_clustered_intervals():
-    outcome = transmit(Gridded(), receiver(), SENDER, 1.0, 0, 100)
+    outcome = Trials(receiver(), SENDER, 100).transmit(Gridded(), 1.0, 0)
     delivered = outcome.transmission.delivered
     quality = {"psnr": np.where(delivered, 30.0, 12.0), "ms_ssim": np.where(delivered, 0.9, 0.2)}
     outcome = replace(outcome, quality={**quality, "stand_in": ~delivered})

@@ -32,7 +32,7 @@ from kbsc_tf.schemes.image_ldpc.image_files import tile, untile
 from kbsc_tf.schemes.image_ldpc.scheme import split_files
 from kbsc_tf.schemes.infeasible import describe_shortfalls
 from kbsc_tf.schemes.naming.label_ldpc import typical_entries
-from kbsc_tf.study.trial import transmit
+from kbsc_tf.study.trial import Trials
 from kbsc_tf.transmission import SourceBatch
 
 COUNT = 24
@@ -292,7 +292,7 @@ def test_points_are_deterministic_whatever_ran_before():
     first, other = (build(["feature_ldpc_pq"], 128, coding={"mcs": ["qpsk-2/3"]})[0] for _ in range(2))
     other.transmit(BATCH, 7.0, 3)
     receiver = Receiver.around(KNOWLEDGE, NearestConfig())
-    one, two = (transmit(scheme, receiver, SENDER, 1.5, 4, 20) for scheme in (first, other))
+    one, two = (Trials(receiver, SENDER, 20).transmit(scheme, 1.5, 4) for scheme in (first, other))
     np.testing.assert_array_equal(one.transmission.delivered, two.transmission.delivered)
     np.testing.assert_array_equal(one.features, two.features)
 
