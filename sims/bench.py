@@ -30,9 +30,9 @@ from bench_ofdm import bench_ofdm
 from bench_sweep import bench_sweep
 from rich.console import Console
 
-from kbsc_tf.config import ExperimentConfig
+from kbsc_tf.config import ExperimentConfig, NearestConfig
 from kbsc_tf.data.sources import procedural_set
-from kbsc_tf.features import ClipEncoder
+from kbsc_tf.features import ClipEncoder, FeatureSet
 from kbsc_tf.kb_scaling.config import load_kb_scaling
 from kbsc_tf.kb_scaling.scaling_results import read_rows
 from kbsc_tf.kb_scaling.study import run_kb_scaling
@@ -161,8 +161,8 @@ def bench_search(features: Path) -> dict[str, float]:
     """Searches/s in a flat knowledge base, in one batch and one by one."""
     arrays = np.load(features)
     x, labels = arrays["test_recv_x"], arrays["test_recv_y"]
-    names = [str(c) for c in range(labels.max() + 1)]
-    kb = KnowledgeBase.build(x, labels, names, [""] * len(x), "bench", "Flat", "inner_product", True)
+    names = tuple(str(c) for c in range(labels.max() + 1))
+    kb = KnowledgeBase.build(FeatureSet("bench", x, labels, names, ("",) * len(x), "bench"), NearestConfig())
     queries = arrays["test_send_x"]
     kb.search(queries, 5)
     start = time.perf_counter()

@@ -2,6 +2,7 @@
 
 import textwrap
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +47,37 @@ from kbsc_tf.results.names import scheme_text, snr_text
 from kbsc_tf.results.pooling import pool_seeds
 
 _TITLE, _NOTE = 0.2, 0.13  # inches: the title over the legend, a line of notes at a panel
+
+
+@dataclass(frozen=True)
+class _Layers:
+    """Points that fit: main curves (with those without noise), the genie's behind them, and those of fixed MCSs."""
+
+    main: pd.DataFrame
+    genie: pd.DataFrame
+    fixed: pd.DataFrame
+
+    def of(self, channel: str) -> "_Layers":
+        return _Layers(*(part[part["channel"] == channel] for part in (self.main, self.genie, self.fixed)))
+
+
+@dataclass(frozen=True)
+class _Words:
+    """What is written: a title, channel uses by channel where they differ, legend entries for whatever is drawn."""
+
+    title: str
+    uses: dict[str, str]
+    notes: Sequence[Artist]
+
+
+@dataclass(frozen=True)
+class _Shared:
+    """What the panels of a figure share; ``places`` are the schemes behind the axis break, in their order."""
+
+    looks: dict[str, Look]
+    places: list[str]
+    ceiling: pd.DataFrame
+    metric: str
 
 
 def plot_by_cbr(
@@ -107,8 +139,9 @@ def plot_by_cbr(
                 of_channel = part.groupby("channel", sort=False)
                 uses = {channel: uses_text(rows, grids, per_use) for channel, rows in of_channel}
             with paper_style():
-                notes = interval_handles(output.estimand)
-                figure, shown = _figure_of_one_k(part, ceiling, metric, title, uses, show_mcs, show_genie, notes)
+                layers = _layers(part, show_mcs, show_genie)
+                words = _Words(title, uses, interval_handles(output.estimand))
+                figure, shown = _figure_of_one_k(part, layers, ceiling, metric, words)
                 files += save_figure(figure, Path(out_dir), f"{file_stem(metric)}_{stem}", output, shown, metric)
     return files
 
@@ -189,55 +222,51 @@ def file_stem(metric: str) -> str:
     return "accuracy" if metric == "top1" else metric
 
 
-def _figure_of_one_k(
-    points: pd.DataFrame,
-    ceiling: pd.DataFrame,
-    metric: str,
-    title: str,
-    uses: dict[str, str],
-    show_mcs: Collection[str],
-    show_genie: bool,
-    notes_of_all: Sequence[Artist],
-) -> tuple[Figure, pd.DataFrame]:
-    """The figure and the points in it; ``notes_of_all`` are legend entries for whatever is drawn."""
+def _layers(points: pd.DataFrame, show_mcs: Collection[str], show_genie: bool) -> _Layers:
     main = _main_curves(points)
     fits = main[main["feasible"].ne(0)]
-    looks, channels = looks_of(in_house_order(fits["scheme"])), list(points["channel"].unique())
-    others = points[points["feasible"].ne(0) & points["scheme"].isin(looks) & np.isfinite(points["snr_db"])]
+    others = points[points["feasible"].ne(0) & points["scheme"].isin(fits["scheme"]) & np.isfinite(points["snr_db"])]
     fixed = others[is_fixed(others["mcs"]) & others["scheme"].isin(show_mcs)]
     genie = others[others["mcs"].eq(GENIE) & others["scheme"].isin(main["scheme"][main["mcs"] == ENVELOPE])]
-    genie = genie if show_genie else genie[:0]
-    shown = pd.concat([fits, genie, fixed])
+    return _Layers(fits, genie if show_genie else genie[:0], fixed)
+
+
+def _figure_of_one_k(
+    points: pd.DataFrame, layers: _Layers, ceiling: pd.DataFrame, metric: str, words: _Words
+) -> tuple[Figure, pd.DataFrame]:
+    """The figure and the points in it, ``layers`` and ceiling, of all ``points``, those included that do not fit."""
+    main, fits, channels = _main_curves(points), layers.main, list(points["channel"].unique())
     places = in_house_order(fits["scheme"][np.isinf(fits["snr_db"])])
+    shared = _Shared(looks_of(in_house_order(fits["scheme"])), places, ceiling, metric)
+    shown = pd.concat([fits, layers.genie, layers.fixed])
     columns, size = panel_layout(len(channels))
     notes = {channel: _notes(main[main["channel"] == channel], round(22.3 * size[0])) for channel in channels}
     numbers = range(len(channels)) if len(channels) > 1 else [None]
     titles = [title_lines(channel, i, size[0]) for channel, i in zip(channels, numbers, strict=True)]
 
-    handles = scheme_handles(looks, ceiling)
-    explained = [*explain(fits, genie, fixed), *notes_of_all]
+    handles = scheme_handles(shared.looks, ceiling)
+    explained = [*explain(fits, layers.genie, layers.fixed), *words.notes]
     width = size[0] * min(columns, len(channels))
     across = columns_that_fit(handles, width, 5 if len(channels) > 1 else 3)
     across_explained = columns_that_fit(explained, width, len(explained)) if explained else 1
     rows, rows_explained = -(-len(handles) // across), -(-len(explained) // across_explained)
     head = _TITLE + 0.12 + LEGEND_ROW * (rows + rows_explained)
     foot = _NOTE * max(map(len, notes.values()))
-    above = TITLE_LINE * (max(map(len, titles)) - 1) + _NOTE * bool(uses)
+    above = TITLE_LINE * (max(map(len, titles)) - 1) + _NOTE * bool(words.uses)
     figure, boxes = panel_grid(len(channels), columns, head, above, foot, size)
-    _figure_title(figure, title)
+    _figure_title(figure, words.title)
     add_legend(figure, handles, _TITLE + 0.04, across)
     if explained:
         add_legend(figure, explained, _TITLE + 0.06 + LEGEND_ROW * rows, across_explained)
 
     for number, (channel, box) in enumerate(zip(channels, boxes, strict=True)):
-        layers = [part[part["channel"] == channel] for part in (fits, genie, fixed)]
-        axes = _draw_panel(figure, box, *layers, ceiling, looks, places, metric)
-        if np.isfinite(layers[0]["snr_db"]).any():
+        axes = _draw_panel(figure, box, layers.of(channel), shared)
+        if np.isfinite(layers.of(channel).main["snr_db"]).any():
             _scale_snr(axes, points["snr_db"])
         scale_values(axes, shown["low"].min(), _top(shown, ceiling), metric)
         if columns > 2 and number % columns:
             axes.set_ylabel("")
-        panel_title(axes, titles[number], note=uses.get(channel, ""))
+        panel_title(axes, titles[number], note=words.uses.get(channel, ""))
         left, bottom = box[0], box[1] * figure.get_figheight() - 0.36
         for i, line in enumerate(notes[channel]):
             y = (bottom - _NOTE * i) / figure.get_figheight()
@@ -252,8 +281,7 @@ def _figure_title(figure: Figure, title: str) -> None:
 def _scale_snr(axes: Axes, snr_db: pd.Series) -> None:
     """The same SNRs in every panel, also where a curve has few points."""
     finite = snr_db[np.isfinite(snr_db)]
-    margin = 0.05 * (finite.max() - finite.min())
-    if margin:
+    if margin := 0.05 * (finite.max() - finite.min()):
         axes.set_xlim(finite.min() - margin, finite.max() + margin)
 
 
@@ -264,25 +292,16 @@ def _main_curves(points: pd.DataFrame) -> pd.DataFrame:
     return points[points["mcs"].isin(["", ENVELOPE]) | genie_alone]
 
 
-def _draw_panel(
-    figure: Figure,
-    box: tuple[float, float, float, float],
-    main: pd.DataFrame,
-    genie: pd.DataFrame,
-    fixed: pd.DataFrame,
-    ceiling: pd.DataFrame,
-    looks: dict[str, Look],
-    places: list[str],
-    metric: str,
-) -> Axes:
+def _draw_panel(figure: Figure, box: tuple[float, float, float, float], layers: _Layers, shared: _Shared) -> Axes:
     """One channel: curves over the SNR and, behind an axis break, the points without noise in the order of places."""
     left, bottom, width, height = box
-    scale, channel, k = metric_of(metric).scale, *(main[["channel", "k"]].iloc[0] if len(main) else ("", 0))
+    main, looks, places, ceiling = layers.main, shared.looks, shared.places, shared.ceiling
+    scale, channel, k = metric_of(shared.metric).scale, *(main[["channel", "k"]].iloc[0] if len(main) else ("", 0))
     finite, free = main[np.isfinite(main["snr_db"])], main[np.isinf(main["snr_db"])]
     split = max(0.1, 0.05 + 0.014 * len(places)) if len(free) and len(finite) else 0.0
     gap = 0.025 if split else 0.0
     axes = figure.add_axes((left, bottom, width * (1 - split - gap), height))
-    for part, pale, style in ((fixed, PALE, THIN), (genie, 0.0, ADAPTED)):
+    for part, pale, style in ((layers.fixed, PALE, THIN), (layers.genie, 0.0, ADAPTED)):
         for (scheme, _), curve in part.groupby(["scheme", "mcs"], sort=False):
             colour = shade(looks[scheme].colour, pale)
             axes.plot(curve["snr_db"], scale * curve["value"], color=colour, zorder=1.8, **style)
@@ -321,9 +340,8 @@ def _notes(main: pd.DataFrame, characters: int) -> list[str]:
             never.append(scheme_text(scheme))
         elif len(fits) < len(curve):
             later.append(f"{scheme_text(scheme)} below {snr_text(fits.min())}")
-    if not never + later:
-        return []
-    return textwrap.wrap("Nothing fits: " + "; ".join(never + later) + ".", characters)
+    said = "; ".join(never + later)
+    return textwrap.wrap(f"Nothing fits: {said}.", characters) if said else []
 
 
 def _top(points: pd.DataFrame, ceiling: pd.DataFrame) -> float:

@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,7 +19,14 @@ from kbsc_tf.kb_scaling.scaling_results import FILE, ScalingResults
 from kbsc_tf.knowledge import search_devices, set_search_threads
 from kbsc_tf.knowledge.decision import decide_nearest, decide_vote, soft_vote
 from kbsc_tf.knowledge.disk_space import check_memory, clear_leftovers
-from kbsc_tf.knowledge.sharded import SHARD, ExactSearch, ShardedIndex, check_parameters, search_threads
+from kbsc_tf.knowledge.sharded import (
+    SHARD,
+    ExactSearch,
+    ShardedIndex,
+    Workspace,
+    check_parameters,
+    search_threads,
+)
 from kbsc_tf.metrics import wilson
 from kbsc_tf.metrics.intervals import mean_interval
 from kbsc_tf.metrics.paired import paired_difference
@@ -49,6 +57,34 @@ class Found(NamedTuple):
     cpu_s: float
     single_s: float
     singles: int
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The index that is measured, over how many entries, and what it took to build.
+
+    Attributes
+    ----------
+    size : int
+        Entries.
+    index : IndexConfig
+    factory : str
+        FAISS factory string for this size.
+    on_disk : bool
+    nbytes : int
+        Bytes, in RAM or on disk.
+    train_s, add_s, cpu_s : float
+        Seconds for training, for adding all entries, and of CPU time for both; exact search takes none.
+    """
+
+    size: int
+    index: IndexConfig
+    factory: str
+    on_disk: bool
+    nbytes: int
+    train_s: float = 0.0
+    add_s: float = 0.0
+    cpu_s: float = 0.0
 
 
 Search = Callable[[np.ndarray, int], tuple[np.ndarray, np.ndarray]]
@@ -124,27 +160,25 @@ class _Study:
     ) -> None:
         self.config, self.source, self.results, self.progress, self.total = config, source, results, progress, total
         self.labels = source.sender.labels
-        self.memory = _bytes(config.memory_gb)
-        self.scratch = config.scratch or results.path
-        make_folder(self.scratch, "set scratch to a folder where you may write")
+        self.workspace = Workspace(_bytes(config.memory_gb), config.scratch or results.path)
+        make_folder(self.workspace.folder, "set scratch to a folder where you may write")
         clear_leftovers(results.path)
         with progress.job("sending the queries"):
             self.received = transmit(source, config)
 
     def measure(self, size: int, indices: list[IndexConfig]) -> None:
         """Make the entries of a size and measure indices over them; exact search goes first, as their reference."""
-        config = self.config
+        config, space = self.config, self.workspace
         with ExitStack() as stack:
             with self.progress.job(f"{size} entries", size) as report:
                 entries = stack.enter_context(
-                    entries_of(self.source, size, config.centre, self.memory, self.scratch, report)
+                    entries_of(self.source, size, config.centre, space.memory, space.folder, report)
                 )
             queries = entries.queries(self.received)
             exact = ExactSearch(entries.features, config.metric, SHARD if entries.on_disk else None)
             reference = self._find(exact.search, queries, entries, timed=FLAT in indices)
             if FLAT in indices:
-                storage = "disk" if entries.on_disk else "ram"
-                self._record(size, FLAT, "Flat", storage, reference, reference, exact.nbytes)
+                self._record(Measured(size, FLAT, "Flat", entries.on_disk, exact.nbytes), reference, reference)
             built = None
             for index in (one for one in indices if one != FLAT):
                 factory = index.factory(size)
@@ -154,15 +188,13 @@ class _Study:
                     built = stack.enter_context(closing(self._build(entries, factory)))
                 built.set(index.parameters)
                 found = self._find(built.search, queries, entries)
-                storage = "disk" if built.on_disk else "ram"
-                self._record(size, index, factory, storage, found, reference, built.nbytes, built)
+                took = built.on_disk, built.nbytes, built.train_s, built.add_s, built.cpu_s
+                self._record(Measured(size, index, factory, *took), found, reference)
 
     def _build(self, entries: Entries, factory: str) -> ShardedIndex:
         config, count = self.config, len(entries.features)
         with self.progress.job(f"{factory} over {count} entries", count) as report:
-            return ShardedIndex(
-                entries.features, factory, config.metric, self.memory, self.scratch, report, seed=config.seed
-            )
+            return ShardedIndex(entries.features, factory, config.metric, self.workspace, report, config.seed)
 
     def _find(self, search: Search, queries: np.ndarray, entries: Entries, timed: bool = True) -> Found:
         depth, batch_s, cpu_s = self.config.depth, [], []
@@ -188,17 +220,8 @@ class _Study:
         classes = len(self.source.sender.class_names)
         return decide_vote(*soft_vote(scores, ids, labels, classes, config.temperature), 1).labels[:, 0]
 
-    def _record(
-        self,
-        size: int,
-        index: IndexConfig,
-        factory: str,
-        storage: str,
-        found: Found,
-        reference: Found,
-        nbytes: int,
-        built: ShardedIndex | None = None,
-    ) -> None:
+    def _record(self, measured: Measured, found: Found, reference: Found) -> None:
+        size, index, nbytes = measured.size, measured.index.index, measured.nbytes
         n, top_k = len(found.correct), self.config.top_k
         correct = int(found.correct.sum())
         low, high = wilson(correct, n)
@@ -208,7 +231,8 @@ class _Study:
         shares = recall(found.ids[:, :top_k], reference.ids[:, :top_k])
         mean, mean_low, mean_high = mean_interval(shares)
         row: dict[str, Any] = {
-            "entries": size, "index": index.index, "factory": factory, "storage": storage, "n": n, "top_k": top_k,
+            "entries": size, "index": index, "factory": measured.factory,
+            "storage": "disk" if measured.on_disk else "ram", "n": n, "top_k": top_k,
             "accuracy": correct / n, "accuracy_low": low, "accuracy_high": high,
             "difference": difference.difference, "difference_low": difference.low,
             "difference_high": difference.high, "difference_p": difference.p,
@@ -217,13 +241,12 @@ class _Study:
             "queries_per_s": n / found.batch_s, "batch_s_per_query": found.batch_s / n,
             "batch_cpu_s_per_query": found.cpu_s / n,
             "single_s": found.single_s, "singles": found.singles,
-            "train_s": built.train_s if built else 0.0, "add_s": built.add_s if built else 0.0,
-            "build_cpu_s": built.cpu_s if built else 0.0,
+            "train_s": measured.train_s, "add_s": measured.add_s, "build_cpu_s": measured.cpu_s,
             "bytes": nbytes, "bytes_per_entry": nbytes / size,
             "threads": search_threads(), "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
         }  # fmt: skip
         self.results.add(row)
-        place = f"({len(self.results.done())}/{self.total}) {size} entries, {index.index}"
+        place = f"({len(self.results.done())}/{self.total}) {size} entries, {index}"
         accuracy = f"accuracy {100 * correct / n:.1f} % ({100 * low:.1f} to {100 * high:.1f})"
         speed = f"recall@1 {first / n:.3f}, {n / found.batch_s:.4g} queries/s, {nbytes / size:.4g} bytes/entry"
         self.progress.say(f"{place}: {accuracy}, {speed}")

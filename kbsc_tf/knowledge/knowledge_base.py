@@ -1,13 +1,14 @@
 """The receiver's knowledge base: build, save, load, search, decide."""
 
 import io
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
+from kbsc_tf.config import ReceiverConfig
 from kbsc_tf.errors import UserError
+from kbsc_tf.features import FeatureSet
 from kbsc_tf.knowledge.decision import Decision, decide_nearest, decide_vote, soft_vote
 from kbsc_tf.knowledge.index import build_index, index_from_bytes, index_to_bytes, place_index
 from kbsc_tf.knowledge.preparation import as_features, centred
@@ -53,36 +54,15 @@ class KnowledgeBase:
         self._index, self.device = place_index(faiss_index, gpu)
 
     @classmethod
-    def build(
-        cls,
-        features: np.ndarray,
-        labels: np.ndarray,
-        class_names: Sequence[str],
-        references: Sequence[str],
-        encoder: str,
-        index: str = "Flat",
-        metric: Literal["l2", "inner_product"] = "inner_product",
-        centre: bool = True,
-        gpu: bool | None = None,
-        probes: int | None = None,
-    ) -> "KnowledgeBase":
+    def build(cls, entries: FeatureSet, config: ReceiverConfig, probes: int | None = None) -> "KnowledgeBase":
         """Index labelled features.
 
         Parameters
         ----------
-        features : [N, D], float32
-        labels : [N], int
-            Indices into ``class_names``.
-        class_names : sequence of C str
-        references : sequence of N str
-        encoder : str
-            Fingerprint of the encoder that made ``features``.
-        index : str
-            FAISS factory string.
-        metric : {"l2", "inner_product"}
-        centre : bool
-        gpu : bool, optional
-            None: the GPU when FAISS sees one. True without one is an error.
+        entries : FeatureSet
+            N features of D values with their labels and references, and the encoder that made them.
+        config : ReceiverConfig
+            Its ``index``, ``metric``, ``centre`` and ``gpu``; the decision rule does not matter here.
         probes : int, optional
             Lists an IVF index searches per query; a sixteenth of them unless given.
 
@@ -91,9 +71,15 @@ class KnowledgeBase:
         UserError
             NaN or infinite features, no or mismatched entries, a factory string FAISS does not know, too few entries to
             train the index, or no GPU.
+
+        Examples
+        --------
+        >>> base = KnowledgeBase.build(load_feature_file("features.npz").receiver, NearestConfig(index="HNSW32"))
+        >>> scores, ids = base.search(queries, top_k=5)
         """
-        features = as_features(features, "knowledge base features")
-        labels = np.asarray(labels).astype(np.int64)
+        features = as_features(entries.x, "knowledge base features")
+        labels = np.asarray(entries.labels).astype(np.int64)
+        class_names, references = entries.class_names, entries.references
         count = len(features)
         if not count:
             raise UserError("knowledge base: no features to build it from; give at least top_k of them")
@@ -107,17 +93,20 @@ class KnowledgeBase:
                 f"knowledge base: labels run from {labels.min()} to {labels.max()}, class names from 0 to "
                 f"{len(class_names) - 1}; give every class a name"
             )
-        mean = features.mean(axis=0, dtype=np.float64).astype(np.float32) if centre else np.zeros_like(features[0])
+        mean = np.zeros_like(features[0])
+        if config.centre:
+            mean = features.mean(axis=0, dtype=np.float64).astype(np.float32)
         description = {
-            "encoder": str(encoder),
-            "index": index,
-            "metric": metric,
-            "centre": bool(centre),
+            "encoder": str(entries.encoder),
+            "index": config.index,
+            "metric": config.metric,
+            "centre": config.centre,
             "class_names": [str(name) for name in class_names],
             "references": [str(reference) for reference in references],
         }
-        faiss_index = build_index(centred(features, mean) if centre else features, index, metric, probes)
-        return cls(faiss_index, labels, mean, description, gpu)
+        indexed = centred(features, mean) if config.centre else features
+        faiss_index = build_index(indexed, config.index, config.metric, probes)
+        return cls(faiss_index, labels, mean, description, config.gpu)
 
     def save(self, path: Path | str) -> None:
         """Write a folder, as a whole or not at all.

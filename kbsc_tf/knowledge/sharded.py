@@ -3,6 +3,7 @@
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import faiss
@@ -25,6 +26,25 @@ Report = Callable[[int, int, dict[str, float]], None]
 
 def _silent(done: int, total: int, figures: dict[str, float]) -> None:
     """The report that says nothing."""
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """The memory and the disk that an index is made with.
+
+    Attributes
+    ----------
+    memory : int
+        Bytes; of an IVF index that is larger, the lists lie in ``folder``.
+    folder : Path
+        Where they lie as long as the index lives, and what is needed to make them meanwhile.
+    shard : int
+        Entries added at a time.
+    """
+
+    memory: int
+    folder: Path
+    shard: int = SHARD
 
 
 class ExactSearch:
@@ -79,13 +99,9 @@ class ShardedIndex:
     factory : str
         FAISS factory string.
     metric : {"l2", "inner_product"}
-    memory : int
-        Bytes; of an IVF index that is larger, the lists lie in ``folder``.
-    folder : Path
-        Where they lie as long as the index lives, and what is needed to make them meanwhile.
+    workspace : Workspace
     report : callable, optional
-        Told (shards done, shards, figures).
-    shard : int
+        Told (entries added, entries, figures).
     seed : int
         Of the sample.
 
@@ -100,7 +116,7 @@ class ShardedIndex:
     Raises
     ------
     UserError
-        FAISS cannot make this index of these features, or it outgrows ``memory`` and has to be in RAM.
+        FAISS cannot make this index of these features, or it outgrows the workspace's memory and has to be in RAM.
     """
 
     def __init__(
@@ -108,21 +124,19 @@ class ShardedIndex:
         features: np.ndarray,
         factory: str,
         metric: str,
-        memory: int,
-        folder: Path,
+        workspace: Workspace,
         report: Report = _silent,
-        shard: int = SHARD,
         seed: int = 0,
     ) -> None:
-        self.factory, self.metric, self._folder, self._files = factory, metric, Path(folder), None
+        self.factory, self.metric, self._workspace, self._files = factory, metric, workspace, None
         self._set: set[str] = set()
-        self.on_disk = check_memory(len(features), features.shape[1], factory, metric, memory)
+        self.on_disk = check_memory(len(features), features.shape[1], factory, metric, workspace.memory)
         self._index = make_index(features.shape[1], factory, metric, "indices")
         start_cpu = time.process_time()
         try:
             self.train_s = _timed(lambda: self._train(features, seed))
             add = self._add_on_disk if self.on_disk else self._add
-            self.add_s = _timed(lambda: add(features, shard, report))
+            self.add_s = _timed(lambda: add(features, report))
         except BaseException as error:
             self.close()
             if not isinstance(error, RuntimeError):
@@ -176,19 +190,19 @@ class ShardedIndex:
         rows = np.random.default_rng(seed).choice(count, wanted, replace=False)
         self._index.train(np.ascontiguousarray(features[np.sort(rows)]))
 
-    def _add(self, features: np.ndarray, shard: int, report: Report) -> None:
-        for start, stop in _reported(shards(len(features), shard), len(features), report):
+    def _add(self, features: np.ndarray, report: Report) -> None:
+        for start, stop in self._shards(len(features), report):
             self._index.add(features[start:stop])
 
-    def _add_on_disk(self, features: np.ndarray, shard: int, report: Report) -> None:
+    def _add_on_disk(self, features: np.ndarray, report: Report) -> None:
         """Fill an index of each shard, write it, and merge the lists of all into one file."""
         from faiss.contrib.ondisk import merge_ondisk
 
-        self._files = tempfile.TemporaryDirectory(dir=self._folder, prefix=f"{LEFTOVER}index-")
+        self._files = tempfile.TemporaryDirectory(dir=self._workspace.folder, prefix=f"{LEFTOVER}index-")
         parts, needed = [], 2 * len(features) * entry_bytes(faiss.downcast_index(self._index))
-        check_room(self._folder, needed, f"{self.factory} takes")  # parts and lists
+        check_room(self._workspace.folder, needed, f"{self.factory} takes")  # parts and lists
         try:
-            for start, stop in _reported(shards(len(features), shard), len(features), report):
+            for start, stop in self._shards(len(features), report):
                 part = faiss.clone_index(self._index)
                 part.add_with_ids(features[start:stop], np.arange(start, stop))
                 parts.append(str(Path(self._files.name) / f"part-{start}"))
@@ -197,6 +211,13 @@ class ShardedIndex:
         finally:
             for part in parts:
                 Path(part).unlink(missing_ok=True)
+
+    def _shards(self, count: int, report: Report) -> Iterator[tuple[int, int]]:
+        """As `shards`; each is reported once it is added."""
+        start_s = time.perf_counter()
+        for start, stop in shards(count, self._workspace.shard):
+            yield start, stop
+            report(stop, count, {"entries/s": stop / (time.perf_counter() - start_s)})
 
     def _list_files(self) -> list[Path]:
         return list(Path(self._files.name).iterdir()) if self._files is not None else []
@@ -235,10 +256,3 @@ def _timed(work: Callable[[], object]) -> float:
     start = time.perf_counter()
     work()
     return time.perf_counter() - start
-
-
-def _reported(parts: Iterator[tuple[int, int]], count: int, report: Report) -> Iterator[tuple[int, int]]:
-    start_s = time.perf_counter()
-    for start, stop in parts:
-        yield start, stop
-        report(stop, count, {"entries/s": stop / (time.perf_counter() - start_s)})

@@ -6,7 +6,7 @@ from kbsc_tf.receiver.calibration_set import CalibrationSet, calibration_set
 from kbsc_tf.receiver.code_search import CodeSearch, Posterior, learn_posterior
 from kbsc_tf.receiver.fit_posterior import ValidationCodes, calibrate_posterior, fit_posterior
 from kbsc_tf.receiver.posterior import PosteriorRule, PosteriorSearch, metric_weights
-from kbsc_tf.receiver.receiver import Receiver, knowledge_base_of
+from kbsc_tf.receiver.receiver import Receiver
 
 __all__ = [
     "Calibration",
@@ -22,7 +22,6 @@ __all__ = [
     "calibration_set",
     "fit_calibration",
     "fit_posterior",
-    "knowledge_base_of",
     "learn_posterior",
     "metric_weights",
     "semantic_axes",

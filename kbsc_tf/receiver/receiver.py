@@ -15,21 +15,6 @@ from kbsc_tf.transmission import Transmission
 _KEPT = 16_384  # images whose features are kept: 32 MB at 512 dimensions
 
 
-def knowledge_base_of(entries: FeatureSet, config: ReceiverConfig) -> KnowledgeBase:
-    """The knowledge base of ``entries`` that ``config`` describes."""
-    return KnowledgeBase.build(
-        entries.x,
-        entries.labels,
-        entries.class_names,
-        entries.references,
-        entries.encoder,
-        config.index,
-        config.metric,
-        config.centre,
-        config.gpu,
-    )
-
-
 class Receiver:
     """Turn what arrived into an entry of the knowledge base.
 
@@ -66,7 +51,7 @@ class Receiver:
 
         ``posterior`` is needed where the receiver decides by it.
         """
-        knowledge_base = knowledge_base_of(entries, config)
+        knowledge_base = KnowledgeBase.build(entries, config)
         by_posterior = config.decision == "posterior" and posterior is not None
         return cls(knowledge_base, config, CodeSearch(posterior, entries, config) if by_posterior else None)
 

@@ -13,8 +13,8 @@ from kbsc_tf.config.identity import settings_of_experiment
 from kbsc_tf.features import load_features
 from kbsc_tf.figures.curves import draw_figures
 from kbsc_tf.files import remove_leftovers, write_atomically
+from kbsc_tf.knowledge import KnowledgeBase
 from kbsc_tf.progress import Progress
-from kbsc_tf.receiver import knowledge_base_of
 from kbsc_tf.results import outcomes
 from kbsc_tf.results.envelope import GENIE
 from kbsc_tf.results.folder import ResultsFolder
@@ -36,7 +36,7 @@ def save_knowledge_base(config: ExperimentConfig, folder: Path, skip_bad: bool, 
     check_folder(folder, settings_of_experiment(config))
     features, report = load_features(config, skip_bad)
     describe_features(features, report, progress)
-    knowledge_base = knowledge_base_of(features.receiver, config.receiver)
+    knowledge_base = KnowledgeBase.build(features.receiver, config.receiver)
     knowledge_base.check(config.receiver.top_k)
     progress.say(knowledge_base.describe())
     knowledge_base.save(folder / "kb")

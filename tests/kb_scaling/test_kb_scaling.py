@@ -4,11 +4,13 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from rich.console import Console
 
+from kbsc_tf.config import NearestConfig
 from kbsc_tf.errors import UserError
 from kbsc_tf.kb_scaling import study as kb_scaling
 from kbsc_tf.kb_scaling.config import KbScalingConfig
@@ -152,7 +154,7 @@ def test_exact_search_is_the_knowledge_base_of_the_package(finished):
     source = source_of(config)
     received = kb_scaling.transmit(source, config)
     x, labels = (part[:1_500] for part in source.block(0))
-    kb = KnowledgeBase.build(x, labels, [str(c) for c in range(10)], [""] * 1_500, "e")
+    kb = KnowledgeBase.build(replace(source.sender, x=x, labels=labels, references=("",) * 1_500), NearestConfig())
     correct = kb.decide(received, 1).labels[:, 0] == source.sender.labels
     flat = rows[(rows["index"] == "Flat") & (rows["entries"] == 1_500)].iloc[0]
     assert 0.15 < flat.accuracy < 0.95 and flat.accuracy == correct.mean()
@@ -227,7 +229,7 @@ def test_a_vote_decides_over_the_neighbours(tmp_path, progress, undrawn):
     run_kb_scaling(config, tmp_path, progress)
     source = source_of(config)
     x, labels = (part[:1_500] for part in source.block(0))
-    kb = KnowledgeBase.build(x, labels, [str(c) for c in range(10)], [""] * 1_500, "e")
+    kb = KnowledgeBase.build(replace(source.sender, x=x, labels=labels, references=("",) * 1_500), NearestConfig())
     decision = kb.decide(kb_scaling.transmit(source, config), 1, "vote", config.temperature, 50)
     assert read_rows(tmp_path)["accuracy"][0] == np.mean(decision.labels[:, 0] == source.sender.labels)
 

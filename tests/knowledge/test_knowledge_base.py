@@ -7,7 +7,9 @@ import os
 import numpy as np
 import pytest
 
+from kbsc_tf.config import NearestConfig
 from kbsc_tf.errors import UserError
+from kbsc_tf.features import FeatureSet
 from kbsc_tf.knowledge import KnowledgeBase, index, set_search_threads, storage
 
 PLAIN = {"metric": "l2", "centre": False}
@@ -26,11 +28,13 @@ def cloud():
     return features.astype(np.float32), labels, queries.astype(np.float32), sent
 
 
-def make(cloud, **options):
-    names = [f"class {c}" for c in range(CLASSES)]
-    return KnowledgeBase.build(
-        cloud[0], cloud[1], names, [str(i) for i in range(COUNT)], "clip-a", **{**PLAIN, **options}
-    )
+def entries(x, labels, class_names=tuple(f"class {c}" for c in range(CLASSES)), references=None):
+    references = tuple(str(i) for i in range(len(x))) if references is None else references
+    return FeatureSet("entries", x, labels, class_names, references, "clip-a")
+
+
+def make(cloud, probes=None, **options):
+    return KnowledgeBase.build(entries(*cloud[:2]), NearestConfig(**{**PLAIN, **options}), probes)
 
 
 def brute_force(features, queries, metric, centre):
@@ -89,9 +93,7 @@ def test_more_probes_find_more(cloud):
 
 def test_centring_helps_on_a_common_mean(cloud):
     offset = 3 * np.ones(DIMENSION, np.float32)
-    base = KnowledgeBase.build(
-        cloud[0] + offset, cloud[1], list("abcdefghij"), [""] * COUNT, "e", metric="l2", centre=True
-    )
+    base = make((cloud[0] + offset, cloud[1]), metric="l2", centre=True)
     assert (base.decide(cloud[2] + offset, 1).labels[:, 0] == cloud[3]).mean() > 0.9
     assert np.isfinite(base.search(base.mean[None], 3)[0]).all()  # the mean itself: no division by zero
 
@@ -118,7 +120,7 @@ def test_vote_equals_the_plain_sum(cloud, metric):
 
 
 def test_vote_with_more_neighbours_than_entries_and_more_top_k_than_classes(cloud):
-    base = KnowledgeBase.build(cloud[0][:20], cloud[1][:20] % 2, ["a", "b"], [""] * 20, "e", **PLAIN)
+    base = KnowledgeBase.build(entries(cloud[0][:20], cloud[1][:20] % 2, ("a", "b")), NearestConfig(**PLAIN))
     decision = base.decide(cloud[2], 5, "vote", neighbours=1000)
     assert decision.ids.shape == decision.labels.shape == (64, 5)
     assert (np.sort(decision.labels[:, :2], axis=1) == [0, 1]).all() and (decision.labels[:, 2:] == -1).all()
@@ -252,7 +254,6 @@ def test_a_full_disk_leaves_the_old_one(cloud, tmp_path, monkeypatch):
         ({"index": "IDMap,Flat"}, "IDMap"),
         ({"index": "IVF4096,Flat"}, "at least 4096 .* there are 600"),
         ({"index": "PQ16x12"}, "at least 4096"),
-        ({"metric": "cosine"}, "l2 or inner_product"),
         ({"gpu": True}, "no GPU"),
     ],
 )
@@ -262,21 +263,26 @@ def test_an_impossible_index_is_refused_in_one_sentence(cloud, options, message)
     assert "\n" not in str(caught.value) and "std::" not in str(caught.value)
 
 
+def test_an_unknown_metric_is_refused(cloud):
+    with pytest.raises(UserError, match="receiver.metric: expected l2 or inner_product, got 'cosine'"):
+        index.build_index(cloud[0], "Flat", "cosine")
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"features": np.full((3, 4), np.nan)}, "NaN"),
-        ({"features": np.zeros((0, 4)), "labels": [], "references": []}, "no features"),
-        ({"features": np.zeros(3)}, "shape"),
+        ({"x": np.full((3, 4), np.nan)}, "NaN"),
+        ({"x": np.zeros((0, 4)), "labels": [], "references": []}, "no features"),
+        ({"x": np.zeros(3)}, "shape"),
         ({"labels": [0, 1]}, "2 labels"),
         ({"labels": [0, 1, 2]}, "give every class a name"),
         ({"references": ["a"]}, "1 references"),
     ],
 )
 def test_bad_entries_are_refused(change, message):
-    good = {"features": np.eye(3, 4), "labels": [0, 1, 0], "class_names": ["a", "b"], "references": list("abc")}
+    good = {"x": np.eye(3, 4), "labels": [0, 1, 0], "class_names": ["a", "b"], "references": list("abc")}
     with pytest.raises(UserError, match=message):
-        KnowledgeBase.build(**{**good, **change}, encoder="e")
+        KnowledgeBase.build(entries(**{**good, **change}), NearestConfig())
 
 
 def test_bad_queries_are_refused(cloud):

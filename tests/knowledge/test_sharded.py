@@ -10,7 +10,7 @@ import pytest
 from kbsc_tf.errors import UserError
 from kbsc_tf.knowledge.disk_space import check_memory
 from kbsc_tf.knowledge.index import build_index
-from kbsc_tf.knowledge.sharded import ExactSearch, ShardedIndex, check_parameters
+from kbsc_tf.knowledge.sharded import ExactSearch, ShardedIndex, Workspace, check_parameters
 
 METRICS = ["inner_product", "l2"]
 PLENTY = 10**9
@@ -81,8 +81,8 @@ def test_memory_stays_flat(tmp_path):
 
 @pytest.mark.parametrize("factory", ["IVF20,Flat", "IVF20,SQ8", "PCA16,IVF20,Flat"])
 def test_lists_on_disk_are_those_in_ram(features, queries, factory, tmp_path):
-    in_ram = ShardedIndex(features, factory, "inner_product", PLENTY, tmp_path, shard=1_100)
-    on_disk = ShardedIndex(features, factory, "inner_product", 1_000, tmp_path, shard=1_100)
+    in_ram = ShardedIndex(features, factory, "inner_product", Workspace(PLENTY, tmp_path, shard=1_100))
+    on_disk = ShardedIndex(features, factory, "inner_product", Workspace(1_000, tmp_path, shard=1_100))
     assert (in_ram.on_disk, on_disk.on_disk) == (False, True)
     assert on_disk.nbytes == pytest.approx(in_ram.nbytes, rel=0.02)
     for one, other in zip(in_ram.search(queries, 10), on_disk.search(queries, 10), strict=True):
@@ -94,7 +94,7 @@ def test_lists_on_disk_are_those_in_ram(features, queries, factory, tmp_path):
 
 @pytest.mark.parametrize("factory", ["IVF20,Flat", "HNSW16", "SQ8"])
 def test_filling_in_shards_is_filling_at_once(features, queries, factory, tmp_path):
-    index = ShardedIndex(features, factory, "l2", PLENTY, tmp_path, shard=1_024)
+    index = ShardedIndex(features, factory, "l2", Workspace(PLENTY, tmp_path, shard=1_024))
     scores, ids = index.search(queries, 1)
     nearest = build_index(features, "Flat", "l2").search(queries, 1)[1]
     assert (ids == nearest).mean() > 0.5 and (scores <= 0).all()
@@ -104,7 +104,7 @@ def test_filling_in_shards_is_filling_at_once(features, queries, factory, tmp_pa
 def test_lists_are_not_begun_without_room(features, tmp_path, monkeypatch):
     monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=1_000_000))
     with pytest.raises(UserError, match=f"{tmp_path}: IVF20,Flat takes 0.0 GB and 0.0 GB are free; .* set scratch"):
-        ShardedIndex(features, "IVF20,Flat", "l2", 1_000, tmp_path)
+        ShardedIndex(features, "IVF20,Flat", "l2", Workspace(1_000, tmp_path))
     assert not any(tmp_path.iterdir())
 
 
@@ -113,19 +113,19 @@ def test_an_interrupted_build_leaves_nothing(features, tmp_path):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        ShardedIndex(features, "IVF20,Flat", "l2", 1_000, tmp_path, interrupt, shard=1_024)
+        ShardedIndex(features, "IVF20,Flat", "l2", Workspace(1_000, tmp_path, shard=1_024), interrupt)
     assert not any(tmp_path.iterdir())
 
 
 def test_codewords_are_not_renumbered(tmp_path):
     """FAISS would spend minutes on it for a filter that no search here uses."""
     rng = np.random.default_rng(0)
-    index = ShardedIndex(rng.standard_normal((600, 16)).astype(np.float32), "PQ2", "l2", PLENTY, tmp_path)
+    index = ShardedIndex(rng.standard_normal((600, 16)).astype(np.float32), "PQ2", "l2", Workspace(PLENTY, tmp_path))
     assert index.train_s + index.add_s < 20 and index.nbytes < 600 * 64
 
 
 def test_search_parameters(features, queries, tmp_path):
-    index = ShardedIndex(features, "IVF20,Flat", "l2", PLENTY, tmp_path)
+    index = ShardedIndex(features, "IVF20,Flat", "l2", Workspace(PLENTY, tmp_path))
     one_list = index.search(queries, 1)[1]
     index.set("nprobe=20")
     assert (index.search(queries, 1)[1] != one_list).any()
@@ -146,7 +146,7 @@ def test_what_has_to_be_in_ram_is_refused_beyond_the_limit(factory):
 
 def test_the_estimate_of_memory_holds(features, tmp_path):
     for factory in ("HNSW16", "IVF20,Flat", "SQ8", "IVF20,SQ8"):
-        needed = ShardedIndex(features, factory, "l2", PLENTY, tmp_path).nbytes
+        needed = ShardedIndex(features, factory, "l2", Workspace(PLENTY, tmp_path)).nbytes
         check_memory(len(features), 64, factory, "l2", int(1.1 * needed))
         try:
             assert check_memory(len(features), 64, factory, "l2", int(0.85 * needed))
@@ -164,4 +164,4 @@ def test_the_estimate_of_memory_holds(features, tmp_path):
 )
 def test_impossible_indices(features, factory, message, tmp_path):
     with pytest.raises(UserError, match=message):
-        ShardedIndex(features, factory, "l2", PLENTY, tmp_path)
+        ShardedIndex(features, factory, "l2", Workspace(PLENTY, tmp_path))

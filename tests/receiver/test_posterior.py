@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from kbsc_tf.config import NearestConfig
+from kbsc_tf.features import FeatureSet
 from kbsc_tf.knowledge.decision import decide_vote, soft_vote
 from kbsc_tf.knowledge.knowledge_base import KnowledgeBase
 from kbsc_tf.receiver import (
@@ -125,7 +127,8 @@ def test_knowing_the_noise_beats_a_vote_that_does_not():
         PosteriorSearch(codes, labels, 10, rule).decide(received, noise_var_per_axis, 1, 100).labels[:, 0]
         == sent_labels
     )
-    base = KnowledgeBase.build(codes, labels, list("abcdefghij"), [str(i) for i in range(500)], "test", "Flat")
+    entries = FeatureSet("entries", codes, labels, tuple("abcdefghij"), ("",) * 500, "test")
+    base = KnowledgeBase.build(entries, NearestConfig())
     plain = base.decide(received, 1, "vote", 20.0, 100).labels[:, 0] == sent_labels
     gain = aware.astype(float) - plain
     assert gain.mean() > 4.5 * gain.std() / np.sqrt(2000) and aware.mean() > 0.5

@@ -6,6 +6,7 @@ from clustered import feature_splits
 from pydantic import TypeAdapter
 
 from kbsc_tf.config import PosteriorConfig, ReceiverConfig
+from kbsc_tf.features import FeatureSet
 from kbsc_tf.knowledge import KnowledgeBase
 from kbsc_tf.receiver import Receiver, learn_posterior
 from kbsc_tf.transmission import Observation, Transmission
@@ -16,10 +17,9 @@ LABELS = np.arange(60) % 6
 
 
 def receiver(encoder=None, **rule):
-    base = KnowledgeBase.build(
-        ENTRIES, LABELS, list("abcdef"), [str(i) for i in range(60)], "test", "Flat", "l2", False
-    )
-    return Receiver(base, TypeAdapter(ReceiverConfig).validate_python(rule), encoder=encoder)
+    config = TypeAdapter(ReceiverConfig).validate_python({"metric": "l2", "centre": False, **rule})
+    entries = FeatureSet("entries", ENTRIES, LABELS, tuple("abcdef"), ("",) * 60, "test")
+    return Receiver(KnowledgeBase.build(entries, config), config, encoder=encoder)
 
 
 def transmission(features=ENTRIES[:4], images=None, delivered=(True, False, True, False)):

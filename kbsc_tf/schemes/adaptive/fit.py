@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -196,8 +197,8 @@ class _Judge:
         sent = self._validation
         received = self._transmit[key][1](tf.constant(sent.features), tf.constant(snr_db, tf.float32))
         observation = Observation(received.code.values.numpy(), received.code.noise_var_per_axis.numpy(), coder)
-        features, symbols = received.features.numpy(), (count // 2, count // 2)
-        transmission = sent_uncoded(link.air.channel, *symbols, received, features, observation=observation)
+        transmission = sent_uncoded(link.air.channel, count // 2, count // 2, received)
+        transmission = replace(transmission, features=received.features.numpy(), observation=observation)
         return float(np.mean(sent.receiver.decide(transmission).labels[:, 0] == sent.labels))
 
 

@@ -1,5 +1,6 @@
 """Adaptive: one code for every SNR and every number of symbols, closed form or trained on from there."""
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -82,5 +83,5 @@ class AdaptiveScheme(ChannelScheme):
         seed_noise(seed)
         received = self._transmit(tf.constant(batch.features), tf.constant(snr_db, tf.float32))
         observation = Observation(received.code.values.numpy(), received.code.noise_var_per_axis.numpy(), self._codec)
-        symbols = self._sent // 2, self.k // 2
-        return sent_uncoded(self._air.channel, *symbols, received, received.features.numpy(), observation=observation)
+        sent = sent_uncoded(self._air.channel, self._sent // 2, self.k // 2, received)
+        return replace(sent, features=received.features.numpy(), observation=observation)

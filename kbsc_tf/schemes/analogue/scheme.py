@@ -1,6 +1,7 @@
 """What the analogue schemes share: a semantic link whose symbols go over the air uncoded."""
 
 from abc import abstractmethod
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -81,7 +82,8 @@ class AnalogueScheme(ChannelScheme):
         received = self._transmit(tf.constant(batch.features), tf.constant(snr_db, tf.float32))
         n = self.k // link.repeats // 2
         observation = self._observe(received.received) if self.observing else None
-        return sent_uncoded(link.air.channel, n, n, received, received.features.numpy(), observation=observation)
+        sent = sent_uncoded(link.air.channel, n, n, received)
+        return replace(sent, features=received.features.numpy(), observation=observation)
 
     def symbols(self, features: np.ndarray) -> np.ndarray:
         """What goes on the air for features [B, D], before it is repeated: complex64 [B, n], average power 1 each."""
@@ -102,16 +104,8 @@ class AnalogueScheme(ChannelScheme):
         return None
 
 
-def sent_uncoded(
-    channel: Channel,
-    symbols: int,
-    used: int,
-    received: Any,
-    features: np.ndarray | None = None,
-    images: list[np.ndarray] | None = None,
-    observation: Observation | None = None,
-) -> Transmission:
-    """A transmission that cannot fail.
+def sent_uncoded(channel: Channel, symbols: int, used: int, received: Any) -> Transmission:
+    """A transmission that cannot fail, and its cost; the caller adds what was delivered with `dataclasses.replace`.
 
     Parameters
     ----------
@@ -120,21 +114,23 @@ def sent_uncoded(
         Complex symbols of an image that share a realisation, and those the receiver waits for, which are its cost.
     received : ReceivedFeatures, AdaptiveReception or ReceivedImages
         For what the receiver knows of noise and peaks.
-    features, images, observation
-        As in `Transmission`.
+
+    Returns
+    -------
+    Transmission
+        Without features, images and observation.
     """
     count = len(received.noise_var_per_symbol)
     overhead = air_overhead(channel.overhead(used), count)
     return Transmission(
-        features=features,
-        images=images,
+        features=None,
+        images=None,
         delivered=np.ones(count, bool),
         channel_uses=np.full(count, float(channel.channel_uses(used))),
         noise_var_per_symbol=received.noise_var_per_symbol.numpy(),
         overhead=Overhead(**overhead) if overhead else None,
         papr_db=None if received.papr_db is None else received.papr_db.numpy(),
         groups=sharing(channel.rows_per_realisation(symbols), count),
-        observation=observation,
     )
 
 

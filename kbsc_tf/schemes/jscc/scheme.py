@@ -3,6 +3,7 @@
 import math
 from abc import abstractmethod
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -135,7 +136,7 @@ class NeuralImageScheme(ChannelScheme):
         channel, symbols = self._link.air.channel, self.k // 2
         batches, snr = in_batches(images, channel.rows_per_realisation(symbols)), tf.constant(snr_db, tf.float32)
         received = _joined([self._transmit(batch, snr) for batch in batches])
-        return sent_uncoded(channel, symbols, symbols, received, images=[*to_uint8(received.images)])
+        return replace(sent_uncoded(channel, symbols, symbols, received), images=[*to_uint8(received.images)])
 
     def _around(self, encoder: keras.Model, decoder: keras.Model, channel: ChannelConfig) -> ImageLink:
         return ImageLink(encoder, decoder, channel, self.config.told_snr_db, self.rates)

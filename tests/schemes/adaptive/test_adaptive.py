@@ -211,7 +211,7 @@ def test_symbols_that_are_not_used_have_not_been_received(channel, snr_db):
     codec, used = link.codec, 14
     received = link.air(codec.symbols_of(codec.code(TRAINING[:BATCH]), snr_db, 40), snr_db)
     first = received._replace(
-        **{part: getattr(received, part)[:, :used] for part in ("values", "noise_var_per_axis", "bias")}
+        **{part: getattr(received, part)[:, :used] for part in ("values", "noise_var_per_symbol", "bias")}
     )
     for left, right in zip(codec.combine(received, snr_db, used=used), codec.combine(first, snr_db), strict=True):
         np.testing.assert_allclose(left, right, rtol=1e-5)
