@@ -81,7 +81,8 @@ from kbsc_tf.config import ExperimentConfig
 from kbsc_tf.results.points import Point
 from kbsc_tf.results.folder import ResultsFolder
 from kbsc_tf.sweep.sessions import Session
-session = Session(ResultsFolder({str(tmp_path)!r}, ExperimentConfig(name="t", schemes=["pca"], k=[8], snr_db=range(5))), 1)
+config = ExperimentConfig(name="t", schemes=["pca"], k=[8], snr_db=range(5))
+session = Session(ResultsFolder({str(tmp_path)!r}, config), 1)
 print(session.claim([Point("pca", "", "awgn", 8, 0.0, 0)]), flush=True)
 time.sleep(100)
 """
