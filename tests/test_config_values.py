@@ -15,7 +15,7 @@ from kbsc_tf.config.identity import identity, settings_of_experiment
 from kbsc_tf.config.reading.yaml_loader import read_yaml
 from kbsc_tf.errors import UserError
 from kbsc_tf.kb_scaling.config import KbScalingConfig, load_kb_scaling
-from kbsc_tf.registry import channels, schemes
+from kbsc_tf.registry import channels, datasets, encoders, executors, schemes
 
 EXPERIMENTS = sorted(p for p in (Path(__file__).parents[1] / "sims").glob("*.yaml") if p.stem != "kb_scaling")
 
@@ -109,7 +109,7 @@ def test_what_is_used_beside_them_is_not(load):
     assert load("features: {file: a.npz}", "features.file=null").data.source == "procedural"
 
 
-@pytest.mark.parametrize("key", ["temperature: 20", "neighbours: 100"])
+@pytest.mark.parametrize("key", ["temperature: 0.05", "neighbours: 100"])
 def test_a_study_of_knowledge_bases_that_does_not_vote(tmp_path, key):
     path = tmp_path / "large.yaml"
     path.write_text(f"type: kb_scaling\n{key}\n")
@@ -243,7 +243,11 @@ def test_pitfalls_of_yaml_in_an_override(load, refusal):
             "line 1: schemes.2: unknown scheme kbcs; did you mean kbsc? there are adaptive, ",
         ),
         ("schemes: kbcs", (), "line 1: schemes: unknown scheme kbcs; did you mean kbsc?"),
-        ("data: {source: cifar}", (), "data.source: unknown source cifar; did you mean cifar10? Known: procedural, ci"),
+        (
+            "data: {source: cifar}",
+            (),
+            "data: unknown dataset cifar; did you mean cifar10? there are cifar10, cifar100, fo",
+        ),
         ("data: {source: folder, path: x, folders: {tests: t}}", (), "unknown key data.folders.tests; did you mean te"),
         ("features: {file: a.npz, image_shap: 3}", (), "unknown key features.image_shap; did you mean image_shape?"),
         ("receiver: {decision: voting}", (), "receiver.decision: unknown decision voting; did you mean vote?"),
@@ -290,7 +294,7 @@ def sections(annotation, found):
 
 def test_every_key_is_described():
     found = sections(ExperimentConfig, sections(KbScalingConfig, set()))
-    for registry in (schemes, channels):
+    for registry in (channels, datasets, encoders, executors, schemes):
         for name in registry:
             for kind in registry[name].configs():
                 sections(kind, found)
