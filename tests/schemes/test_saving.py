@@ -16,6 +16,8 @@ from kbsc_tf.study.prepare import prepare
 from kbsc_tf.study.trial import batch_of
 from kbsc_tf.transmission import Rows
 
+pytestmark = pytest.mark.slow  # all schemes are fitted; tests/api/test_link.py saves and loads some
+
 SHORT = {"epochs": 1, "batch_size": 64}
 CODE = {"validation_symbols": [64], "order_exponent": 1.0}
 JUDGED = {"validation_snr_db": [5.0]}

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from functools import partial
 
 import plugins
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from kbsc_tf.registry import codecs
 from kbsc_tf.testing import check_channel, check_codec, check_encoder, check_scheme
 
+slow = partial(pytest.param, marks=pytest.mark.slow)
 BLOCK_FADING = [{"fading": "rayleigh", "coherence": "block"}]
 
 
@@ -23,7 +25,10 @@ def test_our_encoder():
 
 @pytest.mark.parametrize(
     "channel",
-    ["awgn", "rayleigh", BLOCK_FADING[0] | {"equaliser": "zf"}, {"preset": "original"}, "tdl-a"],
+    [
+        "awgn",
+        *(slow(one) for one in ("rayleigh", BLOCK_FADING[0] | {"equaliser": "zf"}, {"preset": "original"}, "tdl-a")),
+    ],
     ids=lambda channel: str(channel),
 )
 def test_our_channels(channel):
@@ -34,14 +39,14 @@ def test_our_channels(channel):
     ("scheme", "experiment"),
     [
         ("pca", {}),
-        ("raw", {}),
-        ("adaptive_linear", {}),
-        ("pca", {"channels": ["tdl-a"]}),
-        ({"scheme": "kbsc", "epochs": 1}, {}),
+        slow("raw", {}),
+        slow("adaptive_linear", {}),
+        slow("pca", {"channels": ["tdl-a"]}),
+        slow({"scheme": "kbsc", "epochs": 1}, {}),
         ("feature_ldpc_sq", {"snr_db": [0, 3]}),
-        ("index_ldpc", {"k": [128], "channels": BLOCK_FADING, "snr_db": [3]}),
-        ("label_ldpc", {"k": [128], "channels": BLOCK_FADING, "snr_db": [3]}),
-        ({"scheme": "image_ldpc", "codec": "jpeg"}, {"k": [8192], "channels": BLOCK_FADING, "snr_db": [6]}),
+        slow("index_ldpc", {"k": [128], "channels": BLOCK_FADING, "snr_db": [3]}),
+        slow("label_ldpc", {"k": [128], "channels": BLOCK_FADING, "snr_db": [3]}),
+        slow({"scheme": "image_ldpc", "codec": "jpeg"}, {"k": [8192], "channels": BLOCK_FADING, "snr_db": [6]}),
     ],
     ids=lambda value: str(value),
 )
@@ -54,6 +59,7 @@ def test_our_schemes_without_random_numbers(name, k):
     check_scheme(name, noisy=False, k=[k], snr_db=[6])
 
 
+@pytest.mark.slow
 def test_the_example_of_plugins(tmp_path):
     code = (
         "from kbsc_tf.testing import check_channel, check_encoder, check_scheme\n"
