@@ -88,6 +88,10 @@ class Registry(Generic[T]):
         self.modules[spec.name] = spec.__module__
         return spec
 
+    def remove(self, name: str) -> None:
+        """Forget a name that `add` has registered."""
+        del self._specs[name], self.modules[name]
+
     def __contains__(self, name: object) -> bool:
         return name in self._specs or name in self._found()
 

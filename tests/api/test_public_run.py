@@ -14,7 +14,6 @@ class TiltedConfig(kbsc.SchemeConfig):
     tilt: float = 0.5
 
 
-@kbsc.registry.schemes.add
 class TiltedSpec(kbsc.SchemeSpec):
     """Principal components with powers that go with a power of their variance."""
 
@@ -34,6 +33,13 @@ class TiltedScheme(kbsc.ClosedFormScheme):
         variances, axes = variances[: -symbols - 1 : -1], axes[:, : -symbols - 1 : -1]
         gains = variances ** ((self.tilt - 1) / 2)
         return kbsc.linear_codec(features.mean(axis=0), axes * gains, (axes / gains).T)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def registered():
+    kbsc.registry.schemes.add(TiltedSpec)
+    yield
+    kbsc.registry.schemes.remove("tilted")
 
 
 def thumbnails(images):

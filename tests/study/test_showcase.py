@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from outcomes import add_record, outcomes
 
-from kbsc_tf.config import AwgnConfig, NearestConfig, RayleighConfig
+from kbsc_tf.config import AwgnConfig, ExperimentConfig, NearestConfig, RayleighConfig
 from kbsc_tf.data import ImageSet
 from kbsc_tf.features import FeatureSet
 from kbsc_tf.receiver import Receiver
@@ -68,7 +68,8 @@ def study(tmp_path):
     sender, knowledge = features("send", 0), features("receive", 1)
     receiver = Receiver.around(knowledge, NearestConfig(centre=False, top_k=1))
     receiver.encoder = SimpleNamespace(embed_images=embed)
-    config = SimpleNamespace(snr_db=[-5.0, 0.0, 5.0, 10.0, 20.0], seeds=[3, 4], sweep=SimpleNamespace(chunk=CHUNK))
+    config = ExperimentConfig(name="t", schemes=["pca"], k=[8], snr_db=[-5, 0, 5, 10, 20], seeds=[3, 4])
+    config = config.model_copy(update={"sweep": config.sweep.model_copy(update={"chunk": CHUNK})})  # small
     sets = SimpleNamespace(sender=sender, receiver=knowledge)
     return SimpleNamespace(config=config, folder=tmp_path, features=sets, receiver=receiver, schemes=[])
 
@@ -160,7 +161,7 @@ def test_galleries_newer_than_the_records_stay(study, drawn):
 
 def test_files_and_nothing_without_images(study, monkeypatch):
     monkeypatch.setattr(showcase, "_ROWS", 1)
-    study.config.snr_db = [0.0]
+    study.config = study.config.model_copy(update={"snr_db": [0.0]})
     study.schemes = [(AwgnConfig(), Noisy("bpg_capacity", images=True))]
     names = [f"{stem}.{kind}" for stem in ("gallery", "gallery_bpg_capacity") for kind in ("png", "pdf")]
     files = galleries(study)
