@@ -13,7 +13,7 @@ test: .venv/ready
 	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist worksteal
 
 notebooks: .venv/ready
-	$(BIN)/python -m pytest tests/test_notebooks.py --durations=0
+	$(BIN)/python -m pytest tests/test_notebooks.py -m 'slow or not slow' --durations=0
 
 test-slow: .venv/ready
 	$(BIN)/python -m pytest -m slow

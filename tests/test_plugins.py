@@ -115,6 +115,7 @@ def folder(tmp_path):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_what_a_module_registers_is_imported_by_workers(folder):
     pytest.importorskip("ray", reason="ray is an extra")
     (folder / "lib").mkdir()

@@ -160,6 +160,7 @@ def test_folders_without_links_say_how_to_get_them(run, tmp_path):
         Link.load(tmp_path)
 
 
+@pytest.mark.slow
 def test_large_images_are_read_where_they_were(tmp_path, quiet):
     """They are not copied: only the knowledge base's own files must stay."""
     rng = np.random.default_rng(0)

@@ -72,6 +72,7 @@ def test_processes_give_the_records_of_local_though_one_is_killed(local, tmp_pat
     assert not workers()
 
 
+@pytest.mark.slow
 def test_ray_gives_the_records_of_local_though_a_worker_is_killed(local, tmp_path, quiet):
     pytest.importorskip("ray", reason="ray is an extra")
     file, folder = local
