@@ -67,6 +67,16 @@ class Spec:
         return getattr(importlib.import_module(module), name)(config, *context)
 
 
+class ObjectSpec(Spec):
+    """Of an object that a Python program holds, first among the bases; ``config.check`` refuses one that is lost."""
+
+    in_files = False
+
+    def build(self, config: Any, *context: Any) -> Any:
+        config.check()
+        return super().build(config, *context)
+
+
 class Registry(Generic[T]):
     """Names of one kind and their specs; a spec's module is loaded when it is first asked for.
 

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator, mod
 from kbsc_tf.config.named import Named
 from kbsc_tf.config.strict import UNCOUNTED, Held, Strict, if_used, only_of
 from kbsc_tf.errors import UserError
-from kbsc_tf.registry import Spec, datasets
+from kbsc_tf.registry import ObjectSpec, Spec, datasets
 
 RATIOS = (0.8, 0.1, 0.1)
 
@@ -194,15 +194,11 @@ class MemoryConfig(DividedConfig):
 
 
 @datasets.add
-class MemorySpec(DatasetSpec):
+class MemorySpec(ObjectSpec, DatasetSpec):
     """Images that the Python program which runs the experiment holds."""
 
-    name, in_files, builder = "memory", False, "kbsc_tf.data.memory:memory_splits"
+    name, builder = "memory", "kbsc_tf.data.memory:memory_splits"
     Config = MemoryConfig
-
-    def build(self, config: MemoryConfig, *context: Any) -> Any:
-        config.check()
-        return super().build(config, *context)
 
 
 DataConfig = Annotated[DataSettings, Named(datasets, "source", default="procedural")]

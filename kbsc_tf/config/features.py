@@ -9,7 +9,7 @@ from pydantic_core import CoreSchema
 from kbsc_tf.config.named import Named, json_schema_of
 from kbsc_tf.config.strict import UNCOUNTED, Held, Strict
 from kbsc_tf.errors import UserError
-from kbsc_tf.registry import Spec, encoders
+from kbsc_tf.registry import ObjectSpec, Spec, encoders
 
 
 class _Features(Strict):
@@ -104,15 +104,11 @@ class FunctionEncoderConfig(EncoderSettings):
 
 
 @encoders.add
-class FunctionEncoderSpec(EncoderSpec):
+class FunctionEncoderSpec(ObjectSpec, EncoderSpec):
     """A function of the Python program that runs the experiment."""
 
-    name, in_files, builder = "function", False, "kbsc_tf.features.function:FunctionEncoder"
+    name, builder = "function", "kbsc_tf.features.function:FunctionEncoder"
     Config = FunctionEncoderConfig
-
-    def build(self, config: FunctionEncoderConfig, *context: Any) -> Any:
-        config.check()
-        return super().build(config, *context)
 
 
 class FeatureFileConfig(_Features):

@@ -1,13 +1,13 @@
 """A channel that is a function of the program that runs the experiment. Imports no TensorFlow."""
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
 from kbsc_tf.config.channels.channel_config import ChannelSettings, ChannelSpec
 from kbsc_tf.config.strict import Held
 from kbsc_tf.errors import UserError
-from kbsc_tf.registry import channels
+from kbsc_tf.registry import ObjectSpec, channels
 
 
 class FunctionChannelConfig(ChannelSettings):
@@ -23,12 +23,8 @@ class FunctionChannelConfig(ChannelSettings):
 
 
 @channels.add
-class FunctionChannelSpec(ChannelSpec):
+class FunctionChannelSpec(ObjectSpec, ChannelSpec):
     """A function of the Python program that runs the experiment."""
 
-    name, in_files, builder = "function", False, "kbsc_tf.channel.function:FunctionChannel"
+    name, builder = "function", "kbsc_tf.channel.function:FunctionChannel"
     Config = FunctionChannelConfig
-
-    def build(self, config: FunctionChannelConfig) -> Any:
-        config.check()
-        return super().build(config)
