@@ -3,6 +3,7 @@
 import os
 
 import pytest
+from eagerly import eagerly
 
 # Threads of TensorFlow and FAISS that wait would spin against each other on few cores.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -14,9 +15,11 @@ if "PYTEST_XDIST_WORKER" in os.environ:
         os.environ.setdefault(threads, "1")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes a minute each comes first, so that no worker is left alone with it at the end."""
-    items.sort(key=lambda item: item.path.name != "test_notebooks.py")
+@pytest.fixture
+def eager():
+    """Functions of the schemes are neither traced nor compiled: other tests do that."""
+    with eagerly():
+        yield
 
 
 @pytest.fixture(scope="session")
