@@ -1,6 +1,7 @@
 """Settings that must come before TensorFlow."""
 
 import os
+from functools import partial
 
 import pytest
 from eagerly import eagerly
@@ -20,6 +21,14 @@ def eager():
     """Functions of the schemes are neither traced nor compiled: other tests do that."""
     with eagerly():
         yield
+
+
+@pytest.fixture
+def codes_as_graphs(monkeypatch):
+    """Compiling a code takes XLA seconds and changes nothing of what is shown."""
+    from kbsc_tf.coding.ldpc import DecoderSettings
+
+    monkeypatch.setattr("kbsc_tf.schemes.coded.scheme.DecoderSettings", partial(DecoderSettings, jit=False))
 
 
 @pytest.fixture(scope="session")

@@ -366,7 +366,7 @@ def test_recordings_that_cannot_be_used(kbsc, refused, file, tmp_path):
 # Stopping
 
 
-def test_images_go_over_the_coded_link_all_the_way(kbsc, image_file, tmp_path):
+def test_images_go_over_the_coded_link_all_the_way(kbsc, image_file, tmp_path, codes_as_graphs):
     """Every kind of coded scheme on a folder of 16x16 images: records, tables, a figure per CBR."""
     settings = yaml.safe_load(image_file.read_text()) | {
         "schemes": ["bpg_ldpc", "bpg_capacity", "jpeg_ldpc", "index_ldpc", "label_ldpc", "noise_free"],
@@ -397,7 +397,7 @@ def test_images_go_over_the_coded_link_all_the_way(kbsc, image_file, tmp_path):
     assert content(tmp_path / "results" / "trial").keys() == before.keys()
 
 
-def test_images_that_fit_nowhere_stop_nothing_and_have_no_gallery(kbsc, image_file, tmp_path):
+def test_images_that_fit_nowhere_stop_nothing_and_have_no_gallery(kbsc, image_file, tmp_path, codes_as_graphs):
     trained = {"scheme": "deepjscc", "epochs": 1, "batch_size": 16, "validation_snr_db": [0], "validation_images": 4}
     settings = yaml.safe_load(image_file.read_text()) | {
         "schemes": ["bpg_ldpc", trained], "k": [16, 72], "receiver": {"top_k": 2}, "codec": {"processes": 1},

@@ -134,7 +134,7 @@ def test_training_lowers_the_objective(name):
     seed_noise(0)
     link = make_link(trained=True)
     link.train_for(name, metric(), (40, 40))
-    link.compile(optimizer=keras.optimizers.Adam(5e-3), jit_compile=False)
+    link.compile(optimizer=keras.optimizers.Adam(5e-3), run_eagerly=True)
     batch = inputs(TRAINING, 10.0)
     history = link.fit(batch, TRAINING, batch_size=100, epochs=6, verbose=0).history["loss"]
     assert history[-1] < 0.97 * history[0]
