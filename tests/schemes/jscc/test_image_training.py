@@ -58,7 +58,7 @@ def stop_at(last):
     return report
 
 
-@pytest.mark.parametrize("kind", ["deepjscc", "swinjscc_ra"])
+@pytest.mark.parametrize("kind", ["deepjscc", pytest.param("swinjscc_ra", marks=pytest.mark.slow)])
 def test_interrupted_training_ends_like_uninterrupted(kind, tmp_path, eager):
     """To the bit: the choice of channels, order, SNRs, rates and noise go on where they were."""
     images = SMALL[30:]
