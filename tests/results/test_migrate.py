@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
@@ -18,7 +19,7 @@ from kbsc_tf.kb_scaling.config import KbScalingConfig
 from kbsc_tf.kb_scaling.folder_migration import migrate
 from kbsc_tf.results.folder import ResultsFolder
 from kbsc_tf.results.migrate import migrate_config
-from kbsc_tf.results.outcomes import per_image_points, per_image_writer, read_per_image
+from kbsc_tf.results.outcomes import HEAD, per_image_points, per_image_writer, read_per_image
 from kbsc_tf.results.points import KEY, Point
 from kbsc_tf.results.records import BLOCKS, COLUMNS, line, read_records
 from kbsc_tf.results.run_json import check_folder, read_run, read_shown
@@ -112,9 +113,13 @@ def test_a_seed_of_schema_1_is_that_of_all_its_trainings(tmp_path):
     for point in (trained, closed):
         results.append(dict.fromkeys(COLUMNS, 0.5) | point._asdict() | {"n": 100, "trials": 1, "stop": "trials"})
         with per_image_writer(folder, point._replace(training_seed=""), ("a", "b")) as writer:
-            writer.add(
-                {**dict.fromkeys(OUTCOMES, [0, 0]), "trial": 0, "image": range(2), "psnr": None, "ms_ssim": None}
-            )
+            same = dict.fromkeys(("delivered", "correct"), [True, True])
+            writer.add({**dict.fromkeys(OUTCOMES, [0, 0]), **same, "trial": 0, "image": range(2)})
+    for file in folder.glob("per_image/*"):
+        table = pq.read_table(file)
+        head = json.loads(table.schema.metadata[HEAD])
+        del head["training_seed"]
+        pq.write_table(table.replace_schema_metadata({HEAD: json.dumps(head)}), file)
     for name in ("kbsc_awgn_k64", "kbsc_awgn_awgn_k64"):
         (folder / "models" / name).mkdir(parents=True)
         (folder / "models" / name / "training.json").write_text("{}")
