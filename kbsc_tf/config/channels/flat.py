@@ -1,7 +1,6 @@
 """Flat channels of experiments. Imports no TensorFlow."""
 
 import math
-from abc import abstractmethod
 from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
@@ -26,6 +25,8 @@ class FlatConfig(ChannelSettings):
     `kbsc_tf.channel.build_channel` reads them; those without effect, or without a choice, are no fields.
     """
 
+    _said = frozenset({"type", "fading", "preset", "coherence", "csi", "equaliser"})
+
     type: Literal["flat"] = Field("flat", description="The kind of channel.")
 
     @property
@@ -33,19 +34,8 @@ class FlatConfig(ChannelSettings):
         """Whether the receiver equalises, where there is something to equalise."""
         return self.preset is None and (self.fading == "none" or self.equaliser != "none")
 
-    @property
-    def label(self) -> str:
-        """Name used in records and figures, made from the fields unless ``name`` is given."""
-        return self.name or "_".join(self._words())
-
-    @property
-    def text(self) -> str:
-        """Name for readers, such as "Rayleigh, fast"."""
-        return self.name.replace("_", " ") if self.name else ", ".join(_WORDS.get(w, w) for w in self._words())
-
-    @abstractmethod
-    def _words(self) -> list[str]:
-        """What the label says."""
+    def _texts(self) -> list[str]:
+        return [_WORDS.get(word, word) for word in self._words()]
 
 
 class AwgnConfig(FlatConfig):
