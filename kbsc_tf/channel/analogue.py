@@ -50,7 +50,8 @@ class AnalogueLink:
     Parameters
     ----------
     channel : Channel
-    power : {"per_feature", "per_batch"}
+    power : {"per_feature", "per_batch", "per_symbol"}
+        What has an average power of 1, see `kbsc_tf.channel.power.amplitude`.
     across_batch : bool
         Pair values of different features (the original's pairing) instead of neighbours within one.
     restore_amplitude : bool

@@ -15,6 +15,7 @@ from kbsc_tf.schemes.adaptive.schedule import schedule
 LOWEST_SNR_DB, HIGHEST_SNR_DB = -10, 20
 SYMBOLS = 512
 _KNOT_DB = 5.0
+_PRIOR_FEATURES = 10  # of power 1 beside those measured: a few quiet features must not make an axis loud
 
 
 class ReceivedCode(NamedTuple):
@@ -39,25 +40,28 @@ class AdaptiveCodec(keras.Model):
     x [B, D] ─► whiten ─► c [B, A] ─► c + residual(c) ─► × amplitude(SNR) ─► symbol m carries axis order(SNR, k)[m]
     received symbols ─► combine by coordinate ─► ĉ, noise [B, A] ─► search among codes, or ─► LMMSE ─► x̂ [B, D]
 
-    Until it is trained the residual is zero and the amplitude one: the code is linear, and every symbol has the same
-    expected power, so that every prefix of a transmission keeps the power constraint. Both ends look the order up by
+    Until it is trained the residual is zero and the amplitude one: the code is linear. Both ends look the order up by
     the SNR, which both know, to the nearest dB within -10 and 20 dB, and by the number of symbols, where the sender
     knows how many will be received; else one order serves all numbers.
+
+    A sender that knows the number k of its symbols learns an amplitude for each axis, and gives the k symbols of every
+    feature a mean power of 1. One that does not know k cannot scale by it: nothing is learned there, and every symbol
+    has the same mean power over features, so that every prefix keeps the constraint.
 
     Parameters
     ----------
     dim, axes : int
         D, and the number A of axes that the features vary along.
+    rates : sequence of int
+        Numbers of symbols that have an order and amplitudes of their own; others take those of the nearest, by ratio.
     hidden : int
         Width of the residual network; 0 for none: only the amplitudes are learned then.
     symbols : int
         Length of the order: the most that can be sent, real.
-    rates : sequence of int
-        Numbers of symbols that have an order and amplitudes of their own; others take those of the nearest, by ratio.
     """
 
     def __init__(
-        self, dim: int, axes: int, hidden: int = 0, symbols: int = SYMBOLS, rates: Sequence[int] = (), **kwargs
+        self, dim: int, axes: int, rates: Sequence[int], hidden: int = 0, symbols: int = SYMBOLS, **kwargs
     ) -> None:
         super().__init__(**kwargs)
         self.dim, self.axes, self.hidden, self.symbols, self.rates = dim, axes, hidden, symbols, tuple(rates)
@@ -77,7 +81,7 @@ class AdaptiveCodec(keras.Model):
         self.power = fixed("power", self.axes, initializer="ones")
         # Row 0 is for a sender that does not know how many symbols will be received.
         self.order = fixed("order", 1 + len(self.rates), rows, self.symbols, dtype="int32")
-        shape = (1 + len(self.rates), knots, self.axes)
+        shape = (len(self.rates), knots, self.axes)
         self.log_gain = self.add_weight(shape=shape, initializer="zeros", name="log_gain")
         if self.hidden:
             self.expand.build((None, self.axes))
@@ -117,11 +121,16 @@ class AdaptiveCodec(keras.Model):
             mine.assign(theirs)
 
     def _closed_form(self) -> tuple[keras.Variable, ...]:
-        return self.mean, self.whiten, self.colour, self.order
+        return self.mean, self.whiten, self.colour, self.power, self.order
 
     def measure_power(self, features: np.ndarray) -> None:
-        """Learn each coordinate's power from training features [N, D]: the receiver scales by it."""
-        self.power.assign(ops.mean(ops.square(self.code(features)), axis=0))
+        """Learn each coordinate's power from features [N, D]: the receiver scales by it, and a sender without k.
+
+        They must be held out: on training features whitened coordinates have a power of 1 whatever their number, on
+        others D / N more, on average.
+        """
+        total = ops.sum(ops.square(self.code(features)), axis=0)
+        self.power.assign((total + _PRIOR_FEATURES) / (len(features) + _PRIOR_FEATURES))
 
     def code(self, features: tf.Tensor) -> tf.Tensor:
         """Codes [B, A] of features [B, D]: what the symbols carry, and what entries are searched by."""
@@ -134,11 +143,21 @@ class AdaptiveCodec(keras.Model):
 
     def row_of(self, count: int) -> int:
         """Row of orders and amplitudes for a sender that knows that ``count`` symbols arrive; 0 if it does not."""
-        return 1 + int(np.argmin(np.abs(np.log(np.array(self.rates) / count)))) if self.rates else 0
+        return 1 + int(np.argmin(np.abs(np.log(np.array(self.rates) / count))))
 
-    def symbols_of(self, code: tf.Tensor, snr_db: tf.Tensor, count: int, row: tf.Tensor | int = 0) -> tf.Tensor:
-        """The first ``count`` symbols [B, count], real, before the power constraint, at SNR ``snr_db`` [] in dB."""
-        return ops.take(code * self.amplitude(snr_db, row), self.order_at(snr_db, row)[:count], axis=1)
+    def symbols_of(
+        self,
+        code: tf.Tensor,
+        snr_db: tf.Tensor,
+        count: int,
+        row: tf.Tensor | int = 0,
+        power: tf.Tensor | None = None,
+    ) -> tf.Tensor:
+        """The first ``count`` symbols [B, count], real, before the power constraint, at SNR ``snr_db`` [] in dB.
+
+        In row 0 each of them has a mean square of 1 over features already. ``power`` as for `combine`.
+        """
+        return ops.take(code * self.amplitude(snr_db, row, power), self.order_at(snr_db, row)[:count], axis=1)
 
     def on_air(self, count: int, row: tf.Tensor | int, used: tf.Tensor | int) -> tf.Tensor:
         """Which of ``count`` symbols are sent, [count], 0 or 1: a sender that knows that ``used`` will be received
@@ -169,13 +188,14 @@ class AdaptiveCodec(keras.Model):
             Of the code, while it is still being trained; that of `measure_power` unless given.
         """
         count = received.values.shape[1]
-        order, amplitude = self.order_at(snr_db, row)[:count], self.amplitude(snr_db, row)
+        order, amplitude = self.order_at(snr_db, row)[:count], self.amplitude(snr_db, row, power)
         carries = ops.one_hot(order, self.axes)
         sent_power = ops.take((self.power if power is None else power) * ops.square(amplitude), order)
         used = count if used is None else used
         there = ops.cast(ops.arange(count) < used, "float32")
         # Two reals share a symbol of power 1: that of each is half, and so is its noise.
-        level = ops.sqrt(2.0 * ops.mean(sent_power * self.on_air(count, row, used)))
+        on_air = self.on_air(count, row, used)
+        level = ops.sqrt(2.0 * ops.sum(sent_power * on_air) / ops.sum(on_air))
         quiet = ops.maximum(0.5 * received.noise_var_per_symbol, 1e-12)  # noise-free symbols are combined by counting
         precision = ops.matmul(there / quiet, carries)
         unbiased = tf.math.divide_no_nan(received.values, received.bias)  # lost in a fade: 0, of no weight
@@ -195,17 +215,21 @@ class AdaptiveCodec(keras.Model):
         """Coordinate of each symbol, [symbols], int32."""
         return self.order[row, ops.cast(ops.round(_within(snr_db)), "int32") - LOWEST_SNR_DB]
 
-    def amplitude(self, snr_db: tf.Tensor, row: tf.Tensor | int = 0) -> tf.Tensor:
-        """Learned amplitude of each coordinate [A] beside the order, interpolated between SNRs."""
+    def amplitude(self, snr_db: tf.Tensor, row: tf.Tensor | int = 0, power: tf.Tensor | None = None) -> tf.Tensor:
+        """Amplitude of each coordinate [A] beside the order: learned and interpolated between SNRs, or in row 0 what
+        makes all coordinates, of ``power`` [A] as for `combine`, equally loud.
+        """
         place = (_within(snr_db) - LOWEST_SNR_DB) / _KNOT_DB
         knots = ops.arange(self.log_gain.shape[1], dtype="float32")
-        return ops.exp(ops.matmul(ops.relu(1.0 - ops.abs(knots - place)), self.log_gain[row]))
+        gain = self.log_gain[ops.maximum(row - 1, 0)]
+        learned = ops.exp(ops.matmul(ops.relu(1.0 - ops.abs(knots - place)), gain))
+        return ops.where(row == 0, ops.rsqrt(self.power if power is None else power), learned)
 
     def call(self, features: tf.Tensor, training: bool = False) -> tf.Tensor:
         return self.code(features)
 
     def get_config(self) -> dict:
-        own = {"dim": self.dim, "axes": self.axes, "hidden": self.hidden, "symbols": self.symbols, "rates": self.rates}
+        own = {"dim": self.dim, "axes": self.axes, "rates": self.rates, "hidden": self.hidden, "symbols": self.symbols}
         return {**super().get_config(), **own}
 
 

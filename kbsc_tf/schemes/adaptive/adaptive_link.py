@@ -1,14 +1,15 @@
 """The adaptive code around a channel: what is trained, and what transmits."""
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import keras
-import numpy as np
 import tensorflow as tf
 from keras import ops
 from sionna.phy import config as sionna_config
 
 from kbsc_tf.channel import AnalogueLink
+from kbsc_tf.channel.power import amplitude
 from kbsc_tf.config import AwgnConfig, ChannelConfig
 from kbsc_tf.schemes.adaptive.adaptive_codec import AdaptiveCodec, ReceivedCode
 from kbsc_tf.schemes.adaptive.objectives import OBJECTIVES, CodeMetric, Delivery
@@ -66,12 +67,13 @@ class AdaptiveLink(AirLink):
     ) -> AdaptiveReception:
         """Send the first ``count`` symbols of features [B, D] at Es/N0 ``snr_db`` ([], dB).
 
-        With ``used``, the sender does not know that only so many of them will have been received. Over the link's own
+        With ``used``, the sender does not know that only so many of them will have been received: the power constraint
+        is then that of every symbol over all features, else that of a feature's ``count`` symbols. Over the link's own
         channel, or over ``air``.
         """
         row = self.codec.row_of(count) if used is None else 0
-        symbols = self.codec.symbols_of(self.codec.code(features), snr_db, count, row)
-        received = (air or self.air)(symbols, snr_db)
+        symbols, air = self.codec.symbols_of(self.codec.code(features), snr_db, count, row), air or self.air
+        received = (replace(air, power="per_symbol") if row == 0 else air)(symbols, snr_db)
         code = self.codec.combine(received, snr_db, row, used)
         return AdaptiveReception(
             self.codec.restore(code), code, ops.mean(received.noise_var_per_symbol, axis=1), received.papr_db
@@ -85,15 +87,17 @@ class AdaptiveLink(AirLink):
         features, snr_db, codec = inputs["feature"], inputs["snr_db"][0], self.codec
         low, high = self._used
         draw, rates = sionna_config.tf_rng.uniform, tf.constant((0, *codec.rates), tf.int32)
-        row = draw([], 0, 1 + len(codec.rates), tf.int32)
+        # Without a network a sender that does not know the number has nothing to learn.
+        row = draw([], 0 if codec.hidden else 1, 1 + len(codec.rates), tf.int32)
         used = ops.where(row > 0, ops.minimum(rates[row], high), draw([], low, high + 1, tf.int32))
-        # The link spreads the power over empty symbols too, so the SNR that it is asked for is the average over all.
         sent = codec.on_air(high, row, used)
-        air_snr_db = snr_db + 10.0 / np.log(10.0) * ops.log(ops.mean(sent))
         code = codec.code(features)
-        received = self.air(codec.symbols_of(code, snr_db, high, row) * sent, air_snr_db)
-        clean = ops.matmul(features - codec.mean, codec.whiten)
         power = ops.mean(ops.square(code), axis=0)
+        symbols = codec.symbols_of(code, snr_db, high, row, power) * sent
+        # Each feature's symbols on the air have a mean square of 1, or in row 0 each symbol over the features.
+        loudness = amplitude(symbols, self.air.power) / ops.sqrt(2.0 * ops.mean(sent))
+        received = replace(self.air, power="per_symbol")(ops.where(row == 0, symbols, symbols / loudness), snr_db)
+        clean = ops.matmul(features - codec.mean, codec.whiten)
         delivery = Delivery(clean, code, codec.combine(received, snr_db, row, used, power), inputs["label"])
         return self._objective(delivery, self._metric)
 

@@ -65,9 +65,10 @@ class ClosedFormFit:
         with one_thread():  # every worker must choose the same
             axes = search.axes if search else semantic_axes(np.asarray(training.x, np.float32))
             size = training.dim, len(axes.variance)
-            codec = AdaptiveCodec(*size, symbols=self.symbols, rates=self.config.validation_symbols)
+            codec = AdaptiveCodec(*size, self.config.validation_symbols, symbols=self.symbols)
             exponents = self._exponents(codec, axes, _Judge(validation, self.config))
         codec.adapt(axes, exponents)
+        codec.measure_power(validation.features)
         chosen = sorted({f"{e:.3g}" for e in exponents.flat}, key=float)
         self.summary = f"order by variance to the power {' to '.join(dict.fromkeys((chosen[0], chosen[-1])))}"
         return codec
@@ -118,7 +119,7 @@ class TrainedFit(ClosedFormFit):
         config, judge = self.config, _Judge(validation, self.config)
         linear = self.start.codec(training, validation, folder, report)
         keras.utils.set_random_seed(config.seed)  # of the initial weights, whatever ran before
-        link = AdaptiveLink(AdaptiveCodec(linear.dim, linear.axes, config.hidden, linear.symbols, linear.rates))
+        link = AdaptiveLink(AdaptiveCodec(linear.dim, linear.axes, linear.rates, config.hidden, linear.symbols))
         link.codec.start_from(linear)
         features, metric = np.asarray(training.x, np.float32), _metric(training, validation)
         link.train_for(self.objective, metric, config.symbols)
@@ -132,7 +133,7 @@ class TrainedFit(ClosedFormFit):
         )
         checkpoints = CheckpointFolder(folder, self._identity(features, labels, metric, linear))
         trained = trainer.fit(link, checkpoints, report).codec
-        trained.measure_power(features)
+        trained.measure_power(validation.features)
         with one_thread():
             gained = judge(AdaptiveLink(trained)) - judge(AdaptiveLink(linear))
         gain = f"{trained.count_params():,} parameters, {100 * gained:+.1f} points by training"

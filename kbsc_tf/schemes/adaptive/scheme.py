@@ -32,8 +32,9 @@ class AdaptiveScheme(ChannelScheme):
     fitted : ClosedFormFit
         Shared by all k and channels, so that the code is learned once.
     progressive : bool
-        Start to send all symbols there are, of which the receiver uses the first k: the sender need not know k. Else
-        the power constraint is that of the k symbols.
+        Start to send all symbols there are, of which the receiver uses the first k: the sender does not know k and
+        cannot scale by it, so every symbol has the same mean power over all features. Else the k symbols of every
+        feature have a mean power of 1.
     """
 
     name, observing = "adaptive", True
