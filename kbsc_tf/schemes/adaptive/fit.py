@@ -25,6 +25,7 @@ from kbsc_tf.training import CheckpointFolder, Trainer, fingerprint, training_ba
 from kbsc_tf.transmission import Observation
 
 ORDER_EXPONENTS = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
+_NOISES = 3  # draws of the noise that an order is judged over, the same for all orders
 _KNOTS_DB = tuple(range(LOWEST_SNR_DB, 11, 2))
 _SHARED = ("order_exponent", "snr_db", "validation_symbols", "seed")  # options of the closed form
 _DEFAULT_METRIC = 0.5, 0.1  # metric exponent and kernel variance, for a receiver that does not decide by posterior
@@ -76,7 +77,11 @@ class ClosedFormFit:
     def _exponents(self, codec: AdaptiveCodec, axes: SemanticAxes, judge: "_Judge") -> np.ndarray:
         """Exponents of the relevance [1 + rates, 31] at every SNR of the code's grid: the best at the nearest tried.
 
-        The first row is best on average over the numbers of symbols, the others for one of them each.
+        The first row is best on average over the numbers of symbols. A number of its own takes the exponent that is
+        best for it where that is better than the first row's by more than the standard error of the difference, paired
+        by features (the rule of one standard error: L. Breiman et al., Classification and regression trees, 1984,
+        section 3.4.3); else a sender that knows how many symbols count would follow the noise of the validation, and
+        do worse for it than one that does not know.
         """
         grid = np.arange(LOWEST_SNR_DB, HIGHEST_SNR_DB + 1)
         if self.config.order_exponent is not None:
@@ -86,13 +91,16 @@ class ClosedFormFit:
         tried = []
         for order_exponent in ORDER_EXPONENTS:
             codec.adapt(axes, np.full(len(grid), order_exponent))
-            by_rate = judge.by_snr_and_rate(AdaptiveLink(codec), knots)
-            tried.append(np.concatenate([by_rate.mean(axis=0, keepdims=True), by_rate]))
-        # Neighbouring SNRs have a say, because a difference of a point is within the noise of a thousand queries.
-        padded = np.pad(tried, ((0, 0), (0, 0), (1, 1)), mode="edge")
-        smooth = padded[..., :-2] + 2 * padded[..., 1:-1] + padded[..., 2:]
+            tried.append(_smooth(judge.shares(AdaptiveLink(codec), knots, _NOISES)))
+        right = np.array(tried)  # [exponents, rates, SNRs, Q]
+        common = right.mean(axis=(1, 3)).argmax(axis=0)
+        gain = right - np.take_along_axis(right, common[None, None, :, None], axis=0)
+        best = gain.mean(axis=3).argmax(axis=0)
+        gain = np.take_along_axis(gain, best[None, ..., None], axis=0)[0]
+        is_clear = gain.mean(axis=2) > gain.std(axis=2) / np.sqrt(gain.shape[2])
+        chosen = np.concatenate([common[None], np.where(is_clear, best, common)])
         nearest = np.abs(grid[:, None] - np.array(knots)).argmin(axis=1)
-        return np.take(ORDER_EXPONENTS, smooth.argmax(axis=0))[:, nearest]
+        return np.take(ORDER_EXPONENTS, chosen)[:, nearest]
 
 
 class TrainedFit(ClosedFormFit):
@@ -183,24 +191,35 @@ class _Judge:
         self._transmit = {}
 
     def __call__(self, link: AdaptiveLink) -> float:
-        return float(np.mean(self.by_snr_and_rate(link, self._config.validation_snr_db)))
+        return float(np.mean(self.shares(link, self._config.validation_snr_db)))
 
-    def by_snr_and_rate(self, link: AdaptiveLink, snr_db: Sequence[float]) -> np.ndarray:
-        """Accuracy [rates, SNRs]."""
+    def shares(self, link: AdaptiveLink, snr_db: Sequence[float], noises: int = 1) -> np.ndarray:
+        """Of so many transmissions of every feature, the share that is right: [rates, SNRs, Q], float32."""
         coder, counts = _Frozen(link.codec), self._config.validation_symbols
-        return np.array([[self._accuracy(link, coder, snr, n) for snr in snr_db] for n in counts])
+        trials = [
+            [[self._right(link, coder, (snr, n, noise)) for snr in snr_db] for n in counts] for noise in range(noises)
+        ]
+        return np.mean(trials, axis=0, dtype=np.float32)
 
-    def _accuracy(self, link: AdaptiveLink, coder: "_Frozen", snr_db: float, count: int) -> float:
+    def _right(self, link: AdaptiveLink, coder: "_Frozen", point: tuple[float, int, int]) -> np.ndarray:
+        """Which features [Q] are right at a point: SNR in dB, number of symbols, and number of the noise."""
+        snr_db, count, noise = point
         key = id(link), count
         if key not in self._transmit:
             self._transmit[key] = link, tf.function(lambda x, snr: link.transmit(x, snr, count))
-        seed_noise(self._config.seed)
+        seed_noise((self._config.seed + noise) % 2**32)
         sent = self._validation
         received = self._transmit[key][1](tf.constant(sent.features), tf.constant(snr_db, tf.float32))
         observation = Observation(received.code.values.numpy(), received.code.noise_var_per_axis.numpy(), coder)
         transmission = sent_uncoded(link.air.channel, count // 2, count // 2, received)
         transmission = replace(transmission, features=received.features.numpy(), observation=observation)
-        return float(np.mean(sent.receiver.decide(transmission).labels[:, 0] == sent.labels))
+        return sent.receiver.decide(transmission).labels[:, 0] == sent.labels
+
+
+def _smooth(shares: np.ndarray) -> np.ndarray:
+    """Shares [rates, SNRs, Q], in which neighbouring SNRs have a say: a point is within the noise of 1,000 queries."""
+    padded = np.pad(shares, ((0, 0), (1, 1), (0, 0)), mode="edge")
+    return (padded[:, :-2] + 2 * padded[:, 1:-1] + padded[:, 2:]) / 4
 
 
 class _Frozen:
