@@ -24,7 +24,7 @@ from kbsc_tf.threads import one_thread
 from kbsc_tf.training import CheckpointFolder, Trainer, fingerprint, training_batches
 from kbsc_tf.transmission import Observation
 
-ORDER_EXPONENTS = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
+ORDER_EXPONENTS = (0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0)
 _NOISES = 3  # draws of the noise that an order is judged over, the same for all orders
 _KNOTS_DB = tuple(range(LOWEST_SNR_DB, 11, 2))
 _SHARED = ("order_exponent", "snr_db", "validation_symbols", "seed")  # options of the closed form
@@ -77,30 +77,47 @@ class ClosedFormFit:
     def _exponents(self, codec: AdaptiveCodec, axes: SemanticAxes, judge: "_Judge") -> np.ndarray:
         """Exponents of the relevance [1 + rates, 31] at every SNR of the code's grid: the best at the nearest tried.
 
-        The first row is best on average over the numbers of symbols. A number of its own takes the exponent that is
-        best for it where that is better than the first row's by more than the standard error of the difference, paired
-        by features (the rule of one standard error: L. Breiman et al., Classification and regression trees, 1984,
-        section 3.4.3); else a sender that knows how many symbols count would follow the noise of the validation, and
-        do worse for it than one that does not know.
+        The first row is for all numbers of symbols, the others are for one of them each, see `choose`.
         """
         grid = np.arange(LOWEST_SNR_DB, HIGHEST_SNR_DB + 1)
         if self.config.order_exponent is not None:
             return np.full((1, len(grid)), self.config.order_exponent)
         listed = self.config.snr_db
         knots = sorted(listed) if isinstance(listed, list) else _KNOTS_DB
-        tried = []
+        link, tried = AdaptiveLink(codec), []
         for order_exponent in ORDER_EXPONENTS:
             codec.adapt(axes, np.full(len(grid), order_exponent))
-            tried.append(_smooth(judge.shares(AdaptiveLink(codec), knots, _NOISES)))
-        right = np.array(tried)  # [exponents, rates, SNRs, Q]
-        common = right.mean(axis=(1, 3)).argmax(axis=0)
-        gain = right - np.take_along_axis(right, common[None, None, :, None], axis=0)
-        best = gain.mean(axis=3).argmax(axis=0)
-        gain = np.take_along_axis(gain, best[None, ..., None], axis=0)[0]
-        is_clear = gain.mean(axis=2) > gain.std(axis=2) / np.sqrt(gain.shape[2])
-        chosen = np.concatenate([common[None], np.where(is_clear, best, common)])
+            tried.append(judge.shares(link, knots, _NOISES))
         nearest = np.abs(grid[:, None] - np.array(knots)).argmin(axis=1)
-        return np.take(ORDER_EXPONENTS, chosen)[:, nearest]
+        return np.take(ORDER_EXPONENTS, choose(np.array(tried)))[:, nearest]
+
+
+def choose(shares: np.ndarray) -> np.ndarray:
+    """Which of several orders to send by: for all numbers of symbols at once, and for each of them.
+
+    The common order is best on average. A number of symbols has another one where that is better for it by more than
+    two standard errors of the difference, paired by features: a sender that knows how many symbols count must not
+    follow the noise of the validation, and do worse than one that does not know.
+
+    Parameters
+    ----------
+    shares : [orders, rates, SNRs, Q], float
+        Of the transmissions of each validation feature, the share that is right. Neighbouring SNRs have a say in each
+        other's choice, because a point is within the noise of a thousand features.
+
+    Returns
+    -------
+    chosen : [1 + rates, SNRs], int
+        Index of the order, of the common one first.
+    """
+    padded = np.pad(shares, ((0, 0), (0, 0), (1, 1), (0, 0)), mode="edge")
+    smooth = (padded[:, :, :-2] + 2 * padded[:, :, 1:-1] + padded[:, :, 2:]) / 4
+    common = smooth.mean(axis=(1, 3)).argmax(axis=0)
+    gains = smooth - np.take_along_axis(smooth, common[None, None, :, None], axis=0)
+    best = gains.mean(axis=3).argmax(axis=0)
+    gain = np.take_along_axis(gains, best[None, ..., None], axis=0)[0]
+    is_clear = gain.mean(axis=2) > 2 * gain.std(axis=2) / np.sqrt(gain.shape[2])
+    return np.concatenate([common[None], np.where(is_clear, best, common)])
 
 
 class TrainedFit(ClosedFormFit):
@@ -196,10 +213,11 @@ class _Judge:
     def shares(self, link: AdaptiveLink, snr_db: Sequence[float], noises: int = 1) -> np.ndarray:
         """Of so many transmissions of every feature, the share that is right: [rates, SNRs, Q], float32."""
         coder, counts = _Frozen(link.codec), self._config.validation_symbols
-        trials = [
-            [[self._right(link, coder, (snr, n, noise)) for snr in snr_db] for n in counts] for noise in range(noises)
+        # Noises come last: what is sent at a point is searched for in the same index.
+        right = [
+            [[self._right(link, coder, (snr, n, noise)) for noise in range(noises)] for snr in snr_db] for n in counts
         ]
-        return np.mean(trials, axis=0, dtype=np.float32)
+        return np.mean(right, axis=2, dtype=np.float32)
 
     def _right(self, link: AdaptiveLink, coder: "_Frozen", point: tuple[float, int, int]) -> np.ndarray:
         """Which features [Q] are right at a point: SNR in dB, number of symbols, and number of the noise."""
@@ -214,12 +232,6 @@ class _Judge:
         transmission = sent_uncoded(link.air.channel, count // 2, count // 2, received)
         transmission = replace(transmission, features=received.features.numpy(), observation=observation)
         return sent.receiver.decide(transmission).labels[:, 0] == sent.labels
-
-
-def _smooth(shares: np.ndarray) -> np.ndarray:
-    """Shares [rates, SNRs, Q], in which neighbouring SNRs have a say: a point is within the noise of 1,000 queries."""
-    padded = np.pad(shares, ((0, 0), (1, 1), (0, 0)), mode="edge")
-    return (padded[:, :-2] + 2 * padded[:, 1:-1] + padded[:, 2:]) / 4
 
 
 class _Frozen:

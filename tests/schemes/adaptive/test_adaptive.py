@@ -124,7 +124,12 @@ def test_without_a_network_there_are_gains_to_train():
     with tf.GradientTape() as tape:
         value = tf.reduce_mean(link(inputs(tf.constant(TRAINING[:BATCH]))))
     [gains], [gradient] = link.trainable_variables, tape.gradient(value, link.trainable_variables)
-    assert gains.name == "log_gain" and gradient.shape == (1, 7, DIM) and np.all(np.isfinite(gradient)) and np.any(gradient[0, 3] != 0)
+    assert (
+        gains.name == "log_gain"
+        and gradient.shape == (1, 7, DIM)
+        and np.all(np.isfinite(gradient))
+        and np.any(gradient[0, 3] != 0)
+    )
     assert np.all(np.delete(gradient[0], 3, axis=0) == 0)  # 5 dB is the fourth knot
 
 
