@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 from clustered import feature_set
+from eagerly import eagerly
 
 from kbsc_tf.channel import build_channel
 from kbsc_tf.config import ExperimentConfig
@@ -30,7 +31,7 @@ TRAINED = ORDER | {
     "validation_snr_db": [0.0],
 }
 CODES = {"adaptive_linear": ORDER} | dict.fromkeys(("adaptive", "adaptive_progressive", "adaptive_supervised"), TRAINED)
-K = [2, 16, 40, 64, 128, MOST]
+K = [2, 40, 64, MOST]
 
 
 def schemes_of(names, k):
@@ -46,10 +47,11 @@ def saved(tmp_path_factory):
     folder = tmp_path_factory.mktemp("codes")
     config, schemes = schemes_of(CODES, MOST)
     validation = hold_out(config, SPLITS)
-    for scheme in schemes:
-        scheme.fit(SPLITS.training, validation, folder / "checkpoints" / getattr(scheme, "model", scheme.name))
-        (folder / scheme.name).mkdir()
-        scheme.save(folder / scheme.name)
+    with eagerly():
+        for scheme in schemes:
+            scheme.fit(SPLITS.training, validation, folder / "checkpoints" / getattr(scheme, "model", scheme.name))
+            (folder / scheme.name).mkdir()
+            scheme.save(folder / scheme.name)
     return folder
 
 
