@@ -168,8 +168,8 @@ def describe_few_groups(config: ExperimentConfig, images: int) -> list[str]:
         if rows > 1 and groups < _FEW_GROUPS:
             notes.append(
                 f"channel {channel.label}: at k = {min(config.k)} up to {rows * shared} images share a grid, so a "
-                f"point has {groups} independent groups, and its 95 % interval may cover less; raise sweep.trials, or set "
-                "realisation: per_row"
+                f"point has {groups} independent groups, and its 95 % interval may cover less; raise sweep.trials, or "
+                "set realisation: per_row"
             )
     return notes
 
