@@ -16,7 +16,7 @@ from kbsc_tf.data.cache import REMEDY, cache_root
 from kbsc_tf.files import make_folder, write_atomically
 from kbsc_tf.metrics import wilson
 
-VERSION = 1
+VERSION = 2
 """Raised when the link changes so that error rates change: old tables are then not found."""
 
 MAX_MEASURED_BITS = 20_000_000

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from fractions import Fraction
 
+from kbsc_tf.coding.code_block import REDUNDANCY_VERSIONS, SMALL_PAYLOAD, CodeBlock
 from kbsc_tf.coding.mcs import BITS_PER_SYMBOL, MAX_RATE, Mcs, check_modulation
 from kbsc_tf.errors import Infeasible, UserError
 
@@ -10,18 +11,13 @@ BLOCK_LENGTHS = (16, 1 << 20)
 """Limits of the block length in coded bits; the largest K of the code often ends blocks earlier."""
 
 MIN_INFO_BITS = 12  # Sionna's codes start here
-SMALL_PAYLOAD = 3824  # bits; above, the transport block has a CRC of 24 bits (TS 38.212, clause 7.2.1)
-_LIFTING_SIZES = sorted(
-    # TS 38.212, table 5.3.2-1.
-    {a << j for a in (2, 3, 5, 7, 9, 11, 13, 15) for j in range(8) if a << j <= 384}
-)
 
 
 @dataclass(frozen=True)
 class TransportPlan:
     """One transport block: a payload, its CRCs, its code blocks and what they take on the air.
 
-    payload A ─► + CRC ─► C blocks of K bits, each with a CRC if C > 1 ─► LDPC (K, mother n) ─► E bits ─► E/m symbols
+    payload A ─► + CRC ─► C blocks of K bits, each with a CRC if C > 1 ─► LDPC ─► E bits ─► E/m symbols
 
     All blocks have equal K and E. Nothing is free: CRCs and zero padding are within K, and C K <= rate C E.
     What is not a field follows from the fields. Make plans with `for_uses`, `for_payload` or `exact`.
@@ -36,6 +32,8 @@ class TransportPlan:
         K per block, CRCs and zero padding included: the k of the LDPC code.
     coded_bits : int
         E per block on the air, a multiple of the bits per symbol.
+    rv : int
+        Redundancy version, 0 to 3 (TS 38.212, clause 5.4.2.1): another one sends other bits of the same code words.
 
     Raises
     ------
@@ -49,9 +47,12 @@ class TransportPlan:
     blocks: int
     info_bits: int
     coded_bits: int
+    rv: int = 0
 
     def __post_init__(self) -> None:
         check_modulation(self.modulation)
+        if self.rv not in REDUNDANCY_VERSIONS:
+            raise UserError(f"redundancy version {self.rv}: expected 0, 1, 2 or 3")
         k, e = self.info_bits, self.coded_bits
         if k < MIN_INFO_BITS:
             raise Infeasible(
@@ -121,7 +122,7 @@ class TransportPlan:
 
     @classmethod
     def exact(cls, modulation: str, payload_bits: int, channel_uses: int, block_length: int = 6144) -> "TransportPlan":
-        """A payload in a budget of complex channel uses: the code rate follows, by repetition below 1/5.
+        """A payload in a budget of complex channel uses: the code rate follows.
 
         The plan's payload exceeds the one asked for by less than the number of blocks, or 8 bits where the CRC grows.
 
@@ -161,28 +162,9 @@ class TransportPlan:
         return self.blocks * self.coded_bits // self.bits_per_symbol
 
     @property
-    def mother_bits(self) -> int:
-        """Bits n of the LDPC code; fewer than E where bits are repeated (TS 38.212, clause 5.4.2.1).
-
-        Sionna's codes have rates down to 1/5, those of base graph 1 down to 1/3.
-        """
-        return min(self.coded_bits, (5 if self.base_graph == 2 else 3) * self.info_bits)
-
-    @property
-    def base_graph(self) -> int:
-        """1 or 2 (TS 38.212, clause 7.2.2, with K in place of the payload, as Sionna chooses)."""
-        k, rate = self.info_bits, self.rate
-        return 2 if k <= 292 or k <= SMALL_PAYLOAD and rate <= 0.67 or rate <= 0.25 else 1
-
-    @property
-    def filler_bits(self) -> int:
-        """Zeros per block that fill the base graph and are not transmitted (TS 38.212, clauses 5.2.2 and 5.3.2)."""
-        k = self.info_bits
-        if self.base_graph == 1:
-            columns = used = 22
-        else:
-            columns, used = 10, next((kb for kb, above in ((10, 640), (9, 560), (8, 192)) if k > above), 6)
-        return columns * next(z for z in _LIFTING_SIZES if used * z >= k) - k
+    def code_block(self) -> CodeBlock:
+        """What each of the code blocks is."""
+        return CodeBlock(self.info_bits, self.coded_bits, self.rv)
 
     @property
     def transport_crc(self) -> int:

@@ -5,9 +5,10 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from sionna.phy.fec.ldpc import LDPC5GDecoder, LDPC5GEncoder
+from sionna.phy.fec.ldpc import LDPC5GEncoder
 
 from kbsc_tf.coding import Mcs, TransportPlan, mcs_set
+from kbsc_tf.coding.ldpc_code import LdpcCode
 from kbsc_tf.coding.mcs import BITS_PER_SYMBOL
 from kbsc_tf.errors import UserError
 
@@ -37,8 +38,6 @@ def check_accounts(plan, block_length):
     assert plan.crc_bits == plan.transport_crc + plan.blocks * plan.block_crc
     assert plan.transport_crc == (24 if plan.payload_bits > 3824 else 16)
     assert plan.block_crc == (24 if plan.blocks > 1 else 0)
-    assert plan.mother_bits <= min(plan.coded_bits, 5 * plan.info_bits)
-    assert plan.mother_bits == plan.coded_bits or plan.rate < 1 / 3
     assert plan.rate == plan.info_bits / plan.coded_bits <= 0.95
     assert 12 <= plan.info_bits <= (3840 if plan.rate <= 0.25 else 8448)
 
@@ -104,9 +103,10 @@ def test_exact_fills_the_channel_uses_and_holds_the_payload():
         assert payload <= plan.payload_bits < payload + plan.blocks + 8
 
 
-def test_exact_repeats_bits_at_low_rates():
+def test_exact_uses_the_whole_buffer_at_low_rates():
     plan = TransportPlan.exact("qpsk", 10, 512)
-    assert (plan.blocks, plan.info_bits, plan.coded_bits, plan.mother_bits) == (1, 26, 1024, 130)
+    assert (plan.blocks, plan.info_bits, plan.coded_bits) == (1, 26, 1024)
+    assert plan.code_block.buffer_bits == plan.code_block.reach == 50 * 5 - 24  # not 5 K = 130
 
 
 def test_every_plan_is_a_code_of_sionna():
@@ -123,11 +123,12 @@ def test_every_plan_is_a_code_of_sionna():
     ]
     plans = [TransportPlan.for_uses(*drawn) for drawn in GRID[:60] if drawn[0].efficiency * drawn[1] > 20]
     for plan in [*corners, *plans[:16]]:
-        encoder = LDPC5GEncoder(plan.info_bits, plan.mother_bits)
-        assert encoder.k_ldpc - encoder.k == plan.filler_bits
-        assert encoder.k_ldpc // encoder.z == (10 if plan.base_graph == 2 else 22)
-        punctured = encoder.n_ldpc - plan.filler_bits - 2 * encoder.z - plan.mother_bits
-        LDPC5GDecoder(encoder, prune_pcm=punctured > 0)
+        block = plan.code_block
+        encoder = LDPC5GEncoder(plan.info_bits, min(plan.coded_bits, (3, 5)[block.base_graph - 1] * plan.info_bits))
+        assert encoder.k_ldpc - encoder.k == block.filler_bits and encoder.z == block.lifting_size
+        assert encoder.k_ldpc // encoder.z == (10 if block.base_graph == 2 else 22)
+        assert encoder.n_ldpc - block.filler_bits - 2 * encoder.z == block.buffer_bits
+        LdpcCode(block)
 
 
 @pytest.mark.parametrize(
@@ -147,6 +148,7 @@ def test_every_plan_is_a_code_of_sionna():
         (lambda: TransportPlan.exact("qpsk", 190, 100), "190 payload bits do not fit into 100 channel uses of qpsk"),
         (lambda: TransportPlan.exact("qpsk", 0, 0), "do not fit into 0 channel uses"),
         (lambda: TransportPlan("qpsk", 1, 96, 100), "code rate 96/100 = 0.960 is above 0.95"),
+        (lambda: TransportPlan("qpsk", 1, 96, 200, rv=4), "redundancy version 4: expected 0, 1, 2 or 3"),
         (lambda: TransportPlan("qpsk", 1, 8449, 20000), "give a smaller block length"),
         (lambda: TransportPlan("qpsk", 1, 3841, 20000), "give a smaller block length"),
     ],

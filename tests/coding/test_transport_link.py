@@ -55,7 +55,7 @@ def plain_sionna_errors(k, n, snr_db, count, seed):
 
 def test_error_rate_over_awgn_is_that_of_a_plain_sionna_script():
     plan = TransportPlan.for_uses(Mcs.parse("qpsk-1/2"), 1024)
-    assert (plan.info_bits, plan.coded_bits, plan.mother_bits) == (1024, 2048, 2048)
+    assert (plan.info_bits, plan.coded_bits, plan.code_block.reach) == (1024, 2048, 2048)
     link = TransportLink(plan, FlatChannel())
     for snr_db, low, high in ((1.0, 0.35, 0.6), (1.25, 0.08, 0.22), (1.5, 0.005, 0.05)):
         _, delivered = link(random_bits(plan, 800), snr_db, seed=2)
