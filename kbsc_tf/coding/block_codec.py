@@ -11,23 +11,25 @@ from kbsc_tf.coding.code_block import CodeBlock
 from kbsc_tf.coding.ldpc import DEFAULT_DECODER, DecoderSettings, LdpcDecoder
 from kbsc_tf.coding.ldpc_code import LdpcCode
 from kbsc_tf.coding.mcs import BITS_PER_SYMBOL
+from kbsc_tf.coding.polar_block import PolarBlock
+from kbsc_tf.coding.polar_code import PolarCode, PolarDecoder
 
 MIN_NOISE = 1e-6
 """Least noise power that the demapper believes in; a channel without noise has none, and infinities are no LLRs."""
 
 
 class BlockCodec:
-    """LDPC encoder, rate matching and mapper, and their inverses, on a fixed number N of blocks.
+    """Encoder, rate matching and mapper, and their inverses, on a fixed number N of blocks.
 
-    bits [N, K] ─► code, rate matching [N, E] ─► interleave ─► map ─► symbols [N, E/m]
+    bits [N, K] ─► code, rate matching [N, E] ─► map ─► symbols [N, E/m]
 
     Parameters
     ----------
     modulation : str
         A key of `kbsc_tf.coding.mcs.BITS_PER_SYMBOL`. The alternate rotation of pi/2-BPSK is not done here, as it goes
         on from block to block.
-    block : CodeBlock
-        K, E and the redundancy version.
+    block : CodeBlock or PolarBlock
+        K, E and what else the code is.
     blocks : int
         N.
     settings : DecoderSettings
@@ -35,18 +37,26 @@ class BlockCodec:
 
     Notes
     -----
-    TS 38.212, clause 5.4.2.2 (interleaving); TS 38.211, clauses 5.1.2 to 5.1.6 (Gray mapped, unit power).
+    TS 38.211, clauses 5.1.2 to 5.1.6 (Gray mapped, unit power).
     """
 
     def __init__(
-        self, modulation: str, block: CodeBlock, blocks: int, settings: DecoderSettings = DEFAULT_DECODER
+        self,
+        modulation: str,
+        block: CodeBlock | PolarBlock,
+        blocks: int,
+        settings: DecoderSettings = DEFAULT_DECODER,
     ) -> None:
         self.coded_bits, self.blocks = block.coded_bits, blocks
         constellation = _constellation(modulation)
         self._bits_per_symbol = constellation.num_bits_per_symbol
         self.symbols = self.coded_bits // self._bits_per_symbol
-        self._code = LdpcCode(block)
-        self.decode = LdpcDecoder(self._code, settings, blocks)
+        if isinstance(block, PolarBlock):
+            self._code = PolarCode(block)
+            self.decode = PolarDecoder(self._code)
+        else:
+            self._code = LdpcCode(block, self._bits_per_symbol)
+            self.decode = LdpcDecoder(self._code, settings, blocks)
         self._mapper = Mapper(constellation=constellation)
         self._axis_demapper = Demapper("app", constellation=_axis(modulation))
         air = [tf.TensorSpec([blocks, self.symbols], dtype) for dtype in (tf.complex64, tf.float32)]
@@ -61,7 +71,19 @@ class BlockCodec:
         return self._in_parts(self._encode, bits)
 
     def demap(self, symbols: np.ndarray, noise: np.ndarray) -> np.ndarray:
-        """Unbiased symbols [*, E/m] and their noise power, linear, per complex dimension, to LLRs [*, reach], float32."""
+        """Symbols to LLRs of the bits that the decoder takes.
+
+        Parameters
+        ----------
+        symbols : [*, E/m], complex64
+            Unbiased.
+        noise : [*, E/m], float32
+            Its power, linear, per complex dimension.
+
+        Returns
+        -------
+        [*, reach], float32
+        """
         return self._in_parts(self._demap, symbols, noise)
 
     def collect(self, llrs: np.ndarray) -> np.ndarray:
@@ -80,10 +102,7 @@ class BlockCodec:
 
     def _to_symbols(self, bits: tf.Tensor) -> tf.Tensor:
         """Bits [N, K], tf.uint8, to symbols [N, E/m], tf.complex64."""
-        coded = self._code.encode(tf.cast(bits, tf.float32))
-        # Bit i of all symbols, then bit i + 1 of all symbols, ... becomes symbol after symbol.
-        columns = tf.reshape(coded, [self.blocks, self._bits_per_symbol, self.symbols])
-        return self._mapper(tf.reshape(tf.transpose(columns, [0, 2, 1]), [self.blocks, self.coded_bits]))
+        return self._mapper(self._code.encode(tf.cast(bits, tf.float32)))
 
     def _demapped(self, symbols: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
         """As `demap`, for N blocks."""
@@ -91,8 +110,7 @@ class BlockCodec:
 
     def _to_llrs(self, symbol_llrs: tf.Tensor) -> tf.Tensor:
         """As `collect`, for N blocks."""
-        rows = tf.transpose(symbol_llrs, [0, 2, 1])
-        return self._code.collect(tf.reshape(rows, [self.blocks, self.coded_bits]))
+        return self._code.collect(tf.reshape(symbol_llrs, [self.blocks, self.coded_bits]))
 
     def _symbol_llrs(self, symbols: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
         """LLRs log p(1)/p(0), [N, E/m, m], of the a posteriori demapper.

@@ -37,7 +37,7 @@ DEFAULT_DECODER = DecoderSettings()
 class LdpcDecoder:
     """Decode a stream of blocks, a fixed number of them side by side.
 
-    llr [reach] ─► first free slot ─► two iterations in all slots ─► code word, or iterations used up: bits [K], slot free
+    llr [reach] ─► first free slot ─► two iterations in all slots ─► code word, or iterations used up: bits [K]
 
     A block is done when all its parity checks hold: going on would not change it. CRCs play no part in it, so that
     each is looked at once and lets as many errors pass as its length says. The messages are Sionna's and so are the

@@ -14,6 +14,8 @@ class LdpcCode:
     Parameters
     ----------
     block : CodeBlock
+    bits_per_symbol : int
+        Of the interleaver; 1 leaves the bits in their order.
 
     Attributes
     ----------
@@ -22,12 +24,12 @@ class LdpcCode:
 
     Notes
     -----
-    TS 38.212, clauses 5.3.2 and 5.4.2.1. Sionna's encoder ends at rate 1/5, or 1/3 in base graph 1. The bits behind
-    are parities that enter one check each, so that the other bits of this check give them.
+    TS 38.212, clauses 5.3.2, 5.4.2.1 and 5.4.2.2. Sionna's encoder ends at rate 1/5, or 1/3 in base graph 1. The bits
+    behind are parities that enter one check each, so that the other bits of this check give them.
     """
 
-    def __init__(self, block: CodeBlock) -> None:
-        self.block = block
+    def __init__(self, block: CodeBlock, bits_per_symbol: int = 1) -> None:
+        self.block, self._bits_per_symbol = block, bits_per_symbol
         graph, z = block.base_graph, block.lifting_size
         self._first = min(block.reach, (3 if graph == 1 else 5) * block.info_bits)
         # Sionna refuses rates above 0.95; how many bits it gives changes none of them.
@@ -53,7 +55,9 @@ class LdpcCode:
             known = tf.concat([bits[:, :dropped], buffer, tf.zeros_like(bits[:, :1])], axis=1)
             sums = tf.reduce_sum(tf.gather(known, self._others, axis=1), axis=2)
             buffer = tf.concat([buffer, sums % 2.0], axis=1)
-        return tf.tile(buffer, [1, self.copies])[:, block.start : block.start + block.coded_bits]
+        chosen = tf.tile(buffer, [1, self.copies])[:, block.start : block.start + block.coded_bits]
+        # Bit i of all symbols, then bit i + 1 of all symbols, ... becomes symbol after symbol.
+        return _turned(chosen, self._bits_per_symbol)
 
     def collect(self, llrs: tf.Tensor) -> tf.Tensor:
         """LLRs of the bits that were sent [N, E] to those of the buffer's first bits [N, reach], tf.float32.
@@ -62,6 +66,7 @@ class LdpcCode:
         """
         block = self.block
         end = self.copies * block.reach - block.start - block.coded_bits
+        llrs = _turned(llrs, block.coded_bits // self._bits_per_symbol)
         rows = tf.reshape(tf.pad(llrs, [[0, 0], [block.start, end]]), [-1, self.copies, block.reach])
         return tf.reduce_sum(rows, axis=1)
 
@@ -75,7 +80,7 @@ class LdpcCode:
         return tf.concat([*parts, tf.zeros([rows, unsent])], axis=1)
 
     def _bits_of_checks(self, count: int) -> np.ndarray:
-        """For each of the ``count`` last bits the others of its check: places in what `encode` knows, int32 [count, *]."""
+        """The other bits of the last ``count`` bits' checks: places in what `encode` knows, int32 [count, *]."""
         block, behind = self.block, self._encoder.k_ldpc
         known = 2 * block.lifting_size + self._first  # one zero more stands behind these
         rows = []
@@ -85,3 +90,9 @@ class LdpcCode:
             rows.append(np.where(places < block.info_bits, places, places - block.filler_bits)[~is_filler])
         width = max(map(len, rows), default=0)
         return np.array([np.pad(row, (0, width - len(row)), constant_values=known) for row in rows], np.int32)
+
+
+def _turned(values: tf.Tensor, rows: int) -> tf.Tensor:
+    """Each row of [N, E], written into ``rows`` rows, and read column by column."""
+    count = values.shape[1]
+    return tf.reshape(tf.transpose(tf.reshape(values, [-1, rows, count // rows]), [0, 2, 1]), [-1, count])
