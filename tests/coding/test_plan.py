@@ -135,7 +135,7 @@ def test_every_plan_is_a_code_of_sionna():
 
 def test_short_payloads_go_on_polar_codes():
     mcs = Mcs.parse("qpsk-1/3")
-    plans = [TransportPlan.for_uses(mcs, uses, code=AUTO) for uses in range(20, 600)]
+    plans = [TransportPlan.for_uses(mcs, uses, code=AUTO) for uses in range(24, 600)]
     payloads = [plan.payload_bits for plan in plans]
     assert (np.diff(payloads) >= 0).all()
     for plan in plans:

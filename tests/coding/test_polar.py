@@ -12,7 +12,7 @@ from sionna.phy.fec.polar import Polar5GDecoder, Polar5GEncoder, PolarSCLDecoder
 
 from kbsc_tf.channel import FlatChannel
 from kbsc_tf.coding import TransportPlan
-from kbsc_tf.coding.bits import protect, scrambling
+from kbsc_tf.coding.bits import passes, protect
 from kbsc_tf.coding.bler import BlerTable, FastLink
 from kbsc_tf.coding.block_codec import BlockCodec
 from kbsc_tf.coding.block_sizes import Code
@@ -81,10 +81,8 @@ def test_llrs_find_back_to_their_places(coded_bits):
     n = code.block.length
     sent = code.encode(tf.constant(random_bits(2, 24), tf.float32)).numpy()
     assert sent.shape == (2, coded_bits)
-    # Each sent bit of which place: from code words of unit vectors' sums, by the gather itself.
-    places = code.block.subblocks[
-        ((0 if code.block.is_shortened else max(n - coded_bits, 0)) + code.block.triangle) % n
-    ]
+    first = 0 if code.block.is_shortened else max(n - coded_bits, 0)
+    places = code.block.subblocks[(first + code.block.triangle) % n]
     llrs = np.random.default_rng(1).normal(size=(2, coded_bits)).astype(np.float32)
     expected = np.zeros((2, n))
     np.add.at(expected.T, places, llrs.T.astype(float))
@@ -126,7 +124,7 @@ def normal_approximation(payload, uses, snr_db):
     return 1 - NormalDist().cdf(mean / math.sqrt(uses * dispersion))
 
 
-@pytest.mark.parametrize("payload, uses, snr_db", [(13, 64, -3.5), (64, 128, -1.2), (64, 512, -8.0)])
+@pytest.mark.parametrize("payload, uses, snr_db", [(13, 64, -4.5), (64, 128, -1.2), (64, 512, -8.0)])
 def test_error_rates_lie_between_the_normal_approximation_and_ldpc(payload, uses, snr_db):
     """No code beats the best one; 1 dB above it polar is as good, and LDPC with its 16 bits of CRC is far behind."""
     failed, undetected = lost(link(payload, uses), snr_db, 1500)
@@ -171,10 +169,8 @@ def test_wrong_words_pass_as_often_as_list_and_crc_say():
 
 
 def test_without_a_crc_everything_is_delivered():
-    failed, undetected = lost(link(13, 64, Code("polar", 0)), -3.5, 1500)
-    assert failed == 0 < undetected
-    helped = sum(lost(link(13, 64, Code("polar", 6)), -3.5, 1500))
-    assert undetected < 1.5 * helped  # five bits less, but nothing that helps to choose
+    failed, undetected = lost(link(13, 64, Code("polar", 0)), -6.0, 1500)
+    assert failed == 0 and 30 < undetected < 300
 
 
 def test_nothing_is_delivered_out_of_nothing():
@@ -182,20 +178,13 @@ def test_nothing_is_delivered_out_of_nothing():
         silent = link(payload, 128)
         nothing = np.zeros([3, silent.plan.code_block.length], np.float32)
         decided = silent._codec.decode([nothing], 3)
-        assert not decided.any() and scrambling(decided.shape[1]).any()
-        assert not lost_of_zeros(silent).any()
-
-
-def lost_of_zeros(silent):
-    from kbsc_tf.coding.bits import passes
-
-    return passes(np.zeros([1, silent.plan.info_bits], np.uint8), silent.plan.crc_name)
+        assert not decided.any() and not passes(decided, silent.plan.crc_name).any()
 
 
 def test_the_fast_link_delivers_wrong_words_as_often(tmp_path):
     full = link(13, 64, Code("polar", 6))
     fast = FastLink(BlerTable(full.plan, FlatChannel(), "awgn", DecoderSettings(jit=False), store=tmp_path))
-    for counts in zip(lost(full, -5.0, 3000), lost(fast, -5.0, 3000), strict=True):
+    for counts in zip(lost(full, -6.5, 3000), lost(fast, -6.5, 3000), strict=True):
         assert min(counts) > 20 and abs(counts[0] - counts[1]) < 4 * math.sqrt(2 * sum(counts))
 
 
