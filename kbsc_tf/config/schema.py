@@ -31,7 +31,7 @@ class CodingConfig(Strict):
     """How the coded schemes put bits on the air: 5G LDPC or polar codes, and QAM."""
 
     mcs: Annotated[str | Annotated[list[str], Field(min_length=1)], BeforeValidator(_one_mcs)] = Field(
-        "swinjscc", description="A set, swinjscc or 38.214_table1, or a list of schemes such as qpsk-1/2."
+        "wide", description="A set, wide, swinjscc or 38.214_table1, or a list of schemes such as qpsk-1/2."
     )
     genie: bool = Field(True, description="Add link adaptation that knows every outcome.")
     code: Literal["auto", "ldpc", "polar"] = Field(

@@ -17,13 +17,14 @@ from kbsc_tf.config.channels.flat import flat_kinds
 from kbsc_tf.config.channels.ofdm import PARTS, OfdmConfig
 from kbsc_tf.config.executors import LocalConfig, ProcessesConfig, RayConfig
 from kbsc_tf.config.features import from_file
+from kbsc_tf.config.identity import settings_of_experiment
 from kbsc_tf.config.receiver import NearestConfig, PosteriorConfig, VoteConfig
 from kbsc_tf.config.strict import Strict
 from kbsc_tf.errors import UserError
 from kbsc_tf.files import write_atomically
 from kbsc_tf.registry import schemes
 from kbsc_tf.results.records import add_columns
-from kbsc_tf.results.run_json import FILE, SCHEMA, describe_experiment, read_any_run
+from kbsc_tf.results.run_json import FILE, SCHEMA, describe_experiment, head_of, read_any_run
 
 _SECTIONS = {  # of options, and the schemes that they were of
     "training": ("kbsc", "kbsc_awgn"),
@@ -39,7 +40,8 @@ _ADAPTIVE_RENAMED = {"exponent": "order_exponent"}
 
 def describe_old(config: dict[str, Any]) -> dict[str, Any]:
     """What run.json says of an experiment today, from its configuration of an earlier version."""
-    return describe_experiment(ExperimentConfig.model_validate(migrate_config(config)))
+    today = describe_experiment(ExperimentConfig.model_validate(migrate_config(config)))
+    return {**today, **head_of(_as_made(today["settings"]), today["config"])}
 
 
 def migrate_folder(path: Path | str, describe: Callable[[dict[str, Any]], dict[str, Any]] = describe_old) -> str:
@@ -65,13 +67,18 @@ def migrate_folder(path: Path | str, describe: Callable[[dict[str, Any]], dict[s
     file, old = path / FILE, read_any_run(path)
     records = path / "records.csv"
     if old.get("schema") == SCHEMA:
+        if _lacks_code(old["config"]):
+            named = _with_code(old["config"])
+            settings = _as_made(settings_of_experiment(ExperimentConfig.model_validate(named)))
+            write_atomically(file, json.dumps({**old, **head_of(settings, named)}, indent=1) + "\n")
+            return f"{file}: brought up to date"
         if records.exists() and add_columns(records):
             return f"{records}: brought up to date"
         return f"{file}: up to date already"
     if "config_hash" not in old:
         raise UserError(f"{file}: of a version that this program does not know; read it with that version")
     try:
-        new = describe(old["config"])
+        new = describe(_with_code(old["config"]))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
@@ -87,6 +94,26 @@ def migrate_folder(path: Path | str, describe: Callable[[dict[str, Any]], dict[s
     networks = any(models.glob("*/training.json"))
     again = f"; to add points of trained schemes, delete {models}, whose networks are then trained again" * networks
     return f"{file}: brought up to date{again}"
+
+
+def _lacks_code(config: dict[str, Any]) -> bool:
+    return isinstance(coding := config.get("coding"), dict) and "code" not in coding
+
+
+def _with_code(config: dict[str, Any]) -> dict[str, Any]:
+    """With the channel code that earlier versions had no choice of."""
+    if not _lacks_code(config):
+        return config
+    return {**config, "coding": {**config["coding"], "code": "ldpc", "crc": None}}
+
+
+def _as_made(settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings whose schemes are of the revision that there was before revisions were counted."""
+    made = {
+        title: {key: value for key, value in one.items() if key != "revision"}
+        for title, one in settings.get("schemes", {}).items()
+    }
+    return {**settings, "schemes": made} if made else settings
 
 
 def migrate_config(old: dict[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from kbsc_tf.config.scheme import SchemeConfig, SchemeSpec, Shortfall
-from kbsc_tf.schemes.coded.possible_mcs import check_mcs, plan_shortfalls
+from kbsc_tf.schemes.coded.possible_mcs import CODING_REVISION, check_mcs, plan_shortfalls
 
 
 class FeaturePqSpec(SchemeSpec):
@@ -13,7 +13,7 @@ class FeaturePqSpec(SchemeSpec):
 
     name, label, order = "feature_ldpc_pq", "feature + LDPC (PQ)", 300
     colour, marker = "#E69F00", "P"
-    sections = frozenset({"coding"})
+    sections, revision = frozenset({"coding"}), CODING_REVISION
     quantiser = "pq"
 
     def validate(self, config: SchemeConfig, experiment: Any) -> None:
