@@ -17,24 +17,77 @@ _SURE = 100.0  # LLR of a bit that is known
 _ROWS = 128  # decoded side by side: arrays stay in the cache
 
 
+# TS 38.212, table 5.4.1.1-1.
+_SUBBLOCKS = np.array(
+    [0, 1, 2, 4, 3, 5, 6, 7, 8, 16, 9, 17, 10, 18, 11, 19]
+    + [12, 20, 13, 21, 14, 22, 15, 23, 24, 25, 26, 28, 27, 29, 30, 31]
+)
+
+
+def buffer_places(length: int) -> np.ndarray:
+    """Place in the code word of each bit of the circular buffer: int [N] (clause 5.4.1.1)."""
+    return np.arange(length).reshape(32, -1)[_SUBBLOCKS].ravel()
+
+
+def triangle(count: int) -> np.ndarray:
+    """Which of E bits goes out when: written by rows, read by columns; int [E] (clause 5.4.1.3)."""
+    side = next(t for t in range(count + 1) if t * (t + 1) // 2 >= count)
+    rows, columns = np.nonzero(np.add.outer(np.arange(side), np.arange(side)) < side)
+    order = np.lexsort((rows, columns))
+    return order[order < count]
+
+
+def frozen_places(block: PolarBlock, ranking: np.ndarray) -> np.ndarray:
+    """Places that carry no information (clause 5.4.1.1).
+
+    Parameters
+    ----------
+    block : PolarBlock
+    ranking : [N], int
+        All places, the least reliable first (table 5.3.1.2-1).
+
+    Returns
+    -------
+    [N], bool
+    """
+    n, e, places = block.length, block.coded_bits, buffer_places(block.length)
+    frozen = np.zeros(n, bool)
+    if block.is_shortened:
+        frozen[places[e:]] = True
+    elif e < n:
+        frozen[places[: n - e]] = True
+        frozen[: -(-(3 * n - 2 * e) // 4) if 4 * e >= 3 * n else -(-(9 * n - 4 * e) // 16)] = True
+    usable = ranking[~frozen[ranking]]
+    frozen[usable[: len(usable) - block.info_bits]] = True
+    return frozen
+
+
 class PolarCode:
     """Encode blocks, choose the bits that are sent, and bring their LLRs back to their places.
 
     Parameters
     ----------
     block : PolarBlock
+
+    Attributes
+    ----------
+    frozen : [N], bool
+        Places that carry no information.
+    sent : [E], int
+        Place in the code word of each bit that is sent.
     """
 
     def __init__(self, block: PolarBlock) -> None:
         self.block = block
         ranking, _ = generate_5g_ranking(0, block.length, sort=False)
-        self.frozen = block.frozen(np.asarray(ranking, int))
+        self.frozen = frozen_places(block, np.asarray(ranking, int))
         # Where the information bits stand in a list of them with one zero behind.
         self._sources = np.full(block.length, block.info_bits)
         self._sources[~self.frozen] = np.arange(block.info_bits)
         unsent = max(block.length - block.coded_bits, 0)
         self._first = 0 if block.is_shortened else unsent
-        self._sent = block.subblocks[(self._first + block.triangle) % block.length]
+        self._order, self._places = triangle(block.coded_bits), buffer_places(block.length)
+        self.sent = self._places[(self._first + self._order) % block.length]
 
     def encode(self, bits: tf.Tensor) -> tf.Tensor:
         """Information bits [B, K] to the bits that are sent [B, E], all tf.float32."""
@@ -44,12 +97,12 @@ class PolarCode:
             pairs = tf.reshape(word, [-1, self.block.length // (2 * half), 2, half])
             word = tf.stack([tf.math.floormod(pairs[:, :, 0] + pairs[:, :, 1], 2.0), pairs[:, :, 1]], axis=2)
             half *= 2
-        return tf.gather(tf.reshape(word, [-1, self.block.length]), self._sent, axis=1)
+        return tf.gather(tf.reshape(word, [-1, self.block.length]), self.sent, axis=1)
 
     def collect(self, llrs: tf.Tensor) -> tf.Tensor:
         """LLRs log p(1)/p(0) of the bits that were sent [B, E] to those of the code word [B, N], tf.float32."""
         n, e = self.block.length, self.block.coded_bits
-        chosen = tf.gather(llrs, np.argsort(self.block.triangle), axis=1)
+        chosen = tf.gather(llrs, np.argsort(self._order), axis=1)
         if e < n:
             behind = n - e - self._first
             buffer = tf.pad(chosen, [[0, 0], [self._first, 0]])
@@ -58,7 +111,7 @@ class PolarCode:
             copies = -(-e // n)
             padded = tf.pad(chosen, [[0, 0], [0, copies * n - e]])
             buffer = tf.reduce_sum(tf.reshape(padded, [-1, copies, n]), axis=1)
-        return tf.gather(buffer, np.argsort(self.block.subblocks), axis=1)
+        return tf.gather(buffer, np.argsort(self._places), axis=1)
 
 
 class _Paths(NamedTuple):

@@ -81,8 +81,7 @@ def test_llrs_find_back_to_their_places(coded_bits):
     n = code.block.length
     sent = code.encode(tf.constant(random_bits(2, 24), tf.float32)).numpy()
     assert sent.shape == (2, coded_bits)
-    first = 0 if code.block.is_shortened else max(n - coded_bits, 0)
-    places = code.block.subblocks[(first + code.block.triangle) % n]
+    places = code.sent
     llrs = np.random.default_rng(1).normal(size=(2, coded_bits)).astype(np.float32)
     expected = np.zeros((2, n))
     np.add.at(expected.T, places, llrs.T.astype(float))
