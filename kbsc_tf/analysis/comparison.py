@@ -1,11 +1,15 @@
 """Two schemes on the same images, point by point: ``kbsc compare A B``. Imports no TensorFlow."""
 
+import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from kbsc_tf.config.identity import changes
+from kbsc_tf.config.strict import unknown_name
 from kbsc_tf.errors import UserError
 from kbsc_tf.metrics.paired import holm, mcnemar, paired_difference
 from kbsc_tf.results.envelope import envelope, is_fixed
@@ -15,9 +19,11 @@ from kbsc_tf.results.points import KEY, PLACE, Point
 from kbsc_tf.results.run_json import estimand_of, read_run, read_shown, run_if_any
 
 COLUMNS = [
-    "scheme_a", "mcs_a", "scheme_b", "mcs_b", "channel", "k", "snr_db", "seed", "n", "trials", "top1_a", "top1_b",
-    "difference", "low", "high", "only_a", "only_b", "mcnemar_p", "p", "p_holm", "estimand",
+    "scheme_a", "mcs_a", "training_seed_a", "scheme_b", "mcs_b", "training_seed_b", "channel", "k", "snr_db", "seed",
+    "n", "trials", "top1_a", "top1_b", "difference", "low", "high", "only_a", "only_b", "mcnemar_p", "p", "p_holm",
+    "estimand",
 ]  # fmt: skip
+_ALIKE = ("features", "receiver", "channels")  # sections of two folders that have to agree
 _DRAWN_BY = [  # what chooses the sender's images
     "source", "fingerprint", "seed", "test_images", "test_ratio", "ratios", "per_class",
 ]  # fmt: skip
@@ -49,7 +55,7 @@ class Side(NamedTuple):
         return ":".join(str(part) for part in self if part is not None)
 
 
-def compare(a: str | Path | Side, b: str | Path | Side) -> pd.DataFrame:
+def compare(a: str | Path | Side, b: str | Path | Side, differing: Collection[str] = ()) -> pd.DataFrame:
     """Compare top-1 accuracies where both have the outcome of every image, paired by trial and image.
 
     Parameters
@@ -58,11 +64,15 @@ def compare(a: str | Path | Side, b: str | Path | Side) -> pd.DataFrame:
         ``DIR``, ``DIR:SCHEME`` or ``DIR:SCHEME:MCS``; both may be of one folder. Without a scheme, the other side's, or
         every scheme that both folders hold. Without an MCS, the fixed one of a coded scheme that does best at the
         point, which favours that scheme a little; the genie, where it has no other.
+    differing : collection of {"features", "receiver", "channels"}
+        Sections of two folders whose settings may differ, because their effect is what is compared. What chooses the
+        images may never.
 
     Returns
     -------
     DataFrame
-        ``COLUMNS``, a row per point (channel, k, SNR and seed) that both hold: accuracies, ``difference`` (a less b)
+        ``COLUMNS``, a row per point (channel, k, SNR and seed) that both hold, and of what is trained per training:
+        those of equal seeds face each other, and each faces what is not trained. Accuracies, ``difference`` (a less b)
         and its 95 % interval as fractions; ``only_a`` and ``only_b`` count the images that only one got right, and
         ``mcnemar_p`` is McNemar's exact test of them. ``p`` is the test that allows for images that share a channel
         realisation or a code block, or that were sent in several trials; where there are none, it is McNemar's.
@@ -72,20 +82,24 @@ def compare(a: str | Path | Side, b: str | Path | Side) -> pd.DataFrame:
     Raises
     ------
     UserError
-        A folder has no outcomes of images, or not of this scheme or MCS; other images; no common point.
+        A folder has no outcomes of images, or not of this scheme or MCS; other images, features, receivers or channels;
+        no common point.
     """
+    if odd := sorted(set(differing) - set(_ALIKE)):
+        raise UserError(f"differing: {unknown_name('section', odd[0], _ALIKE)}")
     a, b = (one if isinstance(one, Side) else Side.parse(one) for one in (a, b))
     with named(*(run_if_any(one.folder) for one in (a, b))):
-        return _compare(a, b)
+        return _compare(a, b, differing)
 
 
-def _compare(a: Side, b: Side) -> pd.DataFrame:
+def _compare(a: Side, b: Side, differing: Collection[str]) -> pd.DataFrame:
     offers = {one.folder: records_with_outcomes(one.folder) for one in (a, b)}
     a, b = a._replace(scheme=a.scheme or b.scheme), b._replace(scheme=b.scheme or a.scheme)
     if a == b:
         raise UserError(f"{a.text}: compared with itself; name two schemes, as in {a.folder}:kbsc {a.folder}:pca")
     if a.folder != b.folder:
         _check_same_images(a.folder, b.folder)
+        _check_alike(a.folder, b.folder, differing)
     estimand = _estimand(a.folder, b.folder)
     schemes = [a.scheme] if a.scheme else [s for s in _schemes(offers[a.folder]) if s in _schemes(offers[b.folder])]
     rows = []
@@ -93,9 +107,11 @@ def _compare(a: Side, b: Side) -> pd.DataFrame:
         ours = chosen_points(a._replace(scheme=scheme), offers[a.folder])
         theirs = chosen_points(b._replace(scheme=b.scheme or scheme), offers[b.folder])
         rows += [
-            _compare_point(a.folder, ours[place], b.folder, theirs[place], estimand)
+            _compare_point(a.folder, one, b.folder, other, estimand)
             for place in ours
-            if place in theirs
+            for one in ours[place]
+            for other in theirs.get(place, [])
+            if one.training_seed == other.training_seed or "" in (one.training_seed, other.training_seed)
         ]
     if not rows:
         raise NothingInCommon(_nothing_common(a, offers[a.folder], b, offers[b.folder]))
@@ -132,8 +148,10 @@ def _schemes(records: pd.DataFrame) -> list[str]:
     return list(records["scheme"].unique())
 
 
-def chosen_points(side: Side, records: pd.DataFrame) -> dict[tuple, Point]:
-    """The point that stands for a scheme at every (channel, k, snr_db, seed): of its MCSs the best fixed one.
+def chosen_points(side: Side, records: pd.DataFrame) -> dict[tuple, list[Point]]:
+    """The points that stand for a scheme at every (channel, k, snr_db, seed): of its MCSs the best fixed one.
+
+    There is one for each of its trainings.
 
     Parameters
     ----------
@@ -154,7 +172,10 @@ def chosen_points(side: Side, records: pd.DataFrame) -> dict[tuple, Point]:
     elif is_fixed(rows["mcs"]).any():
         best = envelope(rows)
         rows = best.assign(mcs=best["best_mcs"])
-    return {tuple(row[name] for name in PLACE): Point(*(row[n] for n in KEY)) for row in rows.to_dict("records")}
+    found: dict[tuple, list[Point]] = {}
+    for row in rows.to_dict("records"):
+        found.setdefault(tuple(row[name] for name in PLACE), []).append(Point(*(row[name] for name in KEY)))
+    return found
 
 
 def _compare_point(folder_a: Path, a: Point, folder_b: Path, b: Point, estimand: str) -> dict[str, Any]:
@@ -177,7 +198,8 @@ def _compare_point(folder_a: Path, a: Point, folder_b: Path, b: Point, estimand:
     found = paired_difference(right_a, right_b, clusterings)
     only_a, only_b = int((right_a & ~right_b).sum()), int((right_b & ~right_a).sum())
     return {
-        "scheme_a": a.scheme, "mcs_a": a.mcs, "scheme_b": b.scheme, "mcs_b": b.mcs, "channel": a.channel, "k": a.k,
+        "scheme_a": a.scheme, "mcs_a": a.mcs, "training_seed_a": a.training_seed,
+        "scheme_b": b.scheme, "mcs_b": b.mcs, "training_seed_b": b.training_seed, "channel": a.channel, "k": a.k,
         "snr_db": a.snr_db, "seed": a.seed, "n": len(ours), "trials": len(np.unique(trial)),
         "top1_a": right_a.mean(), "top1_b": right_b.mean(), "only_a": only_a, "only_b": only_b,
         "mcnemar_p": mcnemar(only_a, only_b), "estimand": estimand, **found._asdict(),
@@ -196,6 +218,19 @@ def _check_same_images(a: Path, b: Path) -> None:
         )
 
 
+def _check_alike(a: Path, b: Path, differing: Collection[str]) -> None:
+    """Labels alone do not tell either: a channel's name may be given, and no record names the receiver."""
+    ours, theirs = (read_run(folder)["settings"] for folder in (a, b))
+    for change in changes(ours, theirs):
+        section = change.key.partition(".")[0]
+        if section in _ALIKE and section not in differing:
+            here, there = (json.dumps(value) if value is not None else "the default" for value in change[1:])
+            raise UserError(
+                f"{a} and {b}: {change.key} differs, {here} against {there}; compare runs that have the same, or say "
+                f"--differing {section} if that is what you compare"
+            )
+
+
 def _estimand(*folders: Path) -> str:
     """The narrower claim only where both runs make it."""
     claims = {estimand_of(read_run(folder)) for folder in folders}
@@ -208,9 +243,9 @@ def _nothing_common(a: Side, ours: pd.DataFrame, b: Side, theirs: pd.DataFrame) 
         ours, theirs = ours[ours["scheme"] == a.scheme], theirs[theirs["scheme"] == b.scheme]
     elif not set(ours["scheme"]) & set(theirs["scheme"]):
         return f"{a.folder} and {b.folder}: no scheme is in both; name one of each, as in DIR:SCHEME"
-    for name in PLACE:
+    for name in [*PLACE, "training_seed"]:
         if not set(ours[name]) & set(theirs[name]):
             here, there = (", ".join(f"{v:g}" if name == "snr_db" else str(v) for v in dict.fromkeys(rows[name]))
                            for rows in (ours, theirs))  # fmt: skip
             return f"{a.text} and {b.text}: no point in common, for {name} is {here} against {there}; compare others"
-    return f"{a.text} and {b.text}: no point (channel, k, snr_db, seed) in common; compare others"
+    return f"{a.text} and {b.text}: no point (channel, k, snr_db, seed, training_seed) in common; compare others"

@@ -11,20 +11,28 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from kbsc_tf.config import CifarConfig, ClipConfig, ExperimentConfig, FeatureFileConfig, FolderConfig, ProceduralConfig
+from kbsc_tf.config import (
+    CifarConfig,
+    ClipConfig,
+    CodingConfig,
+    ExperimentConfig,
+    FeatureFileConfig,
+    FolderConfig,
+    ProceduralConfig,
+)
 from kbsc_tf.config.channels.choice import kind_of
 from kbsc_tf.config.channels.flat import flat_kinds
 from kbsc_tf.config.channels.ofdm import PARTS, OfdmConfig
 from kbsc_tf.config.executors import LocalConfig, ProcessesConfig, RayConfig
 from kbsc_tf.config.features import from_file
-from kbsc_tf.config.identity import settings_of_experiment
 from kbsc_tf.config.receiver import NearestConfig, PosteriorConfig, VoteConfig
-from kbsc_tf.config.strict import Strict
+from kbsc_tf.config.strict import Strict, settings_of
 from kbsc_tf.errors import UserError
 from kbsc_tf.files import write_atomically
 from kbsc_tf.registry import schemes
 from kbsc_tf.results.records import add_columns
 from kbsc_tf.results.run_json import FILE, SCHEMA, describe_experiment, head_of, read_any_run
+from kbsc_tf.results.schema_1 import name_trainings, run_of_schema_2, training_seeds
 
 _SECTIONS = {  # of options, and the schemes that they were of
     "training": ("kbsc", "kbsc_awgn"),
@@ -68,13 +76,11 @@ def migrate_folder(path: Path | str, describe: Callable[[dict[str, Any]], dict[s
     records = path / "records.csv"
     if old.get("schema") == SCHEMA:
         if _lacks_code(old["config"]):
-            named = _with_code(old["config"])
-            settings = _as_made(settings_of_experiment(ExperimentConfig.model_validate(named)))
-            write_atomically(file, json.dumps({**old, **head_of(settings, named)}, indent=1) + "\n")
+            write_atomically(file, json.dumps(_name_code(old), indent=1) + "\n")
             return f"{file}: brought up to date"
-        if records.exists() and add_columns(records):
-            return f"{records}: brought up to date"
         return f"{file}: up to date already"
+    if old.get("schema") == 1:
+        return _from_schema_1(path, old)
     if "config_hash" not in old:
         raise UserError(f"{file}: of a version that this program does not know; read it with that version")
     try:
@@ -88,7 +94,8 @@ def migrate_folder(path: Path | str, describe: Callable[[dict[str, Any]], dict[s
         raise UserError(f"{file}: damaged, its configuration cannot be read ({error}); mend it") from None
     rest = {key: value for key, value in old.items() if key not in (*new, *_LEFT_OUT)}
     if records.exists():
-        add_columns(records)
+        names = new.get("names", {}).get("schemes", {})
+        add_columns(records, {title: one["training_seeds"][0] for title, one in names.items()})
     write_atomically(file, json.dumps({**new, **rest}, indent=1) + "\n")
     models = path / "models"
     networks = any(models.glob("*/training.json"))
@@ -107,6 +114,14 @@ def _with_code(config: dict[str, Any]) -> dict[str, Any]:
     return {**config, "coding": {**config["coding"], "code": "ldpc", "crc": None}}
 
 
+def _name_code(run: dict[str, Any]) -> dict[str, Any]:
+    """run.json that says which channel code its coded schemes had, and which set of MCSs, whatever the defaults are."""
+    config, settings = _with_code(run["config"]), run["settings"]
+    if "coding" in settings:
+        settings = {**settings, "coding": settings_of(CodingConfig.model_validate(config["coding"]))}
+    return {**run, **head_of(settings, config)}
+
+
 def _as_made(settings: dict[str, Any]) -> dict[str, Any]:
     """Settings whose schemes are of the revision that there was before revisions were counted."""
     made = {
@@ -114,6 +129,19 @@ def _as_made(settings: dict[str, Any]) -> dict[str, Any]:
         for title, one in settings.get("schemes", {}).items()
     }
     return {**settings, "schemes": made} if made else settings
+
+
+def _from_schema_1(path: Path, old: dict[str, Any]) -> str:
+    try:
+        seeds = training_seeds(old)
+        new = _name_code(run_of_schema_2(old, seeds))
+        name_trainings(path, seeds)
+        if (path / "records.csv").exists():
+            add_columns(path / "records.csv", seeds)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path / FILE}: damaged, it cannot be brought up to date ({error!r}); mend it") from None
+    write_atomically(path / FILE, json.dumps(new, indent=1) + "\n")  # last: until then it is done again
+    return f"{path / FILE}: brought up to date"
 
 
 def migrate_config(old: dict[str, Any]) -> dict[str, Any]:
@@ -207,6 +235,8 @@ def _migrate_scheme(scheme: str | dict[str, Any], old: dict[str, Any]) -> str | 
         options["channel"] = migrate_channel(options["channel"])
     if isinstance(loss := options.get("loss"), dict) and not loss.get("contrastive", 1.0):
         options["loss"] = {key: value for key, value in loss.items() if key != "temperature"}
+    if "seed" in options and scheme != "adaptive_linear":  # a seed of a training, of which there may be several
+        options["seeds"] = [options.pop("seed")]
     # The first kind is what is trained here, the other what is published.
     kinds = schemes[scheme].configs()
     all_kinds = [kind for owner in _SECTIONS[section] for kind in schemes[owner].configs()]

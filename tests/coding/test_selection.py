@@ -8,7 +8,9 @@ from kbsc_tf.errors import Infeasible, UserError
 
 
 def test_a_named_set_follows_the_channel():
-    names = {f: [m.name for m in chosen_mcs(CodingConfig(mcs="swinjscc"), parse_channel(f))] for f in ("awgn", "rayleigh")}
+    names = {
+        f: [m.name for m in chosen_mcs(CodingConfig(mcs="swinjscc"), parse_channel(f))] for f in ("awgn", "rayleigh")
+    }
     assert names["awgn"] == ["qpsk-1/3", "qpsk-1/2", "qpsk-2/3", "16qam-1/2", "16qam-2/3", "64qam-1/2"]
     assert names["rayleigh"] == names["awgn"][:4]
 
