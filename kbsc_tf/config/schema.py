@@ -28,12 +28,18 @@ def _one_mcs(mcs: Any) -> Any:
 
 
 class CodingConfig(Strict):
-    """How the coded schemes put bits on the air: 5G LDPC and QAM."""
+    """How the coded schemes put bits on the air: 5G LDPC or polar codes, and QAM."""
 
     mcs: Annotated[str | Annotated[list[str], Field(min_length=1)], BeforeValidator(_one_mcs)] = Field(
-        "swinjscc", description="A set, swinjscc or 38.214_table1, or a list of schemes such as qpsk-1/2."
+        "wide", description="A set, wide, swinjscc or 38.214_table1, or a list of schemes such as qpsk-1/2."
     )
     genie: bool = Field(True, description="Add link adaptation that knows every outcome.")
+    code: Literal["auto", "ldpc", "polar"] = Field(
+        "auto", description="5G LDPC, 5G polar (up to 359 bits), or auto: polar for payloads of up to 100 bits."
+    )
+    crc: Literal[0, 6, 11, 16, 24] | None = Field(
+        None, description="Bits of the CRC of a transport block; as TS 38.212 assigns them to the code unless given."
+    )
     block_length: int = Field(6144, ge=24, description="Coded bits of a code block, at most.")
     iterations: int = Field(20, ge=1, description="Iterations of the decoder.")
     check_node: Literal["boxplus-phi", "boxplus", "minsum", "offset-minsum"] = Field(

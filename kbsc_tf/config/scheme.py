@@ -74,6 +74,8 @@ class SchemeSpec(Spec):
         ``coding``, ``codec`` and ``validation``.
     per_k : bool
         Whether it comes for each k of the experiment; not where it has a k of its own, as the raw feature has.
+    revision : int
+        Raised when the same settings give other records: those of another revision are not added to.
     trained : bool
         Whether fitting it takes long and leaves a checkpoint.
     Config : type
@@ -89,6 +91,7 @@ class SchemeSpec(Spec):
     needs: frozenset[Needs] = frozenset()
     sections: frozenset[str] = frozenset()
     per_k: bool = True
+    revision: int = 1
     trained: bool = False
     Config: type[SchemeConfig] = SchemeConfig
 

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from kbsc_tf.config import ExperimentConfig
-from kbsc_tf.config.identity import changes, identity, settings_of_experiment
+from kbsc_tf.config.identity import changes, identity, revised, settings_of_experiment
 from kbsc_tf.errors import UserError
 from kbsc_tf.files import cannot
 from kbsc_tf.metrics.tally import Estimand
@@ -62,6 +62,11 @@ def check_folder(path: Path | str, settings: dict[str, Any]) -> dict[str, Any]:
         raise cannot("use the results folder", path, error) from None
     if not run["settings"].keys() & settings.keys():
         raise UserError(f"{path}: holds the results of a study of another kind; give another --out")
+    if old := revised(run["settings"], settings):
+        raise UserError(
+            f"{path}: its records of {', '.join(old)} were made before the numbers of these schemes changed; "
+            f"leave them out of schemes, or {_REMEDY}"
+        )
     if changed := changes(run["settings"], settings):
         told = "; ".join(f"{key} was {_told(before)}, now {_told(now)}" for key, before, now in changed[:3])
         more = f"; and {len(changed) - 3} more" if len(changed) > 3 else ""

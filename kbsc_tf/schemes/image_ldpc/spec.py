@@ -8,7 +8,7 @@ from pydantic import Field
 from kbsc_tf.coding.selection import transport_plan
 from kbsc_tf.config.scheme import Needs, SchemeConfig, SchemeSpec, Shortfall
 from kbsc_tf.registry import codecs
-from kbsc_tf.schemes.coded.possible_mcs import check_mcs, plan_shortfalls
+from kbsc_tf.schemes.coded.possible_mcs import CODING_REVISION, check_mcs, plan_shortfalls
 
 _DASHED = (0, (4, 1.2))
 
@@ -29,6 +29,7 @@ class ImageLdpcSpec(SchemeSpec):
 
     name, label, order = "image_ldpc", "image file + LDPC", 240
     needs, sections = frozenset({Needs.IMAGES}), frozenset({"coding", "codec"})
+    revision = CODING_REVISION
     Config = ImageConfig
 
     def validate(self, config: SchemeConfig, experiment: Any) -> None:
@@ -74,7 +75,7 @@ class ImageCapacitySpec(ImageLdpcSpec):
 
     name, label, order = "image_capacity", "image file, capacity", 250
     line = _DASHED
-    needs = ImageLdpcSpec.needs | {Needs.FLAT}
+    needs, revision = ImageLdpcSpec.needs | {Needs.FLAT}, 1
 
     def validate(self, config: SchemeConfig, experiment: Any) -> None:
         codecs[self._codec(config)].validate(experiment.codec)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from kbsc_tf.config.scheme import Needs, SchemeConfig, SchemeSpec
+from kbsc_tf.schemes.coded.possible_mcs import CODING_REVISION
 
 
 class IndexLdpcSpec(SchemeSpec):
@@ -12,6 +13,7 @@ class IndexLdpcSpec(SchemeSpec):
     name, label, order = "index_ldpc", "KB index + LDPC (bound)", 320
     colour, marker = "#606060", "p"
     needs, sections = frozenset({Needs.KNOWLEDGE_BASE}), frozenset({"coding"})
+    revision = CODING_REVISION
 
     def build(self, config: SchemeConfig, context: Any) -> Iterator[Any]:
         from kbsc_tf.schemes.naming.index_ldpc import IndexLdpcScheme
@@ -28,6 +30,7 @@ class LabelLdpcSpec(SchemeSpec):
     name, label, order = "label_ldpc", "zero-shot label + LDPC (bound)", 330
     colour, marker = "#A0A0A0", "*"
     needs, sections = frozenset({Needs.KNOWLEDGE_BASE, Needs.PROMPTS}), frozenset({"coding"})
+    revision = CODING_REVISION
 
     def build(self, config: SchemeConfig, context: Any) -> Iterator[Any]:
         from kbsc_tf.schemes.naming.label_ldpc import LabelLdpcScheme
