@@ -16,7 +16,7 @@ from kbsc_tf.data.cache import cache_root
 from kbsc_tf.data.decode import BadImageError, decode
 from kbsc_tf.data.image_set import ImageSet, fingerprint
 from kbsc_tf.errors import UserError
-from kbsc_tf.files import make_folder, write_atomically
+from kbsc_tf.files import make_folder, read_json, write_atomically
 from kbsc_tf.progress import counting
 
 ENDINGS = (".jpg", ".jpeg", ".png")
@@ -173,11 +173,11 @@ def _scan(files: list[Path], folder: Path, root: Path, progress: bool) -> list[_
     """Check every file, or read what an earlier run found about the very same files."""
     kept = root / "scans" / f"{_scan_key(files, folder)}.json"
     try:
-        rows = json.loads(kept.read_text(encoding="utf-8"))
+        rows = read_json(kept, "")
         known = [_Checked(str(digest), (int(h), int(w)), str(problem)) for digest, h, w, problem in rows]
         if len(known) == len(files) and all(c.problem or len(c.digest) == 64 for c in known):
             return known
-    except (OSError, ValueError, TypeError):
+    except (UserError, ValueError, TypeError):
         pass  # not there, or broken: look again
     with counting(f"checking {folder.name}", len(files), progress) as advance, ThreadPoolExecutor(_THREADS) as pool:
         scan = list(_counted(pool.map(_check, files), advance))

@@ -1,7 +1,6 @@
 """Ready features from one .npz file, in place of images and CLIP."""
 
 import hashlib
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +8,7 @@ from numpy.typing import NDArray
 
 from kbsc_tf.errors import UserError
 from kbsc_tf.features.feature_set import FeatureSet, FeatureSplits
+from kbsc_tf.files import cannot, load_arrays
 
 PARTS = {
     "train": "training",
@@ -79,16 +79,9 @@ def _read(path: Path) -> tuple[dict[str, NDArray], str]:
                 while block := file.read(1 << 22):
                     digest.update(block)
             file.seek(0)
-            with np.load(file, allow_pickle=False) as archive:
-                arrays = {name: archive[name] for name in archive.files}
+            arrays = load_arrays(file, "write it again with np.savez")
     except OSError as error:
-        raise UserError(
-            f"{path}: cannot read the feature file ({error.strerror or error}); check features.file"
-        ) from None
-    except (ValueError, EOFError, zipfile.BadZipFile, AttributeError, TypeError, NotImplementedError) as error:
-        raise UserError(
-            f"{path}: not a whole .npz file of plain arrays ({error}); write it again with np.savez"
-        ) from None
+        raise cannot("read", path, error, "check features.file") from None
     return arrays, f"file:{digest.hexdigest()[:16]}"
 
 

@@ -20,7 +20,7 @@ from kbsc_tf.data.image_set import ImageSet, fingerprint
 from kbsc_tf.errors import UserError
 from kbsc_tf.features.encoder import Encoder, TextEncoder
 from kbsc_tf.features.feature_set import FeatureSet
-from kbsc_tf.files import cannot, make_folder, write_atomically
+from kbsc_tf.files import cannot, load_array, make_folder, write_atomically
 from kbsc_tf.progress import counting
 
 _VERSION = b"kbsc features 1"  # change it with anything that changes features but not the encoder's files
@@ -97,10 +97,10 @@ def embed_prompts(encoder: TextEncoder, texts: Sequence[str], store: Path | None
 def _open(path: Path, shape: tuple[int, int]) -> NDArray[np.float32] | None:
     """Map a store file, or None where it is missing, damaged, or not what it should be."""
     try:
-        x = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError):
+        x = load_array(path, REMEDY, "r")
+    except UserError:
         return None
-    if not isinstance(x, np.ndarray) or x.shape != shape or x.dtype != np.float32 or not _unit_rows(x):
+    if x.shape != shape or x.dtype != np.float32 or not _unit_rows(x):
         return None
     return x
 

@@ -10,7 +10,7 @@ import pandas as pd
 from kbsc_tf.config import ExperimentConfig
 from kbsc_tf.config.identity import changes, identity, settings_of_experiment
 from kbsc_tf.errors import UserError
-from kbsc_tf.files import cannot
+from kbsc_tf.files import cannot, read_json
 from kbsc_tf.metrics.tally import Estimand
 from kbsc_tf.results.names import names_of
 from kbsc_tf.results.records import read_records
@@ -105,12 +105,7 @@ def read_any_run(path: Path | str) -> dict[str, Any]:
         It is missing, unreadable, damaged, or not of this program.
     """
     file = Path(path) / FILE
-    try:
-        run = json.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise cannot("read", file, error, "give the results folder of a run") from None
-    except ValueError:
-        run = None
+    run = read_json(file, "give the results folder of a run, or another --out")
     if not isinstance(run, dict) or not isinstance(run.get("config"), dict):
         raise _damaged(file)
     return run
@@ -158,9 +153,9 @@ def shown(table: pd.DataFrame, run: Mapping[str, Any]) -> pd.DataFrame:
     if "k" in config:
         own = [title for title, one in (names or {}).get("schemes", {}).items() if not one["per_k"]]
         keep &= table["scheme"].isin(own) | table["k"].astype(int).isin(config["k"])
-    for column, key in (("snr_db", "snr_db"), ("seed", "seeds")):
+    for column, key, read in (("snr_db", "snr_db", float), ("seed", "seeds", int)):
         if column in table and key in config:
-            keep &= table[column].isin([float(value) for value in config[key]])
+            keep &= table[column].isin([read(value) for value in config[key]])
     return table[keep].reset_index(drop=True)
 
 

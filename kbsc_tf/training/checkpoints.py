@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from kbsc_tf.errors import UserError
-from kbsc_tf.files import write_atomically
+from kbsc_tf.files import read_json, write_atomically
 
 
 def fingerprint(*parts: np.ndarray | str | int | dict | list) -> str:
@@ -95,7 +95,7 @@ class CheckpointFolder:
 
     def _state(self) -> tuple[str, bool]:
         try:
-            state = json.loads(self._marker.read_text())
+            state = read_json(self._marker, "")
             return state["identity"], state["done"]
-        except (ValueError, KeyError, TypeError):
+        except (UserError, KeyError, TypeError):
             raise UserError(f"{self._marker}: damaged; delete the folder {self.path} to train anew") from None
