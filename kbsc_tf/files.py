@@ -8,6 +8,7 @@ import contextlib
 import json
 import math
 import os
+import pickletools
 import tempfile
 import time
 import zipfile
@@ -22,6 +23,7 @@ from kbsc_tf.errors import UserError
 
 _LEFTOVER_S = 3600
 _BOMB_BYTES, _BOMB_RATIO = 1 << 29, 100  # of what an archive unpacks to, and of that to the file
+_MEMO = ("PUT", "BINPUT", "LONG_BINPUT")  # opcodes of a pickle
 _MOST_TEXT = 1 << 28  # bytes; a device file has no end
 UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 REMEDY = "free space or give another --out"
@@ -111,6 +113,16 @@ def check_unpacked(archive: zipfile.ZipFile, size: int) -> None:
     unpacked = sum(member.file_size for member in archive.infolist())
     if unpacked > max(_BOMB_BYTES, _BOMB_RATIO * size):
         raise ValueError(f"{size:,} bytes that unpack to {unpacked:,}")
+
+
+def check_pickle(content: bytes) -> None:
+    """Raise ValueError of a pickle that is cut short or whose memory is out of proportion to its bytes.
+
+    Python makes room for every memo place up to the largest named, so that a few bytes may ask for gigabytes.
+    """
+    for number, (opcode, argument, _) in enumerate(pickletools.genops(content)):
+        if opcode.name in _MEMO and argument > number:
+            raise ValueError(f"memo place {argument} after {number} steps")
 
 
 def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray:

@@ -59,7 +59,9 @@ def test_text_is_read_whatever_wrote_its_byte_order_mark(tmp_path, encoding):
 
 def test_text_in_another_encoding_names_its_line(tmp_path):
     (tmp_path / "a.txt").write_bytes("one\ntwo é".encode("latin-1"))
-    with pytest.raises(UserError, match=r"a.txt: cannot read \(line 2, byte 0xe9 is not UTF-8\); save the file as UTF-8"):
+    with pytest.raises(
+        UserError, match=r"a.txt: cannot read \(line 2, byte 0xe9 is not UTF-8\); save the file as UTF-8"
+    ):
         read_text(tmp_path / "a.txt", "mend it")
 
 
