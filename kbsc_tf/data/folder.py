@@ -22,7 +22,7 @@ from kbsc_tf.progress import counting
 ENDINGS = (".jpg", ".jpeg", ".png")
 """Names of image files end so, in upper or lower case; other files are passed over."""
 
-_SCAN_VERSION = 1
+_SCAN_VERSION = 2
 _THREADS = min(8, os.cpu_count() or 1)
 
 

@@ -125,3 +125,10 @@ def test_progress_is_counted_without_a_terminal(capsys):
         advance(1)
         advance(2)
     assert capsys.readouterr() == ("", "")
+
+
+def test_an_image_too_long_to_enlarge_is_named_and_can_be_skipped(load, root):
+    write(root / "train" / "apple" / "long.png", size=(1, 5000))
+    with pytest.raises(UserError, match="long.png: cannot read this image: 1 x 5000 pixels, .*--skip-bad"):
+        load()
+    assert load(skip_bad=True).skipped == ("train/apple/long.png",)
