@@ -13,12 +13,27 @@ ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE", "TF_CPP_MIN_LOG_LEVEL": "2"}
 """Variables for processes that load TensorFlow."""
 
 
+def open_streams() -> None:
+    """Put a null device where standard input, output or error is closed: the next file opened would become it."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            null = os.open(os.devnull, os.O_RDWR)
+            if null != number:
+                os.dup2(null, number)
+                os.close(null)
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, "r" if not number else "w", closefd=False))  # noqa: SIM115
+
+
 @contextmanager
 def hidden_stderr() -> Iterator[None]:
     """Hide what is written to standard error, by libraries too; where the block fails, it is printed after all.
 
     TensorFlow writes some of its notices (CPU features, CUDA) before any log level counts.
     """
+    open_streams()
     with tempfile.TemporaryFile() as hidden:
         sys.stderr.flush()
         shown = os.dup(2)

@@ -1,17 +1,25 @@
 """How the `kbsc` command ends."""
 
+import os
 import signal
 import sys
 import threading
 
 from kbsc_tf.cli.app import app
 from kbsc_tf.errors import UserError
+from kbsc_tf.quiet import open_streams
 
 
 def main() -> None:
     """Entry point: a user's mistake is one sentence and exit status 2, Ctrl-C is 130."""
+    open_streams()
     interrupted = _note_ctrl_c()
     try:
+        for argument in sys.argv:
+            if not argument.isascii() and any("\ud800" <= character <= "\udfff" for character in argument):
+                raise UserError(f"{os.fsencode(argument)!r}: an argument that is not UTF-8; rename the file")
+        for stream in (sys.stdout, sys.stderr):
+            stream.reconfigure(errors="kbsc")
         app()
     except (Exception, SystemExit) as end:
         # Typer makes 130 of a KeyboardInterrupt, but TensorFlow a TypeError, while it looks up a traced function.
