@@ -181,6 +181,14 @@ def remove_leftovers(folder: Path) -> None:
                 path.unlink()
 
 
+def check_name(path: Path | str) -> None:
+    """Refuse a path that is not UTF-8, which neither records nor reports can hold."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise UserError(f"{os.fsencode(path)!r}: a name that is not UTF-8; rename it") from None
+
+
 def make_folder(folder: Path, remedy: str = REMEDY) -> None:
     """Create ``folder`` and its parents; a UserError names the folder if that fails."""
     try:

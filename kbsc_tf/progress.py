@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -19,10 +20,15 @@ _LINE_EVERY_S, _PATIENCE_S = 10.0, 0.7
 def terminal(stderr: bool = False, quiet: bool = False) -> Console:
     """A console that shows text as it is, and goes on where its stream is closed or lacks a character."""
     stream = sys.stderr if stderr else sys.stdout
-    if getattr(stream, "errors", "") in ("strict", "surrogateescape") and hasattr(stream, "reconfigure"):
-        stream.reconfigure(errors="kbsc")
+    replace_characters(stream)
     file = None if stream is not None else io.StringIO()
     return Console(stderr=stderr, file=file, quiet=quiet or stream is None, markup=False, emoji=False, highlight=False)
+
+
+def replace_characters(stream: Any) -> None:
+    """Let a stream of text show something like the characters that its encoding lacks, instead of failing."""
+    if getattr(stream, "errors", "") in ("strict", "surrogateescape") and hasattr(stream, "reconfigure"):
+        stream.reconfigure(errors="kbsc")
 
 
 def _replaced(error: UnicodeError) -> tuple[str, int]:

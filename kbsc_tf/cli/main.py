@@ -1,12 +1,13 @@
 """How the `kbsc` command ends."""
 
-import os
 import signal
 import sys
 import threading
 
 from kbsc_tf.cli.app import app
 from kbsc_tf.errors import UserError
+from kbsc_tf.files import check_name
+from kbsc_tf.progress import replace_characters
 from kbsc_tf.quiet import open_streams
 
 
@@ -16,10 +17,8 @@ def main() -> None:
     interrupted = _note_ctrl_c()
     try:
         for argument in sys.argv:
-            if not argument.isascii() and any("\ud800" <= character <= "\udfff" for character in argument):
-                raise UserError(f"{os.fsencode(argument)!r}: an argument that is not UTF-8; rename the file")
-        for stream in (sys.stdout, sys.stderr):
-            stream.reconfigure(errors="kbsc")
+            check_name(argument)
+        replace_characters(sys.stdout)
         app()
     except (Exception, SystemExit) as end:
         # Typer makes 130 of a KeyboardInterrupt, but TensorFlow a TypeError, while it looks up a traced function.

@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
+NAME = r"^[^/\\\x00-\x1f\x7f-\x9f]+$"
+"""Of a name in records and figures: a part of a file's name, without what terminals take for commands."""
 UNCOUNTED = {"x-counted": False}
 """For ``Field(json_schema_extra=...)``: no record depends on this key, so that it may change in a results folder."""
 

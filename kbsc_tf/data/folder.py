@@ -16,7 +16,7 @@ from kbsc_tf.data.cache import cache_root
 from kbsc_tf.data.decode import BadImageError, decode
 from kbsc_tf.data.image_set import ImageSet, fingerprint
 from kbsc_tf.errors import UserError
-from kbsc_tf.files import make_folder, read_json, write_atomically
+from kbsc_tf.files import check_name, make_folder, read_json, write_atomically
 from kbsc_tf.progress import counting
 
 ENDINGS = (".jpg", ".jpeg", ".png")
@@ -131,6 +131,7 @@ def _class_folders(folder: Path) -> list[Path]:
         raise UserError(f"{folder}: holds no class folders; put images into {folder}/CLASS/NAME.jpg or .png")
     names: dict[str, Path] = {}
     for path in folders:
+        check_name(path)
         other = names.setdefault(path.name.replace("_", " "), path)
         if other is not path:
             raise UserError(f"{path}: names the same class as {other}, because _ stands for a space; merge the two")
@@ -148,7 +149,10 @@ def _image_files(folder: Path, per_class: int | None) -> list[Path]:
         raise UserError(f"{folder}: cannot list this class folder ({error.strerror}); mend its permissions") from None
     if not names:
         raise UserError(f"{folder}: this class folder holds no .jpg, .jpeg or .png; add images or remove the folder")
-    return [folder / name for name in names[:per_class]]
+    files = [folder / name for name in names[:per_class]]
+    for file in files:
+        check_name(file)
+    return files
 
 
 @dataclass(frozen=True)

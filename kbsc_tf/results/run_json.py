@@ -10,7 +10,7 @@ import pandas as pd
 from kbsc_tf.config import ExperimentConfig
 from kbsc_tf.config.identity import changes, identity, settings_of_experiment
 from kbsc_tf.errors import UserError
-from kbsc_tf.files import cannot, read_json
+from kbsc_tf.files import cannot, check_name, read_json
 from kbsc_tf.metrics.tally import Estimand
 from kbsc_tf.results.names import names_of
 from kbsc_tf.results.records import read_records
@@ -50,6 +50,7 @@ def check_folder(path: Path | str, settings: dict[str, Any]) -> dict[str, Any]:
         As `kbsc_tf.config.identity.settings_of_experiment` returns them.
     """
     path = Path(path)
+    check_name(path)
     try:
         if not (path / FILE).exists():
             if path.exists() and not path.is_dir():
