@@ -181,6 +181,14 @@ def remove_leftovers(folder: Path) -> None:
                 path.unlink()
 
 
+def home_path(path: Path | str) -> Path:
+    """A path whose ``~`` is the user's home; a UserError where nobody knows it, as in a container without a user."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise UserError(f"{path}: the home folder is not known; set HOME, or KBSC_CACHE for the cache") from None
+
+
 def check_name(path: Path | str) -> None:
     """Refuse a path that is not UTF-8, which neither records nor reports can hold."""
     try:

@@ -5,6 +5,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import BinaryIO
 
 from kbsc_tf.errors import UserError
 
@@ -27,6 +28,15 @@ def open_streams() -> None:
             setattr(sys, name, open(number, "r" if not number else "w", closefd=False))  # noqa: SIM115
 
 
+def _scratch() -> BinaryIO:
+    """A file without a name; where no folder for one can be written, in memory, or the null device."""
+    try:
+        return tempfile.TemporaryFile()
+    except OSError:
+        memory = os.memfd_create("hidden") if hasattr(os, "memfd_create") else os.open(os.devnull, os.O_RDWR)
+        return open(memory, "w+b", buffering=0)
+
+
 @contextmanager
 def hidden_stderr() -> Iterator[None]:
     """Hide what is written to standard error, by libraries too; where the block fails, it is printed after all.
@@ -34,7 +44,7 @@ def hidden_stderr() -> Iterator[None]:
     TensorFlow writes some of its notices (CPU features, CUDA) before any log level counts.
     """
     open_streams()
-    with tempfile.TemporaryFile() as hidden:
+    with _scratch() as hidden:
         sys.stderr.flush()
         shown = os.dup(2)
         os.dup2(hidden.fileno(), 2)

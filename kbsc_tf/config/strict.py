@@ -89,7 +89,8 @@ def unknown_name(noun: str, given: Any, known: Iterable[str]) -> str:
     """What is wrong about a name that is none of the known ones."""
     known = list(known)
     near = did_you_mean(str(given), known)
-    return f"unknown {noun} {given!s:.80}{f'{near} Known' if near else '; known'}: {', '.join(known)}"
+    shown = " ".join(str(given).split())  # in one line
+    return f"unknown {noun} {shown:.80}{f'{near} Known' if near else '; known'}: {', '.join(known)}"
 
 
 def only_of(choice: str, key: str, sections: Iterable[type[Strict]]) -> str:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from kbsc_tf.data.image_set import ImageSet, fingerprint
 from kbsc_tf.errors import UserError
-from kbsc_tf.files import check_pickle
+from kbsc_tf.files import check_pickle, home_path
 
 _CIFAR10 = "airplane automobile bird cat deer dog frog horse ship truck"
 _FINE = (
@@ -113,7 +113,7 @@ def load_cifar(source: str, path: Path | None = None) -> tuple[ImageSet, ImageSe
     """
     layout = _FORMATS[source]
     if path is not None:
-        path = Path(path).expanduser()
+        path = home_path(path)
         read = _find([path], layout)
         if read is None:
             raise UserError(
@@ -137,7 +137,7 @@ def load_cifar(source: str, path: Path | None = None) -> tuple[ImageSet, ImageSe
 
 def _keras_datasets() -> Path:
     """Folder in which ``keras.datasets`` keeps its files, without importing Keras."""
-    home = Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser()
+    home = home_path(os.environ.get("KERAS_HOME") or "~/.keras")
     if home.exists() and not os.access(home, os.W_OK):
         home = Path("/tmp/.keras")
     return home / "datasets"

@@ -16,7 +16,7 @@ from kbsc_tf.data.cache import cache_root
 from kbsc_tf.data.decode import BadImageError, decode
 from kbsc_tf.data.image_set import ImageSet, fingerprint
 from kbsc_tf.errors import UserError
-from kbsc_tf.files import check_name, make_folder, read_json, write_atomically
+from kbsc_tf.files import check_name, home_path, make_folder, read_json, write_atomically
 from kbsc_tf.progress import counting
 
 ENDINGS = (".jpg", ".jpeg", ".png")
@@ -64,7 +64,7 @@ def load_folder(
     UserError
         The folder is missing, has no classes, or a class has no images; or an image cannot be read (names it).
     """
-    root = Path(root).expanduser()
+    root = home_path(root)
     folders = _class_folders(root / split)
     files: list[Path] = []
     labels: list[int] = []

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kbsc_tf.errors import UserError
-from kbsc_tf.files import read_json
+from kbsc_tf.files import home_path, read_json
 
 SMALL = Path(__file__).with_name("clip_small")
 """The CLIP inside the package."""
@@ -98,7 +98,7 @@ def find_clip(model: str) -> ClipFiles:
     """
     if model == "small":
         return _inspect("small", SMALL)
-    folder = Path(model).expanduser()
+    folder = home_path(model)
     if folder.is_dir():
         return _inspect(model, folder)
     if folder.exists():

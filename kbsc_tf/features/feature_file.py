@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from kbsc_tf.errors import UserError
 from kbsc_tf.features.feature_set import FeatureSet, FeatureSplits
-from kbsc_tf.files import cannot, load_arrays
+from kbsc_tf.files import cannot, home_path, load_arrays
 
 _NORM = 1e6
 PARTS = {
@@ -43,7 +43,7 @@ def load_feature_file(path: Path, image_shape: tuple[int, int] = (32, 32)) -> Fe
         The file or an array is missing or damaged, shapes do not fit, a feature has NaN (names array and row), or
         labels are no classes.
     """
-    path = Path(path).expanduser()
+    path = home_path(path)
     arrays, encoder = _read(path)
     x = {part: _features(path, arrays, f"{part}_x") for part in PARTS}
     dims = {part: a.shape[1] for part, a in x.items()}

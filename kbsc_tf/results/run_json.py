@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from pydantic import BaseModel, ValidationError
 
 from kbsc_tf.config import ExperimentConfig
 from kbsc_tf.config.identity import changes, identity, settings_of_experiment
@@ -19,6 +20,48 @@ SCHEMA = 1
 """Of run.json."""
 FILE = "run.json"
 _REMEDY = "give another --out or delete the folder"
+
+
+class _SchemeName(BaseModel):
+    label: str
+    scheme: str
+    per_k: bool
+
+
+class _ChannelName(BaseModel):
+    text: str
+    is_grid: bool
+
+
+class _Names(BaseModel):
+    schemes: dict[str, _SchemeName]
+    channels: dict[str, _ChannelName]
+
+
+class _Axes(BaseModel):
+    """What is read of a configuration, whatever else it says."""
+
+    k: list[int] | None = None
+    snr_db: list[float] | None = None
+    seeds: list[int] | None = None
+    sweep: dict[str, Any] | None = None
+
+
+class _Session(BaseModel):
+    started: str | None = None
+    wall_time_s: float | None = None
+    stages_s: dict[str, float] | None = None
+
+
+class _Run(_Session):
+    """What is read of a run.json, whatever else it says."""
+
+    config: _Axes
+    settings: dict[str, Any]
+    names: _Names | None = None
+    points: int | None = None
+    complete: bool | None = None
+    earlier_sessions: list[_Session] = []
 
 
 def head_of(settings: dict[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
@@ -92,8 +135,11 @@ def read_run(path: Path | str) -> dict[str, Any]:
             else f"another version than this program's; read it with that version, or {_REMEDY}"
         )
         raise UserError(f"{file}: of {known}")
-    if not isinstance(run.get("settings"), dict):
-        raise _damaged(file)
+    try:
+        _Run.model_validate(run)
+    except ValidationError as error:
+        where = ".".join(map(str, error.errors()[0]["loc"]))
+        raise UserError(f"{file}: damaged, {where} is not what this program writes; {_REMEDY}") from None
     return run
 
 

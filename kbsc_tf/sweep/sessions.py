@@ -71,7 +71,7 @@ class Session:
 
     def release(self, point: Point) -> None:
         """A point is recorded."""
-        self._busy_s += time.time() - self._points.pop(point)["since"]
+        self._busy_s += max(0.0, time.time() - self._points.pop(point)["since"])  # the clock may have been set back
         self._computed += 1
 
     def close(self) -> None:

@@ -9,9 +9,9 @@ from kbsc_tf.results.records import COLUMNS
 
 
 def write_folder(path: Path) -> None:
-    config = ExperimentConfig(
-        name="small", channels=["awgn", "rayleigh"], schemes=["pca", "raw"], k=[16, 64], snr_db=[0.0, "inf"]
-    )
+    """Write records of PCA at eight points."""
+    axes = {"channels": ["awgn", "rayleigh"], "schemes": ["pca", "raw"], "k": [16, 64], "snr_db": [0.0, "inf"]}
+    config = ExperimentConfig(name="small", **axes)
     folder = ResultsFolder(path, config)
     for channel, k, snr_db in itertools.product(config.channels, config.k, config.snr_db):
         place = {"scheme": "pca", "channel": channel.label, "mcs": "", "k": k, "snr_db": snr_db, "seed": 0}

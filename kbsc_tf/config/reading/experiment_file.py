@@ -142,7 +142,7 @@ def _first_problem(
     problems = error.errors()
     first = problems[0]
     location = location_of(first, content)
-    what, key = explain(first, location), _settable(location, content)
+    what, key = explain(first, location).replace("\n", " "), _settable(location, content)
     # What is wrong about several keys of a mapping names the one to change.
     line = _line_of(node, (*location, message_of(first).partition(":")[0]) if location else ())
     override = next((o for o in overrides if _is_from(o, key, line)), None)
