@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from kbsc_tf.errors import UserError
-from kbsc_tf.files import load_arrays, read_json, read_text, save_arrays, write_atomically
+from kbsc_tf.files import home_path, load_arrays, read_json, read_text, save_arrays, write_atomically
 
 
 def test_content_is_replaced_and_no_temporary_file_stays(tmp_path):
@@ -121,3 +121,12 @@ def test_arrays_come_back_from_a_path_and_an_open_file(tmp_path):
         for read in (load_arrays(tmp_path / "a.npz", ""), load_arrays(file, "")):
             assert read.keys() == arrays.keys()
             assert all(np.array_equal(read[name], value) for name, value in arrays.items())
+
+
+def test_a_home_that_nobody_knows_is_told(monkeypatch):
+    def unknown(path):
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "expanduser", unknown)
+    with pytest.raises(UserError, match="~/x: the home folder is not known; set HOME"):
+        home_path("~/x")
