@@ -14,7 +14,15 @@ def write_folder(path: Path) -> None:
     config = ExperimentConfig(name="small", **axes)
     folder = ResultsFolder(path, config)
     for channel, k, snr_db in itertools.product(config.channels, config.k, config.snr_db):
-        place = {"scheme": "pca", "channel": channel.label, "mcs": "", "k": k, "snr_db": snr_db, "seed": 0}
+        place = {
+            "scheme": "pca",
+            "channel": channel.label,
+            "mcs": "",
+            "k": k,
+            "snr_db": snr_db,
+            "seed": 0,
+            "training_seed": "",
+        }
         counts = {"n": 1000, "trials": 1, "stop": "trials"}
         folder.append({**dict.fromkeys(COLUMNS, 0.25), **place, **counts})
     folder.expect(8)
