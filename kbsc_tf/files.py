@@ -14,12 +14,12 @@ import time
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
-
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from kbsc_tf.errors import UserError
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
 
 _LEFTOVER_S = 3600
 _BOMB_BYTES, _BOMB_RATIO = 1 << 29, 100  # of what an archive unpacks to, and of that to the file
@@ -70,12 +70,14 @@ def write_atomically(
             temporary.unlink(missing_ok=True)
 
 
-def save_arrays(path: Path, arrays: Mapping[str, ArrayLike]) -> None:
+def save_arrays(path: Path, arrays: "Mapping[str, ArrayLike]") -> None:
     """Write arrays, numbers and texts into an .npz file; equal content makes equal files."""
+    import numpy as np
+
     write_atomically(path, lambda file: np.savez(file, **arrays))
 
 
-def load_arrays(file: Path | BinaryIO, remedy: str) -> dict[str, NDArray]:
+def load_arrays(file: Path | BinaryIO, remedy: str) -> "dict[str, NDArray]":
     """Read an .npz file of plain arrays; a UserError names one that is missing or damaged and says the ``remedy``.
 
     An open file is read from where it is, and called by its name.
@@ -95,8 +97,10 @@ def load_arrays(file: Path | BinaryIO, remedy: str) -> dict[str, NDArray]:
         raise UserError(f"{path}: not a whole .npz file of plain arrays ({_why(error)}); {remedy}") from None
 
 
-def load_array(path: Path, remedy: str, mmap_mode: str | None = None) -> NDArray:
+def load_array(path: Path, remedy: str, mmap_mode: str | None = None) -> "NDArray":
     """Read or map an .npy file; a UserError names one that is missing or damaged and says the ``remedy``."""
+    import numpy as np
+
     try:
         array = np.load(path, mmap_mode, allow_pickle=False)
         if not isinstance(array, np.ndarray):
@@ -125,7 +129,9 @@ def check_pickle(content: bytes) -> None:
             raise ValueError(f"memo place {argument} after {number} steps")
 
 
-def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray:
+def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> "NDArray":
+    import numpy as np
+
     with archive.open(member) as file:
         # The header is believed only if as many numbers follow it: NumPy would ask for their memory first.
         version = np.lib.format.read_magic(file)

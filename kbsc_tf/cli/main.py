@@ -6,7 +6,6 @@ import threading
 
 from kbsc_tf.cli.app import app
 from kbsc_tf.errors import UserError
-from kbsc_tf.files import check_name
 from kbsc_tf.progress import replace_characters
 from kbsc_tf.quiet import open_streams
 
@@ -17,7 +16,10 @@ def main() -> None:
     interrupted = _note_ctrl_c()
     try:
         for argument in sys.argv:
-            check_name(argument)
+            if not argument.isascii():
+                from kbsc_tf.files import check_name
+
+                check_name(argument)
         replace_characters(sys.stdout)
         app()
     except (Exception, SystemExit) as end:

@@ -42,8 +42,8 @@ class _Names(BaseModel):
 class _Axes(BaseModel):
     """What is read of a configuration, whatever else it says."""
 
-    k: list[int] | None = None
-    snr_db: list[float] | None = None
+    k: list[int] | int | None = None  # a number in studies of another kind
+    snr_db: list[float] | float | None = None
     seeds: list[int] | None = None
     sweep: dict[str, Any] | None = None
 
@@ -201,11 +201,11 @@ def shown(table: pd.DataFrame, run: Mapping[str, Any]) -> pd.DataFrame:
         keep &= ~table["scheme"].isin(titles) & ~table["channel"].isin(labels)
         for title, one in names["schemes"].items() if "training_seed" in table else ():
             keep &= table["scheme"].ne(title) | table["training_seed"].isin(one["training_seeds"])
-    if "k" in config:
+    if isinstance(config.get("k"), list):
         own = [title for title, one in (names or {}).get("schemes", {}).items() if not one["per_k"]]
         keep &= table["scheme"].isin(own) | table["k"].astype(int).isin(config["k"])
     for column, key, read in (("snr_db", "snr_db", float), ("seed", "seeds", int)):
-        if column in table and key in config:
+        if column in table and isinstance(config.get(key), list):
             keep &= table[column].isin([read(value) for value in config[key]])
     return table[keep].reset_index(drop=True)
 

@@ -19,7 +19,8 @@ from kbsc_tf.results.records import read_records
     "options",
     [
         {},
-        {"channels": ("awgn", "rayleigh_fast", "my $link_1", "office [los]", "cost $x^$ a")},
+        {"channels": ("awgn", "rayleigh_fast", "my $link_1")},
+        {"channels": ("office [los]", "cost $x^$ a")},
         {"schemes": ("pca", "$x^$", "a $ b")},
         {"schemes": ("kbsc",), "ks": (64,)},
         {"snrs": (math.inf,)},

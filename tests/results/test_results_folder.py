@@ -294,9 +294,11 @@ def test_a_folder_where_one_may_only_read_is_refused(tmp_path):
 
 @pytest.mark.parametrize("seed", [9007199254740993, 2**63 - 1])
 def test_whole_numbers_stay_exact(tmp_path, seed):
-    folder = open_folder(tmp_path / "a", k=[64], snr_db=[-7.0], seeds=[seed])
-    folder.append(point(seed=seed))
-    assert [one.seed for one in open_folder(tmp_path / "a", k=[64], snr_db=[-7.0], seeds=[seed]).done()] == [seed]
+    folder = open_folder(tmp_path / "a", schemes=["pca"], k=[64], snr_db=[-7.0], seeds=[seed])
+    folder.append(point(scheme="pca", seed=seed))
+    assert [
+        one.seed for one in open_folder(tmp_path / "a", schemes=["pca"], k=[64], snr_db=[-7.0], seeds=[seed]).done()
+    ] == [seed]
     assert read_shown(tmp_path / "a")["seed"].tolist() == [seed]
 
 
