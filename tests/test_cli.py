@@ -349,7 +349,7 @@ def test_recordings_that_cannot_be_used(kbsc, refused, file, tmp_path):
     np.savez(tmp_path / "delays.npz", a=a, tau=tau[:2])
     np.savez(tmp_path / "no_tau.npz", a=a)
     for name, message in {
-        "nowhere": "cannot read .*; give path an .npz of a and tau",
+        "nowhere": "cannot read .*; give an .npz of the arrays a and tau",
         "antennas": "a is for 2 receive and 1 transmit antennas, the configuration has 1 and 1",
         "short": "a has 13 time steps, 14 are needed; record longer",
         "axes": r"tau has shape \[3, 1\]",
@@ -520,7 +520,7 @@ def test_mistakes_in_the_file(refused, file, text, message):
     [
         ("receiver.top_k=61", "receiver.top_k: 61 candidates asked of a knowledge base of 60"),
         ("receiver.index=Nonsense", "Nonsense"),
-        ("features.file=nowhere.npz", "nowhere.npz: cannot read the feature file"),
+        ("features.file=nowhere.npz", "nowhere.npz: cannot read"),
         ("features.file=trial.yaml", "trial.yaml: not a whole .npz file"),
         ("features.file=nan.npz", "nan.npz: test_send_x has NaN or infinity in row 7"),
         ("schemes.pca.epoch=3", "--set schemes.pca.epoch=3: unknown key schemes.0.epoch"),
