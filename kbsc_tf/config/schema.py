@@ -105,7 +105,9 @@ class ExperimentConfig(Strict):
         [-7.0, -6.0, -5.0, -4.0, -2.0, 0.0, 2.0, 4.0, 5.0, 6.0, 7.0, 10.0, math.inf],
         description="SNRs in dB, Es/N0 at the receiver; inf for no noise.",
     )
-    seeds: SomeNumbers[Annotated[int, Field(ge=0)]] = Field([0], description="Seeds of the noise, one point each.")
+    seeds: SomeNumbers[Annotated[int, Field(ge=0, le=2**63 - 1)]] = Field(
+        [0], description="Seeds of the noise, one point each."
+    )
     validation: ValidationConfig = Field(ValidationConfig(), description="What trainings and choices are judged by.")
     coding: CodingConfig = Field(CodingConfig(), description="How the coded schemes put bits on the air.")
     codec: CodecConfig = Field(CodecConfig(), description="How the image schemes compress.")

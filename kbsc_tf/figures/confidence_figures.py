@@ -28,6 +28,7 @@ from kbsc_tf.figures.style import (
     TITLE_LINE,
     Look,
     add_legend,
+    as_written,
     columns_that_fit,
     in_house_order,
     looks_of,
@@ -174,7 +175,7 @@ def _handles(
     handles, differ = [], any(len(_ks(rows)) > 1 for rows in curves.values())
     for scheme, look in looks.items():
         ks = _ks(curve for rows in curves.values() for curve in rows if curve.scheme == scheme)
-        text = scheme_text(scheme) + (f" ($k$ = {', '.join(map(str, ks))})" if differ and ks else "")
+        text = as_written(scheme_text(scheme)) + (f" ($k$ = {', '.join(map(str, ks))})" if differ and ks else "")
         handles.append(scheme_handle(look, text, look.line))
     if coded:
         handles.append(Line2D([], [], linestyle="none", label="LDPC: best fixed MCS"))

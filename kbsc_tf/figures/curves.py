@@ -20,6 +20,7 @@ from kbsc_tf.figures.style import (
     LINES,
     PANEL_WIDTH,
     TITLE_LINE,
+    as_written,
     break_marks,
     columns_that_fit,
     draw_ceiling,
@@ -251,7 +252,9 @@ def _legend(points: pd.DataFrame, by: str, names: list[str], lines: list, ceilin
     steps, shown = len(names), []
     for scheme, look in looks_of(points["scheme"]).items():
         ks = points["k"][points["scheme"] == scheme].unique()
-        text = scheme_text(scheme) + (f" ($k$ = {ks[0]})" if by == "k" and len(ks) == 1 < points["k"].nunique() else "")
+        text = as_written(scheme_text(scheme))
+        if by == "k" and len(ks) == 1 < points["k"].nunique():
+            text += f" ($k$ = {ks[0]})"
         shown.append(scheme_handle(look, text))
     if len(ceiling):
         look = looks_of([CEILING])[CEILING]

@@ -23,6 +23,7 @@ from kbsc_tf.figures.style import (
     TITLE_LINE,
     Look,
     add_legend,
+    as_written,
     break_marks,
     columns_that_fit,
     draw_ceiling,
@@ -337,9 +338,9 @@ def _notes(main: pd.DataFrame, characters: int) -> list[str]:
         curve = main[main["scheme"] == scheme]
         fits = curve["snr_db"][curve["feasible"].ne(0)]
         if fits.empty:
-            never.append(scheme_text(scheme))
+            never.append(as_written(scheme_text(scheme)))
         elif len(fits) < len(curve):
-            later.append(f"{scheme_text(scheme)} below {snr_text(fits.min())}")
+            later.append(f"{as_written(scheme_text(scheme))} below {snr_text(fits.min())}")
     said = "; ".join(never + later)
     return textwrap.wrap(f"Nothing fits: {said}.", characters) if said else []
 

@@ -282,11 +282,18 @@ def panel_layout(count: int) -> tuple[int, tuple[float, float]]:
     return (2, (PANEL_WIDTH, PANEL_HEIGHT)) if count <= MANY else (3, SMALL_PANEL)
 
 
+def as_written(text: str) -> str:
+    """Text of a user for a figure, where a dollar sign would begin a formula."""
+    return text.replace("$", r"\$")
+
+
 def title_lines(channel: str, number: int | None, width: float, more: str = "") -> list[str]:
     """ "(b) Rayleigh, fast" and ``more`` in lines that ``width`` inches hold; no letter without a number."""
     letters = "abcdefghijklmnopqrstuvwxyz"
     letter = "" if number is None else f"({letters[number // 26 - 1] if number > 25 else ''}{letters[number % 26]}) "
-    return textwrap.wrap(letter + channel_text(channel) + more, round(16 * width), break_on_hyphens=False) or [""]
+    return textwrap.wrap(
+        letter + as_written(channel_text(channel)) + more, round(16 * width), break_on_hyphens=False
+    ) or [""]
 
 
 def panel_title(axes: Axes, lines: Sequence[str], pad: float = 3, note: str = "") -> None:

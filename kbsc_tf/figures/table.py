@@ -9,6 +9,7 @@ import pandas as pd
 from pandas.api.typing import DataFrameGroupBy
 from rich import box
 from rich.table import Table
+from rich.text import Text
 
 from kbsc_tf.results.envelope import condense
 from kbsc_tf.results.metric import Metric, metric_of
@@ -74,7 +75,7 @@ def accuracy_table(
     for name in ("k", *(texts[0][i].replace(" dB", "").replace(" ", separator) for i in keep)):
         table.add_column(name, justify="right", no_wrap=True)
     for name, row in zip(names, cells, strict=True):
-        table.add_row(*name, *(row[i].replace(" ", separator) for i in keep))
+        table.add_row(*map(Text, name), *(row[i].replace(" ", separator) for i in keep))
     return table
 
 

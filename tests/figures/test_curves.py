@@ -20,6 +20,8 @@ from kbsc_tf.results.records import read_records
     [
         {},
         {"channels": ("awgn", "rayleigh_fast", "my $link_1")},
+        {"channels": ("office [los]", "cost $x^$ a")},
+        {"schemes": ("pca", "$x^$", "a $ b")},
         {"schemes": ("kbsc",), "ks": (64,)},
         {"snrs": (math.inf,)},
         {"snrs": (0.0,)},

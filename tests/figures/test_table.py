@@ -30,6 +30,14 @@ def test_table_fits_the_terminal(width, snrs):
         assert "of 13 SNRs shown" in text and "\N{MINUS SIGN}7" in text
 
 
+def test_names_are_shown_as_written():
+    channels = ("office [los]", "office [nlos]", "cost $x^$ a", ":smile: [/b]")
+    console = Console(width=200, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    console.print(accuracy_table(analogue(channels=channels, schemes=("pca", "[red]")), width=200))
+    text = console.export_text()
+    assert all(name in text for name in (*channels, "[red]"))
+
+
 def test_markdown_table():
     lines = markdown_table(analogue(schemes=("kbsc",), ks=(64,))).splitlines()
     assert lines[0] == "| Scheme | Channel | k | \N{MINUS SIGN}7 dB | 0 dB | 10 dB | no noise |"
