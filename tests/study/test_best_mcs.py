@@ -39,7 +39,7 @@ def test_no_fixed_mcs_is_above_the_best_by_outcome(name, k, monkeypatch):
     schemes = [scheme for _, scheme in build_schemes(config, TRAINING)]
     receiver = Receiver.around(KNOWLEDGE, NearestConfig(top_k=1))
     receiver.encoder = BlockColours()
-    trials, below = Trials(receiver, SENDER, CHUNK, ImageQuality(IMAGES)), 0
+    trials, wrong = Trials(receiver, SENDER, CHUNK, ImageQuality(IMAGES)), 0
     for scheme in schemes:
         scheme.fit(TRAINING)
     for one_k in k:
@@ -53,7 +53,6 @@ def test_no_fixed_mcs_is_above_the_best_by_outcome(name, k, monkeypatch):
                 assert best.transmission.images is None and len(best.features) == COUNT
                 delivered = np.array([one.transmission.delivered for one in sent])
                 np.testing.assert_array_equal(best.transmission.delivered, delivered.any(axis=0))
-                # By delivered rate alone it would be below the best fixed one at some of these points.
                 fastest = len(sent) - 1 - delivered[::-1].argmax(axis=0)
-                below += correct[fastest, np.arange(COUNT)].mean() < correct.mean(axis=1).max()
-    assert below > 0
+                wrong += np.sum(correct.any(axis=0) & ~correct[fastest, np.arange(COUNT)])
+    assert wrong > 0  # which the highest delivered rate would have got wrong
