@@ -19,7 +19,7 @@ from kbsc_tf.analysis.confidence import (
 )
 from kbsc_tf.figures.output import PLAIN, Output, save_figure
 from kbsc_tf.figures.style import (
-    CEILING,
+    NOISE_FREE,
     DASHED,
     DOTTED,
     LEGEND_ROW,
@@ -87,8 +87,8 @@ def _draw_all(folder: Path, output: Output, share: float, everything: bool) -> l
     curves = {channel: [_curve(folder, one) for one in schemes] for channel, schemes in channels.items()}
     coded = any(point.mcs not in ("", GENIE) for schemes in channels.values() for one in schemes for point in one)
     looks = looks_of(in_house_order(curve.scheme for rows in curves.values() for curve in rows))
-    if CEILING in looks:  # elsewhere a level; here it may be a single point, and its dashes look like the diagonal's
-        looks[CEILING] = looks[CEILING]._replace(line="-", marker="h")
+    if NOISE_FREE in looks:  # elsewhere a level; here it may be a single point, and its dashes look like the diagonal's
+        looks[NOISE_FREE] = looks[NOISE_FREE]._replace(line="-", marker="h")
     with paper_style():
         handles = _handles(looks, curves, share, coded, estimand_of(read_run(folder)))
         columns = columns_that_fit(handles, 2 * PANEL_WIDTH, 6)
@@ -201,4 +201,4 @@ def _pooled_text(curves: list[_Curve]) -> str:
 
 def _ks(curves: Iterable[_Curve]) -> list[int]:
     """Ascending; without that of the ceiling, which sends nothing."""
-    return sorted({curve.k for curve in curves if curve.scheme != CEILING})
+    return sorted({curve.k for curve in curves if curve.scheme != NOISE_FREE})

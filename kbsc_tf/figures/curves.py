@@ -14,7 +14,7 @@ from kbsc_tf.figures.equal_uses import file_stem, plot_by_cbr, plot_cbr_overview
 from kbsc_tf.figures.legends import interval_handles, stand_in_handles
 from kbsc_tf.figures.output import PLAIN, Output, save_figure
 from kbsc_tf.figures.style import (
-    CEILING,
+    NOISE_FREE,
     LEGEND,
     LEGEND_ROW,
     LINES,
@@ -22,7 +22,7 @@ from kbsc_tf.figures.style import (
     TITLE_LINE,
     break_marks,
     columns_that_fit,
-    draw_ceiling,
+    draw_noise_free,
     draw_curve,
     draw_noise_free,
     looks_of,
@@ -34,7 +34,7 @@ from kbsc_tf.figures.style import (
     scale_values,
     scheme_handle,
     shade,
-    split_ceiling,
+    split_noise_free,
     three_snrs,
     title_lines,
 )
@@ -143,7 +143,7 @@ def plot_accuracy(
                 _draw_curves(axes, points, finite, metric)
                 axes.xaxis.set_major_locator(MaxNLocator(9, steps=[1, 2, 5, 10], integer=True))
                 axes.set_xlabel(r"SNR $E_s/N_0$ (dB)")
-            draw_ceiling(axes, ceiling, channel, metric_of(metric).scale)
+            draw_noise_free(axes, ceiling, channel, metric_of(metric).scale)
             _finish(axes, points, metric, channel, titles)
             if len(free):
                 beside = (left + width * (1 - split), bottom, width * split, height)
@@ -151,7 +151,7 @@ def plot_accuracy(
                 schemes, scale = list(points["scheme"].unique()), metric_of(metric).scale
                 marks = [(schemes.index(p.scheme), p, *_look(points, p.scheme, p.k)) for p in free.itertuples()]
                 draw_noise_free(free_axes, marks, len(schemes), split, scale)
-                draw_ceiling(free_axes, ceiling, channel, scale)
+                draw_noise_free(free_axes, ceiling, channel, scale)
                 if split:
                     axes.spines["right"].set_visible(False)
                     break_marks(axes, 1.0)
@@ -196,7 +196,7 @@ def plot_accuracy_vs_cbr(
             part = points[points["channel"] == channel]
             for (scheme, snr), curve in part.groupby(["scheme", "snr_db"], sort=False):
                 draw_curve(axes, curve, "channel_uses", looks[scheme], lines[snr], scale)
-            draw_ceiling(axes, ceiling, channel, scale)
+            draw_noise_free(axes, ceiling, channel, scale)
             _finish(axes, points, metric, channel, titles, pad=14)
             axes.set_xlabel("Complex channel uses $n$ per image")
             scale_uses(axes, part.groupby("channel_uses")["cbr"].first())
@@ -209,7 +209,7 @@ def _points(records: pd.DataFrame, metric: str) -> tuple[pd.DataFrame, pd.DataFr
     points = points[points["feasible"].ne(0)]
     if points.empty:
         raise UserError("records: nothing to show: no payload fits its channel uses; allow a larger k")
-    return split_ceiling(points)
+    return split_noise_free(points)
 
 
 def _several(points: pd.DataFrame) -> list[int]:
@@ -254,8 +254,8 @@ def _legend(points: pd.DataFrame, by: str, names: list[str], lines: list, ceilin
         text = scheme_text(scheme) + (f" ($k$ = {ks[0]})" if by == "k" and len(ks) == 1 < points["k"].nunique() else "")
         shown.append(scheme_handle(look, text))
     if len(ceiling):
-        look = looks_of([CEILING])[CEILING]
-        shown.append(scheme_handle(look, scheme_text(CEILING), look.line))
+        look = looks_of([NOISE_FREE])[NOISE_FREE]
+        shown.append(scheme_handle(look, scheme_text(NOISE_FREE), look.line))
     grey = [_shade("black", i, steps) if by == "k" else "black" for i in range(steps)]
     styles = [Line2D([], [], color=grey[i], linestyle=lines[i], label=names[i]) for i in range(steps)]
     wide = min(2, points["channel"].nunique())

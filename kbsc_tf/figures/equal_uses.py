@@ -25,7 +25,7 @@ from kbsc_tf.figures.style import (
     add_legend,
     break_marks,
     columns_that_fit,
-    draw_ceiling,
+    draw_noise_free,
     draw_curve,
     draw_noise_free,
     in_house_order,
@@ -37,7 +37,7 @@ from kbsc_tf.figures.style import (
     scale_uses,
     scale_values,
     shade,
-    split_ceiling,
+    split_noise_free,
     three_snrs,
     title_lines,
 )
@@ -124,7 +124,7 @@ def plot_by_cbr(
         No record has the metric or a number of channel uses, or a file cannot be written.
     """
     everything = pd.concat([records, envelope(records, metric)])
-    points, ceiling = split_ceiling(pool_seeds(everything, metric))
+    points, ceiling = split_noise_free(pool_seeds(everything, metric))
     per_use, grids = cbr_per_use(records), grid_channels(records)
     by_k = differ_from_symbols(records)
     coded = points[points["mcs"] != ""]
@@ -173,7 +173,7 @@ def plot_cbr_overview(
     list of Path
         The files; empty, and nothing drawn, if there are no two numbers of channel uses to compare.
     """
-    points, ceiling = split_ceiling(pool_seeds(condense(records, metric), metric))
+    points, ceiling = split_noise_free(pool_seeds(condense(records, metric), metric))
     infeasible, points = points["feasible"].eq(0).any(), points[points["feasible"].ne(0)]
     channels, grids = list(points["channel"].unique()), grid_channels(records)
     shown = three_snrs(points)
@@ -206,7 +206,7 @@ def plot_cbr_overview(
             axes = figure.add_axes(box)
             part = points[(points["channel"] == channel) & (points["snr_db"] == snr)]
             _draw_main_curves(axes, part, "n_allowed", looks, scale)
-            draw_ceiling(axes, ceiling, channel, scale)
+            draw_noise_free(axes, ceiling, channel, scale)
             scale_values(axes, points["low"].min(), _top(points, ceiling), metric)
             if number % columns:
                 axes.set_ylabel("")
@@ -309,14 +309,14 @@ def _draw_panel(figure: Figure, box: tuple[float, float, float, float], layers: 
     if len(finite):
         axes.xaxis.set_major_locator(MaxNLocator(9, steps=[1, 2, 5, 10], integer=True))
         axes.set_xlabel(r"SNR $E_s/N_0$ (dB)")
-    draw_ceiling(axes, ceiling, channel, scale, k)
+    draw_noise_free(axes, ceiling, channel, scale, k)
     if len(free):
         box = (left + width * (1 - split), bottom, width * split, height)
         beside = figure.add_axes(box, sharey=axes) if split else axes
         marks = [(places.index(p.scheme), p, *looks[p.scheme][:2]) for p in free.itertuples()]
         draw_noise_free(beside, marks, len(places), split, scale)
         if split:
-            draw_ceiling(beside, ceiling, channel, scale, k)
+            draw_noise_free(beside, ceiling, channel, scale, k)
             axes.spines["right"].set_visible(False)
             break_marks(axes, 1.0)
     return axes

@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from kbsc_tf.figures.style import CEILING, DOTTED, HOLLOW, Look, is_hollow, looks_of, scheme_handle, shade
+from kbsc_tf.figures.style import NOISE_FREE, DOTTED, HOLLOW, Look, is_hollow, looks_of, scheme_handle, shade
 from kbsc_tf.results.envelope import ENVELOPE
 from kbsc_tf.results.names import scheme_text
 
@@ -14,7 +14,7 @@ PALE, THIN, ADAPTED = 0.45, {"linewidth": 0.5}, {"linestyle": DOTTED, "linewidth
 
 def scheme_handles(looks: dict[str, Look], ceiling: pd.DataFrame) -> list[Line2D]:
     """An entry for every scheme, and one for the ceiling if there is one."""
-    shown = {**looks, **(looks_of([CEILING]) if len(ceiling) else {})}
+    shown = {**looks, **(looks_of([NOISE_FREE]) if len(ceiling) else {})}
     return [scheme_handle(look, scheme_text(scheme), look.line) for scheme, look in shown.items()]
 
 

@@ -30,7 +30,7 @@ def names_of(config: ExperimentConfig) -> Names:
     found: Names = {"schemes": {}, "channels": {}}
     for entry in config.schemes:
         spec = schemes[entry.scheme]
-        label = spec.label if entry.title == spec.name else _plain(entry.title)
+        label = spec.text(config) if entry.title == spec.name else _plain(entry.title)
         found["schemes"][entry.title] = {"label": label, "scheme": spec.name, "per_k": spec.per_k}
     for channel in config.channels:
         found["channels"][channel.label] = {"text": channel.text, "is_grid": channel.is_grid}
