@@ -1,13 +1,13 @@
 """What the best code of a finite length gets through a flat channel: the normal approximation. Numpy and scipy.
 
-The information density of a block of n complex channel uses is nearly Gaussian, of mean n C and variance n V. A code of
-R bits fails where that density stays below R - log2(n) / 2; below R over block fading, where that term is not known. This
-is an approximation, good from n of about 100 on, and no bound: at large error probabilities it lies above n C.
+The information density of a block of n complex channel uses is nearly Gaussian, of mean n C and variance n V. A code
+of R bits fails where that density stays below R - log2(n) / 2; below R over block fading, where that term is not known.
+This is an approximation, good from n of about 100 on, and no bound: at large error probabilities it lies above n C.
 
 Y. Polyanskiy, H. V. Poor and S. Verdú, Channel coding rate in the finite blocklength regime, IEEE Trans. Inf. Theory
-56(5), 2010, eq. (223) and (296), here for a complex channel use. Fast fading: Y. Polyanskiy and S. Verdú, Scalar coherent
-fading channel: dispersion analysis, ISIT 2011. Block fading: W. Yang, G. Durisi, T. Koch and Y. Polyanskiy,
-Quasi-static SIMO fading channels at finite blocklength, ISIT 2013.
+56(5), 2010, here for complex channel uses. Fast fading: Y. Polyanskiy and S. Verdú, Scalar coherent fading channel:
+dispersion analysis, ISIT 2011. Block fading: W. Yang, G. Durisi, T. Koch and Y. Polyanskiy, Quasi-static SIMO fading
+channels at finite blocklength, ISIT 2013.
 """
 
 import math

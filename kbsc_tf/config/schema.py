@@ -72,8 +72,8 @@ class CodecConfig(Strict):
         None,
         gt=0,
         lt=1,
-        description="Share of blocks that an ideal code loses: over block fading, and at finite length. Unless given, at "
-        "each SNR the one of the best expected accuracy on validation images.",
+        description="Share of blocks that an ideal code loses: over block fading, and at finite length. Unless given, "
+        "at each SNR the one of the best expected accuracy on validation images.",
     )
 
 

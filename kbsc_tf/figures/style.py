@@ -33,7 +33,7 @@ class Look(NamedTuple):
 
 
 DASHED, DOTTED = (0, (4, 1.2)), (0, (1, 1))
-NOISE_FREE = "noise_free"  # retrieval from perfect features: no channel uses, one accuracy, drawn as a level
+REFERENCE = "noise_free"  # the feature without a channel: no channel uses, one accuracy, drawn as a level
 _MARKER_SIZES = {"P": 4.2, "X": 4.0, "*": 4.6, "d": 3.8, "p": 3.6}  # those that look small at the usual 3
 # Of Okabe and Ito's colours, told apart by the colour-blind, as most of the schemes' own.
 _SPARE_LOOKS = [
@@ -189,12 +189,12 @@ def draw_curve(axes: Axes, curve: pd.DataFrame, x: str, look: tuple, line: str |
     axes.plot(hollow[x], scale * hollow["value"], **HOLLOW, **style)
 
 
-def draw_noise_free(axes: Axes, points: pd.DataFrame, channel: str, scale: float, k: int | None = None) -> None:
-    """The level of the points of ``NOISE_FREE``: of this channel and k if it has its own, for it applies to every k."""
+def draw_reference(axes: Axes, points: pd.DataFrame, channel: str, scale: float, k: int | None = None) -> None:
+    """The level of the points of ``REFERENCE``: of this channel and k if it has its own, for it applies to every k."""
     there = points[points["channel"] == channel]
     there = there[there["k"] == k] if (there["k"] == k).any() else there
     if len(there):
-        look = looks_of([NOISE_FREE])[NOISE_FREE]
+        look = looks_of([REFERENCE])[REFERENCE]
         axes.axhline(scale * there["value"].mean(), color=look.colour, linestyle=look.line, linewidth=0.7, zorder=1.5)
 
 
@@ -204,10 +204,10 @@ def three_snrs(points: pd.DataFrame) -> list[float]:
     return sorted({finite[i] for i in (0, len(finite) // 2, -1)}) if finite else []
 
 
-def split_noise_free(points: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """All points but those of ``NOISE_FREE``, and those; there being no others, it is a scheme like any."""
-    is_noise_free = points["scheme"] == NOISE_FREE
-    return (points, points[:0]) if is_noise_free.all() else (points[~is_noise_free], points[is_noise_free])
+def split_reference(points: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """All points but those of ``REFERENCE``, and those; there being no others, it is a scheme like any."""
+    is_reference = points["scheme"] == REFERENCE
+    return (points, points[:0]) if is_reference.all() else (points[~is_reference], points[is_reference])
 
 
 def scheme_handle(look: Look, text: str, line: str | tuple = "-") -> Line2D:

@@ -97,7 +97,9 @@ def is_grid(channel: str) -> bool:
 
 
 def mcs_text(mcs: str) -> str:
-    """Name of an MCS for readers: ``16qam-2/3`` becomes "16-QAM 2/3"."""
+    """Name of an MCS for readers: ``16qam-2/3`` becomes "16-QAM 2/3", ``genie`` "best MCS by outcome"."""
+    if mcs == "genie":
+        return "best MCS by outcome"
     modulation, _, rate = mcs.partition("-")
     if not rate or not modulation.lower().endswith(("qam", "psk")):
         return mcs

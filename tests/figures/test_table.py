@@ -75,7 +75,7 @@ def test_channel_uses_are_split_into_payload_and_overhead():
         "32.0", "18.0 (56 %)", "4.5 (14 %)", "8.0 (25 %)", "1.5 (5 %)",
     ]  # fmt: skip
     assert rows["JPEG + LDPC", "QPSK 1/2", "64"] == ["no fit", "", "", "", ""]
-    assert rows["no noise (ceiling)", "", "64"] == ["0.0", "0.0", "", "", ""]
+    assert rows["noise-free feature", "", "64"] == ["0.0", "0.0", "", "", ""]
 
 
 def test_an_air_interface_has_its_own_parts_and_a_row_per_channel():
