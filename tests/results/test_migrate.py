@@ -82,6 +82,13 @@ def test_records_of_an_earlier_version_get_the_columns_of_blocks(tmp_path):
     assert (folder / "records.csv").read_bytes() == today and migrate(folder).endswith("up to date already")
 
 
+@pytest.mark.parametrize(("coherence", "kept"), [("block", {"outage": 0.1}), ("fast", {})])
+def test_the_one_outage_of_before_is_kept_where_it_had_an_effect(coherence, kept):
+    channel = {"fading": "rayleigh", "coherence": coherence}
+    old = {"channels": [channel], "schemes": ["bpg_capacity", "bpg_ldpc"], "codec": {"outage": 0.1, "chroma": "420"}}
+    assert migrate_config(old)["codec"] == {"chroma": "420", **kept}
+
+
 def test_old_sections_become_options_of_the_schemes(tmp_path):
     def schemes(name):
         folder = folder_of(tmp_path / name, old_run(name))

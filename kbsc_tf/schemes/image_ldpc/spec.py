@@ -5,7 +5,6 @@ from typing import Any
 
 from pydantic import Field
 
-from kbsc_tf.channel.capacity import has_blocks
 from kbsc_tf.coding.selection import transport_plan
 from kbsc_tf.config.channels.flat import FlatConfig
 from kbsc_tf.config.scheme import Needs, SchemeConfig, SchemeSpec, Shortfall
@@ -82,7 +81,8 @@ class ImageCapacitySpec(ImageLdpcSpec):
 
     def text(self, experiment: Any) -> str:
         chosen = experiment.codec.outage
-        if self.code == "CapacityCode" and not any(map(has_blocks, experiment.channels)):
+        over_blocks = any(one.fading != "none" and one.coherence == "block" for one in experiment.channels)
+        if self.code == "CapacityCode" and not over_blocks:
             return self.label
         return f"{self.label}, {f'best {self.loss}' if chosen is None else f'{self.loss} {chosen:g}'}"
 
