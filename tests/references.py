@@ -24,8 +24,8 @@ def beaten_ideal_codes(records: pd.DataFrame) -> pd.DataFrame:
 
 
 def beaten_best_mcs(records: pd.DataFrame) -> pd.DataFrame:
-    """Points of the best MCS by outcome that are below a fixed MCS in top-1 accuracy."""
-    place = ["scheme", *PLACE]
+    """Points of the best MCS by outcome that are below a fixed MCS of as many trials in top-1 accuracy."""
+    place = ["scheme", *PLACE, "n"]
     best = records[is_fixed(records["mcs"])].groupby(place)["top1"].max().rename("best_fixed")
     chosen = records[records["mcs"].eq(GENIE)].join(best, on=place)
     return chosen[chosen["top1"] < chosen["best_fixed"] - 1e-12]
