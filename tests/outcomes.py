@@ -14,7 +14,7 @@ from kbsc_tf.results.records import COLUMNS
 
 CLASSES = [f"class_{i}" for i in range(10)]
 RUN = {
-    "schema": 1,
+    "schema": 2,
     "settings": {"sweep": {}},
     "hash": "0123456789abcdef",
     "config": {

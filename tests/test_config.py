@@ -45,8 +45,8 @@ def test_values_and_overrides(load):
     assert [c.label for c in config.channels] == ["rician_fast", "rayleigh_original"]
     assert config.receiver.index == "IVF16,Flat"
     assert load("snr_db: [.inf]\n").snr_db == [math.inf]
-    named = load("schemes: [{scheme: kbsc, name: near, snr_db: {low: -3, high: 4}}]\n", "schemes.near.seed=5")
-    assert named.schemes[0].snr_db == SnrRange(low=-3, high=4) and named.schemes[0].seed == 5
+    named = load("schemes: [{scheme: kbsc, name: near, snr_db: {low: -3, high: 4}}]\n", "schemes.near.seeds=5")
+    assert named.schemes[0].snr_db == SnrRange(low=-3, high=4) and named.schemes[0].seeds == [5]
 
 
 @pytest.mark.parametrize("text", ["k: 8\n", "schemes: kbsc\n", "schemes: {scheme: kbsc}\n", "schemes: [pca, kbsc]\n"])
@@ -360,9 +360,9 @@ def test_the_identity_follows_what_records_depend_on(load):
 
     one = of("k: [64]\n")
     same = ["features.store=elsewhere", "codec.processes=7", "executor=processes", "name=b", "features.batch_size=9"]
-    axes = ["k=[32]", "snr_db=[inf]", "snr_db=[1]", "seeds=[1, 2]"]
+    axes = ["k=[32]", "snr_db=[inf]", "snr_db=[1]", "seeds=[1, 2]", "schemes.kbsc.seeds=[0, 1]"]
     assert {one} == {of("# the same\nk:\n  - 64\n"), *(of("k: [64]\n", change) for change in (*same, *axes))}
-    changed = ["schemes.kbsc.seed=1", "data.seed=1", "receiver.metric=l2", "validation.queries=20", "sweep.trials=2"]
+    changed = ["schemes.kbsc.epochs=1", "data.seed=1", "receiver.metric=l2", "validation.queries=20", "sweep.trials=2"]
     text = "schemes: [kbsc, pca]\n"
     assert len({of(text), *(of(text, change) for change in changed)}) == 1 + len(changed)
 

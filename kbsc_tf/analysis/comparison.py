@@ -15,8 +15,9 @@ from kbsc_tf.results.points import KEY, PLACE, Point
 from kbsc_tf.results.run_json import estimand_of, read_run, read_shown, run_if_any
 
 COLUMNS = [
-    "scheme_a", "mcs_a", "scheme_b", "mcs_b", "channel", "k", "snr_db", "seed", "n", "trials", "top1_a", "top1_b",
-    "difference", "low", "high", "only_a", "only_b", "mcnemar_p", "p", "p_holm", "estimand",
+    "scheme_a", "mcs_a", "training_seed_a", "scheme_b", "mcs_b", "training_seed_b", "channel", "k", "snr_db", "seed",
+    "n", "trials", "top1_a", "top1_b", "difference", "low", "high", "only_a", "only_b", "mcnemar_p", "p", "p_holm",
+    "estimand",
 ]  # fmt: skip
 _DRAWN_BY = [  # what chooses the sender's images
     "source", "fingerprint", "seed", "test_images", "test_ratio", "ratios", "per_class",
@@ -62,7 +63,8 @@ def compare(a: str | Path | Side, b: str | Path | Side) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``COLUMNS``, a row per point (channel, k, SNR and seed) that both hold: accuracies, ``difference`` (a less b)
+        ``COLUMNS``, a row per point (channel, k, SNR and seed) that both hold, and of what is trained per training:
+        those of equal seeds face each other, and each faces what is not trained. Accuracies, ``difference`` (a less b)
         and its 95 % interval as fractions; ``only_a`` and ``only_b`` count the images that only one got right, and
         ``mcnemar_p`` is McNemar's exact test of them. ``p`` is the test that allows for images that share a channel
         realisation or a code block, or that were sent in several trials; where there are none, it is McNemar's.
@@ -93,9 +95,11 @@ def _compare(a: Side, b: Side) -> pd.DataFrame:
         ours = chosen_points(a._replace(scheme=scheme), offers[a.folder])
         theirs = chosen_points(b._replace(scheme=b.scheme or scheme), offers[b.folder])
         rows += [
-            _compare_point(a.folder, ours[place], b.folder, theirs[place], estimand)
+            _compare_point(a.folder, one, b.folder, other, estimand)
             for place in ours
-            if place in theirs
+            for one in ours[place]
+            for other in theirs.get(place, [])
+            if one.training_seed == other.training_seed or "" in (one.training_seed, other.training_seed)
         ]
     if not rows:
         raise NothingInCommon(_nothing_common(a, offers[a.folder], b, offers[b.folder]))
@@ -132,8 +136,10 @@ def _schemes(records: pd.DataFrame) -> list[str]:
     return list(records["scheme"].unique())
 
 
-def chosen_points(side: Side, records: pd.DataFrame) -> dict[tuple, Point]:
-    """The point that stands for a scheme at every (channel, k, snr_db, seed): of its MCSs the best fixed one.
+def chosen_points(side: Side, records: pd.DataFrame) -> dict[tuple, list[Point]]:
+    """The points that stand for a scheme at every (channel, k, snr_db, seed): of its MCSs the best fixed one.
+
+    There is one for each of its trainings.
 
     Parameters
     ----------
@@ -154,7 +160,10 @@ def chosen_points(side: Side, records: pd.DataFrame) -> dict[tuple, Point]:
     elif is_fixed(rows["mcs"]).any():
         best = envelope(rows)
         rows = best.assign(mcs=best["best_mcs"])
-    return {tuple(row[name] for name in PLACE): Point(*(row[n] for n in KEY)) for row in rows.to_dict("records")}
+    found: dict[tuple, list[Point]] = {}
+    for row in rows.to_dict("records"):
+        found.setdefault(tuple(row[name] for name in PLACE), []).append(Point(*(row[name] for name in KEY)))
+    return found
 
 
 def _compare_point(folder_a: Path, a: Point, folder_b: Path, b: Point, estimand: str) -> dict[str, Any]:
@@ -177,7 +186,8 @@ def _compare_point(folder_a: Path, a: Point, folder_b: Path, b: Point, estimand:
     found = paired_difference(right_a, right_b, clusterings)
     only_a, only_b = int((right_a & ~right_b).sum()), int((right_b & ~right_a).sum())
     return {
-        "scheme_a": a.scheme, "mcs_a": a.mcs, "scheme_b": b.scheme, "mcs_b": b.mcs, "channel": a.channel, "k": a.k,
+        "scheme_a": a.scheme, "mcs_a": a.mcs, "training_seed_a": a.training_seed,
+        "scheme_b": b.scheme, "mcs_b": b.mcs, "training_seed_b": b.training_seed, "channel": a.channel, "k": a.k,
         "snr_db": a.snr_db, "seed": a.seed, "n": len(ours), "trials": len(np.unique(trial)),
         "top1_a": right_a.mean(), "top1_b": right_b.mean(), "only_a": only_a, "only_b": only_b,
         "mcnemar_p": mcnemar(only_a, only_b), "estimand": estimand, **found._asdict(),
@@ -208,9 +218,9 @@ def _nothing_common(a: Side, ours: pd.DataFrame, b: Side, theirs: pd.DataFrame) 
         ours, theirs = ours[ours["scheme"] == a.scheme], theirs[theirs["scheme"] == b.scheme]
     elif not set(ours["scheme"]) & set(theirs["scheme"]):
         return f"{a.folder} and {b.folder}: no scheme is in both; name one of each, as in DIR:SCHEME"
-    for name in PLACE:
+    for name in [*PLACE, "training_seed"]:
         if not set(ours[name]) & set(theirs[name]):
             here, there = (", ".join(f"{v:g}" if name == "snr_db" else str(v) for v in dict.fromkeys(rows[name]))
                            for rows in (ours, theirs))  # fmt: skip
             return f"{a.text} and {b.text}: no point in common, for {name} is {here} against {there}; compare others"
-    return f"{a.text} and {b.text}: no point (channel, k, snr_db, seed) in common; compare others"
+    return f"{a.text} and {b.text}: no point (channel, k, snr_db, seed, training_seed) in common; compare others"

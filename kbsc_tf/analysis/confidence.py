@@ -163,25 +163,29 @@ def read_outcomes(folder: Path | str, points: Sequence[Point]) -> tuple[pd.DataF
     DataFrame and list of [n], int
         snr_db, confidence (float64, 0 to 1), correct; what did not arrive or was withheld is wrong with confidence 0.
     """
-    tables = [read_per_image(folder, one).assign(snr_db=one.snr_db, seed=one.seed) for one in points]
+    tables = [
+        read_per_image(folder, one).assign(snr_db=one.snr_db, seed=one.seed, training_seed=one.training_seed)
+        for one in points
+    ]
     rows = pd.concat(tables, ignore_index=True)
     answered = rows["delivered"] & (rows["shown"] >= 0)
     confidence = rows["confidence"].astype(np.float64).where(answered, 0.0)
     if not confidence.between(-1e-5, 1 + 1e-5).all():  # kept in float32; NaN is not between
         raise _no_probabilities(folder)
-    groups = rows.groupby(["snr_db", "seed", "trial", "group"], sort=False).ngroup().to_numpy()
+    groups = rows.groupby(["snr_db", "seed", "training_seed", "trial", "group"], sort=False).ngroup().to_numpy()
     images = [] if estimand_of(read_run(folder)) == "test_set" else [rows["image"].to_numpy()]
     rows = rows.assign(confidence=confidence.clip(0, 1), correct=rows["correct"] & answered)
     return rows[["snr_db", "confidence", "correct"]], [*images, groups]
 
 
 def write_confidence(folder: Path | str, share: float = 0.2, everything: bool = False) -> list[Path]:
-    """Write confidence.csv: ``COLUMNS``, a row per (scheme, mcs, channel, k, snr_db or "all"), seeds pooled.
+    """Write confidence.csv: ``COLUMNS``, a row per (scheme, mcs, channel, k, snr_db or "all").
 
-    ``n`` counts images times trials and seeds, whether anything is shown or not; ``share`` is that of `abstaining`.
+    Seeds and trainings are pooled: ``n`` counts images times trials, seeds and trainings, whether anything is shown or
+    not; ``share`` is that of `abstaining`.
     """
     rows = []
-    for key, points in groupby(confidence_points(folder, everything), lambda point: point.curve):
+    for key, points in groupby(confidence_points(folder, everything), lambda point: point.curve[:4]):
         outcomes, clusterings = read_outcomes(folder, list(points))
         for snr in (ALL, *outcomes["snr_db"].unique()):
             there = outcomes["snr_db"].eq(snr).to_numpy() | (snr == ALL)

@@ -41,7 +41,7 @@ class Link:
 
     def __init__(self, folder: LinksFolder, saved: SavedLink, encoder: Callable | None = None) -> None:
         self.folder, self._config = folder.folder, saved.config
-        self.scheme, self.mcs, self.channel, self.k = saved.curve
+        self.scheme, self.mcs, self.channel, self.k, _ = saved.curve
         self._receiver, entries = folder.receiver(saved.config)
         self._scheme = folder.scheme(saved, self._receiver, entries)
         self._scheme.forget()  # what an image scheme has announced for a sweep
@@ -67,7 +67,7 @@ class Link:
         run : str, Path, or an object with a ``folder``
             Results folder.
         scheme : str, optional
-            As in its records; the first of the experiment unless given.
+            As in its records; the first of the experiment unless given. Of several trainings the first is taken.
         k : int, optional
             The largest unless given.
         channel : str, optional

@@ -216,10 +216,11 @@ class Run:
         Returns
         -------
         DataFrame
-            A row per seed, trial and image: ``seed``, ``trial``, ``image`` (its place among those sent), ``label`` and
-            ``shown`` (names of classes, None where nothing is shown), ``entry`` of the knowledge base (or -1),
-            ``delivered``, ``correct``, ``confidence``, ``group`` (images of a trial with one number share a channel
-            realisation or a code block); ``psnr`` in dB and ``ms_ssim`` of schemes that send images.
+            A row per seed, training, trial and image: ``seed``, ``training_seed`` ("" for what is not trained),
+            ``trial``, ``image`` (its place among those sent), ``label`` and ``shown`` (names of classes, None where
+            nothing is shown), ``entry`` of the knowledge base (or -1), ``delivered``, ``correct``, ``confidence``,
+            ``group`` (images of a trial with one number share a channel realisation or a code block); ``psnr`` in dB
+            and ``ms_ssim`` of schemes that send images.
 
         Raises
         ------
@@ -234,11 +235,15 @@ class Run:
         """
         points = self._points(scheme, snr_db, {"channel": channel, "k": k, "mcs": mcs or None})
         names = dict(enumerate(class_names(self.folder)))
-        parts = [read_per_image(self.folder, point).assign(seed=point.seed) for point in points]
+        parts = [
+            read_per_image(self.folder, point).assign(seed=point.seed, training_seed=point.training_seed)
+            for point in points
+        ]
         found = pd.concat(parts, ignore_index=True)
         for column in ("label", "shown"):
             found[column] = found[column].map(names).astype(object).where(found[column] >= 0, None)
-        return found[["seed", *found.columns.drop("seed")]]
+        seeds = ["seed", "training_seed"]
+        return found[[*seeds, *found.columns.drop(seeds)]]
 
     def confusion(self, scheme: str, snr_db: float, **which: Any) -> pd.DataFrame:
         """Which classes are taken for which at one SNR.
@@ -297,7 +302,7 @@ class Run:
         return Figures(sorted(self.folder.glob("gallery*.png")))
 
     def _points(self, scheme: str, snr_db: float, which: dict[str, Any]) -> list[Point]:
-        """Points of all seeds, in the order of the records."""
+        """Points of all seeds and trainings, in the order of the records."""
         records = self.frame()
         for column, value in {"scheme": scheme, **which, "snr_db": snr_db}.items():
             known = records[column].unique()

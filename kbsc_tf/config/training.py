@@ -2,9 +2,9 @@
 
 from typing import Annotated, Any
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
-from kbsc_tf.config.strict import UNCOUNTED, Strict
+from kbsc_tf.config.strict import UNCOUNTED, Strict, settings_of
 from kbsc_tf.config.units import SnrDb, SomeNumbers
 
 
@@ -43,8 +43,40 @@ class TrainingSettings(Strict):
         [-7.0, -4.0, 0.0, 4.0, 7.0, 10.0], description="SNRs in dB at which an epoch is judged."
     )
     patience: int = Field(10, ge=1, description="Epochs without a better one after which training ends.")
-    seed: int = Field(0, ge=0, le=2**32 - 1, description="Seed of the initial weights and of training.")
+    seeds: SomeNumbers[Annotated[int, Field(ge=0, le=2**32 - 1)]] = Field(
+        [0],
+        description="Seeds of the initial weights and of training: a training each, with records of its own.",
+        json_schema_extra=UNCOUNTED,  # an axis: a new seed is a new training, and the others stay
+    )
     tensorboard: bool = Field(False, description="Write logs for TensorBoard.", json_schema_extra=UNCOUNTED)
+
+    @field_validator("seeds")
+    @classmethod
+    def _each_once(cls, values: list[int]) -> list[int]:
+        if len(set(values)) < len(values):
+            raise ValueError(f"a value stands twice in {values}")
+        return values
+
+    @property
+    def seed(self) -> int:
+        """Of this training; of several, the first."""
+        return self.seeds[0]
+
+    def of_one_training(self) -> dict[str, Any]:
+        """Settings that decide the weights: see `settings_of`, and the seed, where it is not 0."""
+        return settings_of(self) | ({"seed": self.seed} if self.seed else {})
+
+
+def trainings(config: Strict) -> list[Any]:
+    """A configuration for each training seed; itself alone, where nothing is trained."""
+    if not isinstance(config, TrainingSettings):
+        return [config]
+    return [config.model_copy(update={"seeds": [seed]}) for seed in config.seeds]
+
+
+def training_seed(config: Strict) -> str:
+    """What records say of the training of a configuration of `trainings`: its seed as text; "" where there is none."""
+    return str(config.seed) if isinstance(config, TrainingSettings) else ""
 
 
 class ValidationConfig(Strict):

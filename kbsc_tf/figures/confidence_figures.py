@@ -115,7 +115,7 @@ def _chosen(folder: Path, everything: bool) -> dict[str, list[list[Point]]]:
     records = records_with_outcomes(folder, everything)
     channels = {channel: [] for channel in records["channel"].unique()}
     for scheme in in_house_order(records["scheme"]):
-        chosen = chosen_points(Side(folder, scheme), records).values()
+        chosen = [point for points in chosen_points(Side(folder, scheme), records).values() for point in points]
         for channel, found in channels.items():
             there = [point for point in chosen if point.channel == channel]
             if there:

@@ -132,7 +132,7 @@ def plot_accuracy(
     points, reference = _points(records, metric)
     with paper_style():
         legend = _legend(points, "k", [f"$k$ = {k}" for k in _several(points)], _lines_of_k(points), reference)
-        legend += _row(stand_in_handles(points) + interval_handles(output.estimand))
+        legend += _row(stand_in_handles(points) + interval_handles(points, output.estimand))
         figure, panels, titles = _panels(points, legend)
         for channel, (left, bottom, width, height) in panels:
             part = points[points["channel"] == channel]
@@ -188,7 +188,7 @@ def plot_accuracy_vs_cbr(
     lines = {snr: LINES[i % len(LINES)] for i, snr in enumerate(sorted(wanted, reverse=True))}
     with paper_style():
         legend = _legend(points, "snr_db", [snr_text(snr) for snr in lines], list(lines.values()), reference)
-        legend += _row(stand_in_handles(points) + interval_handles(output.estimand))
+        legend += _row(stand_in_handles(points) + interval_handles(points, output.estimand))
         figure, panels, titles = _panels(points, legend, title=0.14)
         looks, scale = looks_of(points["scheme"]), metric_of(metric).scale
         for channel, box in panels:

@@ -140,7 +140,7 @@ def plot_by_cbr(
                 uses = {channel: uses_text(rows, grids, per_use) for channel, rows in of_channel}
             with paper_style():
                 layers = _layers(part, show_mcs, show_genie)
-                words = _Words(title, uses, interval_handles(output.estimand))
+                words = _Words(title, uses, interval_handles(points, output.estimand))
                 figure, shown = _figure_of_one_k(part, layers, reference, metric, words)
                 files += save_figure(figure, Path(out_dir), f"{file_stem(metric)}_{stem}", output, shown, metric)
     return files
@@ -189,7 +189,7 @@ def plot_cbr_overview(
         handles = scheme_handles(looks, reference)
         if infeasible:
             handles.append(Line2D([], [], linestyle="none", label="no point: nothing fits"))
-        handles += stand_in_handles(points) + interval_handles(output.estimand)
+        handles += stand_in_handles(points) + interval_handles(points, output.estimand)
         columns = 3 if one_each else len(wanted)
         across = columns_that_fit(handles, columns * SMALL_PANEL[0], 5 if columns > 2 else 2 * columns)
         top = _TITLE * one_each

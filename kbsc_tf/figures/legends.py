@@ -1,10 +1,11 @@
 """Legend entries of the figures that compare schemes. Imports no TensorFlow."""
 
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from kbsc_tf.figures.style import DOTTED, HOLLOW, REFERENCE, Look, is_hollow, looks_of, scheme_handle, shade
+from kbsc_tf.figures.style import BARS, DOTTED, HOLLOW, REFERENCE, Look, is_hollow, looks_of, scheme_handle, shade
 from kbsc_tf.results.envelope import ENVELOPE
 from kbsc_tf.results.names import scheme_text
 
@@ -37,7 +38,12 @@ def stand_in_handles(points: pd.DataFrame) -> list[Line2D]:
     return [Line2D([], [], color="black", marker="o", **HOLLOW, label=text)] if is_hollow(points).any() else []
 
 
-def interval_handles(estimand: str) -> list[Patch]:
-    """A legend's entry that says what the intervals are of, where that is not other images of the kind."""
-    text = "95 % interval: these images, other noise"
-    return [] if estimand == "population" else [Patch(color="black", alpha=0.18, linewidth=0, label=text)]
+def interval_handles(points: pd.DataFrame, estimand: str) -> list[Artist]:
+    """What bands are of, where that is not other images of the kind; and what bars are of, where there are some."""
+    text, handles = "95 % interval: these images, other noise", []
+    if estimand != "population":
+        handles.append(Patch(color="black", alpha=0.18, linewidth=0, label=text))
+    if len(counts := sorted(points["trainings"][points["trainings"] > 1].unique())):
+        bars = f"lowest to highest of {' or '.join(map(str, counts))} trainings"
+        handles.append(Line2D([], [], color="black", marker="|", linestyle="none", label=bars, **BARS))
+    return handles

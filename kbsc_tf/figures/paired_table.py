@@ -36,6 +36,9 @@ def comparison_rows(comparison: pd.DataFrame) -> tuple[list[str], list[list[str]
     columns["SNR"] = comparison["snr_db"].map(snr_text)
     if several["seed"] > 1:
         columns["Seed"] = comparison["seed"].astype(str)
+    trainings = comparison["training_seed_a"].where(comparison["training_seed_a"].ne(""), comparison["training_seed_b"])
+    if trainings.nunique() > 1:
+        columns["Training"] = trainings
     figures = {"A (%)": "top1_a", "B (%)": "top1_b"}
     columns |= {head: comparison[name].map(lambda share: f"{100 * share:.1f}") for head, name in figures.items()}
     columns["A\N{MINUS SIGN}B"] = comparison["difference"].map(_points)

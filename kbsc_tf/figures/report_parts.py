@@ -147,10 +147,11 @@ def _shown_points(folder: Path, records: pd.DataFrame) -> list[tuple[Point, bool
     found = []
     for number, scheme in enumerate(records["scheme"].unique()):
         rows = records[records["scheme"] == scheme]
-        rows = rows[(rows["k"] == rows["k"].max()) & (rows["seed"] == rows["seed"].iloc[0])]
-        rows = rows[rows["channel"] == rows["channel"].iloc[0]]
+        rows = rows[rows["k"] == rows["k"].max()]
+        for column in ("seed", "training_seed", "channel"):
+            rows = rows[rows[column] == rows[column].iloc[0]]
         snrs = three_snrs(rows) or [rows["snr_db"].max()]
-        points = {point.snr_db: point for point in chosen_points(Side(folder, scheme), rows).values()}
+        points = {point.snr_db: point for (point,) in chosen_points(Side(folder, scheme), rows).values()}
         found += [(points[snr_db], number == 0) for snr_db in (snrs if number == 0 else snrs[-1:])]
     return found
 

@@ -39,6 +39,7 @@ _MARKER_SIZES = {"P": 4.2, "X": 4.0, "*": 4.6, "d": 3.8, "p": 3.6}  # those that
 _SPARE_LOOKS = [
     Look(*look) for look in [("#009E73", "D"), ("#CC79A7", "v"), ("#E69F00", "P"), ("#56B4E9", "X"), ("#999999", "*")]
 ]
+BARS = {"markersize": 7, "markeredgewidth": 0.9}  # over the range of several trainings
 HOLLOW = {"linestyle": "none", "markerfacecolor": "white", "markeredgewidth": 0.6}
 LINES = ["-", DASHED, (0, (4, 1.2, 1, 1.2)), DOTTED, (0, (7, 1.2, 1, 1.2, 1, 1.2))]
 PANEL_WIDTH, PANEL_HEIGHT = 3.5, 2.35  # inches: one column of a two-column paper
@@ -171,7 +172,8 @@ def draw_curve(axes: Axes, curve: pd.DataFrame, x: str, look: tuple, line: str |
     ----------
     axes : Axes
     curve : DataFrame
-        Columns ``x``, value, low, high, n, stand_ins.
+        Columns ``x``, value, low, high, n, stand_ins, and of several trainings a bar over their range: trainings,
+        training_low, training_high.
     x : str
     look : (colour, marker, ...)
     line : line style
@@ -183,6 +185,9 @@ def draw_curve(axes: Axes, curve: pd.DataFrame, x: str, look: tuple, line: str |
     if len(curve) == 1:  # a band needs two points
         errors = scale * np.abs(curve[["low", "high"]].to_numpy().T - curve["value"].to_numpy())
         axes.errorbar(curve[x], scale * curve["value"], errors, color=colour, elinewidth=0.6, capsize=1.5, fmt="none")
+    several = curve[curve["trainings"] > 1]
+    ends = scale * several["training_low"], scale * several["training_high"]
+    axes.vlines(several[x], *ends, color=colour, linewidth=BARS["markeredgewidth"])
     style = {"color": colour, "marker": marker, "markersize": marker_size(marker)}
     axes.plot(curve[x], scale * curve["value"], linestyle=line, markeredgewidth=0, **style)
     hollow = curve[is_hollow(curve)]

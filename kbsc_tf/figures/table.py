@@ -37,6 +37,7 @@ def accuracy_table(
 ) -> Table:
     """A metric with half the width of its 95 % interval: a row per scheme, MCS, channel and k, a column per SNR.
 
+    Of several trainings it is the mean, and the standard deviation over them follows as "sd".
     Coded schemes are shown by their envelope (the best fixed MCS at each point) and their best MCS by outcome. "no
     fit" stands where no image's payload fits the channel uses.
 
@@ -57,7 +58,8 @@ def accuracy_table(
     rich.table.Table
     """
     heads, names, snrs, cells, _ = accuracy_rows(records, metric, all_mcs)
-    title = f"{metric_of(metric).label} with 95 % interval, SNR in dB"
+    several = ", sd over trainings" * any("sd" in cell for row in cells for cell in row)
+    title = f"{metric_of(metric).label} with 95 % interval{several}, SNR in dB"
     texts = [[snr_text(snr) for snr in snrs], *cells]
     width = width or shutil.get_terminal_size().columns
     room = width - 3 - sum(max(len(row[i]) for row in [*names, heads]) + 2 for i in range(len(heads)))
@@ -173,7 +175,12 @@ def accuracy_rows(records: pd.DataFrame, metric: str = "top1", all_mcs: bool = F
 
 def _with_interval(point: NamedTuple, metric: Metric) -> str:
     value, half = metric.scale * point.value, metric.scale * (point.high - point.low) / 2
-    return f"{value:.{metric.decimals}f} ±{half:.{metric.decimals}f}"
+    spread = (
+        ""
+        if math.isnan(point.training_sd)
+        else f" sd\N{NO-BREAK SPACE}{metric.scale * point.training_sd:.{metric.decimals}f}"
+    )
+    return f"{value:.{metric.decimals}f} ±{half:.{metric.decimals}f}{spread}"
 
 
 def _markdown(heads: list[str], lines: list[list[str]], left: int) -> str:

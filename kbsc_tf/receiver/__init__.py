@@ -1,7 +1,7 @@
 """The receiver: its axes, decision by posterior, calibrated confidence, and what ties them to the knowledge base."""
 
 from kbsc_tf.receiver.axes import SemanticAxes, semantic_axes
-from kbsc_tf.receiver.calibration import Calibration, fit_calibration
+from kbsc_tf.receiver.calibration import Calibration, fit_calibration, signal_share
 from kbsc_tf.receiver.calibration_set import CalibrationSet, calibration_set
 from kbsc_tf.receiver.code_search import CodeSearch, Posterior, learn_posterior
 from kbsc_tf.receiver.fit_posterior import ValidationCodes, calibrate_posterior, fit_posterior
@@ -25,4 +25,5 @@ __all__ = [
     "learn_posterior",
     "metric_weights",
     "semantic_axes",
+    "signal_share",
 ]

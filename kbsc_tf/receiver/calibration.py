@@ -5,6 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import isotonic_regression
 
+from kbsc_tf.transmission import Transmission
+
 _BINS = 20
 _SHARPNESS = np.geomspace(0.1, 100.0, 61)
 
@@ -39,6 +41,12 @@ class Calibration(NamedTuple):
     def trust(self, confidence: np.ndarray) -> np.ndarray:
         """Probability [B] that the best class is right, of its share [B] in a sharpened posterior."""
         return np.interp(confidence, self.confidence, self.accuracy).astype(np.float32)
+
+
+def signal_share(transmission: Transmission) -> np.ndarray | None:
+    """Share of the received power that is signal [B], 0 to 1; None where the receiver does not know the noise."""
+    noise = transmission.noise_var_per_symbol
+    return None if noise is None else 1.0 / (1.0 + noise.astype(np.float64))
 
 
 UNCALIBRATED = Calibration(np.zeros(1), np.ones(1), np.array([0.0, 1.0]), np.array([0.0, 1.0]))

@@ -101,12 +101,13 @@ class CodeSearch:
         values = self.axes.codewords(features)
         return Observation(values, np.zeros_like(values))
 
-    def decide(self, observation: Observation, calibration: Calibration | None = None) -> Decision:
-        """Class posterior, the best ``top_k`` classes; ``calibration`` replaces the receiver's own."""
+    def decide(
+        self, observation: Observation, calibration: Calibration | None = None, quality: np.ndarray | None = None
+    ) -> Decision:
+        """Class posterior, the best ``top_k`` classes; the others as in `PosteriorSearch.decide`."""
         search, config = self._search(observation.coder or self.axes), self._config
-        return search.decide(
-            observation.values, observation.noise_var_per_axis, config.top_k, config.neighbours, calibration
-        )
+        received = observation.values, observation.noise_var_per_axis
+        return search.decide(*received, config.top_k, config.neighbours, calibration, quality)
 
     def posterior(self, observation: Observation) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """As `PosteriorSearch.posterior`."""

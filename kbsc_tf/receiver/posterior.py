@@ -97,6 +97,7 @@ class PosteriorSearch:
         top_k: int,
         neighbours: int,
         calibration: Calibration | None = None,
+        quality: np.ndarray | None = None,
     ) -> Decision:
         """Rank the classes for received codes.
 
@@ -110,15 +111,17 @@ class PosteriorSearch:
             As for the soft vote of `KnowledgeBase.decide`.
         calibration : Calibration, optional
             Of the scheme that delivered the codes; the rule's unless given.
+        quality : [B], optional
+            Of the reception, where ``noise_var_per_axis`` does not tell; as ``calibration`` has it.
 
         Returns
         -------
         decision : Decision
             Its confidence is the calibrated probability that the winning class is right.
         """
-        shares, nearest, quality = self.posterior(values, noise_var_per_axis, neighbours)
+        shares, nearest, own = self.posterior(values, noise_var_per_axis, neighbours)
         calibration = calibration or self.rule.calibration
-        decision = decide_vote(calibration.sharpen(shares, quality), nearest, top_k)
+        decision = decide_vote(calibration.sharpen(shares, own if quality is None else quality), nearest, top_k)
         return replace(decision, confidence=calibration.trust(decision.confidence))
 
     def posterior(

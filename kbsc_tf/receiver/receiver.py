@@ -8,7 +8,7 @@ from kbsc_tf.config import ReceiverConfig
 from kbsc_tf.data.image_set import fingerprint
 from kbsc_tf.features import Encoder, FeatureSet
 from kbsc_tf.knowledge import Decision, KnowledgeBase
-from kbsc_tf.receiver.calibration import Calibration
+from kbsc_tf.receiver.calibration import Calibration, signal_share
 from kbsc_tf.receiver.code_search import CodeSearch, Posterior
 from kbsc_tf.transmission import Transmission
 
@@ -82,15 +82,24 @@ class Receiver:
         if self.code_search is not None and transmission.observation is not None:
             decision = self.code_search.decide(transmission.observation, calibration)
             return self._withhold(decision, transmission.delivered)
-        return self.decide_features(self.features(transmission), transmission.delivered, calibration)
+        quality = None if calibration is None else signal_share(transmission)
+        return self.decide_features(self.features(transmission), transmission.delivered, calibration, quality)
 
     def decide_features(
-        self, features: np.ndarray, delivered: np.ndarray | None = None, calibration: Calibration | None = None
+        self,
+        features: np.ndarray,
+        delivered: np.ndarray | None = None,
+        calibration: Calibration | None = None,
+        quality: np.ndarray | None = None,
     ) -> Decision:
-        """As `decide`, for features [B, D] that may come from several transmissions; all delivered unless said."""
+        """As `decide`, for features [B, D] that may come from several transmissions; all delivered unless said.
+
+        ``quality`` [B] of the reception is what ``calibration`` of a scheme without observations goes by, see
+        `signal_share`.
+        """
         rule = self.config
         if self.code_search is not None:
-            decision = self.code_search.decide(self.code_search.observe(features), calibration)
+            decision = self.code_search.decide(self.code_search.observe(features), calibration, quality)
         else:
             vote = (rule.temperature, rule.neighbours) if rule.decision == "vote" else ()
             decision = self.knowledge_base.decide(features, rule.top_k, rule.decision, *vote)

@@ -13,7 +13,7 @@ def is_fixed(mcs: pd.Series) -> pd.Series:
 
 
 def envelope(records: pd.DataFrame, metric: str = "top1") -> pd.DataFrame:
-    """Row of the fixed MCS that does best at each (scheme, channel, k, snr_db, seed).
+    """Row of the fixed MCS that does best at each (scheme, channel, k, snr_db, seed, training_seed).
 
     This is link adaptation that knows the average outcome of every MCS, but no single outcome (that is the best MCS by
     outcome, ``genie`` in records, which is no candidate). As it picks the largest of several noisy figures, it is
@@ -40,7 +40,7 @@ def envelope(records: pd.DataFrame, metric: str = "top1") -> pd.DataFrame:
     rows = records[is_fixed(records["mcs"]) & records[metric].notna()]
     rows = rows.assign(best_mcs=rows["mcs"], mcs=ENVELOPE)
     ranked = rows.assign(_fits=~rows["feasible"].eq(0)).sort_values(["_fits", metric], ascending=False, kind="stable")
-    return rows.loc[ranked.drop_duplicates(["scheme", *PLACE]).index].sort_index()
+    return rows.loc[ranked.drop_duplicates(["scheme", "training_seed", *PLACE]).index].sort_index()
 
 
 def condense(records: pd.DataFrame, metric: str = "top1", genie: bool = False) -> pd.DataFrame:

@@ -38,8 +38,8 @@ _RUN_EVERY_S = 1.0  # how often the wall time so far is written
 class ResultsFolder:
     """The folder of one run: created, or opened again to go on where it stopped; several processes may hold it.
 
-    An experiment may come with other schemes, channels, k, SNRs and seeds than before: what is there stays, what is new
-    is added. Another setting is refused.
+    An experiment may come with other schemes, channels, k, SNRs, seeds and training seeds than before: what is there
+    stays, what is new is added. Another setting is refused.
 
     Parameters
     ----------
@@ -169,7 +169,7 @@ class ResultsFolder:
             write_atomically(self.latency_path, "".join(map(line, [LATENCY_COLUMNS, *merged.values()])))
 
     def timed(self) -> set[Curve]:
-        """Whose latency has been measured."""
+        """Whose latency has been measured; without training seeds, which do not matter for it."""
         return {Curve(scheme, mcs, channel, int(k)) for scheme, channel, mcs, k, *_ in self._latencies()}
 
     def _latencies(self) -> list[list[str]]:

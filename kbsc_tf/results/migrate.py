@@ -24,6 +24,7 @@ from kbsc_tf.files import write_atomically
 from kbsc_tf.registry import schemes
 from kbsc_tf.results.records import add_columns
 from kbsc_tf.results.run_json import FILE, SCHEMA, describe_experiment, read_any_run
+from kbsc_tf.results.schema_1 import name_trainings, run_of_schema_2, training_seeds
 
 _SECTIONS = {  # of options, and the schemes that they were of
     "training": ("kbsc", "kbsc_awgn"),
@@ -65,9 +66,9 @@ def migrate_folder(path: Path | str, describe: Callable[[dict[str, Any]], dict[s
     file, old = path / FILE, read_any_run(path)
     records = path / "records.csv"
     if old.get("schema") == SCHEMA:
-        if records.exists() and add_columns(records):
-            return f"{records}: brought up to date"
         return f"{file}: up to date already"
+    if old.get("schema") == 1:
+        return _from_schema_1(path, old)
     if "config_hash" not in old:
         raise UserError(f"{file}: of a version that this program does not know; read it with that version")
     try:
@@ -81,12 +82,26 @@ def migrate_folder(path: Path | str, describe: Callable[[dict[str, Any]], dict[s
         raise UserError(f"{file}: damaged, its configuration cannot be read ({error}); mend it") from None
     rest = {key: value for key, value in old.items() if key not in (*new, *_LEFT_OUT)}
     if records.exists():
-        add_columns(records)
+        names = new.get("names", {}).get("schemes", {})
+        add_columns(records, {title: one["training_seeds"][0] for title, one in names.items()})
     write_atomically(file, json.dumps({**new, **rest}, indent=1) + "\n")
     models = path / "models"
     networks = any(models.glob("*/training.json"))
     again = f"; to add points of trained schemes, delete {models}, whose networks are then trained again" * networks
     return f"{file}: brought up to date{again}"
+
+
+def _from_schema_1(path: Path, old: dict[str, Any]) -> str:
+    try:
+        seeds = training_seeds(old)
+        new = run_of_schema_2(old, seeds)
+        name_trainings(path, seeds)
+        if (path / "records.csv").exists():
+            add_columns(path / "records.csv", seeds)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path / FILE}: damaged, it cannot be brought up to date ({error!r}); mend it") from None
+    write_atomically(path / FILE, json.dumps(new, indent=1) + "\n")  # last: until then it is done again
+    return f"{path / FILE}: brought up to date"
 
 
 def migrate_config(old: dict[str, Any]) -> dict[str, Any]:
@@ -189,6 +204,8 @@ def _migrate_scheme(scheme: str | dict[str, Any], old: dict[str, Any]) -> str | 
         options["channel"] = migrate_channel(options["channel"])
     if isinstance(loss := options.get("loss"), dict) and not loss.get("contrastive", 1.0):
         options["loss"] = {key: value for key, value in loss.items() if key != "temperature"}
+    if "seed" in options and scheme != "adaptive_linear":  # a seed of a training, of which there may be several
+        options["seeds"] = [options.pop("seed")]
     # The first kind is what is trained here, the other what is published.
     kinds = schemes[scheme].configs()
     all_kinds = [kind for owner in _SECTIONS[section] for kind in schemes[owner].configs()]

@@ -11,6 +11,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from kbsc_tf.config import ExperimentConfig
+from kbsc_tf.config.training import training_seed, trainings
 from kbsc_tf.registry import schemes
 
 Names = dict[str, dict[str, dict[str, Any]]]
@@ -24,14 +25,20 @@ def names_of(config: ExperimentConfig) -> Names:
     Returns
     -------
     dict
-        ``schemes``: of each name its ``label`` for readers, the registered ``scheme``, and whether it comes for each k
-        of the experiment (``per_k``). ``channels``: of each label its ``text`` for readers, and ``is_grid``.
+        ``schemes``: of each name its ``label`` for readers, the registered ``scheme``, whether it comes for each k of
+        the experiment (``per_k``), and its ``training_seeds`` as records have them. ``channels``: of each label its
+        ``text`` for readers, and ``is_grid``.
     """
     found: Names = {"schemes": {}, "channels": {}}
     for entry in config.schemes:
         spec = schemes[entry.scheme]
         label = spec.text(config) if entry.title == spec.name else _plain(entry.title)
-        found["schemes"][entry.title] = {"label": label, "scheme": spec.name, "per_k": spec.per_k}
+        found["schemes"][entry.title] = {
+            "label": label,
+            "scheme": spec.name,
+            "per_k": spec.per_k,
+            "training_seeds": [training_seed(one) for one in trainings(entry)],
+        }
     for channel in config.channels:
         found["channels"][channel.label] = {"text": channel.text, "is_grid": channel.is_grid}
     return found

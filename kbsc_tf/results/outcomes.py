@@ -31,7 +31,7 @@ _SCHEMA = pa.schema(
         ("ms_ssim", pa.float32()),
     ]
 )
-_KEY = b"kbsc"
+HEAD = b"kbsc"  # key of a file's metadata that says which point it is of
 
 
 @contextmanager
@@ -42,7 +42,7 @@ def per_image_writer(folder: Path, point: Point, class_names: tuple[str, ...]) -
     temporary = path.with_name(f".{path.name}")  # what a killed process left of it is overwritten
     head = {**dict(zip(Point._fields, as_json(point), strict=True)), "class_names": list(class_names)}
     try:
-        with pq.ParquetWriter(temporary, _SCHEMA.with_metadata({_KEY: json.dumps(head)}), compression="zstd") as file:
+        with pq.ParquetWriter(temporary, _SCHEMA.with_metadata({HEAD: json.dumps(head)}), compression="zstd") as file:
             writer = PerImageWriter(file)
             yield writer
             writer.flush()
@@ -123,7 +123,7 @@ def _read(path: Path) -> pa.Table:
 
 def _head(path: Path) -> dict[str, Any]:
     try:
-        head = json.loads(pq.read_schema(path).metadata[_KEY])
+        head = json.loads(pq.read_schema(path).metadata[HEAD])
         as_point([head[name] for name in Point._fields])
         return head
     except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:

@@ -9,21 +9,29 @@ from kbsc_tf.results.names import channel_text, mcs_text, scheme_text, snr_text
 
 
 class Curve(NamedTuple):
-    """Scheme x MCS x channel x k: what one scheme object is of, and the points of one curve over the SNR."""
+    """Scheme x MCS x channel x k x training seed: what one scheme object is of, and one curve over the SNR.
+
+    ``training_seed`` is text, for schemes that are not trained have none: "".
+    """
 
     scheme: str
     mcs: str
     channel: str
     k: int
+    training_seed: str = ""
 
     @property
     def stem(self) -> str:
         """A file name for what belongs to this curve: readable, and different for different curves."""
-        return _stem([self.scheme, self.mcs, self.channel, f"k{self.k}"], self)
+        return _stem([self.scheme, self.mcs, self.channel, f"k{self.k}", _training(self.training_seed)], self)
+
+    def at(self, snr_db: float, seed: int) -> "Point":
+        """The point of this curve at an SNR in dB, with a seed of the noise."""
+        return Point(self.scheme, self.mcs, self.channel, self.k, snr_db, seed, self.training_seed)
 
 
 class Point(NamedTuple):
-    """Scheme x MCS x channel x k x SNR x seed; the fields are columns of a record."""
+    """Scheme x MCS x channel x k x SNR x seed of the noise x training seed; the fields are columns of a record."""
 
     scheme: str
     mcs: str
@@ -31,41 +39,49 @@ class Point(NamedTuple):
     k: int
     snr_db: float
     seed: int
+    training_seed: str = ""
 
     @property
     def curve(self) -> Curve:
-        return Curve(*self[: len(Curve._fields)])
+        return Curve(self.scheme, self.mcs, self.channel, self.k, self.training_seed)
 
     @property
     def stem(self) -> str:
         """A file name for what belongs to this point: readable, and different for different points."""
         snr = "inf" if math.isinf(self.snr_db) else f"{self.snr_db:g}"
-        return _stem([self.scheme, self.mcs, self.channel, f"k{self.k}", f"{snr}dB", f"seed{self.seed}"], self)
+        parts = self.scheme, self.mcs, self.channel, f"k{self.k}", _training(self.training_seed)
+        return _stem([*parts, f"{snr}dB", f"seed{self.seed}"], self)
 
     @property
     def text(self) -> str:
-        """For readers: "PCA, AWGN, k = 64, 5 dB, seed 0"."""
+        """For readers: "PCA, AWGN, k = 64, 5 dB, seed 0", and of what is trained "training seed 0" too."""
         scheme = " ".join(part for part in (scheme_text(self.scheme), mcs_text(self.mcs)) if part)
-        return f"{scheme}, {channel_text(self.channel)}, k = {self.k}, {snr_text(self.snr_db)}, seed {self.seed}"
+        trained = f", training seed {self.training_seed}" * bool(self.training_seed)
+        place = f"{channel_text(self.channel)}, k = {self.k}, {snr_text(self.snr_db)}"
+        return f"{scheme}, {place}, seed {self.seed}{trained}"
 
 
 KEY = list(Point._fields)
 """Columns that tell one point from all others."""
 CURVE = list(Curve._fields)
 """Columns that tell one curve over the SNR from all others."""
-PLACE = [name for name in KEY if name not in ("scheme", "mcs")]
-"""Columns that say where schemes, and the MCSs of one, can be compared."""
+PLACE = [name for name in KEY if name not in ("scheme", "mcs", "training_seed")]
+"""Columns that say where schemes, and the MCSs and trainings of one, can be compared."""
 
 
 def as_point(values: list | tuple) -> Point:
     """From JSON or a table row, where noise-free may be written as "inf" and numbers may be of another type."""
-    scheme, mcs, channel, k, snr_db, seed = values
-    return Point(str(scheme), str(mcs), str(channel), int(k), float(snr_db), int(seed))
+    scheme, mcs, channel, k, snr_db, seed, training_seed = values
+    return Point(str(scheme), str(mcs), str(channel), int(k), float(snr_db), int(seed), str(training_seed))
 
 
 def as_json(point: Point) -> list:
     """The inverse of `as_point`; JSON has no infinity."""
     return ["inf" if value == math.inf else value for value in point]
+
+
+def _training(seed: str) -> str:
+    return f"training{seed}" if seed else ""
 
 
 def _stem(parts: list[str], key: tuple) -> str:

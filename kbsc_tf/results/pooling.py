@@ -1,4 +1,4 @@
-"""One point per (scheme, MCS, channel, k, SNR): records pooled over their seeds."""
+"""One point per (scheme, MCS, channel, k, SNR): records pooled over the seeds of noise and of trainings."""
 
 import numpy as np
 import pandas as pd
@@ -6,18 +6,21 @@ import pandas as pd
 from kbsc_tf.errors import UserError
 from kbsc_tf.metrics.intervals import trials_behind, wilson
 from kbsc_tf.results.metric import QUALITIES, columns_of
-from kbsc_tf.results.points import CURVE
 
-_POOLED = [*CURVE, "snr_db"]
+_POOLED = ["scheme", "mcs", "channel", "k", "snr_db"]
+_SPREAD = ["trainings", "training_sd", "training_low", "training_high"]
 
 
 def pool_seeds(records: pd.DataFrame, metric: str = "top1") -> pd.DataFrame:
-    """Average a metric over seeds.
+    """Average a metric over the seeds of noise, and over trainings.
 
     With several seeds the interval stays that of *one* seed: the same images are sent with every seed, so more noise
     does not tell more about other images. An accuracy gets Wilson's at the mean accuracy and one seed's effective
     number of images (fewer than there are where images shared a channel or a code block), PSNR and MS-SSIM the mean of
     the seeds' intervals.
+
+    What a training happens to come to is common to all its images and in no such interval. Over several trainings it is
+    told beside it: their number, the standard deviation of their means, the lowest and the highest.
 
     Parameters
     ----------
@@ -28,8 +31,9 @@ def pool_seeds(records: pd.DataFrame, metric: str = "top1") -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns scheme, mcs, channel, k, snr_db, channel_uses, cbr, n, feasible, stand_ins, value, low, high: accuracies
-        as fractions, stand_ins as the number of images (of n) for which the metric saw the mean image. Sorted by scheme
+        Columns scheme, mcs, channel, k, snr_db, channel_uses, cbr, n, feasible, stand_ins, value, low, high, trainings,
+        training_sd, training_low, training_high: accuracies as fractions, stand_ins as the number of images (of n) for
+        which the metric saw the mean image, training_sd NaN with fewer than two trainings. Sorted by scheme
         and channel in order of first appearance, k, MCS in order of first appearance, and SNR. Points without the
         metric are left out.
 
@@ -44,12 +48,17 @@ def pool_seeds(records: pd.DataFrame, metric: str = "top1") -> pd.DataFrame:
         why = f"no column {missing[0]}" if missing else "there are no records" if records.empty else "it is empty"
         raise UserError(f"records: nothing to show for {metric}: {why}; run the sweep first or choose another metric")
     there = records[records[metric].notna()]
-    grouped = there.rename(columns=columns).groupby(_POOLED, sort=False)
+    records, sizes = there.rename(columns=columns), there.groupby(_POOLED, sort=False).size()
     names = ["channel_uses", "cbr", "n", "feasible", "stand_ins", "value", "low", "high"]
-    points = grouped[names].mean().reset_index()
+    # A training counts once, with however many seeds of noise it was swept.
+    trainings = records.groupby([*_POOLED, "training_seed"], sort=False, dropna=False)[names].mean()
+    of_points = trainings.groupby(_POOLED, sort=False)
+    points = of_points.mean()
+    points[_SPREAD] = of_points["value"].agg(["count", "std", "min", "max"])
+    points = points.reset_index()
     if metric not in QUALITIES:
         points["stand_ins"] = 0.0  # an image that is not delivered counts as wrong, whatever is shown for it
-    several = grouped.size().to_numpy() > 1
+    several = sizes.to_numpy() > 1
     if several.any() and metric not in QUALITIES:
         effects = _design_effects(there, metric).groupby([there[c] for c in _POOLED], sort=False).mean()
         trials = points["n"] / effects.to_numpy()  # both in the order of first appearance

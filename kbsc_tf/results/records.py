@@ -15,9 +15,10 @@ from kbsc_tf.files import cannot, write_atomically
 from kbsc_tf.results.metric import ACCURACIES, QUALITIES, columns_of
 
 TEXT = ["scheme", "channel", "mcs"]  # mcs: "" for schemes without, "qpsk-1/2" and the like, or "genie"
+TRAINING = "training_seed"  # of schemes that are trained, as text; "" for others
 BLOCKS = ["bler", "throughput", "goodput"]  # of coded schemes, see `kbsc_tf.study.measurement`
 COLUMNS = [
-    *TEXT, "k", "channel_uses", "cbr", "snr_db", "seed", "n", "trials", "stop",
+    *TEXT, "k", "channel_uses", "cbr", "snr_db", "seed", TRAINING, "n", "trials", "stop",
     *chain.from_iterable(map(columns_of, ACCURACIES)),
     "delivered", "answered", "feasible", "stand_ins", *BLOCKS,
     *chain.from_iterable(map(columns_of, QUALITIES)),
@@ -27,8 +28,8 @@ COLUMNS = [
 LATENCY_COLUMNS = [
     *TEXT, "k", "network_batch1_s", "network_batch_s_per_image", "search_batch1_s", "search_batch_s_per_image", "batch"
 ]  # fmt: skip
-_FIRST_COLUMNS = [column for column in COLUMNS if column not in BLOCKS]  # of the first version
-_WORDS = [*TEXT, "stop"]
+_FIRST_COLUMNS = [column for column in COLUMNS if column not in (*BLOCKS, TRAINING)]  # of the first version
+_WORDS = [*TEXT, TRAINING, "stop"]
 _WHOLE = ["k", "seed", "n", "trials"]
 
 
@@ -38,8 +39,9 @@ def read_records(path: Path | str) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``COLUMNS`` (and any others): scheme, channel, mcs and stop text, k, seed, n and trials int64, the rest
-        float64; snr_db is inf when noise-free. Empty cells are NaN (stand_ins too, hence no int), an empty mcs is "".
+        ``COLUMNS`` (and any others): scheme, channel, mcs, training_seed and stop text, k, seed, n and trials int64,
+        the rest float64; snr_db is inf when noise-free. Empty cells are NaN (stand_ins too, hence no int), or "" as
+        text.
 
     Raises
     ------
@@ -51,7 +53,7 @@ def read_records(path: Path | str) -> pd.DataFrame:
     except OSError as error:
         raise cannot("read", Path(path), error, "give a folder that you may read") from None
     table = read_table(path, _FIRST_COLUMNS)
-    if not set(BLOCKS) <= set(table.columns):
+    if not set(COLUMNS) <= set(table.columns):
         raise UserError(f"{path}: of an earlier version; bring it up to date with kbsc migrate {path.parent}")
     return as_numbers(table, path, [c for c in COLUMNS if c not in _WORDS], _WHOLE)
 
@@ -93,11 +95,20 @@ def read_table(path: Path, columns: list[str]) -> pd.DataFrame:
     return pd.DataFrame(rows[1:], columns=header, dtype=str)
 
 
-def add_columns(path: Path) -> bool:
-    """Give a records.csv of an earlier version the columns that have come since, empty; whether any were missing."""
+def add_columns(path: Path, training_seeds: Mapping[str, str]) -> bool:
+    """Give a records.csv of an earlier version the columns that have come since; whether any were missing.
+
+    Parameters
+    ----------
+    path : Path
+    training_seeds : dict
+        Of each scheme that is trained, the seed that all its records are of. Other cells are left empty.
+    """
     table = read_table(path, _FIRST_COLUMNS)
-    if set(BLOCKS) <= set(table.columns):
+    if set(COLUMNS) <= set(table.columns):
         return False
+    if TRAINING not in table:
+        table[TRAINING] = table["scheme"].map(lambda scheme: training_seeds.get(scheme, ""))
     others = [column for column in table.columns if column not in COLUMNS]
     table = table.reindex(columns=[*COLUMNS, *others], fill_value="")
     write_atomically(path, "".join(map(line, [list(table.columns), *table.to_numpy().tolist()])))

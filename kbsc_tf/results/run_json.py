@@ -15,7 +15,7 @@ from kbsc_tf.metrics.tally import Estimand
 from kbsc_tf.results.names import names_of
 from kbsc_tf.results.records import read_records
 
-SCHEMA = 1
+SCHEMA = 2
 """Of run.json."""
 FILE = "run.json"
 _REMEDY = "give another --out or delete the folder"
@@ -87,7 +87,7 @@ def read_run(path: Path | str) -> dict[str, Any]:
     if run.get("schema") != SCHEMA:
         known = (
             f"an earlier version; bring it up to date with kbsc migrate {path}"
-            if "config_hash" in run
+            if "config_hash" in run or run.get("schema") == 1
             else f"another version than this program's; read it with that version, or {_REMEDY}"
         )
         raise UserError(f"{file}: of {known}")
@@ -133,7 +133,8 @@ def estimand_of(run: Mapping[str, Any]) -> Estimand:
 def read_shown(folder: Path | str, everything: bool = False) -> pd.DataFrame:
     """The records of a folder that its configuration names; all of them with ``everything``.
 
-    A folder keeps the records of schemes, channels, k, SNRs and seeds that have left its configuration. Records without
+    A folder keeps the records of schemes, channels, k, SNRs and seeds, of the noise or of trainings, that have left its
+    configuration. Records without
     a run.json are shown as they are.
     """
     records = read_records(folder)
@@ -141,7 +142,7 @@ def read_shown(folder: Path | str, everything: bool = False) -> pd.DataFrame:
 
 
 def shown(table: pd.DataFrame, run: Mapping[str, Any]) -> pd.DataFrame:
-    """Rows of a table that the configuration of a run names: by its scheme, channel, k, snr_db, seed columns.
+    """Rows of a table that the configuration of a run names: by its columns that are of a point's `KEY`.
 
     Parameters
     ----------
@@ -155,6 +156,8 @@ def shown(table: pd.DataFrame, run: Mapping[str, Any]) -> pd.DataFrame:
     if names is not None:
         titles, labels = hidden(run)
         keep &= ~table["scheme"].isin(titles) & ~table["channel"].isin(labels)
+        for title, one in names["schemes"].items() if "training_seed" in table else ():
+            keep &= table["scheme"].ne(title) | table["training_seed"].isin(one["training_seeds"])
     if "k" in config:
         own = [title for title, one in (names or {}).get("schemes", {}).items() if not one["per_k"]]
         keep &= table["scheme"].isin(own) | table["k"].astype(int).isin(config["k"])

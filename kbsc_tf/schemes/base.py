@@ -66,6 +66,8 @@ class Scheme(ABC):
         Real channel symbols per image: what may be spent, two to a complex channel use.
     mcs : str
         Modulation and code rate of coded schemes that come with several, as in records; empty for others.
+    training_seed : str
+        Of a scheme that is trained, as in records; empty for others.
     needs_images : bool
         Whether `transmit` reads ``SourceBatch.images``.
     observing : bool
@@ -81,6 +83,7 @@ class Scheme(ABC):
     name: str
     k: int
     mcs: str = ""
+    training_seed: str = ""
     needs_images: bool = False
     observing: bool = False
     summary: str = ""

@@ -14,6 +14,7 @@ from kbsc_tf.config import (
     SchemeConfig,
 )
 from kbsc_tf.config.scheme import Shortfall
+from kbsc_tf.config.training import training_seed, trainings
 from kbsc_tf.data import ImageSet
 from kbsc_tf.errors import Infeasible, UserError
 from kbsc_tf.features import FeatureSet, class_features, takes_text
@@ -34,9 +35,8 @@ def build_schemes(
 ) -> list[tuple[ChannelConfig, Scheme]]:
     """All schemes of an experiment with their channels, in the order of the records; nothing is fitted yet.
 
-    An `InfeasibleScheme` stands for one that is not possible at some k, or with some modulation and code rate.
-
-    An `InfeasibleScheme` stands for one that is not possible at some k, or with some modulation and code rate.
+    An `InfeasibleScheme` stands for one that is not possible at some k, or with some modulation and code rate. A scheme
+    that is trained comes once for each of its training seeds.
 
     Parameters
     ----------
@@ -51,7 +51,6 @@ def build_schemes(
     Raises
     ------
     UserError
-        A scheme cannot work with these features or packages, before any long work.
         A scheme cannot work with these images, features or packages at any k, before any long work.
     """
     shared = Shared(experiment, training, receiver, knowledge)
@@ -59,8 +58,16 @@ def build_schemes(
         (channel, scheme)
         for channel in experiment.channels
         for entry in experiment.schemes
-        for scheme in schemes[entry.scheme].build(entry, BuildContext(shared, channel, entry))
+        for one in trainings(entry)
+        for scheme in built(one, BuildContext(shared, channel, one))
     ]
+
+
+def built(entry: SchemeConfig, context: "BuildContext") -> Iterator[Scheme]:
+    """The schemes of one training of an entry."""
+    for scheme in schemes[entry.scheme].build(entry, context):
+        scheme.training_seed = training_seed(entry)
+        yield scheme
 
 
 @dataclass

@@ -4,7 +4,7 @@ import numpy as np
 
 from kbsc_tf.config import ExperimentConfig
 from kbsc_tf.features import Encoder, FeatureSplits
-from kbsc_tf.receiver import CalibrationSet, CodeSearch, Posterior, Receiver, fit_calibration
+from kbsc_tf.receiver import CalibrationSet, CodeSearch, Posterior, Receiver, fit_calibration, signal_share
 from kbsc_tf.schemes.base import Scheme, Validation
 from kbsc_tf.transmission import SourceBatch
 
@@ -34,7 +34,8 @@ def hold_out(
 def calibrate(scheme: Scheme, search: CodeSearch, calibrating: CalibrationSet, seed: int = 0) -> None:
     """Learn how far the receiver's confidence in what a fitted scheme delivers can be trusted.
 
-    Only for schemes that deliver observations; with others the receiver's own calibration is used.
+    It goes by the quality of the reception: of an observation's coordinates, or else of the symbols. Where the receiver
+    knows neither, its own calibration is used, and for whatever is sent in bits, which arrives whole or not at all.
 
     Parameters
     ----------
@@ -45,11 +46,14 @@ def calibrate(scheme: Scheme, search: CodeSearch, calibrating: CalibrationSet, s
     seed : int, optional
         Of the noise.
     """
-    if not scheme.observing:
+    if scheme.needs_images or scheme.mcs or scheme.shortfall:
         return
     levels = []
     for snr_db in _SNR_DB:
         sent = scheme.transmit(SourceBatch(calibrating.features), snr_db, seed)
-        shares, _, quality = search.posterior(sent.observation)
+        if sent.observation is None and sent.noise_var_per_symbol is None:
+            return
+        shares, _, quality = search.posterior(sent.observation or search.observe(sent.features))
+        quality = quality if sent.observation else signal_share(sent)
         levels.append((shares, quality, calibrating.labels))
     scheme.calibration = fit_calibration(levels)

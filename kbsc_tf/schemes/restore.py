@@ -8,14 +8,14 @@ import numpy as np
 
 from kbsc_tf.coding.selection import chosen_mcs
 from kbsc_tf.config import ExperimentConfig
+from kbsc_tf.config.training import training_seed, trainings
 from kbsc_tf.data import ImageSet
 from kbsc_tf.features import FeatureSet
 from kbsc_tf.receiver import Receiver
-from kbsc_tf.registry import schemes
 from kbsc_tf.results.envelope import GENIE
 from kbsc_tf.results.points import Curve
 from kbsc_tf.schemes.base import Scheme
-from kbsc_tf.schemes.build import BuildContext, Shared
+from kbsc_tf.schemes.build import BuildContext, Shared, built
 from kbsc_tf.schemes.coded.genie import GenieScheme
 
 
@@ -70,12 +70,12 @@ def restore(
     UserError
         A file is missing or damaged.
     """
-    entry = next(one for one in experiment.schemes if one.title == wanted.scheme)
+    entries = (one for entry in experiment.schemes if entry.title == wanted.scheme for one in trainings(entry))
+    entry = next(one for one in entries if training_seed(one) == wanted.training_seed)
     channel = next(one for one in experiment.channels if one.label == wanted.channel)
     context = _Restoring(Shared(experiment, training.features(), receiver, knowledge), channel, entry)
     context.wanted = wanted
-    built = schemes[entry.scheme].build(entry, context)
-    scheme = next(one for one in built if (one.mcs, one.k) == (wanted.mcs, wanted.k))
+    scheme = next(one for one in built(entry, context) if (one.mcs, one.k) == (wanted.mcs, wanted.k))
     scheme.load(folder)
     return scheme
 

@@ -18,7 +18,10 @@ from kbsc_tf.progress import Progress
 from kbsc_tf.results import outcomes
 from kbsc_tf.results.envelope import GENIE
 from kbsc_tf.results.folder import ResultsFolder
+from kbsc_tf.results.points import Curve
+from kbsc_tf.results.records import LATENCY_COLUMNS
 from kbsc_tf.results.run_json import check_folder
+from kbsc_tf.schemes.base import Scheme
 from kbsc_tf.study.devices import describe_devices
 from kbsc_tf.study.latency import measure_latency
 from kbsc_tf.study.links import LinksFolder
@@ -50,7 +53,8 @@ def fit(study: Study, progress: Progress) -> None:
     with _training(study.folder, progress):
         links.save_receiver(study)
         for number, (channel, scheme) in enumerate(study.schemes, 1):
-            label = " ".join(part for part in (scheme.name, scheme.mcs, f"k={scheme.k}", channel.label) if part)
+            seed = f"seed={scheme.training_seed}" * bool(scheme.training_seed)
+            label = " ".join(part for part in (scheme.name, scheme.mcs, f"k={scheme.k}", channel.label, seed) if part)
             with progress.job(f"training {label} ({number}/{len(study.schemes)})") as report:
                 study.fit(channel, scheme, report)
                 if scheme.shortfall is None and not links.save(study, channel, scheme):
@@ -102,18 +106,19 @@ def sweep(study: Study, results: ResultsFolder, progress: Progress) -> None:
 def latencies(study: Study, results: ResultsFolder, progress: Progress) -> None:
     """Measure latency once for each scheme, channel and k; not of the best MCS by outcome, which no transmitter knows.
 
-    Where nothing fits there is nothing to measure.
+    Where nothing fits there is nothing to measure, and another training is as fast as the first.
     """
-    schemes = {
-        curve_of(c, scheme): scheme for c, scheme in study.schemes if scheme.mcs != GENIE and not scheme.shortfall
-    }
+    schemes: dict[Curve, Scheme] = {}
+    for channel, scheme in study.schemes:
+        if scheme.mcs != GENIE and not scheme.shortfall:
+            schemes.setdefault(curve_of(channel, scheme)._replace(training_seed=""), scheme)
     left, rows = [curve for curve in schemes if curve not in results.timed()], []
     if not left:
         return
     with results.stage("latency"), progress.job("latency", len(left)) as report:
         for number, curve in enumerate(left, 1):
             figures = measure_latency(schemes[curve], study.receiver, study.features.sender, study.config.sweep.chunk)
-            rows.append(curve._asdict() | figures)
+            rows.append({name: value for name, value in curve._asdict().items() if name in LATENCY_COLUMNS} | figures)
             report(number, len(left), {})
         results.write_latency(rows)
 

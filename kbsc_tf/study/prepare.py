@@ -66,7 +66,7 @@ class Study:
     def points(self) -> list[Point]:
         """All points of the sweep, in the order of the records."""
         return [
-            Point(*curve_of(channel, scheme), snr_db, seed)
+            curve_of(channel, scheme).at(snr_db, seed)
             for channel, scheme in self.schemes
             for seed in self.config.seeds
             for snr_db in self.config.snr_db
@@ -77,7 +77,8 @@ class Study:
         symbols = min(scheme.k, self.features.training.dim)  # beyond, a trained network is used again
         trained_on = getattr(scheme, "trained_on", channel).label
         own = f"{scheme.name}_{trained_on}_k{symbols}"
-        folder = self.folder / "models" / getattr(scheme, "model", own)
+        seed = f"_seed{scheme.training_seed}" * bool(scheme.training_seed)
+        folder = self.folder / "models" / f"{getattr(scheme, 'model', own)}{seed}"
         # What is not loaded from a checkpoint is computed by every worker, with other numbers of threads.
         with nullcontext() if hasattr(scheme, "trained_on") else one_thread():
             scheme.fit(self.features.training, self.validation, folder, report)
@@ -148,7 +149,7 @@ def prepare(config: ExperimentConfig, folder: Path, skip_bad: bool, progress: Pr
 
 def curve_of(channel: ChannelConfig, scheme: Scheme) -> Curve:
     """What tells a scheme on a channel from all others."""
-    return Curve(scheme.name, scheme.mcs, channel.label, scheme.k)
+    return Curve(scheme.name, scheme.mcs, channel.label, scheme.k, scheme.training_seed)
 
 
 def describe_features(features: FeatureSplits, report: dict, progress: Progress) -> None:

@@ -98,8 +98,12 @@ def _are_newer(files: Sequence[Path], records: Path) -> bool:
 
 
 def _choose(study: Study, name: str, snrs: Sequence[float]) -> _Choice:
-    """At the largest k that is enough, on the first channel: the scheme, its genie, or at each SNR its best MCS."""
+    """At the largest k that is enough, on the first channel: the scheme, its genie, or at each SNR its best MCS.
+
+    Of several trainings it is the first.
+    """
     possible = [(channel, scheme) for channel, scheme in study.schemes if scheme.name == name and not scheme.shortfall]
+    possible = [(c, scheme) for c, scheme in possible if scheme.training_seed == possible[0][1].training_seed]
     k = max(scheme.k for _, scheme in possible)
     channel = next(channel for channel, scheme in possible if scheme.k == k)
     found = {s.mcs: s for c, s in possible if s.k == k and c.label == channel.label}

@@ -7,7 +7,7 @@ from typing import Any
 
 from kbsc_tf.config import SweepConfig
 from kbsc_tf.results.outcomes import PerImageWriter, per_image_writer
-from kbsc_tf.results.points import Point
+from kbsc_tf.results.points import Curve, Point
 from kbsc_tf.schemes.base import Scheme
 from kbsc_tf.study.measurement import Measurement
 from kbsc_tf.study.prepare import Study, curve_of
@@ -32,7 +32,7 @@ class Simulator:
     def __init__(self, study: Study, fitted: bool = False) -> None:
         self.study, self._quality = study, study.quality()
         self._schemes = {curve_of(channel, scheme): scheme for channel, scheme in study.schemes}
-        self._fitted = {curve._replace(mcs="") for curve in self._schemes} if fitted else set()
+        self._fitted = set(map(_family, self._schemes)) if fitted else set()
 
     def run(self, point: Point) -> Iterator[Event]:
         """Compute a point: an event after each trial, and one with its record."""
@@ -56,13 +56,18 @@ class Simulator:
 
     def _scheme(self, point: Point) -> Scheme:
         """The point's scheme, fitted with all of its MCSs: a genie needs them."""
-        family = point.curve._replace(mcs="")
+        family = _family(point.curve)
         if family not in self._fitted:
             for channel, scheme in self.study.schemes:
-                if curve_of(channel, scheme)._replace(mcs="") == family:
+                if _family(curve_of(channel, scheme)) == family:
                     self.study.fit(channel, scheme)
             self._fitted.add(family)
         return self._schemes[point.curve]
+
+
+def _family(curve: Curve) -> Curve:
+    """What all MCSs of a scheme have in common."""
+    return curve._replace(mcs="")
 
 
 def stop_reason(measured: Measurement, settings: SweepConfig) -> str:

@@ -32,7 +32,16 @@ def _row(scheme, channel, mcs, k, snr_db, seed, share, uses, feasible=1.0, faile
     correct = round(share * IMAGES)
     low, high = wilson(correct, IMAGES)
     row = dict.fromkeys(COLUMNS, math.nan) | ONE_TRIAL
-    row |= {"scheme": scheme, "channel": channel, "mcs": mcs, "k": k, "snr_db": snr_db, "seed": seed, "n": IMAGES}
+    row |= {
+        "scheme": scheme,
+        "channel": channel,
+        "mcs": mcs,
+        "k": k,
+        "snr_db": snr_db,
+        "seed": seed,
+        "training_seed": "",
+        "n": IMAGES,
+    }
     row |= {"channel_uses": uses, "cbr": uses / VALUES, "top1": correct / IMAGES, "top1_low": low, "top1_high": high}
     delivered = feasible * (1 - failed)
     row |= {"feasible": feasible, "delivered": delivered, "answered": delivered}
@@ -104,7 +113,8 @@ def analogue(schemes=("kbsc", "pca"), channels=("awgn",), ks=(16, 64), snrs=(-7.
         low, high = wilson(share * 1000, 1000)
         row = dict.fromkeys(COLUMNS, math.nan) | ONE_TRIAL
         row |= {"scheme": scheme, "channel": channel, "mcs": "", "k": k}
-        row |= {"snr_db": snr_db, "seed": seed, "n": 1000, "feasible": 1.0, "channel_uses": k / 2, "cbr": k / 2 / 3072}
+        row |= {"snr_db": snr_db, "seed": seed, "training_seed": "", "n": 1000, "feasible": 1.0}
+        row |= {"channel_uses": k / 2, "cbr": k / 2 / 3072}
         rows.append(row | {"top1": share, "top1_low": low, "top1_high": high})
     return pd.DataFrame(rows)
 

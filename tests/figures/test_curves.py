@@ -128,6 +128,6 @@ def test_intervals_of_these_images_are_called_so(tmp_path):
     analogue().to_csv(tmp_path / "records.csv", index=False)
     before = draw_figures(tmp_path, ["svg"])[0].read_bytes()
     for estimand in ("population", "test_set"):
-        run = {"schema": 1, "settings": {}, "config": {"sweep": {"estimand": estimand}}}
+        run = {"schema": 2, "settings": {}, "config": {"sweep": {"estimand": estimand}}}
         (tmp_path / "run.json").write_text(json.dumps(run))
         assert (draw_figures(tmp_path, ["svg"])[0].read_bytes() == before) == (estimand == "population")

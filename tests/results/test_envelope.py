@@ -7,7 +7,15 @@ import pytest
 
 from kbsc_tf.results.envelope import condense, envelope
 
-POINT = {"scheme": "bpg_ldpc", "channel": "awgn", "k": 64, "snr_db": 0.0, "seed": 0, "feasible": 1.0}
+POINT = {
+    "scheme": "bpg_ldpc",
+    "channel": "awgn",
+    "k": 64,
+    "snr_db": 0.0,
+    "seed": 0,
+    "training_seed": "",
+    "feasible": 1.0,
+}
 
 
 def records(*rows):
@@ -39,7 +47,7 @@ def test_an_mcs_that_nothing_fits_wins_only_against_its_like():
     assert winners(records(misfit, ("16qam-1/2", 0.0, {"feasible": math.nan}))) == ["16qam-1/2"]
 
 
-@pytest.mark.parametrize("name", ["scheme", "channel", "k", "snr_db", "seed"])
+@pytest.mark.parametrize("name", ["scheme", "channel", "k", "snr_db", "seed", "training_seed"])
 def test_every_point_has_its_own_winner(name):
     other = {name: 7 if name in ("k", "snr_db", "seed") else "other"}
     table = records(("a-1/2", 0.3, {}), ("b-1/2", 0.4, {}), ("a-1/2", 0.4, other), ("b-1/2", 0.3, other))

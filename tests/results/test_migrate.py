@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
@@ -18,12 +19,14 @@ from kbsc_tf.kb_scaling.config import KbScalingConfig
 from kbsc_tf.kb_scaling.folder_migration import migrate
 from kbsc_tf.results.folder import ResultsFolder
 from kbsc_tf.results.migrate import migrate_config
+from kbsc_tf.results.outcomes import HEAD, per_image_points, per_image_writer, read_per_image
 from kbsc_tf.results.points import KEY, Point
 from kbsc_tf.results.records import BLOCKS, COLUMNS, line, read_records
 from kbsc_tf.results.run_json import check_folder, read_run, read_shown
 
 RESULTS = Path(__file__).parents[2] / "results"
 COMMITTED = sorted(path.parent for path in RESULTS.glob("**/run.json"))
+OUTCOMES = ["label", "shown", "entry", "confidence", "group", "psnr", "ms_ssim"]
 OLD = sorted((Path(__file__).parent / "old_runs").glob("*.json.gz"))
 
 
@@ -67,19 +70,74 @@ def test_a_folder_of_an_earlier_version_is_refused_migrated_and_goes_on(tmp_path
     assert migrate(folder).endswith("up to date already") and (folder / "run.json").read_bytes() == after
 
 
-def test_records_of_an_earlier_version_get_the_columns_of_blocks(tmp_path):
-    """Empty; every other cell, and the order of columns of today, stay as they are."""
-    folder = tmp_path / "results"
-    shutil.copytree(RESULTS / "tiled_bpg_cifar10" / "444", folder)
-    today = (folder / "records.csv").read_bytes()
+def schema_1(folder, without=("training_seed",)):
+    """Make a folder as it was when there was one training of each scheme, whose seed was a setting."""
+    run = json.loads((folder / "run.json").read_text())
+    for entry in run["config"]["schemes"]:
+        entry |= {"seed": entry.pop("seeds")[0]} if "seeds" in entry else {}
+    for title, one in run["names"]["schemes"].items():
+        seed = one.pop("training_seeds")[0]
+        run["settings"]["schemes"][title] |= {"seed": int(seed)} if seed not in ("", "0") else {}
+    (folder / "run.json").write_text(json.dumps({**run, "schema": 1}, indent=1) + "\n")
     table = pd.read_csv(folder / "records.csv", dtype=str, keep_default_na=False)
-    table.drop(columns=BLOCKS).to_csv(folder / "records.csv", index=False, lineterminator="\n")
+    table.drop(columns=[*without]).to_csv(folder / "records.csv", index=False, lineterminator="\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "without"),
+    [("cifar10", ["training_seed"]), ("tiled_bpg_cifar10/444", ["training_seed", *BLOCKS])],
+    ids=["trained", "blocks"],
+)
+def test_folders_of_schema_1_become_what_is_committed(tmp_path, name, without):
+    """Every cell, and the order of columns of today, stay as they are; columns of blocks are empty."""
+    folder = tmp_path / "results"
+    shutil.copytree(RESULTS / name, folder)
+    today = {file: (folder / file).read_bytes() for file in ("records.csv", "run.json")}
+    schema_1(folder, without)
+    with pytest.raises(UserError, match="run.json: of an earlier version; bring it up to date with kbsc migrate"):
+        read_run(folder)
     with pytest.raises(UserError, match="records.csv: of an earlier version; bring it up to date with kbsc migrate"):
         read_records(folder)
-    assert migrate(folder).endswith("records.csv: brought up to date")
-    records = read_records(folder)
-    assert list(records.columns) == COLUMNS and records[BLOCKS].isna().all(axis=None)
-    assert (folder / "records.csv").read_bytes() == today and migrate(folder).endswith("up to date already")
+    assert migrate(folder).endswith("run.json: brought up to date")
+    assert read_run(folder) == json.loads(today["run.json"])
+    assert (folder / "records.csv").read_bytes() == today["records.csv"]
+    assert read_records(folder)[BLOCKS].isna().all(axis=None) and migrate(folder).endswith("up to date already")
+
+
+def test_a_seed_of_schema_1_is_that_of_all_its_trainings(tmp_path):
+    """It named no file, and now it does: records, outcomes, checkpoints and links."""
+    config = ExperimentConfig(name="small", schemes=[{"scheme": "kbsc", "seeds": 3}, "pca"], snr_db=[0])
+    folder = tmp_path / "results"
+    results = ResultsFolder(folder, config)
+    trained, closed = Point("kbsc", "", "awgn", 64, 0.0, 0, "3"), Point("pca", "", "awgn", 64, 0.0, 0)
+    for point in (trained, closed):
+        results.append(dict.fromkeys(COLUMNS, 0.5) | point._asdict() | {"n": 100, "trials": 1, "stop": "trials"})
+        with per_image_writer(folder, point._replace(training_seed=""), ("a", "b")) as writer:
+            same = dict.fromkeys(("delivered", "correct"), [True, True])
+            writer.add({**dict.fromkeys(OUTCOMES, [0, 0]), **same, "trial": 0, "image": range(2)})
+    for file in folder.glob("per_image/*"):
+        table = pq.read_table(file)
+        head = json.loads(table.schema.metadata[HEAD])
+        del head["training_seed"]
+        pq.write_table(table.replace_schema_metadata({HEAD: json.dumps(head)}), file)
+    for name in ("kbsc_awgn_k64", "kbsc_awgn_awgn_k64"):
+        (folder / "models" / name).mkdir(parents=True)
+        (folder / "models" / name / "training.json").write_text("{}")
+    link = {**trained.curve._replace(training_seed="")._asdict(), "number": 0, "config": read_run(folder)["config"]}
+    del link["training_seed"], link["config"]["schemes"][0]["seeds"]
+    (folder / "links" / "kbsc").mkdir(parents=True)
+    (folder / "links" / "kbsc" / "link.json").write_text(json.dumps(link))
+    schema_1(folder)
+    assert json.loads((folder / "run.json").read_text())["settings"]["schemes"]["kbsc"]["seed"] == 3
+
+    migrate(folder)
+    assert ResultsFolder(folder, config).done() == {trained, closed}
+    assert set(per_image_points(folder)) == {trained, closed} and len(read_per_image(folder, trained)) == 2
+    assert sorted(path.name for path in folder.glob("models/*")) == ["kbsc_awgn_awgn_k64_seed3", "kbsc_awgn_k64_seed3"]
+    (saved,) = folder.glob("links/*/link.json")
+    content = json.loads(saved.read_text())
+    assert saved.parent.name == trained.curve.stem and content["training_seed"] == "3"
+    assert content["config"]["schemes"][0]["seeds"] == [3]
 
 
 @pytest.mark.parametrize(("coherence", "kept"), [("block", {"outage": 0.1}), ("fast", {})])

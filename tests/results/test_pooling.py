@@ -7,13 +7,21 @@ import pytest
 
 from kbsc_tf.errors import UserError
 from kbsc_tf.metrics import wilson
-from kbsc_tf.results.points import CURVE
 from kbsc_tf.results.pooling import pool_seeds
 
 
 def row(top1=0.5, **changes):
     low, high = wilson(1000 * top1, 1000)
-    values = {"scheme": "kbsc", "mcs": "", "channel": "awgn", "k": 64, "snr_db": 0.0, "seed": 0, "n": 1000}
+    values = {
+        "scheme": "kbsc",
+        "mcs": "",
+        "channel": "awgn",
+        "k": 64,
+        "snr_db": 0.0,
+        "seed": 0,
+        "training_seed": "",
+        "n": 1000,
+    }
     values |= {"channel_uses": 32.0, "cbr": 1 / 96, "feasible": 1.0, "stand_ins": math.nan}
     values |= {"top1": top1, "top1_low": low, "top1_high": high}
     values |= {"psnr": math.nan, "psnr_low": math.nan, "psnr_high": math.nan}
@@ -56,7 +64,29 @@ def test_each_mcs_is_a_point_of_its_own():
     records = pd.DataFrame([row(mcs=mcs, seed=seed) for mcs in ("qpsk-1/2", "genie") for seed in (0, 1)])
     points = pool_seeds(records)
     assert points["mcs"].tolist() == ["qpsk-1/2", "genie"]
-    assert not points.duplicated([*CURVE, "snr_db"]).any()
+    assert not points.duplicated(["scheme", "mcs", "channel", "k", "snr_db"]).any()
+
+
+def test_trainings_are_averaged_and_their_spread_stands_beside_the_interval():
+    """Of three trainings with two seeds of noise each; what is not trained has one training and no spread."""
+    shares = {"0": (0.50, 0.52), "1": (0.60, 0.62), "2": (0.55, 0.57)}
+    rows = [
+        row(share, training_seed=name, seed=seed) for name, both in shares.items() for seed, share in enumerate(both)
+    ]
+    rows.append(row(0.4, scheme="pca"))
+    trained, closed = (point for _, point in pool_seeds(pd.DataFrame(rows)).iterrows())
+    assert trained["value"] == pytest.approx(0.56) and trained["trainings"] == 3
+    # The means of the trainings are 0.51, 0.61 and 0.56.
+    assert trained["training_sd"] == pytest.approx(0.05)
+    assert (trained["training_low"], trained["training_high"]) == pytest.approx((0.51, 0.61))
+    assert (trained["low"], trained["high"]) == pytest.approx(wilson(560, 1000))  # of the images alone
+    assert closed["trainings"] == 1 and math.isnan(closed["training_sd"])
+
+
+def test_a_training_counts_once_however_many_seeds_of_noise_it_was_swept_with():
+    rows = [row(0.5, training_seed="0", seed=seed) for seed in range(3)] + [row(0.7, training_seed="1")]
+    ((_, point),) = pool_seeds(pd.DataFrame(rows)).iterrows()
+    assert point["value"] == pytest.approx(0.6)
 
 
 def test_points_come_in_the_order_of_schemes_channels_k_mcs_and_snr():

@@ -21,8 +21,8 @@ RESULTS = Path(__file__).parents[2] / "results"
 
 def point(**changes):
     values = dict.fromkeys(COLUMNS, 0.25)
-    values |= {"scheme": "kbsc", "channel": "awgn", "mcs": "", "k": 64, "snr_db": -7.0, "seed": 0, "n": 1000}
-    values |= {"trials": 1, "stop": "trials"}
+    values |= {"scheme": "kbsc", "channel": "awgn", "mcs": "", "k": 64, "snr_db": -7.0, "seed": 0}
+    values |= {"training_seed": "", "n": 1000, "trials": 1, "stop": "trials"}
     return {**values, **changes}
 
 
@@ -53,8 +53,8 @@ def test_round_trip(tmp_path):
     assert math.isnan(table["coarse1"][0]) and math.isnan(table["top1"][1])
     assert ",inf," in folder.records_path.read_text()
     assert folder.done() == {
-        ("kbsc", "", 'rician, "k=6"', 64, math.inf, 0),
-        ("kbsc", "qpsk-1/2", "awgn", 128, 5.0, 0),
+        Point("kbsc", "", 'rician, "k=6"', 64, math.inf, 0),
+        Point("kbsc", "qpsk-1/2", "awgn", 128, 5.0, 0),
     }
 
 
@@ -80,9 +80,14 @@ def test_run_json_says_what_made_the_records(tmp_path):
     assert not run["complete"]
     folder.finish()
     run = json.loads(folder.run_path.read_text())
-    assert run["complete"] and run["schema"] == 1 and run["device"] == "CPU"
+    assert run["complete"] and run["schema"] == 2 and run["device"] == "CPU"
     assert run["config"]["name"] == "small" and run["config"]["seeds"] == [3, 4] and run["settings"]["schemes"]
-    assert run["names"]["schemes"]["raw"] == {"label": "raw feature", "scheme": "raw", "per_k": False}
+    assert run["names"]["schemes"]["raw"] == {
+        "label": "raw feature",
+        "scheme": "raw",
+        "per_k": False,
+        "training_seeds": [""],
+    }
     assert {"python", "numpy", "kbsc_tf"} <= set(run["versions"]) and {"commit", "dirty", "command"} <= set(run)
 
 

@@ -7,12 +7,15 @@ from clustered import DIM, write_features
 from rich.console import Console
 from typer.testing import CliRunner
 
+from kbsc_tf.analysis.comparison import compare
+from kbsc_tf.api.run import Run
 from kbsc_tf.cli import app
 from kbsc_tf.config import ExperimentConfig
 from kbsc_tf.progress import Progress
 from kbsc_tf.results.records import LATENCY_COLUMNS, read_records, read_table
 from kbsc_tf.results.run_json import read_run, read_shown
 from kbsc_tf.study import experiment
+from kbsc_tf.study.links import LinksFolder
 
 KBSC = {"scheme": "kbsc", "epochs": 1, "validation_snr_db": [0], "channel": "awgn"}
 
@@ -63,3 +66,43 @@ def test_more_schemes_channels_k_snrs_and_seeds_retrain_and_repeat_nothing(run):
         assert ("Rayleigh, fast" in done.output) == bool(options)
         assert CliRunner().invoke(app, ["report", str(folder), *options]).exit_code == 0
         assert ("Rayleigh, fast" in (folder / "report.html").read_text()) == bool(options)
+
+
+def test_more_trainings_are_more_records_and_the_first_stays(run):
+    """Two trainings of KBSC at two k; what is not trained is computed once."""
+    keep = {"chunk": 50, "per_image": True, "latency": False}
+    folder = run(k=[8, 4], sweep=keep)
+    before, lines = networks(folder), (folder / "records.csv").read_text().splitlines()
+    run(schemes=[{**KBSC, "seeds": [0, 5]}, "raw"], k=[8, 4], sweep=keep)
+    after = networks(folder)
+    assert before.items() <= after.items()
+    assert sorted(after) == [f"kbsc_awgn_k{k}_seed{seed}" for k in (4, 8) for seed in (0, 5)]
+    assert set(lines) <= set((folder / "records.csv").read_text().splitlines())
+    records = read_records(folder)
+    assert records.groupby(["scheme", "training_seed"]).size().to_dict() == {
+        ("kbsc", "0"): 4, ("kbsc", "5"): 4, ("raw", ""): 2,
+    }  # fmt: skip
+    kbsc = records[records["scheme"].eq("kbsc")].pivot(index=["k", "snr_db"], columns="training_seed", values="top1")
+    assert (kbsc["0"] != kbsc["5"]).any()
+
+    outcomes = Run(folder).outcomes("kbsc", snr_db=0, k=4)
+    shares = outcomes.groupby("training_seed")["correct"].mean()
+    assert shares.to_dict() == pytest.approx(kbsc.loc[(4, 0.0)].to_dict())
+    saved = {one.curve for one in LinksFolder(folder).saved()}
+    assert {curve.training_seed for curve in saved if curve.scheme == "kbsc"} == {"0", "5"} and len(saved) == 5
+
+    run(schemes=[{**KBSC, "seeds": 5}, "raw"], k=[8, 4], sweep=keep)  # the other training is hidden, not lost
+    assert set(read_shown(folder)["training_seed"]) == {"5", ""} and len(read_records(folder)) == len(records)
+
+
+def test_trainings_face_each_other_and_what_is_not_trained(run):
+    keep = {"chunk": 50, "per_image": True, "latency": False}
+    folder = run(schemes=[{**KBSC, "seeds": [0, 1]}, {**KBSC, "name": "other", "seeds": [1, 2]}, "pca"], sweep=keep)
+    pairs = ["training_seed_a", "training_seed_b"]
+    against_closed = compare(f"{folder}:kbsc", f"{folder}:pca")
+    assert sorted(set(zip(*(against_closed[name] for name in pairs), strict=True))) == [("0", ""), ("1", "")]
+    against_trained = compare(f"{folder}:kbsc", f"{folder}:other")
+    assert set(zip(*(against_trained[name] for name in pairs), strict=True)) == {("1", "1")}
+    assert against_trained["difference"].eq(0).all()  # the same training under another name
+    done = CliRunner().invoke(app, ["compare", f"{folder}:kbsc", f"{folder}:pca"], terminal_width=200)
+    assert done.exit_code == 0 and "Training" in done.output

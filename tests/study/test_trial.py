@@ -265,7 +265,7 @@ def test_what_the_air_interface_costs_has_its_columns(schemes):
     assert row["prefix_uses"] == np.mean(prefix)
     assert row["papr_db"] == pytest.approx(np.mean(6 + 2 * np.array(prefix) / 99), abs=1e-6)
     assert row["header_uses"] is row["crc_uses"] is row["padding_uses"] is None
-    names = ["scheme", "channel", "mcs", "k", "snr_db", "seed", "stop"]
+    names = ["scheme", "channel", "mcs", "k", "snr_db", "seed", "training_seed", "stop"]
     for other in (row, point(schemes["pca", "awgn"], 1.0)):
         assert sorted([*other, *names]) == sorted(COLUMNS)
     assert other["pilot_uses"] is other["guard_uses"] is other["papr_db"] is None

@@ -9,8 +9,8 @@ from kbsc_tf.config.training import SnrChoice, SnrRange, TrainingSettings
 from kbsc_tf.config.units import EvenK, SnrDb, SomeNumbers
 
 
-class ClosedFormConfig(SchemeConfig):
-    """The closed form of the adaptive code: which coordinates are sent in which order."""
+class AdaptiveOptions(SchemeConfig):
+    """What the closed form and the trained adaptive codes have in common: how the order of the symbols is chosen."""
 
     order_exponent: float | None = Field(
         None,
@@ -23,16 +23,21 @@ class ClosedFormConfig(SchemeConfig):
     validation_symbols: SomeNumbers[EvenK] = Field(
         [64, 128, 256], description="Numbers of real symbols at which an epoch is judged."
     )
-    seed: int = Field(0, ge=0, le=2**32 - 1, description="Seed of the noise that validation features are sent over.")
 
     @model_validator(mode="after")
-    def _symbols_exist(self) -> "ClosedFormConfig":
+    def _symbols_exist(self) -> "AdaptiveOptions":
         if not all(2 <= count <= 512 for count in self.validation_symbols):
             raise ValueError(f"validation_symbols: expected numbers from 2 to 512, got {self.validation_symbols}")
         return self
 
 
-class SupervisedConfig(ClosedFormConfig, TrainingSettings):
+class ClosedFormConfig(AdaptiveOptions):
+    """The closed form of the adaptive code: which coordinates are sent in which order."""
+
+    seed: int = Field(0, ge=0, le=2**32 - 1, description="Seed of the noise that validation features are sent over.")
+
+
+class SupervisedConfig(AdaptiveOptions, TrainingSettings):
     """The adaptive code trained on from its closed form, over AWGN, for all SNRs and numbers of symbols at once."""
 
     hidden: int = Field(
@@ -51,7 +56,6 @@ class SupervisedConfig(ClosedFormConfig, TrainingSettings):
     validation_snr_db: SomeNumbers[SnrDb] = Field(
         [-7.0, 0.0, 7.0], description="SNRs in dB at which an epoch is judged."
     )
-    seed: int = Field(0, ge=0, le=2**32 - 1, description="Seed of the initial weights and of training.")
 
     @model_validator(mode="after")
     def _symbols_ascend(self) -> "SupervisedConfig":

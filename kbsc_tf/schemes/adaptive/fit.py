@@ -15,7 +15,7 @@ from kbsc_tf.receiver import metric_weights
 from kbsc_tf.receiver.axes import SemanticAxes, semantic_axes
 from kbsc_tf.schemes.adaptive.adaptive_codec import HIGHEST_SNR_DB, LOWEST_SNR_DB, SYMBOLS, AdaptiveCodec
 from kbsc_tf.schemes.adaptive.adaptive_link import AdaptiveLink
-from kbsc_tf.schemes.adaptive.config import ClosedFormConfig, SupervisedConfig
+from kbsc_tf.schemes.adaptive.config import AdaptiveOptions, ClosedFormConfig, SupervisedConfig
 from kbsc_tf.schemes.adaptive.objectives import CodeMetric
 from kbsc_tf.schemes.analogue.scheme import sent_uncoded
 from kbsc_tf.schemes.base import Report, Validation
@@ -143,7 +143,7 @@ class TrainedFit(ClosedFormFit):
     def _identity(self, features: np.ndarray, labels: np.ndarray, metric: CodeMetric, start: AdaptiveCodec) -> str:
         """Fingerprint of what determines the trained weights."""
         parts = features, labels, metric.weights.numpy(), np.array([metric.kernel_variance]), start.order.numpy()
-        return fingerprint(*parts, self.objective, {**self.config.settings(), "scheme": None})
+        return fingerprint(*parts, self.objective, {**self.config.of_one_training(), "scheme": None})
 
 
 def _metric(training: FeatureSet, validation: Validation) -> CodeMetric:
@@ -156,7 +156,7 @@ def _metric(training: FeatureSet, validation: Validation) -> CodeMetric:
     return CodeMetric(tf.constant(metric_weights(variance, metric_exponent)), kernel_variance)
 
 
-def closed_form_fit(config: ClosedFormConfig, context: BuildContext) -> ClosedFormFit:
+def closed_form_fit(config: AdaptiveOptions, context: BuildContext) -> ClosedFormFit:
     """The closed-form code, one for all schemes, k and channels whose options make the same."""
     shared = ClosedFormConfig(scheme="adaptive_linear", **{name: getattr(config, name) for name in _SHARED})
     symbols = max(SYMBOLS, *context.experiment.k)
@@ -169,7 +169,7 @@ def trained_fit(config: SupervisedConfig, objective: str, context: BuildContext)
     name = config.name or ("adaptive_supervised" if objective == "supervised" else "adaptive")
     # Another entry's code may have this folder already.
     name = name if context.once(("folder", name), lambda: key) == key else config.title
-    return context.once(("trained", key), lambda: TrainedFit(start, config, objective, name))
+    return context.once(("trained", key, config.seed), lambda: TrainedFit(start, config, objective, name))
 
 
 class _Judge:
@@ -177,7 +177,7 @@ class _Judge:
 
     figure = "val_top1"
 
-    def __init__(self, validation: Validation, config: ClosedFormConfig) -> None:
+    def __init__(self, validation: Validation, config: AdaptiveOptions) -> None:
         self._validation, self._config = validation, config
         self._transmit = {}
 

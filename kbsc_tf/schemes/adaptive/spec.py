@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from kbsc_tf.config.scheme import Needs, SchemeSpec
-from kbsc_tf.schemes.adaptive.config import AdaptiveConfig, ClosedFormConfig, SupervisedConfig
+from kbsc_tf.schemes.adaptive.config import AdaptiveConfig, AdaptiveOptions, ClosedFormConfig, SupervisedConfig
 
 
 class AdaptiveSpec(SchemeSpec):
@@ -15,13 +15,13 @@ class AdaptiveSpec(SchemeSpec):
     needs, sections, trained = frozenset({Needs.NOISE}), frozenset({"validation"}), True
     Config = AdaptiveConfig
 
-    def build(self, config: ClosedFormConfig, context: Any) -> Iterator[Any]:
+    def build(self, config: AdaptiveOptions, context: Any) -> Iterator[Any]:
         from kbsc_tf.schemes.adaptive.scheme import AdaptiveScheme
 
         fit = self._fit(config, context)
         yield from context.per_k(lambda k: AdaptiveScheme(k, context.channel, fit, self.name == "adaptive_progressive"))
 
-    def _fit(self, config: ClosedFormConfig, context: Any) -> Any:
+    def _fit(self, config: AdaptiveOptions, context: Any) -> Any:
         """The code, learned once for all k, channels and entries of the same options."""
         from kbsc_tf.schemes.adaptive.fit import trained_fit
 

@@ -173,7 +173,7 @@ class NeuralImageScheme(ChannelScheme):
 
     def _identity(self, training: ImageSet) -> str:
         """Fingerprint of what determines the trained weights."""
-        own = {name: value for name, value in self.config.settings().items() if name != "channel"}
+        own = {name: value for name, value in self.config.of_one_training().items() if name != "channel"}
         # A network for several rates is the same at all k, which share its folder.
         sent = self.rates or self.channels
         return fingerprint(training.fingerprint, own, settings_of(self.trained_on), sent)

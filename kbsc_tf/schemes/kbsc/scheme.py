@@ -78,5 +78,6 @@ class KbscScheme(AnalogueScheme):
 
     def _identity(self, features: np.ndarray, symbols: int) -> str:
         """Fingerprint of what determines the trained weights."""
-        own = {name: value for name, value in self.training.settings().items() if name not in ("scheme", "channel")}
+        settings = self.training.of_one_training()
+        own = {name: value for name, value in settings.items() if name not in ("scheme", "channel")}
         return fingerprint(features, own, settings_of(self.trained_on), symbols)
