@@ -163,7 +163,8 @@ class Transmission(Rows):
     overhead : Overhead or None
         Channel uses that carry no data, where the scheme has such.
     papr_db : [B], float32, or None
-        Peak-to-average power ratio, in dB, of the time signal of the image's resource grid, where the channel has one.
+        Peak-to-average power ratio, in dB, of the time signal of the image's resource grid, or on a flat channel of its
+        symbols; None where the channel does not say.
     groups : [B], int64, or None
         Images with one number share a channel realisation or a code block, so that their outcomes are not
         independent. None: all are independent.

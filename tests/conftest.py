@@ -1,8 +1,10 @@
 """Settings that must come before TensorFlow."""
 
 import os
+from functools import partial
 
 import pytest
+from eagerly import eagerly
 
 # Threads of TensorFlow and FAISS that wait would spin against each other on few cores.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -14,9 +16,19 @@ if "PYTEST_XDIST_WORKER" in os.environ:
         os.environ.setdefault(threads, "1")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes a minute each comes first, so that no worker is left alone with it at the end."""
-    items.sort(key=lambda item: item.path.name != "test_notebooks.py")
+@pytest.fixture
+def eager():
+    """Functions of the schemes are neither traced nor compiled: other tests do that."""
+    with eagerly():
+        yield
+
+
+@pytest.fixture
+def codes_as_graphs(monkeypatch):
+    """Compiling a code takes XLA seconds and changes nothing of what is shown."""
+    from kbsc_tf.coding.ldpc import DecoderSettings
+
+    monkeypatch.setattr("kbsc_tf.schemes.coded.scheme.DecoderSettings", partial(DecoderSettings, jit=False))
 
 
 @pytest.fixture(scope="session")

@@ -179,3 +179,60 @@ def test_migrating_keeps_what_was_used():
     assert migrate_channel(new) == new and migrate_channel({"type": "ofdm"})["model"] == {"type": "tdl-a"}
     old = {"fading": "rayleigh", "preset": "original", "csi": "perfect", "coherence": "fast", "rician_k_db": 6.0}
     assert migrate_channel(old) == {"fading": "rayleigh", "preset": "original"}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "label", "text"),
+    [
+        ({}, {"power": "per_batch"}, "awgn_power=per_batch", "AWGN, power per_batch"),
+        (
+            {"fading": "rician"},
+            {"fading": "rician", "rician_k_db": 3},
+            "rician_fast_rician_k_db=3",
+            "Rician, fast, rician k 3 dB",
+        ),
+        (
+            {"type": "ofdm"},
+            {"type": "ofdm", "model": {"delay_spread_ns": 300}},
+            "ofdm_tdl-a_3kmh_1x1_perfect_delay_spread_ns=300",
+            "TDL-A, 3 km/h, 1\N{MULTIPLICATION SIGN}1, perfect CSI, delay spread 300 ns",
+        ),
+        (
+            {"type": "ofdm"},
+            {"type": "ofdm", "guard_carriers": [3, 2], "cfo_hz": 120.5},
+            "ofdm_tdl-a_3kmh_1x1_perfect_guard_carriers=3-2_cfo_hz=120.5",
+            "TDL-A, 3 km/h, 1\N{MULTIPLICATION SIGN}1, perfect CSI, guard carriers 3-2, cfo 120.5 Hz",
+        ),
+        (
+            {"type": "ofdm", "tx_antennas": 2, "rx_antennas": 2, "streams": 2},
+            {"type": "ofdm", "tx_antennas": 2, "rx_antennas": 2},
+            "ofdm_tdl-a_3kmh_2x2_streams=1_perfect",
+            "TDL-A, 3 km/h, 2\N{MULTIPLICATION SIGN}2, streams 1, perfect CSI",
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else None,
+)
+def test_the_label_says_what_differs(one, other, label, text):
+    channel = parse_channel(other)
+    assert (channel.label, channel.text) == (label, text) and parse_channel(one).label != label
+
+
+def test_no_two_channels_of_other_physics_have_one_label():
+    """Each key of each kind of channel, at another value than its default."""
+    other = {
+        "power": "per_batch", "peak_db": 5.0, "coherence": "block", "csi": "none", "equaliser": "zf", "rician_k_db": 1.5,
+        "domain": "time", "interleave": False, "count_overhead": False, "cfo_hz": 5.0, "linewidth_hz": 5.0,
+        "clipping_db": 5.0, "snr_error_db": 5.0, "fft_size": 128, "subcarrier_spacing_khz": 15.0,
+        "num_ofdm_symbols": 12, "cyclic_prefix": 9, "guard_carriers": [3, 3], "dc_null": False, "pilots": "none",
+        "detector": "ep", "model": "cdl-a", "tx_antennas": 2, "rx_antennas": 2,
+    }  # fmt: skip
+    same = {"type", "name", "fading", "preset", "streams", "realisation", "features_per_grid"}
+    for base in ({}, {"fading": "rayleigh"}, {"fading": "rician"}, {"type": "ofdm"}):
+        plain = parse_channel(base)
+        labels = [plain.label]
+        for key in set(type(plain).model_fields) - same:
+            changed = {key: "ls" if base.get("type") == "ofdm" and key == "csi" else other[key]}
+            changed |= {"equaliser": "none"} if changed.get("csi") == "none" else {}
+            changed |= {"tx_antennas": 2, "rx_antennas": 2, "streams": 2} if key == "detector" else {}
+            labels.append(parse_channel({**base, **changed}).label)
+        assert len(set(labels)) == len(labels) > 1, labels

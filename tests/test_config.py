@@ -212,7 +212,7 @@ def test_mistakes_in_the_file(load, text, message):
     [
         (
             "fft_size: 16",
-            "trial.yaml: channels: ofdm_tdl-a_3kmh_1x1_perfect: .* 72 data symbols .* the 128 of k = 256;",
+            "trial.yaml: channels: ofdm_tdl-a_3kmh_1x1_perfect_fft_size=16: .* 72 data symbols .* the 128 of k = 256;",
         ),
         (
             "features_per_grid: 9",
@@ -274,7 +274,7 @@ def test_mistakes_in_an_ofdm_channel(load, settings, message):
             "channels: [{model: tdl-a}]\n",
             "line 1: channels.0: model: a flat channel does not have it; remove it, or set type: ofdm beside it",
         ),
-        ("channels: [tdl-a, {type: ofdm, model: {delay_spread_ns: 30}}]\n", "called the same .*; give each a name"),
+        ("channels: [tdl-a, {type: ofdm, realisation: per_row}]\n", "called the same .*; give each a name"),
         (
             "channels: [{type: ofdm}]\nschemes: [feature_ldpc_pq]\ncoding: {images_per_block: 36}\n",
             "channels: .*does not hold the 1152 of k = 64 and 36 images; .*or images_per_block",

@@ -89,11 +89,8 @@ def test_stored_without_outputs(path):
     assert set(notebook.metadata) <= {"kernelspec", "language_info"}, "notebook metadata of an editor: remove it"
 
 
-# The first three train; make notebooks runs all.
-RUNS = [pytest.param(path, marks=[pytest.mark.slow] * (path.name < "04")) for path in NOTEBOOKS]
-
-
-@pytest.mark.parametrize("path", RUNS, ids=[path.stem for path in NOTEBOOKS])
+@pytest.mark.slow  # half a minute to two minutes each
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_runs_and_draws(path, tmp_path, monkeypatch):
     folder = tmp_path / "work"
     folder.mkdir()

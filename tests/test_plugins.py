@@ -32,7 +32,7 @@ for executor in sys.argv[1:]:
     config = load_config(Path("example.yaml"), [f"executor={executor}"])
     experiment.run(config, Path(config.executor.kind), False, Progress(Console()))
 """
-PROCESSES, RAY = "{kind: processes, workers: 2}", "{kind: ray, workers: 2}"
+PROCESSES, RAY = "{kind: processes, workers: 1}", "{kind: ray, workers: 1}"  # each loads TensorFlow
 
 
 def run(folder, environment, code, *arguments):

@@ -1,11 +1,15 @@
 """Two schemes on the same images, point by point: ``kbsc compare A B``. Imports no TensorFlow."""
 
+import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from kbsc_tf.config.identity import changes
+from kbsc_tf.config.strict import unknown_name
 from kbsc_tf.errors import UserError
 from kbsc_tf.metrics.paired import holm, mcnemar, paired_difference
 from kbsc_tf.results.envelope import envelope, is_fixed
@@ -19,6 +23,7 @@ COLUMNS = [
     "n", "trials", "top1_a", "top1_b", "difference", "low", "high", "only_a", "only_b", "mcnemar_p", "p", "p_holm",
     "estimand",
 ]  # fmt: skip
+_ALIKE = ("features", "receiver", "channels")  # sections of two folders that have to agree
 _DRAWN_BY = [  # what chooses the sender's images
     "source", "fingerprint", "seed", "test_images", "test_ratio", "ratios", "per_class",
 ]  # fmt: skip
@@ -50,7 +55,7 @@ class Side(NamedTuple):
         return ":".join(str(part) for part in self if part is not None)
 
 
-def compare(a: str | Path | Side, b: str | Path | Side) -> pd.DataFrame:
+def compare(a: str | Path | Side, b: str | Path | Side, differing: Collection[str] = ()) -> pd.DataFrame:
     """Compare top-1 accuracies where both have the outcome of every image, paired by trial and image.
 
     Parameters
@@ -59,6 +64,9 @@ def compare(a: str | Path | Side, b: str | Path | Side) -> pd.DataFrame:
         ``DIR``, ``DIR:SCHEME`` or ``DIR:SCHEME:MCS``; both may be of one folder. Without a scheme, the other side's, or
         every scheme that both folders hold. Without an MCS, the fixed one of a coded scheme that does best at the
         point, which favours that scheme a little; the best MCS by outcome, where it has no other.
+    differing : collection of {"features", "receiver", "channels"}
+        Sections of two folders whose settings may differ, because their effect is what is compared. What chooses the
+        images may never.
 
     Returns
     -------
@@ -74,20 +82,24 @@ def compare(a: str | Path | Side, b: str | Path | Side) -> pd.DataFrame:
     Raises
     ------
     UserError
-        A folder has no outcomes of images, or not of this scheme or MCS; other images; no common point.
+        A folder has no outcomes of images, or not of this scheme or MCS; other images, features, receivers or channels;
+        no common point.
     """
+    if odd := sorted(set(differing) - set(_ALIKE)):
+        raise UserError(f"differing: {unknown_name('section', odd[0], _ALIKE)}")
     a, b = (one if isinstance(one, Side) else Side.parse(one) for one in (a, b))
     with named(*(run_if_any(one.folder) for one in (a, b))):
-        return _compare(a, b)
+        return _compare(a, b, differing)
 
 
-def _compare(a: Side, b: Side) -> pd.DataFrame:
+def _compare(a: Side, b: Side, differing: Collection[str]) -> pd.DataFrame:
     offers = {one.folder: records_with_outcomes(one.folder) for one in (a, b)}
     a, b = a._replace(scheme=a.scheme or b.scheme), b._replace(scheme=b.scheme or a.scheme)
     if a == b:
         raise UserError(f"{a.text}: compared with itself; name two schemes, as in {a.folder}:kbsc {a.folder}:pca")
     if a.folder != b.folder:
         _check_same_images(a.folder, b.folder)
+        _check_alike(a.folder, b.folder, differing)
     estimand = _estimand(a.folder, b.folder)
     schemes = [a.scheme] if a.scheme else [s for s in _schemes(offers[a.folder]) if s in _schemes(offers[b.folder])]
     rows = []
@@ -204,6 +216,19 @@ def _check_same_images(a: Path, b: Path) -> None:
         raise UserError(
             f"{a} and {b}: not the same images, as {', '.join(differ)} differ; compare runs that send the same images"
         )
+
+
+def _check_alike(a: Path, b: Path, differing: Collection[str]) -> None:
+    """Labels alone do not tell either: a channel's name may be given, and no record names the receiver."""
+    ours, theirs = (read_run(folder)["settings"] for folder in (a, b))
+    for change in changes(ours, theirs):
+        section = change.key.partition(".")[0]
+        if section in _ALIKE and section not in differing:
+            here, there = (json.dumps(value) if value is not None else "the default" for value in change[1:])
+            raise UserError(
+                f"{a} and {b}: {change.key} differs, {here} against {there}; compare runs that have the same, or say "
+                f"--differing {section} if that is what you compare"
+            )
 
 
 def _estimand(*folders: Path) -> str:

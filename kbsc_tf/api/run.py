@@ -1,6 +1,6 @@
 """What a run has left in its results folder. Imports no TensorFlow; matplotlib when it draws."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -148,7 +148,7 @@ class Run:
 
         return write_report(self.folder, everything)
 
-    def compare(self, a: str, b: str, other: "Run | None" = None) -> pd.DataFrame:
+    def compare(self, a: str, b: str, other: "Run | None" = None, differing: Collection[str] = ()) -> pd.DataFrame:
         """Compare two schemes image by image, at every point that both have.
 
         Parameters
@@ -157,6 +157,8 @@ class Run:
             ``"kbsc"``, or with an MCS ``"bpg_ldpc:qpsk-1/2"``.
         other : Run, optional
             The run that ``b`` is of; this one unless given.
+        differing : collection of {"features", "receiver", "channels"}
+            Sections whose settings may differ between the runs, because their effect is what is compared.
 
         Returns
         -------
@@ -171,7 +173,8 @@ class Run:
         """
         from kbsc_tf.analysis.comparison import Side, compare
 
-        return compare(Side(self.folder, *a.split(":", 1)), Side((other or self).folder, *b.split(":", 1)))
+        ours, theirs = Side(self.folder, *a.split(":", 1)), Side((other or self).folder, *b.split(":", 1))
+        return compare(ours, theirs, differing)
 
     def confidence(self, share: float = 0.2) -> pd.DataFrame:
         """How far the receiver's confidence can be trusted, and what abstaining buys.

@@ -71,6 +71,9 @@ def compare(
     a: Annotated[str, typer.Argument(metavar="A", help="DIR, DIR:SCHEME or DIR:SCHEME:MCS.")],
     b: Annotated[str, typer.Argument(metavar="B", help="The same; both may be of one folder.")],
     csv: Annotated[Path | None, typer.Option("--csv", help="Write the table into this file too.")] = None,
+    differing: Annotated[
+        list[str], typer.Option("--differing", help="features, receiver or channels: may differ; may be repeated.")
+    ] = [],  # noqa: B006
 ) -> None:
     """Compare two schemes image by image: differences with intervals, and McNemar's test."""
     from kbsc_tf.analysis.comparison import Side
@@ -79,7 +82,7 @@ def compare(
     from kbsc_tf.results.names import named
     from kbsc_tf.results.run_json import read_run
 
-    progress, comparison = new_progress(), paired(a, b)
+    progress, comparison = new_progress(), paired(a, b, differing)
     with named(*(read_run(Side.parse(side).folder) for side in (a, b))):
         progress.console.print(comparison_table(comparison))
     if csv is not None:

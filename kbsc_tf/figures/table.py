@@ -128,7 +128,7 @@ def channel_uses_rows(records: pd.DataFrame) -> tuple[list[str], list[list[str]]
 
 
 def papr_table(records: pd.DataFrame) -> str:
-    """Peak-to-average power ratio of the time signal as a Markdown table: a row per scheme, MCS and channel.
+    """Peak-to-average power ratio of what goes on the air as a Markdown table: a row per scheme, MCS and channel.
 
     Parameters
     ----------
@@ -138,7 +138,8 @@ def papr_table(records: pd.DataFrame) -> str:
     Returns
     -------
     str
-        Means in dB over grids, k, SNRs and seeds; without a row where no channel has a time signal.
+        Means in dB over grids (on flat channels: the symbols of an image or block), k, SNRs and seeds; without a row
+        where nothing was recorded.
     """
     there = records[records["papr_db"].notna()]
     names = {**_NAMES, **_CHANNEL}

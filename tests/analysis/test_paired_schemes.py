@@ -1,12 +1,16 @@
 """Paired comparisons of results folders."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
 from outcomes import RUN, add_point, add_record, change_run, outcomes, two_schemes
 from rich.console import Console
+from typer.testing import CliRunner
 
 from kbsc_tf.analysis.comparison import COLUMNS, Side, compare
+from kbsc_tf.cli import app
 from kbsc_tf.errors import UserError
 from kbsc_tf.figures.paired_table import comparison_note, comparison_table, write_comparison
 from kbsc_tf.metrics.paired import difference_interval, holm, mcnemar
@@ -138,3 +142,30 @@ def test_what_cannot_be_compared_is_one_sentence(tmp_path, monkeypatch, a, b, me
     with pytest.raises(UserError, match=message) as caught:
         compare(a, b)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("section", "settings", "message"),
+    [
+        ("receiver", {"decision": "vote"}, 'receiver.decision differs, "nearest" against "vote"'),
+        ("features", {"model": "other"}, 'features.model differs, the default against "other"'),
+        ("channels", {"awgn": {"power": "per_batch"}}, 'channels.awgn.power differs, the default against "per_batch"'),
+    ],
+)
+def test_what_differs_beside_the_scheme_is_named_unless_it_is_what_is_compared(tmp_path, section, settings, message):
+    a, b = two_schemes(tmp_path / "a"), two_schemes(tmp_path / "b")
+    empty = {"awgn": {}} if section == "channels" else {}
+    for folder, value in ((a, empty), (b, settings)):
+        run = json.loads((folder / "run.json").read_text())
+        run["settings"][section] = value
+        (folder / "run.json").write_text(json.dumps(run))
+    with pytest.raises(UserError, match=f"{message}; compare runs that have the same, or say --differing {section}"):
+        compare(a, b)
+    other = {"features": "receiver"}.get(section, "features")
+    with pytest.raises(UserError, match=message):
+        compare(a, b, differing=[other])
+    assert len(compare(a, b, differing=[section])) == len(compare(a, a.with_name("b"), differing=[section, other]))
+    done = CliRunner().invoke(app, ["compare", str(a), str(b), "--differing", section])
+    assert done.exit_code == 0, done.output
+    with pytest.raises(UserError, match="differing: unknown section data"):
+        compare(a, b, differing=["data"])

@@ -35,31 +35,33 @@ def assert_same_rate(errors, count, other_errors, other_count):
     assert low <= other_high and other_low <= high
 
 
-def plain_sionna_errors(k, n, snr_db, count, seed):
-    """The script that everybody writes: blocks whose information bits are not all right."""
+def plain_sionna(k, n):
+    """The script that everybody writes: SNR, count and seed -> blocks whose information bits are not all right."""
     encoder = LDPC5GEncoder(k, n, num_bits_per_symbol=2)
     decoder = LDPC5GDecoder(encoder, num_iter=20)
     constellation = Constellation("qam", 2)
-    no = 10 ** (-snr_db / 10)
 
     @tf.function(jit_compile=True)
-    def run(bits):
+    def run(bits, no):
         received = AWGN()(Mapper(constellation=constellation)(encoder(bits)), no)
         decoded = decoder(Demapper("app", constellation=constellation)(received, no))
         return tf.reduce_sum(tf.cast(tf.reduce_any(decoded != bits, axis=1), tf.int32))
 
-    sionna_config.seed = seed
-    source = BinarySource()
-    return sum(int(run(source([100, k]))) for _ in range(count // 100))
+    def errors(snr_db, count, seed):
+        sionna_config.seed = seed
+        source, no = BinarySource(), tf.constant(10 ** (-snr_db / 10), tf.float32)
+        return sum(int(run(source([100, k]), no)) for _ in range(count // 100))
+
+    return errors
 
 
 def test_error_rate_over_awgn_is_that_of_a_plain_sionna_script():
     plan = TransportPlan.for_uses(Mcs.parse("qpsk-1/2"), 1024)
     assert (plan.info_bits, plan.coded_bits, plan.mother_bits) == (1024, 2048, 2048)
-    link = TransportLink(plan, FlatChannel())
+    link, plain_errors = TransportLink(plan, FlatChannel()), plain_sionna(1024, 2048)
     for snr_db, low, high in ((1.0, 0.35, 0.6), (1.25, 0.08, 0.22), (1.5, 0.005, 0.05)):
         _, delivered = link(random_bits(plan, 800), snr_db, seed=2)
-        errors, plain = int((~delivered).sum()), plain_sionna_errors(1024, 2048, snr_db, 600, seed=3)
+        errors, plain = int((~delivered).sum()), plain_errors(snr_db, 600, seed=3)
         assert_same_rate(errors, 800, plain, 600)
         assert low < errors / 800 < high  # in the waterfall, where a mistake would show
 

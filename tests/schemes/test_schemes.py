@@ -189,7 +189,7 @@ def test_kbsc_does_not_depend_on_what_ran_before_it(tmp_path, awgn):
     assert "parameters" in again.summary and "MFLOPs" in again.summary
 
 
-def test_a_model_of_other_settings_is_refused(tmp_path):
+def test_a_model_of_other_settings_is_refused(tmp_path, eager):
     fitted(tmp_path, schemes=["kbsc"])
     for change in ({"k": 8}, {"epochs": 2}, {"channel": RayleighConfig()}):
         with pytest.raises(UserError, match="other features or settings"):
@@ -197,7 +197,7 @@ def test_a_model_of_other_settings_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["kbsc", "pca"])
-def test_symbols_beyond_the_feature_are_repeated(tmp_path, name):
+def test_symbols_beyond_the_feature_are_repeated(tmp_path, eager, name):
     """Three times the channel uses over AWGN are 4.8 dB: the same noise power in the feature, exactly."""
     twice = fitted(tmp_path, k=3 * DIM, schemes=[name])[name]
     sent = twice.transmit(BATCH, 5.0, 1)

@@ -148,7 +148,7 @@ def test_what_cannot_work_is_refused_before_anything_is_written(make, tmp_path, 
     assert not (tmp_path / "out").exists()
 
 
-def test_what_does_not_fit_is_said_once_recorded_and_stops_nothing(make, tmp_path):
+def test_what_does_not_fit_is_said_once_recorded_and_stops_nothing(make, tmp_path, eager):
     """The README's schemes with their posterior, and two k that some of them have no room or no symbols for."""
     once = {"epochs": 1, "batch_size": 100, "validation_snr_db": [0]}
     config = make(
@@ -225,7 +225,7 @@ def test_another_configuration_is_refused_and_nothing_touched(make, tmp_path):
         (42_000, "raw", "accuracy"),
     ],
 )
-def test_a_full_disk_is_one_sentence_wherever_it_strikes(make, tmp_path, limit, scheme, place):
+def test_a_full_disk_is_one_sentence_wherever_it_strikes(make, tmp_path, eager, limit, scheme, place):
     """A file size limit stands for the full disk: in run.json, in the trained model, in a figure."""
     trained = {"scheme": "kbsc", "epochs": 1, "validation_snr_db": [0]}
     config = make(schemes=[trained if scheme == "kbsc" else scheme])

@@ -38,7 +38,7 @@ def networks(folder):
     return {path.parent.name: path.stat().st_mtime_ns for path in (folder / "models").glob("*/best.keras")}
 
 
-def test_more_schemes_channels_k_snrs_and_seeds_retrain_and_repeat_nothing(run):
+def test_more_schemes_channels_k_snrs_and_seeds_retrain_and_repeat_nothing(run, eager):
     folder = run()
     before, lines = networks(folder), (folder / "records.csv").read_text().splitlines()
     timed = read_table(folder / "latency.csv", LATENCY_COLUMNS).to_numpy().tolist()

@@ -2,7 +2,6 @@
 
 import gc
 import tracemalloc
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -44,9 +43,9 @@ def test_a_thousand_batches_over_tdl_take_no_memory():
     assert sizes[-1] - sizes[WARM_UP] < 4
 
 
-TRIALS = 500
+TRIALS = 120
 IMAGES = procedural_set(200, 0, "images")
-ROOM = 50_000  # bytes for outcomes: some 90 of 1,000
+ROOM = 12_000  # bytes for outcomes: some 20 of 240
 
 
 class MeanColour:
@@ -57,15 +56,15 @@ class MeanColour:
 
 
 @pytest.mark.parametrize("name", ["bpg_ldpc", "feature_ldpc_pq"])
-def test_five_hundred_trials_with_a_genie_take_no_memory(name, monkeypatch, tmp_path):
+def test_many_trials_with_a_genie_take_no_memory(name, monkeypatch, tmp_path):
     """First as the sweep does it, fixed schemes before their genie; then the genie alone, as on a worker of its own.
 
-    Python's own count: 1,000 outcomes that stay are 0.6 MB, less than the system's pages tell.
+    Python's own count, as the system's pages tell less: with 240 outcomes that stay it is 190 KB, without 90.
     """
     monkeypatch.setenv("KBSC_CACHE", str(tmp_path))  # of block error rates
     monkeypatch.setattr("kbsc_tf.schemes.coded.block_outcomes.MOST_BYTES", ROOM)
-    # Compiling takes seconds.
-    monkeypatch.setattr("kbsc_tf.schemes.coded.scheme.DecoderSettings", partial(DecoderSettings, jit=False))
+    # Compiling takes seconds, and so do iterations.
+    monkeypatch.setattr("kbsc_tf.schemes.coded.scheme.DecoderSettings", lambda *_: DecoderSettings(4, jit=False))
     monkeypatch.setattr("kbsc_tf.coding.bler.MAX_MEASURED_BITS", 1)
     training, sender = feature_set(300, 1, 0.6), feature_set(2, 2, 0.6, images=IMAGES.subset(np.arange(2), "sent"))
     settings = {"coding": {"mcs": ["qpsk-1/3", "16qam-1/2"], "fast": True}, "codec": {"processes": 1}}
@@ -86,4 +85,4 @@ def test_five_hundred_trials_with_a_genie_take_no_memory(name, monkeypatch, tmp_
         grown, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert grown < 5 * ROOM
+    assert grown < 140_000

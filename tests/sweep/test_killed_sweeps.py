@@ -24,7 +24,6 @@ from kbsc_tf.sweep.status import show_status, status
 from kbsc_tf.sweep.view import points_table
 
 HERE = Path(__file__).parent
-KILLS = 20
 
 
 def write_experiment(folder, **changes):
@@ -36,7 +35,7 @@ def write_experiment(folder, **changes):
         "schemes": ["pca"],
         "k": [8],
         "snr_db": [*range(-6, 12, 2), "inf"],
-        "seeds": list(range(12)),  # 240 points: some must be left after the kills, on a fast machine too
+        "seeds": [0, 1, 2],
         "sweep": {"chunk": 50, "latency": False, "trials": 2, "per_image": True},
         **changes,
     }
@@ -49,18 +48,20 @@ def contents(folder):
     return {path.name: path.read_bytes() for path in (folder / "records.csv", *folder.glob("per_image/*"))}
 
 
-def test_a_sweep_killed_twenty_times_ends_like_an_uninterrupted_one(tmp_path, quiet):
-    """Two processes at once finish what twenty killed ones have left."""
-    file = write_experiment(tmp_path)
+# 20 points a seed: some must be left after the kills, on a fast machine too.
+@pytest.mark.parametrize(("kills", "seeds"), [(4, 3), pytest.param(20, 12, marks=pytest.mark.slow)])
+def test_a_sweep_killed_many_times_ends_like_an_uninterrupted_one(tmp_path, quiet, kills, seeds):
+    """Two processes at once finish what killed ones have left."""
+    file = write_experiment(tmp_path, seeds=list(range(seeds)))
     experiment.run(load_config(file), tmp_path / "whole", False, quiet)
-    command = [sys.executable, HERE / "kill_sweeps.py", file, tmp_path / "parts", str(KILLS), "0"]
+    command = [sys.executable, HERE / "kill_sweeps.py", file, tmp_path / "parts", str(kills), "0"]
     output = subprocess.run(command, check=True, capture_output=True, text=True, timeout=900).stdout
     result = json.loads(output.splitlines()[-1])
     counts = result["counts"]
-    assert result["statuses"] == [0, 0] and len(counts) == KILLS
+    assert result["statuses"] == [0, 0] and len(counts) == kills
     assert result["sessions"][1] == result["sessions"][0] + 2, "both of the last processes computed points"
     assert counts == sorted(counts), "a point that was recorded is lost"
-    assert len(set(counts)) > 5, "too few kills hit the sweep"
+    assert len(set(counts)) > kills / 4, "too few kills hit the sweep"
     assert contents(tmp_path / "parts") == contents(tmp_path / "whole")
     assert not list((tmp_path / "parts").glob(".sessions/*"))
 

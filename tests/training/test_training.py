@@ -92,7 +92,7 @@ def test_training_logs_every_epoch_and_keeps_the_best_model(uninterrupted):
     assert sorted(path.name for path in folder.iterdir()) == ["best.keras", "history.csv", "training.json"]
 
 
-@pytest.mark.parametrize("xla", [False, True], ids=["graph", "xla"])
+@pytest.mark.parametrize("xla", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["graph", "xla"])
 def test_interrupted_training_ends_like_uninterrupted(uninterrupted, tmp_path, xla):
     """To the bit: weights, optimizer, learning rate, order, SNRs and noise all go on where they were."""
     folder, whole = tmp_path / "parts", tmp_path / "whole"

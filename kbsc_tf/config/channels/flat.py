@@ -1,7 +1,6 @@
 """Flat channels of experiments. Imports no TensorFlow."""
 
 import math
-from abc import abstractmethod
 from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
@@ -12,6 +11,7 @@ from kbsc_tf.config.channels.ofdm import OfdmConfig
 
 _FADING = "Fading of the symbols."
 _POWER = "What has a mean power of 1 per symbol: each feature, or a batch of them."
+_PEAK = "Most power of a symbol over the mean power of 1, in dB: the sender clips what is above; no limit unless given."
 _K = "Power of the line of sight over that of the scatter, in dB."
 _WORDS = {
     "awgn": "AWGN", "rayleigh": "Rayleigh", "rician": "Rician", "zf": "ZF", "mmse": "MMSE", "none": "no equaliser",
@@ -22,9 +22,11 @@ _WORDS = {
 class FlatConfig(ChannelSettings):
     """What flat channels have in common.
 
-    Each also has ``preset``, ``fading``, ``coherence``, ``csi``, ``equaliser``, ``rician_k_db`` and ``power`` as
-    `kbsc_tf.channel.build_channel` reads them; those without effect, or without a choice, are no fields.
+    Each also has ``preset``, ``fading``, ``coherence``, ``csi``, ``equaliser``, ``rician_k_db``, ``power`` and
+    ``peak_db`` as `kbsc_tf.channel.build_channel` reads them; those without effect, or without a choice, are no fields.
     """
+
+    _said = frozenset({"type", "fading", "preset", "coherence", "csi", "equaliser"})
 
     type: Literal["flat"] = Field("flat", description="The kind of channel.")
 
@@ -33,19 +35,8 @@ class FlatConfig(ChannelSettings):
         """Whether the receiver equalises, where there is something to equalise."""
         return self.preset is None and (self.fading == "none" or self.equaliser != "none")
 
-    @property
-    def label(self) -> str:
-        """Name used in records and figures, made from the fields unless ``name`` is given."""
-        return self.name or "_".join(self._words())
-
-    @property
-    def text(self) -> str:
-        """Name for readers, such as "Rayleigh, fast"."""
-        return self.name.replace("_", " ") if self.name else ", ".join(_WORDS.get(w, w) for w in self._words())
-
-    @abstractmethod
-    def _words(self) -> list[str]:
-        """What the label says."""
+    def _texts(self) -> list[str]:
+        return [_WORDS.get(word, word) for word in self._words()]
 
 
 class AwgnConfig(FlatConfig):
@@ -59,6 +50,7 @@ class AwgnConfig(FlatConfig):
 
     fading: Literal["none"] = Field("none", description=_FADING)
     power: Literal["per_feature", "per_batch"] = Field("per_feature", description=_POWER)
+    peak_db: float | None = Field(None, ge=0, description=_PEAK)
 
     def _words(self) -> list[str]:
         return ["awgn"]
@@ -77,6 +69,7 @@ class FadingConfig(FlatConfig):
         "mmse", description="How the receiver undoes the fading; zf and mmse need csi: perfect."
     )
     power: Literal["per_feature", "per_batch"] = Field("per_feature", description=_POWER)
+    peak_db: float | None = Field(None, ge=0, description=_PEAK)
 
     @model_validator(mode="after")
     def _possible(self) -> "FadingConfig":
@@ -111,6 +104,7 @@ class _Original(FlatConfig):
     csi: ClassVar[str] = "none"
     equaliser: ClassVar[str] = "none"
     power: ClassVar[str] = "per_batch"
+    peak_db: ClassVar[None] = None
 
     preset: Literal["original"] = Field("original", description="The channel of the original KBSC code.")
 

@@ -59,6 +59,11 @@ class OfdmConfig(ChannelSettings, GridConfig):
     """
 
     is_grid: ClassVar[bool] = True
+    # Rows that share a grid or do not have the same expected accuracy: the last two make no other channel.
+    _said = frozenset(
+        ("type", "model.type", "model.speed_kmh", "tx_antennas", "rx_antennas", "streams", "csi.type", "equaliser")
+        + ("csi.interpolation", "detector.type", "count_overhead", "realisation", "features_per_grid")
+    )
 
     type: Literal["ofdm"] = Field("ofdm", description="The kind of channel.")
     model: ModelConfig = Field(TdlConfig(), description="The channel model: its name, or a mapping of type and keys.")
@@ -122,32 +127,32 @@ class OfdmConfig(ChannelSettings, GridConfig):
         )
 
     @property
-    def label(self) -> str:
-        """Name used in records and figures, made from the fields unless ``name`` is given."""
-        if self.name:
-            return self.name
-        parts = [self.model.type]
+    def _spares_streams(self) -> bool:
+        """Whether there are fewer streams than the antennas allow."""
+        return self.streams < min(self.tx_antennas, self.rx_antennas)
+
+    def _words(self) -> list[str]:
+        parts = ["ofdm", self.model.type]
         parts += [f"{self.model.speed_kmh:g}kmh"] if self.model.moves else []
         parts.append(f"{self.tx_antennas}x{self.rx_antennas}")
+        parts += [f"streams={self.streams}"] * self._spares_streams
         parts.append("perfect" if self.csi.type == "perfect" else f"ls_{self.csi.interpolation}")
         parts += [self.equaliser] * (self.equaliser != "lmmse")
         parts += [self.detector.type] * (self.detector.type != "linear")
         parts += ["data_only"] * (not self.count_overhead)
-        return "ofdm_" + "_".join(parts)
+        return parts
 
-    @property
-    def text(self) -> str:
-        """Name for readers, such as "TDL-A, 3 km/h, 1×2, LS (linear)"."""
-        if self.name:
-            return self.name.replace("_", " ")
+    def _texts(self) -> list[str]:
+        """Such as TDL-A; 3 km/h; 1×2; LS (linear)."""
         parts = [_WORDS.get(self.model.type, self.model.type.upper())]
         parts += [f"{self.model.speed_kmh:g} km/h"] if self.model.moves else []
         parts.append(f"{self.tx_antennas}\N{MULTIPLICATION SIGN}{self.rx_antennas}")
+        parts += [f"streams {self.streams}"] * self._spares_streams
         parts.append("perfect CSI" if self.csi.type == "perfect" else f"LS ({_WORDS[self.csi.interpolation]})")
         parts += [_WORDS[self.equaliser]] * (self.equaliser != "lmmse")
         parts += [_WORDS[self.detector.type]] * (self.detector.type != "linear")
         parts += ["data symbols only"] * (not self.count_overhead)
-        return ", ".join(parts)
+        return parts
 
     @model_validator(mode="before")
     @classmethod

@@ -52,17 +52,18 @@ def assert_same_error_rates(ours, plain, bits_per_block, rare=0.01):
     assert abs(np.mean(wrong) - np.mean(plain_wrong)) < 4.4 * spread
 
 
+SLOW = pytest.mark.slow
+
+
 @pytest.mark.parametrize(
-    ("csi", "snr_db"),
+    ("csi", "snr_db", "blocks"),
     [
-        ("perfect", 3.2),
-        pytest.param("perfect", 7.2, marks=pytest.mark.slow),
-        ("ls", 6.5),
-        pytest.param("ls", 10.5, marks=pytest.mark.slow),
+        ("ls", 6.5, 1024),
+        *(pytest.param("perfect", snr_db, 2048, marks=SLOW) for snr_db in (3.2, 7.2)),
+        *(pytest.param("ls", snr_db, 2048, marks=SLOW) for snr_db in (6.5, 10.5)),
     ],
 )
-def test_coded_qpsk_over_tdl_a(csi, snr_db):
-    blocks = 2048
+def test_coded_qpsk_over_tdl_a(csi, snr_db, blocks):
     ours = send_coded(configure(csi=csi), snr_db, blocks)
     plain, bits = plain_sionna.simulate(snr_db, blocks, OTHER_SEED, csi=csi, k=1032, n=2064, interleave=True)
     assert_same_error_rates(ours, plain, bits)

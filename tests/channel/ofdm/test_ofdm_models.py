@@ -59,7 +59,7 @@ def test_awgn_gains_are_constant_and_carry_all_streams(rx, tx):
 @pytest.mark.parametrize(
     ("name", "modes"),
     [("awgn", "eager graph xla"), ("rayleigh", "eager graph xla"), ("tdl-a", "eager graph xla"), ("tdl-d", "xla")]
-    + [("cdl-a", "eager"), ("cdl-d", "xla")],
+    + [("cdl-a", "eager"), pytest.param("cdl-d", "xla", marks=pytest.mark.slow)],
 )
 def test_the_seed_decides_in_every_mode(name, modes):
     model = build_model(configure(name))

@@ -3,7 +3,6 @@
 import io
 import math
 import re
-from functools import partial
 
 import numpy as np
 import pytest
@@ -13,7 +12,6 @@ from PIL import Image
 from kbsc_tf.channel import build_channel
 from kbsc_tf.codecs.bit_fields import write_ue7
 from kbsc_tf.coding import Mcs
-from kbsc_tf.coding.ldpc import DecoderSettings
 from kbsc_tf.coding.transport_link import TransportLink
 from kbsc_tf.config import (
     AwgnConfig,
@@ -43,10 +41,7 @@ SENDER = feature_set(COUNT, 2, 0.6, images=IMAGES.subset(np.arange(COUNT), "sent
 BATCH = SourceBatch(SENDER.x, SENDER.images.read(np.arange(COUNT)))
 
 
-@pytest.fixture(autouse=True)
-def graph_mode(monkeypatch):
-    """Compiling a code takes XLA seconds and changes nothing of what is shown here."""
-    monkeypatch.setattr("kbsc_tf.schemes.coded.scheme.DecoderSettings", partial(DecoderSettings, jit=False))
+pytestmark = pytest.mark.usefixtures("codes_as_graphs")
 
 
 class Clip:
