@@ -74,7 +74,8 @@ class Link:
         channel : str, optional
             As in its records; the first unless given.
         mcs : str, optional
-            Modulation and code rate of a coded scheme, or "genie"; the first unless given.
+            Modulation and code rate of a coded scheme, or "genie"; the first unless given. A link does not know the
+            right answer: there "genie" takes for every image the highest rate that arrives.
         encoder : callable, optional
             The function that embeds images, of a run that was given one, if images are to be sent.
 

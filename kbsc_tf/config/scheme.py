@@ -99,6 +99,10 @@ class SchemeSpec(Spec):
         """What else of the experiment the records of this entry depend on, such as all k of a network for several."""
         return {}
 
+    def text(self, experiment: Any) -> str:
+        """The label in figures and tables of an experiment, where it depends on the experiment."""
+        return self.label
+
     def validate(self, config: SchemeConfig, experiment: Any) -> None:
         """Refuse settings that cannot work together, by a UserError of one sentence.
 
