@@ -43,14 +43,19 @@ class SupervisedConfig(AdaptiveOptions, TrainingSettings):
     """The adaptive code trained on from its closed form, over AWGN, for all SNRs and numbers of symbols at once."""
 
     hidden: int = Field(
-        0, ge=0, description="Width of a residual network; 0: only the power of each axis at each SNR is learned."
+        0,
+        ge=0,
+        description="Width of a residual network; 0: only the power of each axis at each SNR is learned, for a sender "
+        "that knows how many symbols are received.",
     )
     only_if_better: bool = Field(
         True, description="Keep the closed-form code where training does not raise the validation accuracy."
     )
     snr_db: SnrChoice = Field(SnrRange(low=-10.0, high=20.0), description="SNR in dB, drawn anew for each batch.")
     symbols: tuple[EvenK, EvenK] = Field(
-        (16, 512), description="Fewest and most real symbols that are received, drawn anew for each batch."
+        (16, 512),
+        description="Fewest and most real symbols that are received from a sender that does not know how many, drawn "
+        "anew for each batch; one that knows sends at most the most. The fewest matter to a residual network alone.",
     )
     epochs: int = Field(6, ge=1, description="Passes over the training features, at most.")
     batch_size: int = Field(512, ge=2, description="Features of a training step.")
