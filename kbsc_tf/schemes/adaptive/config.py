@@ -21,7 +21,7 @@ class AdaptiveOptions(SchemeConfig):
     )
     snr_db: SnrChoice = Field(SnrRange(low=-10.0, high=20.0), description="SNR in dB, drawn anew for each batch.")
     validation_symbols: SomeNumbers[EvenK] = Field(
-        [16, 32, 64, 128, 256],
+        [64, 128, 256],
         description="Numbers of real symbols that have an order and powers of their own, and at which an epoch is "
         "judged; any other number takes those of the nearest, by ratio.",
     )

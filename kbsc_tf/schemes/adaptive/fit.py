@@ -25,7 +25,7 @@ from kbsc_tf.training import CheckpointFolder, Trainer, fingerprint, training_ba
 from kbsc_tf.transmission import Observation
 
 ORDER_EXPONENTS = (0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0)
-_NOISES = 2  # draws of the noise that an order is judged over, the same for all orders
+_NOISES = 3  # draws of the noise that an order is judged over, the same for all orders
 _KNOTS_DB = tuple(range(LOWEST_SNR_DB, 11, 2))
 _SHARED = ("order_exponent", "snr_db", "validation_symbols", "seed")  # options of the closed form
 _DEFAULT_METRIC = 0.5, 0.1  # metric exponent and kernel variance, for a receiver that does not decide by posterior
