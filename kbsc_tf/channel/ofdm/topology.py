@@ -17,7 +17,7 @@ class TopologyModel:
     Parameters
     ----------
     scenario : {"umi", "uma", "rma"}
-        3GPP TR 38.901, clause 7.2, as `build_scenario` has it. Indoor terminals see the low-loss buildings of UMi and UMa.
+        3GPP TR 38.901, clause 7.2, by `build_scenario`. Indoor terminals see the low-loss buildings of UMi and UMa.
     carrier_hz : float
         Carrier frequency.
     tx_antennas, rx_antennas : int

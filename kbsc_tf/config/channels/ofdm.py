@@ -25,6 +25,20 @@ class LsConfig(Strict):
     interpolation: Literal["nearest", "linear", "lmmse"] = Field(
         "linear", description="Between pilots: that of the nearest, linear, or LMMSE, which knows the statistics."
     )
+    smoothing: int = Field(
+        1, ge=1, description="Neighbouring pilots of an OFDM symbol that are averaged: an odd number, 1 for none."
+    )
+
+    @model_validator(mode="after")
+    def _smoothing_is_possible(self) -> "LsConfig":
+        if self.smoothing % 2 == 0:
+            raise ValueError(
+                f"smoothing: a window around a pilot has an odd number of them, got {self.smoothing}; "
+                f"give {self.smoothing - 1} or {self.smoothing + 1}"
+            )
+        if self.smoothing > 1 and self.interpolation == "lmmse":
+            raise ValueError("smoothing: LMMSE interpolation smooths as the statistics say; leave it out")
+        return self
 
 
 class DetectorConfig(Strict):
@@ -189,6 +203,12 @@ class OfdmConfig(ChannelSettings, GridConfig):
             raise ValueError(
                 f"pilots: block pilots of {self.streams} streams take turns in {len(symbols)} OFDM symbols, which "
                 f"does not cover them evenly; give a multiple of {self.streams}"
+            )
+        pilots = self.subcarriers // (self.streams if kind == "kronecker" else 1)
+        if self.csi.type == "ls" and self.csi.smoothing > pilots:
+            raise ValueError(
+                f"csi: smoothing averages {self.csi.smoothing} pilots, and a stream has {pilots} in an OFDM symbol; "
+                "lower smoothing"
             )
         return self
 

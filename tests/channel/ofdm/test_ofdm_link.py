@@ -436,7 +436,7 @@ def test_estimates_of_a_flat_static_channel_are_exact(pilots, antennas, interpol
     estimate, error = know(y, None, tf.fill([10], 1e-6))
     assert estimate.shape == h.shape == (10, 1, config.rx_antennas, 1, config.streams, 14, 28)
     np.testing.assert_allclose(estimate, h, atol=1e-5)
-    assert np.all(error.numpy() > 0) and np.all(error.numpy() <= 1.01e-6)
+    assert np.all(error.numpy() > 0) and np.all(error.numpy() < 4e-6)  # extrapolated in time and frequency: 1.5 * 2.5
 
 
 @pytest.mark.parametrize("antennas", [{}, TWO])
