@@ -220,7 +220,8 @@ def test_the_label_says_what_differs(one, other, label, text):
 def test_no_two_channels_of_other_physics_have_one_label():
     """Each key of each kind of channel, at another value than its default."""
     other = {
-        "power": "per_batch", "coherence": "block", "csi": "none", "equaliser": "zf", "rician_k_db": 1.5,
+        "power": "per_batch", "peak_db": 5.0, "coherence": "block", "csi": "none", "equaliser": "zf",
+        "rician_k_db": 1.5,
         "domain": "time", "interleave": False, "count_overhead": False, "cfo_hz": 5.0, "linewidth_hz": 5.0,
         "clipping_db": 5.0, "snr_error_db": 5.0, "fft_size": 128, "subcarrier_spacing_khz": 15.0,
         "num_ofdm_symbols": 12, "cyclic_prefix": 9, "guard_carriers": [3, 3], "dc_null": False, "pilots": "none",

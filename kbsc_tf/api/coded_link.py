@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from pydantic import Field, ValidationError
-from rich.console import Console
 
 from kbsc_tf.api.channel import Channel
 from kbsc_tf.coding import Mcs, TransportPlan
+from kbsc_tf.coding.selection import code_of
 from kbsc_tf.config import ChannelConfig, ChannelSettings, CodingConfig
 from kbsc_tf.config.reading.problems import explain, location_of
 from kbsc_tf.config.strict import Strict, unknown_name
@@ -19,7 +19,7 @@ from kbsc_tf.config.units import SnrDb, SomeNumbers
 from kbsc_tf.errors import Infeasible, UserError
 from kbsc_tf.figures.bler_figure import bler_figure
 from kbsc_tf.metrics.tally import Tally
-from kbsc_tf.progress import Progress
+from kbsc_tf.progress import Progress, terminal
 from kbsc_tf.study.start import prepare_tensorflow
 
 if TYPE_CHECKING:
@@ -29,7 +29,13 @@ COLUMNS = [
     "mcs", "channel", "snr_db", "blocks", "block_errors", "bler", "bler_low", "bler_high", "ber",
     "throughput", "goodput", "rate", "payload_bits", "channel_uses",
 ]  # fmt: skip
-_DECODING = ("block_length", "iterations", "check_node")  # keys of the section coding that a link alone uses
+_DECODING = (
+    "code",
+    "crc",
+    "block_length",
+    "iterations",
+    "check_node",
+)  # of the section coding: what a link alone uses
 
 
 class _LinkSettings(Strict):
@@ -47,9 +53,9 @@ class _SweepSettings(Strict):
 
 
 class CodedLink:
-    """Transport blocks of random bits over a channel: 5G LDPC with CRCs, QAM, and a receiver that knows the noise.
+    """Transport blocks of random bits over a channel: 5G codes with CRCs, QAM, and a receiver that knows the noise.
 
-    payload ─► CRC ─► LDPC ─► QAM ─► channel ─► LLRs ─► decoder ─► CRCs ─► payload, or a block error
+    payload ─► CRC ─► LDPC or polar ─► QAM ─► channel ─► LLRs ─► decoder ─► CRCs ─► payload, or a block error
 
     Parameters
     ----------
@@ -64,7 +70,8 @@ class CodedLink:
     payload_bits : int, optional
         Bits of data in a block. What more fits is filled up with zeros; as many as fit, unless given.
     coding : dict, optional
-        ``block_length``, ``iterations``, ``check_node``, as in the section ``coding`` of an experiment.
+        ``code``, ``crc``, ``block_length``, ``iterations``, ``check_node``, as in the section ``coding`` of
+        an experiment.
 
     Attributes
     ----------
@@ -112,12 +119,12 @@ class CodedLink:
             raise Infeasible(f"{self.channel.label}: {shortfall}, or give fewer uses")
 
     def _plan(self, uses: int | None, payload_bits: int | None) -> TransportPlan:
-        length = self._coding.block_length
+        length, code = self._coding.block_length, code_of(self._coding)
         if uses is None:
             if payload_bits is None:
                 raise UserError("CodedLink: expected uses, payload_bits or both; give uses=256, say")
-            return TransportPlan.for_payload(self.mcs, payload_bits, length)
-        plan = TransportPlan.for_uses(self.mcs, uses, length)
+            return TransportPlan.for_payload(self.mcs, payload_bits, length, code)
+        plan = TransportPlan.for_uses(self.mcs, uses, length, code)
         if payload_bits is not None and payload_bits > plan.payload_bits:
             raise Infeasible(
                 f"CodedLink: {payload_bits} payload bits do not fit into {uses} channel uses of {self.mcs.name}, which "
@@ -158,10 +165,10 @@ class CodedLink:
         """
         limits = _checked(_SweepSettings, "sweep", snr_db=snr_db, blocks=blocks, errors=errors, seed=seed)
         levels = list(dict.fromkeys(limits.snr_db))
-        terminal = Progress(Console(stderr=True, quiet=not progress))
+        shown = Progress(terminal(stderr=True, quiet=not progress))
         measured: dict[float, _Errors] = {}
         try:
-            with terminal.job(f"{self.mcs.name}, {self.channel.label}", len(levels)) as report:
+            with shown.job(f"{self.mcs.name}, {self.channel.label}", len(levels)) as report:
                 for number, level in enumerate(levels):
                     errors_here = measured[level] = _Errors()
                     while errors_here.count < limits.blocks and errors_here.lost < limits.errors:
@@ -170,7 +177,7 @@ class CodedLink:
                         report(number, len(levels), now)
                 report(len(levels), len(levels), {})
         except KeyboardInterrupt:
-            terminal.say("interrupted: the curve holds what was measured")
+            shown.say("interrupted: the curve holds what was measured")
         return BlerCurve([self._row(level, found) for level, found in measured.items() if found.count])
 
     @cached_property
@@ -195,7 +202,7 @@ class CodedLink:
         received, delivered = link(bits, snr_db, noise)
         wrong = (received != bits)[:, : self.payload_bits]
         groups = np.arange(rows) // link.channel.rows_per_realisation(self.plan.channel_uses)
-        # Of 65,536 lost blocks one passes its checks: it is lost all the same.
+        # Where a wrong block passes its checks, it is lost all the same.
         found.add(~delivered | wrong.any(axis=1), groups, wrong.mean(axis=1))
 
     def _row(self, snr_db: float, found: "_Errors") -> dict[str, Any]:
@@ -237,7 +244,7 @@ class BlerCurve:
         -------
         DataFrame
             ``mcs``, ``channel``; ``snr_db`` (Es/N0 in dB); transport ``blocks`` sent and ``block_errors``: blocks whose
-            CRCs fail, or, very rarely, hold with wrong bits; their share ``bler`` with its 95 % Wilson interval
+            CRCs fail, or hold with wrong bits; their share ``bler`` with its 95 % Wilson interval
             ``bler_low`` to ``bler_high``, in which blocks of one channel realisation are not independent; ``ber``, the
             share of wrong data bits in the decoder's decisions, those of lost blocks included; ``throughput``, payload
             bits delivered per complex channel use, filler included, CRCs not; ``goodput``, the data among them;

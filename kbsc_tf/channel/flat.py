@@ -1,5 +1,7 @@
 """AWGN and flat fading on Sionna's channels, with perfect or no channel knowledge."""
 
+import math
+
 import tensorflow as tf
 from sionna.phy import config as sionna_config
 from sionna.phy.channel import AWGN, FlatFadingChannel, GenerateFlatFadingChannel
@@ -12,7 +14,7 @@ from kbsc_tf.config import FlatConfig
 class FlatChannel(SymbolChannel):
     """Send symbols over AWGN or fast/block flat fading.
 
-    s [B, n] ─► h ⊙ s + w ─► equalise ─► ŝ [B, n], no_eff [B, n], bias [B, n]
+    s [B, n] ─► clip ─► h ⊙ s + w ─► equalise ─► ŝ [B, n], no_eff [B, n], bias [B, n]
 
     SNR is Es/N0 at the receiver: Es = 1 per complex symbol, E|h|^2 = 1, w ~ CN(0, N0). Stateless and
     differentiable with respect to the symbols; runs in eager, graph and XLA mode. Random numbers come from
@@ -33,6 +35,9 @@ class FlatChannel(SymbolChannel):
         Rician K factor in dB.
     real_gain : bool
         Multiply by |h| instead of h, as the original KBSC code does (no phase rotation to undo).
+    peak_db : float, optional
+        The sender clips symbols whose power is more than this over 1, in dB, to that power; their phase stays. What
+        that takes is not sent instead, and the receiver does not know of it: SNR stays that of symbols of power 1.
 
     Notes
     -----
@@ -47,6 +52,7 @@ class FlatChannel(SymbolChannel):
         equaliser: str = "mmse",
         rician_k_db: float = 6.0,
         real_gain: bool = False,
+        peak_db: float | None = None,
     ) -> None:
         for name, value, allowed in (
             ("fading", fading, ("none", "rayleigh", "rician")),
@@ -56,28 +62,32 @@ class FlatChannel(SymbolChannel):
         ):
             if value not in allowed:
                 raise ValueError(f"{name}: expected one of {', '.join(allowed)}, got {value!r}")
+        if fading == "rician" and not abs(rician_k_db) <= 300:
+            raise ValueError(f"rician_k_db: expected a K factor from -300 to 300 dB, got {rician_k_db}")
         if fading != "none" and csi == "none" and equaliser != "none":
             raise ValueError(f"equaliser {equaliser} needs csi perfect")
         self.fading, self.coherence, self.csi, self.equaliser = fading, coherence, csi, equaliser
-        self.rician_k_db, self.real_gain = rician_k_db, real_gain
+        self.rician_k_db, self.real_gain, self.peak_db = rician_k_db, real_gain, peak_db
         self._awgn = AWGN()
         self._rayleigh = FlatFadingChannel(num_tx_ant=1, num_rx_ant=1, return_channel=True)
         self._scatter = GenerateFlatFadingChannel(num_tx_ant=1, num_rx_ant=1)
 
     def __call__(self, symbols: tf.Tensor, snr_db: tf.Tensor) -> Received:
         """Transmit ``symbols`` ([B, n], tf.complex64) at Es/N0 ``snr_db`` ([] or [B], tf.float32, dB)."""
-        no = snr_db_to_no(snr_db)
+        if self.peak_db is not None:
+            symbols = clip(symbols, self.peak_db)
+        peak, no = papr_db(symbols), snr_db_to_no(snr_db)
         no = tf.broadcast_to(no[:, None] if no.shape.rank == 1 else no, tf.shape(symbols))
         if self.fading == "none":
-            return Received(self._awgn(symbols, no), no, tf.ones_like(no))
+            return Received(self._awgn(symbols, no), no, tf.ones_like(no), peak)
         y, h = self._fade(symbols, no)
         if self.equaliser == "none":
-            return Received(y, no, tf.ones_like(no))
+            return Received(y, no, tf.ones_like(no), peak)
         power = tf.square(tf.abs(h))
         matched = tf.math.conj(h) * y
         if self.equaliser == "zf":
-            return Received(matched / tf.cast(power, y.dtype), no / power, tf.ones_like(no))
-        return Received(matched / tf.cast(power + no, y.dtype), no / power, power / (power + no))
+            return Received(matched / tf.cast(power, y.dtype), no / power, tf.ones_like(no), peak)
+        return Received(matched / tf.cast(power + no, y.dtype), no / power, power / (power + no), peak)
 
     def _fade(self, symbols: tf.Tensor, no: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """y = h ⊙ s + w and h, both [B, n]."""
@@ -97,6 +107,19 @@ class FlatChannel(SymbolChannel):
         return self._awgn(h * symbols, no), h
 
 
+def papr_db(symbols: tf.Tensor) -> tf.Tensor:
+    """Peak-to-average power ratio [B] of the symbols of each row [B, n], in dB; 0 for an empty row. Has no gradient."""
+    power = tf.square(tf.abs(tf.stop_gradient(symbols)))
+    ratio = tf.math.divide_no_nan(tf.reduce_max(power, axis=1), tf.reduce_mean(power, axis=1))
+    return 10.0 / math.log(10.0) * tf.math.log(tf.where(ratio > 0.0, ratio, 1.0))
+
+
+def clip(symbols: tf.Tensor, peak_db: float) -> tf.Tensor:
+    """Symbols [B, n] whose power is at most ``peak_db`` over 1: larger ones keep their phase."""
+    highest = 10.0 ** (peak_db / 20.0)
+    return symbols * tf.cast(highest / tf.maximum(tf.abs(symbols), highest), symbols.dtype)
+
+
 def build_flat(config: FlatConfig) -> FlatChannel:
     """The channel of an experiment, without what ``preset: original`` does beside it."""
     return FlatChannel(
@@ -106,6 +129,7 @@ def build_flat(config: FlatConfig) -> FlatChannel:
         config.equaliser,
         config.rician_k_db,
         real_gain=config.preset == "original",
+        peak_db=config.peak_db,
     )
 
 

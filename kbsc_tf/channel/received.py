@@ -17,7 +17,8 @@ class Received(NamedTuple):
     bias : [B, n], tf.float32
         Bias of the equaliser: 1 for ``zf``, 1 / (1 + no_eff) for the MMSE ones; 1 where nothing is known or equalised.
     papr_db : [B], tf.float32, or None
-        Peak-to-average power ratio in dB of the time signal that carried the row; None where there is no such signal.
+        Peak-to-average power ratio in dB of what carried the row: the time signal of its grid, or on a flat channel its
+        symbols, one a sample. None where the channel does not say.
     """
 
     symbols: tf.Tensor

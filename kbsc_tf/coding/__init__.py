@@ -1,6 +1,6 @@
-"""Bits over the air: segments, CRC, 5G LDPC and QAM, on Sionna.
+"""Bits over the air: segments, CRC, 5G LDPC or polar codes, and QAM, on Sionna.
 
-payload ─► CRC, scramble, segment ─► LDPC, repeat, map ─► channel ─► demap, decode ─► CRCs ─► payload, delivered
+payload ─► CRC, scramble, segment ─► code, rate matching, map ─► channel ─► demap, decode ─► CRCs ─► payload, delivered
 
 What can be said without arrays is here, for specs and commands that answer at once.
 """

@@ -8,8 +8,17 @@ import numpy as np
 from kbsc_tf.coding.plan import TransportPlan
 from kbsc_tf.errors import UserError
 
-# Generator polynomials without the leading term (TS 38.212, clause 5.1).
-_CRC24A, _CRC24B, _CRC16 = 0x864CFB, 0x800063, 0x1021
+CRCS = {
+    "": (0, 0),
+    "CRC6": (6, 0x21),
+    "CRC11": (11, 0x621),
+    "CRC16": (16, 0x1021),
+    "CRC24A": (24, 0x864CFB),
+    "CRC24B": (24, 0x800063),
+    "CRC24C": (24, 0xB2B117),
+}
+"""Lengths and generator polynomials, without the leading term, of TS 38.212, clause 5.1; the empty name is no CRC."""
+
 # Any seed would do for which words that a decoder finds in nothing (all zeros, all ones) never pass a CRC: tested.
 _SCRAMBLING_SEED = 2
 
@@ -42,15 +51,14 @@ def pack(payloads: Sequence[bytes], payload_bits: int) -> np.ndarray:
     return bits
 
 
-def crc(bits: np.ndarray, length: int, block: bool = False) -> np.ndarray:
+def crc(bits: np.ndarray, name: str) -> np.ndarray:
     """Cyclic redundancy check.
 
     Parameters
     ----------
     bits : uint8 [..., L]
-    length : {16, 24}
-    block : bool
-        With 24 bits: CRC24B, of code blocks, instead of CRC24A, of transport blocks.
+    name : str
+        A key of `CRCS`.
 
     Returns
     -------
@@ -60,7 +68,7 @@ def crc(bits: np.ndarray, length: int, block: bool = False) -> np.ndarray:
     ----------
     3GPP TS 38.212, clause 5.1.
     """
-    polynomial = _CRC16 if length == 16 else _CRC24B if block else _CRC24A
+    length, polynomial = CRCS[name]
     n = bits.shape[-1]
     # The CRC is linear: the remainders of the bits that are set, added up. The last bit stands for D^length.
     remainders = _remainders(polynomial, length, 1 << max(n - 1, 0).bit_length())[:n][::-1]
@@ -110,6 +118,23 @@ def _gold(seed: int, n: int) -> np.ndarray:
     return sequence(1, (3,)) ^ sequence(seed, (1, 2, 3))
 
 
+def protect(payloads: np.ndarray, name: str) -> np.ndarray:
+    """Append a CRC and scramble: uint8 [..., A] -> [..., A + length]."""
+    whole = np.concatenate([payloads, crc(payloads, name)], axis=-1)
+    return whole ^ scrambling(whole.shape[-1])
+
+
+def passes(words: np.ndarray, name: str) -> np.ndarray:
+    """Whether words that a decoder found have the right CRC: uint8 [..., A + length] -> bool [...]."""
+    return _unprotect(words, name)[1]
+
+
+def _unprotect(words: np.ndarray, name: str) -> tuple[np.ndarray, np.ndarray]:
+    whole = words ^ scrambling(words.shape[-1])
+    payloads, received = np.split(whole, [whole.shape[-1] - CRCS[name][0]], axis=-1)
+    return payloads, (crc(payloads, name) == received).all(axis=-1)
+
+
 def segment(plan: TransportPlan, payloads: np.ndarray) -> np.ndarray:
     """Append the transport CRC, scramble, cut into code blocks and append theirs.
 
@@ -127,11 +152,10 @@ def segment(plan: TransportPlan, payloads: np.ndarray) -> np.ndarray:
     TS 38.212, clauses 7.2.1 and 7.2.3. The scrambling comes before segmentation, not after encoding as in TS 38.211,
     clause 7.3.1.1: the zero word has CRC zero and is a code word, so a decoder that receives nothing might deliver it.
     """
-    whole = np.concatenate([payloads, crc(payloads, plan.transport_crc)], axis=1)
-    whole ^= scrambling(whole.shape[1])
+    whole = protect(payloads, plan.crc_name)
     blocks = whole.reshape(len(whole), plan.blocks, plan.info_bits - plan.block_crc)
     if plan.block_crc:
-        blocks = np.concatenate([blocks, crc(blocks, 24, block=True)], axis=2)
+        blocks = np.concatenate([blocks, crc(blocks, "CRC24B")], axis=2)
     return blocks
 
 
@@ -152,9 +176,6 @@ def join(plan: TransportPlan, blocks: np.ndarray) -> tuple[np.ndarray, np.ndarra
     delivered = np.ones(len(blocks), bool)
     if plan.block_crc:
         blocks, received = blocks[:, :, :-24], blocks[:, :, -24:]
-        delivered &= (crc(blocks, 24, block=True) == received).all(axis=(1, 2))
-    whole = blocks.reshape(len(blocks), plan.payload_bits + plan.transport_crc)
-    whole = whole ^ scrambling(whole.shape[1])
-    payloads, received = whole[:, : plan.payload_bits], whole[:, plan.payload_bits :]
-    delivered &= (crc(payloads, plan.transport_crc) == received).all(axis=1)
-    return payloads, delivered
+        delivered &= (crc(blocks, "CRC24B") == received).all(axis=(1, 2))
+    payloads, is_whole = _unprotect(blocks.reshape(len(blocks), plan.payload_bits + plan.transport_crc), plan.crc_name)
+    return payloads, delivered & is_whole

@@ -13,10 +13,11 @@ from kbsc_tf.coding.ldpc import DEFAULT_DECODER, DecoderSettings
 from kbsc_tf.coding.plan import TransportPlan
 from kbsc_tf.coding.transport_link import TransportLink
 from kbsc_tf.data.cache import REMEDY, cache_root
-from kbsc_tf.files import make_folder, write_atomically
+from kbsc_tf.errors import UserError
+from kbsc_tf.files import make_folder, read_json, write_atomically
 from kbsc_tf.metrics import wilson
 
-VERSION = 1
+VERSION = 2
 """Raised when the link changes so that error rates change: old tables are then not found."""
 
 MAX_MEASURED_BITS = 20_000_000
@@ -25,10 +26,11 @@ MAX_MEASURED_BITS = 20_000_000
 
 @dataclass(frozen=True)
 class BlockErrorRate:
-    """Transport blocks sent and lost."""
+    """Transport blocks sent, lost, and delivered with wrong bits that their CRCs did not notice."""
 
     count: int
     errors: int
+    undetected: int = 0
 
     @property
     def rate(self) -> float:
@@ -98,13 +100,13 @@ class BlerTable:
         """
         file = self.file(snr_db)
         try:
-            kept = json.loads(file.read_text(encoding="utf-8"))
-            return BlockErrorRate(kept["count"], kept["errors"])
-        except (OSError, ValueError, KeyError, TypeError):
+            kept = read_json(file, "")
+            return BlockErrorRate(kept["count"], kept["errors"], kept["undetected"])
+        except (UserError, KeyError, TypeError):
             pass  # not measured yet, or spoilt: measure
         measured = self._measure(snr_db, int(file.stem[:8], 16))
         low, high = measured.interval
-        result = {"count": measured.count, "errors": measured.errors, "bler": measured.rate, "low": low, "high": high}
+        result = {**asdict(measured), "bler": measured.rate, "low": low, "high": high}
         make_folder(self.folder, REMEDY)
         write_atomically(file, json.dumps({**result, **self._determinants(snr_db)}, indent=1) + "\n", REMEDY)
         return measured
@@ -122,19 +124,20 @@ class BlerTable:
     def _measure(self, snr_db: float, seed: int) -> BlockErrorRate:
         if self._link is None:
             self._link = self._make_link()
-        rng, count, errors = np.random.default_rng(seed), 0, 0
-        while not self.stop.reached(count, errors):
+        rng, count, errors, undetected = np.random.default_rng(seed), 0, 0, 0
+        while not self.stop.reached(count, errors + undetected):
             bits = rng.integers(0, 2, (self._link.rows_per_call, self.plan.payload_bits), np.uint8)
-            _, delivered = self._link(bits, snr_db, int(rng.integers(2**31)))
+            received, delivered = self._link(bits, snr_db, int(rng.integers(2**31)))
             count, errors = count + len(bits), errors + int((~delivered).sum())
-        return BlockErrorRate(count, errors)
+            undetected += int((delivered & (received != bits).any(axis=1)).sum())
+        return BlockErrorRate(count, errors, undetected)
 
 
 class FastLink:
     """In place of `TransportLink`: loses blocks at random, at the error rate measured for plan, channel and SNR.
 
     An approximation, never the default: which blocks are lost has nothing to do with the noise of other schemes, and
-    wrong payloads that pass their CRCs do not occur.
+    wrong payloads that pass their CRCs are random bits.
 
     Parameters
     ----------
@@ -148,5 +151,10 @@ class FastLink:
         """Send payloads [B, A], uint8, as `TransportLink` does; payloads that are not delivered come back as zeros."""
         bits = np.asarray(bits, np.uint8)
         # One draw per block whatever the SNR: a block that arrives also arrives at a higher SNR.
-        delivered = np.random.default_rng(seed).random(len(bits)) >= self.table(snr_db).rate
-        return bits * delivered[:, None], delivered
+        rng, measured = np.random.default_rng(seed), self.table(snr_db)
+        draws = rng.random(len(bits))
+        delivered = draws >= measured.rate
+        received = bits * delivered[:, None]
+        wrong = delivered & (draws < measured.rate + measured.undetected / measured.count)
+        received[wrong] = rng.integers(0, 2, (wrong.sum(), bits.shape[1]), np.uint8)
+        return received, delivered

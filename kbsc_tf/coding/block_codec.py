@@ -5,28 +5,31 @@ from functools import lru_cache, partial
 
 import numpy as np
 import tensorflow as tf
-from sionna.phy.fec.ldpc import LDPC5GEncoder
 from sionna.phy.mapping import Constellation, Demapper, Mapper
 
+from kbsc_tf.coding.code_block import CodeBlock
 from kbsc_tf.coding.ldpc import DEFAULT_DECODER, DecoderSettings, LdpcDecoder
+from kbsc_tf.coding.ldpc_code import LdpcCode
 from kbsc_tf.coding.mcs import BITS_PER_SYMBOL
+from kbsc_tf.coding.polar_block import PolarBlock
+from kbsc_tf.coding.polar_code import PolarCode, PolarDecoder
 
 MIN_NOISE = 1e-6
 """Least noise power that the demapper believes in; a channel without noise has none, and infinities are no LLRs."""
 
 
 class BlockCodec:
-    """LDPC encoder, rate matching and mapper, and their inverses, on a fixed number N of blocks.
+    """Encoder, rate matching and mapper, and their inverses, on a fixed number N of blocks.
 
-    bits [N, K] ─► LDPC (K, n) ─► repeat [N, E] ─► interleave ─► map ─► symbols [N, E/m]
+    bits [N, K] ─► code, rate matching [N, E] ─► map ─► symbols [N, E/m]
 
     Parameters
     ----------
-    info_bits, mother_bits, coded_bits : int
-        K, n and E.
     modulation : str
         A key of `kbsc_tf.coding.mcs.BITS_PER_SYMBOL`. The alternate rotation of pi/2-BPSK is not done here, as it goes
         on from block to block.
+    block : CodeBlock or PolarBlock
+        K, E and what else the code is.
     blocks : int
         N.
     settings : DecoderSettings
@@ -34,31 +37,31 @@ class BlockCodec:
 
     Notes
     -----
-    TS 38.212, clauses 5.3.2 (LDPC), 5.4.2.1 (bit selection: the first n bits of the circular buffer, redundancy
-    version 0, again and again) and 5.4.2.2 (interleaving); TS 38.211, clauses 5.1.2 to 5.1.6 (Gray mapped, unit power).
+    TS 38.211, clauses 5.1.2 to 5.1.6 (Gray mapped, unit power).
     """
 
     def __init__(
         self,
-        info_bits: int,
-        mother_bits: int,
-        coded_bits: int,
         modulation: str,
+        block: CodeBlock | PolarBlock,
         blocks: int,
         settings: DecoderSettings = DEFAULT_DECODER,
     ) -> None:
-        self.info_bits, self.mother_bits, self.coded_bits, self.blocks = info_bits, mother_bits, coded_bits, blocks
+        self.coded_bits, self.blocks = block.coded_bits, blocks
         constellation = _constellation(modulation)
         self._bits_per_symbol = constellation.num_bits_per_symbol
-        self.symbols = coded_bits // self._bits_per_symbol
-        self._copies = -(-coded_bits // mother_bits)
-        self._encoder = LDPC5GEncoder(info_bits, mother_bits)
-        self.decode = LdpcDecoder(self._encoder, settings, blocks)
+        self.symbols = self.coded_bits // self._bits_per_symbol
+        if isinstance(block, PolarBlock):
+            self._code = PolarCode(block)
+            self.decode = PolarDecoder(self._code)
+        else:
+            self._code = LdpcCode(block, self._bits_per_symbol)
+            self.decode = LdpcDecoder(self._code, settings, blocks)
         self._mapper = Mapper(constellation=constellation)
         self._axis_demapper = Demapper("app", constellation=_axis(modulation))
         air = [tf.TensorSpec([blocks, self.symbols], dtype) for dtype in (tf.complex64, tf.float32)]
         compiled = partial(tf.function, jit_compile=settings.jit, autograph=False)
-        self._encode = compiled(self._to_symbols, [tf.TensorSpec([blocks, info_bits], tf.uint8)])
+        self._encode = compiled(self._to_symbols, [tf.TensorSpec([blocks, block.info_bits], tf.uint8)])
         self._demap = compiled(self._demapped, air)
         bits = tf.TensorSpec([blocks, self.symbols, self._bits_per_symbol], tf.float32)
         self._collect = compiled(self._to_llrs, [bits])
@@ -68,11 +71,23 @@ class BlockCodec:
         return self._in_parts(self._encode, bits)
 
     def demap(self, symbols: np.ndarray, noise: np.ndarray) -> np.ndarray:
-        """Unbiased symbols [*, E/m] and their noise power, linear, per complex dimension, to LLRs [*, n], float32."""
+        """Symbols to LLRs of the bits that the decoder takes.
+
+        Parameters
+        ----------
+        symbols : [*, E/m], complex64
+            Unbiased.
+        noise : [*, E/m], float32
+            Its power, linear, per complex dimension.
+
+        Returns
+        -------
+        [*, reach], float32
+        """
         return self._in_parts(self._demap, symbols, noise)
 
     def collect(self, llrs: np.ndarray) -> np.ndarray:
-        """LLRs of detected symbols [*, E/m, m] to LLRs [*, n], float32."""
+        """LLRs of detected symbols [*, E/m, m] to LLRs [*, reach], float32."""
         return self._in_parts(self._collect, llrs)
 
     def _in_parts(self, function: Callable, *arrays: np.ndarray) -> np.ndarray:
@@ -87,11 +102,7 @@ class BlockCodec:
 
     def _to_symbols(self, bits: tf.Tensor) -> tf.Tensor:
         """Bits [N, K], tf.uint8, to symbols [N, E/m], tf.complex64."""
-        word = self._encoder(tf.cast(bits, tf.float32))
-        repeated = tf.tile(word, [1, self._copies])[:, : self.coded_bits]
-        # Bit i of all symbols, then bit i + 1 of all symbols, ... becomes symbol after symbol.
-        columns = tf.reshape(repeated, [self.blocks, self._bits_per_symbol, self.symbols])
-        return self._mapper(tf.reshape(tf.transpose(columns, [0, 2, 1]), [self.blocks, self.coded_bits]))
+        return self._mapper(self._code.encode(tf.cast(bits, tf.float32)))
 
     def _demapped(self, symbols: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
         """As `demap`, for N blocks."""
@@ -99,11 +110,7 @@ class BlockCodec:
 
     def _to_llrs(self, symbol_llrs: tf.Tensor) -> tf.Tensor:
         """As `collect`, for N blocks."""
-        rows = tf.transpose(symbol_llrs, [0, 2, 1])
-        llr = tf.reshape(rows, [self.blocks, self.coded_bits])
-        # Copies of a bit are independent observations: their LLRs add up.
-        llr = tf.pad(llr, [[0, 0], [0, self._copies * self.mother_bits - self.coded_bits]])
-        return tf.reduce_sum(tf.reshape(llr, [self.blocks, self._copies, self.mother_bits]), axis=1)
+        return self._code.collect(tf.reshape(symbol_llrs, [self.blocks, self.coded_bits]))
 
     def _symbol_llrs(self, symbols: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
         """LLRs log p(1)/p(0), [N, E/m, m], of the a posteriori demapper.

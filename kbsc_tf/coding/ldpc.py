@@ -5,7 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
-from sionna.phy.fec.ldpc import LDPC5GDecoder, LDPC5GEncoder, LDPCBPDecoder
+from sionna.phy.fec.ldpc import LDPCBPDecoder
+
+from kbsc_tf.coding.ldpc_code import LdpcCode
 
 
 class DecoderSettings(NamedTuple):
@@ -35,32 +37,26 @@ DEFAULT_DECODER = DecoderSettings()
 class LdpcDecoder:
     """Decode a stream of blocks, a fixed number of them side by side.
 
-    llr [n] ─► first free slot ─► two iterations in all slots ─► code word, or iterations used up: bits [K], slot free
+    llr [reach] ─► first free slot ─► two iterations in all slots ─► code word, or iterations used up: bits [K]
 
     A block is done when all its parity checks hold: going on would not change it. CRCs play no part in it, so that
     each is looked at once and lets as many errors pass as its length says. The messages are Sionna's and so are the
     decisions of blocks that never become code words; `LDPCBPDecoder` is used instead of `LDPC5GDecoder` because the
-    latter hides the punctured bits, which are needed to tell a code word.
+    latter hides the punctured bits, which are needed to tell a code word, and ends at rate 1/5.
 
     Parameters
     ----------
-    encoder : LDPC5GEncoder
-        Without output interleaver.
+    code : LdpcCode
     settings : DecoderSettings
     slots : int
         N, blocks side by side.
     """
 
-    def __init__(self, encoder: LDPC5GEncoder, settings: DecoderSettings = DEFAULT_DECODER, slots: int = 32) -> None:
+    def __init__(self, code: LdpcCode, settings: DecoderSettings = DEFAULT_DECODER, slots: int = 32) -> None:
         self.iterations, self.slots, self.stop_early = settings.iterations, slots, settings.stop_early
         # Looking at the parity checks costs a good tenth of an iteration.
         self.step = (1 if self.iterations % 2 else 2) if self.stop_early else self.iterations
-        self._n, self._k, self._skipped = encoder.n, encoder.k, 2 * encoder.z
-        self._fillers = encoder.k_ldpc - encoder.k
-        punctured = encoder.n_ldpc - self._fillers - self._skipped - encoder.n
-        # Sionna prunes the checks that only punctured bits enter, but if there are none, it prunes all.
-        pcm = LDPC5GDecoder(encoder, prune_pcm=punctured > 0).pcm.tocsr()
-        self._punctured = pcm.shape[1] - self._fillers - self._skipped - encoder.n
+        self._code, pcm = code, code.pcm
         self._decoder = LDPCBPDecoder(pcm, cn_update=settings.cn_update, num_iter=self.step, return_state=True)
         # Bits of every check, filled up with one more bit that is always zero.
         degrees = np.diff(pcm.indptr)
@@ -72,7 +68,7 @@ class LdpcDecoder:
         self._advance = tf.function(
             self._iterate,
             [
-                tf.TensorSpec([slots, encoder.n], tf.float32),
+                tf.TensorSpec([slots, code.block.reach], tf.float32),
                 tf.TensorSpec([pcm.nnz, slots], tf.float32),
                 tf.TensorSpec([slots], tf.bool),
             ],
@@ -85,7 +81,7 @@ class LdpcDecoder:
 
         Parameters
         ----------
-        batches : iterable of [*, n], float32
+        batches : iterable of [*, reach], float32
             LLRs log p(1)/p(0) of blocks, as Sionna's demapper gives them; asked for when slots are free.
         count : int
             Blocks in all batches together.
@@ -95,9 +91,9 @@ class LdpcDecoder:
         bits : [count, K], uint8
             Hard decisions, in the order of the blocks.
         """
-        bits = np.empty([count, self._k], np.uint8)
+        bits = np.empty([count, self._code.block.info_bits], np.uint8)
         waiting = enumerate(row for batch in batches for row in batch)
-        llr = np.zeros([self.slots, self._n], np.float32)
+        llr = np.zeros([self.slots, self._code.block.reach], np.float32)
         block, age = np.full(self.slots, -1), np.zeros(self.slots, int)  # who is in a slot, -1 for nobody
         messages = tf.zeros([len(self._bit_of_message), self.slots])
         while True:
@@ -115,15 +111,11 @@ class LdpcDecoder:
     def _iterate(self, llr: tf.Tensor, messages: tf.Tensor, fresh: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Iterate in every slot: bits [N, K], tf.uint8, whether they are of a code word [N], and the new messages."""
         most = self._decoder.llr_max
-        # TS 38.212, clauses 5.3.2 and 5.4.2.1: the first 2 Z bits and the last are punctured, fillers are known zeros.
-        llr = tf.clip_by_value(llr, -most, most)
-        split = self._k - self._skipped
-        parts = [tf.zeros([self.slots, self._skipped]), llr[:, :split], tf.fill([self.slots, self._fillers], -most)]
-        llr = tf.concat([*parts, llr[:, split:], tf.zeros([self.slots, self._punctured])], axis=1)
+        llr = self._code.places(tf.clip_by_value(llr, -most, most), most)
         messages = tf.where(fresh, tf.gather(tf.transpose(llr), self._bit_of_message), messages)
         word, messages = self._decoder(llr, msg_v2c=messages)
         is_code_word = self._is_code_word(word) if self.stop_early else tf.zeros([self.slots], tf.bool)
-        return tf.cast(word[:, : self._k], tf.uint8), is_code_word, messages
+        return tf.cast(word[:, : self._code.block.info_bits], tf.uint8), is_code_word, messages
 
     def _is_code_word(self, word: tf.Tensor) -> tf.Tensor:
         """Whether all parity checks hold: [N, bits], tf.float32 -> [N], tf.bool."""

@@ -15,6 +15,10 @@ ALIASES = {"4qam": "qpsk"}
 MAX_RATE = Fraction(19, 20)
 """A receiver may skip transport blocks above this code rate (TS 38.214, clause 5.1.3), and Sionna has no code there."""
 
+_WIDE = (
+    *("qpsk-1/12", "qpsk-1/8", "qpsk-1/5", "qpsk-1/3", "qpsk-1/2", "qpsk-2/3"),
+    *("16qam-1/2", "16qam-2/3", "64qam-1/2", "64qam-2/3", "64qam-5/6", "256qam-3/4"),
+)
 _SWINJSCC = {
     # Over fading the baseline keeps the sturdier ones.
     "awgn": ("qpsk-1/3", "qpsk-1/2", "qpsk-2/3", "16qam-1/2", "16qam-2/3", "64qam-1/2"),
@@ -93,7 +97,7 @@ def check_modulation(modulation: str) -> None:
         raise UserError(unknown_name("modulation", modulation, BITS_PER_SYMBOL))
 
 
-MCS_SETS = ("swinjscc", "38.214_table1")
+MCS_SETS = ("wide", "swinjscc", "38.214_table1")
 """What `mcs_set` knows."""
 
 
@@ -102,7 +106,8 @@ def mcs_set(name: str, fading: str) -> tuple[Mcs, ...]:
 
     Parameters
     ----------
-    name : {"swinjscc", "38.214_table1"}
+    name : {"wide", "swinjscc", "38.214_table1"}
+        ``wide``: from 1/6 to 6 information bits per channel use, for -9 to 20 dB over AWGN and for fading.
         ``swinjscc``: the set of the BPG + LDPC baseline in K. Yang et al., "SwinJSCC: Taming Swin Transformer for Deep
         Joint Source-Channel Coding", IEEE Transactions on Cognitive Communications and Networking, 2024.
         ``38.214_table1``: the 29 entries of 3GPP TS 38.214, table 5.1.3.1-1.
@@ -114,6 +119,8 @@ def mcs_set(name: str, fading: str) -> tuple[Mcs, ...]:
     UserError
         Unknown name; lists the names.
     """
+    if name == "wide":
+        return tuple(map(Mcs.parse, _WIDE))
     if name == "swinjscc":
         return tuple(Mcs.parse(text) for text in _SWINJSCC["awgn" if fading == "none" else "fading"])
     if name == "38.214_table1":

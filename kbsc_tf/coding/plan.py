@@ -3,25 +3,33 @@
 from dataclasses import dataclass
 from fractions import Fraction
 
-from kbsc_tf.coding.mcs import BITS_PER_SYMBOL, MAX_RATE, Mcs, check_modulation
-from kbsc_tf.errors import Infeasible, UserError
-
-BLOCK_LENGTHS = (16, 1 << 20)
-"""Limits of the block length in coded bits; the largest K of the code often ends blocks earlier."""
-
-MIN_INFO_BITS = 12  # Sionna's codes start here
-SMALL_PAYLOAD = 3824  # bits; above, the transport block has a CRC of 24 bits (TS 38.212, clause 7.2.1)
-_LIFTING_SIZES = sorted(
-    # TS 38.212, table 5.3.2-1.
-    {a << j for a in (2, 3, 5, 7, 9, 11, 13, 15) for j in range(8) if a << j <= 384}
+from kbsc_tf.coding.block_sizes import (
+    LDPC,
+    MIN_INFO_BITS,
+    POLAR_PAYLOAD,
+    SHORT_PAYLOAD,
+    Code,
+    Sizes,
+    block_crc,
+    check_block_length,
+    exact_ldpc,
+    exact_polar,
+    largest,
+    max_info_bits,
+    max_symbols,
+    payload_bits,
 )
+from kbsc_tf.coding.code_block import REDUNDANCY_VERSIONS, CodeBlock
+from kbsc_tf.coding.mcs import BITS_PER_SYMBOL, MAX_RATE, Mcs, check_modulation
+from kbsc_tf.coding.polar_block import PolarBlock
+from kbsc_tf.errors import Infeasible, UserError
 
 
 @dataclass(frozen=True)
 class TransportPlan:
     """One transport block: a payload, its CRCs, its code blocks and what they take on the air.
 
-    payload A ─► + CRC ─► C blocks of K bits, each with a CRC if C > 1 ─► LDPC (K, mother n) ─► E bits ─► E/m symbols
+    payload A ─► + CRC ─► C blocks of K bits, each with a CRC if C > 1 ─► LDPC or polar ─► E bits ─► E/m symbols
 
     All blocks have equal K and E. Nothing is free: CRCs and zero padding are within K, and C K <= rate C E.
     What is not a field follows from the fields. Make plans with `for_uses`, `for_payload` or `exact`.
@@ -31,11 +39,15 @@ class TransportPlan:
     modulation : str
         A key of `kbsc_tf.coding.mcs.BITS_PER_SYMBOL`.
     blocks : int
-        Code blocks C.
+        Code blocks C; one of a polar code.
     info_bits : int
-        K per block, CRCs and zero padding included: the k of the LDPC code.
+        K per block, CRCs and zero padding included.
     coded_bits : int
         E per block on the air, a multiple of the bits per symbol.
+    rv : int
+        Redundancy version, 0 to 3 (TS 38.212, clause 5.4.2.1): another one sends other bits of the same code words.
+    code : Code
+        LDPC or polar, and the length of the CRC.
 
     Raises
     ------
@@ -49,13 +61,18 @@ class TransportPlan:
     blocks: int
     info_bits: int
     coded_bits: int
+    rv: int = 0
+    code: Code = LDPC
 
     def __post_init__(self) -> None:
         check_modulation(self.modulation)
+        if self.rv not in REDUNDANCY_VERSIONS:
+            raise UserError(f"redundancy version {self.rv}: expected 0, 1, 2 or 3")
         k, e = self.info_bits, self.coded_bits
-        if k < MIN_INFO_BITS:
+        least = POLAR_PAYLOAD[0] + self.transport_crc if self.is_polar else MIN_INFO_BITS
+        if k < least:
             raise Infeasible(
-                f"{k} information bits in {self.channel_uses} channel uses: the code needs {MIN_INFO_BITS}; "
+                f"{k} information bits in {self.channel_uses} channel uses: the code needs {least}; "
                 "give more channel uses or a higher rate"
             )
         if k > MAX_RATE * e:
@@ -63,16 +80,27 @@ class TransportPlan:
                 f"code rate {k}/{e} = {k / e:.3f} is above {float(MAX_RATE)}: "
                 "give more channel uses, a smaller payload or a higher modulation"
             )
-        if k > max_info_bits(Fraction(k, e)):
+        if self.is_polar:
+            self._check_polar()
+        elif k > max_info_bits(Fraction(k, e)):
             raise UserError(f"{k} information bits in a block of {e} coded bits: give a smaller block length")
-        if self._capacity < 16:
+        if self.payload_bits < 0:
             raise Infeasible(
-                f"{self._capacity} information bits in {self.channel_uses} channel uses: the CRC alone takes 16; "
-                "give more channel uses or a higher rate"
+                f"{self._capacity} information bits in {self.channel_uses} channel uses: the CRC alone takes "
+                f"{self.transport_crc}; give more channel uses or a higher rate"
             )
 
+    def _check_polar(self) -> None:
+        if self.payload_bits > POLAR_PAYLOAD[1]:
+            raise Infeasible(
+                f"{self.payload_bits} payload bits: a polar code carries at most {POLAR_PAYLOAD[1]}; "
+                "give code auto or ldpc, or fewer channel uses"
+            )
+        if self.blocks > 1 or self.rv:
+            raise UserError("a polar code has one block and redundancy version 0")
+
     @classmethod
-    def for_uses(cls, mcs: Mcs, channel_uses: int, block_length: int = 6144) -> "TransportPlan":
+    def for_uses(cls, mcs: Mcs, channel_uses: int, block_length: int = 6144, code: Code = LDPC) -> "TransportPlan":
         """Largest payload in a budget of complex channel uses, at the nominal rate of an MCS.
 
         The blocks are the fewest that keep E <= ``block_length`` and K within the code; a budget just above what C
@@ -85,6 +113,8 @@ class TransportPlan:
             Budget; what is used is in the plan.
         block_length : int
             Largest number of coded bits of a block, 16 to 1,048,576.
+        code : Code
+            With ``auto``, LDPC where it carries more than the longest payload of polar codes.
 
         Raises
         ------
@@ -93,37 +123,44 @@ class TransportPlan:
         UserError
             ``block_length`` is out of range.
         """
-        return cls(mcs.modulation, *_largest(mcs, channel_uses, _max_symbols(mcs, block_length)))
+        return cls._of(mcs.modulation, largest(mcs, channel_uses, max_symbols(mcs, block_length), code))
 
     @classmethod
-    def for_payload(cls, mcs: Mcs, payload_bits: int, block_length: int = 6144) -> "TransportPlan":
+    def for_payload(cls, mcs: Mcs, payload_bits: int, block_length: int = 6144, code: Code = LDPC) -> "TransportPlan":
         """Fewest complex channel uses that carry a payload, at the nominal rate of an MCS.
 
         The plan may hold more bits than asked, as blocks are equal and symbols whole. Zero bits are legal: CRC only.
         """
         _check_payload(payload_bits)
-        limit = _max_symbols(mcs, block_length)
+        limit = max_symbols(mcs, block_length)
         longest = int(mcs.rate * limit * mcs.bits_per_symbol)
-        if longest <= 24 and payload_bits > longest - 16:
+        if longest <= 24 and payload_bits > longest - code.least_crc:
             raise UserError(
                 f"{payload_bits} payload bits: blocks of {block_length} coded bits at {mcs.name} carry {longest} bits, "
                 "less than their CRCs; give a greater block length"
             )
+        if code.kind == "polar" and payload_bits > POLAR_PAYLOAD[1]:
+            raise Infeasible(
+                f"{payload_bits} payload bits: a polar code carries at most {POLAR_PAYLOAD[1]}; give code auto or ldpc"
+            )
         # What `for_uses` can carry never falls with the budget: find where it reaches the payload by bisection.
         low, high = 0, 16
-        while _payload(*_largest(mcs, high, limit)[:2]) < payload_bits:
+        while largest(mcs, high, limit, code).payload < payload_bits:
             low, high = high, 2 * high
         while high - low > 1:
             middle = (low + high) // 2
-            enough = _payload(*_largest(mcs, middle, limit)[:2]) >= payload_bits
+            enough = largest(mcs, middle, limit, code).payload >= payload_bits
             low, high = (low, middle) if enough else (middle, high)
-        return cls(mcs.modulation, *_largest(mcs, high, limit))
+        return cls._of(mcs.modulation, largest(mcs, high, limit, code))
 
     @classmethod
-    def exact(cls, modulation: str, payload_bits: int, channel_uses: int, block_length: int = 6144) -> "TransportPlan":
-        """A payload in a budget of complex channel uses: the code rate follows, by repetition below 1/5.
+    def exact(
+        cls, modulation: str, payload_bits: int, channel_uses: int, block_length: int = 6144, code: Code = LDPC
+    ) -> "TransportPlan":
+        """A payload in a budget of complex channel uses: the code rate follows.
 
-        The plan's payload exceeds the one asked for by less than the number of blocks, or 8 bits where the CRC grows.
+        The plan's payload exceeds the one asked for by less than the number of blocks, or 8 bits where the CRC grows;
+        a polar code fills payloads up to 12 bits.
 
         Raises
         ------
@@ -132,23 +169,32 @@ class TransportPlan:
         """
         check_modulation(modulation)
         _check_payload(payload_bits)
-        bits_per_symbol = BITS_PER_SYMBOL[modulation]
-        most = _check_block_length(block_length) // bits_per_symbol
-        blocks = max(1, -(-channel_uses // most))
-        while True:
-            info_bits = max(MIN_INFO_BITS, -(-(payload_bits + 16 + _block_crc(blocks) * blocks) // blocks))
-            while _payload(blocks, info_bits) < payload_bits:
-                info_bits += 1
-            coded_bits = channel_uses // blocks * bits_per_symbol
-            if info_bits > MAX_RATE * coded_bits:
-                raise Infeasible(
-                    f"{payload_bits} payload bits do not fit into {channel_uses} channel uses of {modulation}: "
-                    f"with CRCs {blocks * info_bits} of {blocks * coded_bits} coded bits, above {float(MAX_RATE)}; "
-                    "give more channel uses or a smaller payload"
-                )
-            if info_bits <= max_info_bits(Fraction(info_bits, coded_bits)):
-                return cls(modulation, blocks, info_bits, coded_bits)
-            blocks += 1
+        per_symbol = BITS_PER_SYMBOL[modulation]
+        most = check_block_length(block_length) // per_symbol
+        kind = code.kind
+        if kind == "auto":
+            kind = "polar" if payload_bits <= SHORT_PAYLOAD and channel_uses <= most else "ldpc"
+        code = Code(kind, code.crc)
+        if kind == "polar":
+            sizes = exact_polar(payload_bits, min(channel_uses, most), per_symbol, code)
+        else:
+            sizes = exact_ldpc(payload_bits, channel_uses, per_symbol, most, code)
+        if sizes.info_bits > MAX_RATE * sizes.coded_bits:
+            raise Infeasible(
+                f"{payload_bits} payload bits do not fit into {channel_uses} channel uses of {modulation}: with CRCs "
+                f"{sizes.blocks * sizes.info_bits} of {sizes.blocks * sizes.coded_bits} coded bits, above "
+                f"{float(MAX_RATE)}; give more channel uses or a smaller payload"
+            )
+        return cls._of(modulation, sizes)
+
+    @classmethod
+    def _of(cls, modulation: str, sizes: Sizes) -> "TransportPlan":
+        return cls(modulation, *sizes[:3], code=sizes.code)
+
+    @property
+    def is_polar(self) -> bool:
+        """Whether the code is polar instead of LDPC."""
+        return self.code.kind == "polar"
 
     @property
     def bits_per_symbol(self) -> int:
@@ -161,43 +207,32 @@ class TransportPlan:
         return self.blocks * self.coded_bits // self.bits_per_symbol
 
     @property
-    def mother_bits(self) -> int:
-        """Bits n of the LDPC code; fewer than E where bits are repeated (TS 38.212, clause 5.4.2.1).
-
-        Sionna's codes have rates down to 1/5, those of base graph 1 down to 1/3.
-        """
-        return min(self.coded_bits, (5 if self.base_graph == 2 else 3) * self.info_bits)
-
-    @property
-    def base_graph(self) -> int:
-        """1 or 2 (TS 38.212, clause 7.2.2, with K in place of the payload, as Sionna chooses)."""
-        k, rate = self.info_bits, self.rate
-        return 2 if k <= 292 or k <= SMALL_PAYLOAD and rate <= 0.67 or rate <= 0.25 else 1
-
-    @property
-    def filler_bits(self) -> int:
-        """Zeros per block that fill the base graph and are not transmitted (TS 38.212, clauses 5.2.2 and 5.3.2)."""
-        k = self.info_bits
-        if self.base_graph == 1:
-            columns = used = 22
-        else:
-            columns, used = 10, next((kb for kb, above in ((10, 640), (9, 560), (8, 192)) if k > above), 6)
-        return columns * next(z for z in _LIFTING_SIZES if used * z >= k) - k
+    def code_block(self) -> CodeBlock | PolarBlock:
+        """What each of the code blocks is."""
+        if self.is_polar:
+            return PolarBlock(self.info_bits, self.coded_bits, self.crc_name)
+        return CodeBlock(self.info_bits, self.coded_bits, self.rv)
 
     @property
     def transport_crc(self) -> int:
-        """Bits of the transport block's CRC: 24 for payloads above 3824 bits, else 16 (TS 38.212, clause 7.2.1)."""
-        return _transport_crc(self._capacity)
+        """Bits of the transport block's CRC."""
+        return self.code.crc_bits(self._capacity)
+
+    @property
+    def crc_name(self) -> str:
+        """Which polynomial of TS 38.212, clause 5.1, it has, "CRC16" for example; empty without a CRC."""
+        length = self.transport_crc
+        return f"CRC{length}{('C' if self.is_polar else 'A') if length == 24 else ''}" if length else ""
 
     @property
     def block_crc(self) -> int:
         """Bits of each block's CRC: 24 with more than one block, else 0 (TS 38.212, clause 5.2.2)."""
-        return _block_crc(self.blocks)
+        return block_crc(self.blocks)
 
     @property
     def payload_bits(self) -> int:
         """Payload A: C K less the CRCs."""
-        return self._capacity - self.transport_crc
+        return payload_bits(self.blocks, self.info_bits, self.code)
 
     @property
     def crc_bits(self) -> int:
@@ -214,59 +249,6 @@ class TransportPlan:
         return self.blocks * (self.info_bits - self.block_crc)
 
 
-def max_info_bits(rate: Fraction) -> int:
-    """Largest K of a code block: 3840 where base graph 2 applies, at rates up to 1/4, else 8448 (38.212, 5.2.2)."""
-    return 3840 if rate <= Fraction(1, 4) else 8448
-
-
-def _block_crc(blocks: int) -> int:
-    return 24 if blocks > 1 else 0
-
-
-def _transport_crc(capacity: int) -> int:
-    """CRC length for payload and transport CRC together."""
-    return 24 if capacity > SMALL_PAYLOAD + 16 else 16
-
-
-def _payload(blocks: int, info_bits: int) -> int:
-    """Payload of C blocks of K bits; negative if not even the CRCs fit."""
-    capacity = blocks * (info_bits - _block_crc(blocks))
-    return capacity - _transport_crc(capacity)
-
-
 def _check_payload(payload_bits: int) -> None:
     if payload_bits < 0:
         raise UserError(f"payload of {payload_bits} bits: expected 0 or more")
-
-
-def _check_block_length(block_length: int) -> int:
-    low, high = BLOCK_LENGTHS
-    if not low <= block_length <= high:
-        raise UserError(f"block length {block_length}: expected {low} to {high} coded bits")
-    return block_length
-
-
-def _max_symbols(mcs: Mcs, block_length: int) -> int:
-    """Most symbols of a block: E <= ``block_length``, and K within the code."""
-    most_bits = min(_check_block_length(block_length), int((max_info_bits(mcs.rate) + 1) / mcs.rate))
-    symbols = most_bits // mcs.bits_per_symbol
-    while int(mcs.rate * symbols * mcs.bits_per_symbol) > max_info_bits(mcs.rate):
-        symbols -= 1
-    return symbols
-
-
-def _largest(mcs: Mcs, channel_uses: int, max_symbols: int) -> tuple[int, int, int]:
-    """(C, K, E) of the largest payload in a budget."""
-    fewest = max(1, -(-channel_uses // max_symbols))
-    best = None
-    # One block has no CRC of its own, which can be worth more than many short blocks.
-    for blocks in sorted({1, max(1, fewest - 1), fewest}):
-        coded_bits = min(channel_uses // blocks, max_symbols) * mcs.bits_per_symbol
-        info_bits = int(mcs.rate * coded_bits)
-        # Just above the step of the CRC from 16 to 24 bits a longer block would carry less.
-        shorter = (SMALL_PAYLOAD + 16) // blocks + _block_crc(blocks)
-        if info_bits > shorter and _payload(blocks, shorter) >= _payload(blocks, info_bits):
-            info_bits = shorter
-        if best is None or _payload(blocks, info_bits) > _payload(*best[:2]):
-            best = blocks, info_bits, coded_bits
-    return best

@@ -1,5 +1,6 @@
 """The transport formats of an experiment. Imports no TensorFlow, so that mistakes are found at once."""
 
+from kbsc_tf.coding.block_sizes import Code
 from kbsc_tf.coding.mcs import Mcs, mcs_set
 from kbsc_tf.coding.plan import TransportPlan
 from kbsc_tf.config import ChannelConfig, CodingConfig
@@ -25,6 +26,11 @@ def chosen_mcs(coding: CodingConfig, channel: ChannelConfig) -> tuple[Mcs, ...]:
     return chosen
 
 
+def code_of(coding: CodingConfig) -> Code:
+    """Channel code and CRC of the section ``coding``."""
+    return Code(coding.code, coding.crc)
+
+
 def transport_plan(coding: CodingConfig, mcs: Mcs, k: int) -> TransportPlan:
     """What fits the channel uses of the images that share a transport block.
 
@@ -36,7 +42,7 @@ def transport_plan(coding: CodingConfig, mcs: Mcs, k: int) -> TransportPlan:
         No block can be as long as ``coding.block_length``.
     """
     try:
-        return TransportPlan.for_uses(mcs, k // 2 * coding.images_per_block, coding.block_length)
+        return TransportPlan.for_uses(mcs, k // 2 * coding.images_per_block, coding.block_length, code_of(coding))
     except Infeasible:
         raise
     except UserError as error:

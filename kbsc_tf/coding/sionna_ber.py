@@ -10,6 +10,7 @@ from kbsc_tf.channel import Channel, build_channel
 from kbsc_tf.coding.ldpc import DecoderSettings
 from kbsc_tf.coding.mcs import Mcs
 from kbsc_tf.coding.plan import TransportPlan
+from kbsc_tf.coding.selection import code_of
 from kbsc_tf.coding.transport_link import TransportLink, batch_seeds
 from kbsc_tf.config import ChannelConfig, CodingConfig
 from kbsc_tf.errors import UserError
@@ -61,7 +62,7 @@ class BerLink:
         channel : ChannelConfig
         symbols : int
         coding : CodingConfig, optional
-            Block length, iterations and check node update.
+            Code, CRC, block length, iterations and check node update.
         seed, overhead
             As above.
 
@@ -71,7 +72,7 @@ class BerLink:
             No such code, or the channel's grid does not hold the symbols.
         """
         mcs, coding = Mcs.parse(mcs) if isinstance(mcs, str) else mcs, coding or CodingConfig()
-        plan = TransportPlan.for_uses(mcs, symbols, coding.block_length)
+        plan = TransportPlan.for_uses(mcs, symbols, coding.block_length, code_of(coding))
         if shortfall := channel.shortfall(plan.channel_uses, mcs.name):
             raise UserError(f"{channel.label}: {shortfall}, or lower symbols")
         decoder = DecoderSettings(coding.iterations, coding.check_node)

@@ -47,10 +47,8 @@ class TransportLink:
     ) -> None:
         self._plan, self._air = plan, channel
         self.papr_db: np.ndarray | None = None
-        self.blocks_per_call = blocks_per_call or default_blocks_per_call(plan.mother_bits)
-        self._codec = block_codec(
-            plan.info_bits, plan.mother_bits, plan.coded_bits, plan.modulation, self.blocks_per_call, decoder
-        )
+        self.blocks_per_call = blocks_per_call or default_blocks_per_call(plan.code_block.reach)
+        self._codec = block_codec(plan.modulation, plan.code_block, self.blocks_per_call, decoder)
         # Transport blocks per call of the channel: several full calls of the encoder, so that little is padded.
         self.rows_per_call = max(1, 4 * self.blocks_per_call // plan.blocks)
         bits_per_symbol = BITS_PER_SYMBOL[plan.modulation]
@@ -122,7 +120,7 @@ class TransportLink:
         return [bits_to_bytes(row) for row in received], delivered
 
     def _llrs(self, blocks: np.ndarray, snr_db: float, paprs: list[np.ndarray]) -> Iterator[np.ndarray]:
-        """Code blocks [B C, K] to the LLRs of their coded bits [*, n], one call of the channel after another.
+        """Code blocks [B C, K] to the LLRs of their coded bits [*, reach], one call of the channel after another.
 
         ``paprs`` receives what the channel says of its transport blocks.
         """
@@ -150,9 +148,9 @@ class TransportLink:
             )
 
 
-def default_blocks_per_call(mother_bits: int) -> int:
+def default_blocks_per_call(reach: int) -> int:
     """Where decoding was fastest on a CPU: more slots pay in caches, fewer in calls and in slots that run empty."""
-    return 64 if mother_bits > 2048 else 128
+    return 64 if reach > 2048 else 128
 
 
 def batch_seeds(seed: int, level_db: float, batch: int) -> tuple[int, int]:

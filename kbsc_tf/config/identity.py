@@ -5,6 +5,7 @@ import json
 from typing import Any, NamedTuple
 
 from kbsc_tf.config.schema import ExperimentConfig
+from kbsc_tf.config.scheme import SchemeConfig
 from kbsc_tf.config.strict import Strict, settings_of
 from kbsc_tf.registry import schemes
 
@@ -37,10 +38,14 @@ def settings_of_experiment(config: ExperimentConfig) -> dict[str, Any]:
     for uncounted in ("name", "executor"):
         found.pop(uncounted)
     found["channels"] = {channel.label: settings_of(channel) for channel in config.channels}
-    found["schemes"] = {
-        entry.title: settings_of(entry) | schemes[entry.scheme].fixes(entry, config) for entry in config.schemes
-    }
+    found["schemes"] = {entry.title: _settings_of_scheme(entry, config) for entry in config.schemes}
     return found
+
+
+def revised(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """Schemes in both settings whose records are of different revisions."""
+    old, new = before.get("schemes", {}), now.get("schemes", {})
+    return [name for name in new if name in old and old[name].get("revision") != new[name].get("revision")]
 
 
 def changes(before: dict[str, Any], now: dict[str, Any]) -> list[Change]:
@@ -67,6 +72,12 @@ def union(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
 def identity(settings: dict[str, Any]) -> str:
     """First 16 hex digits of the SHA-256 of settings."""
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _settings_of_scheme(entry: SchemeConfig, config: ExperimentConfig) -> dict[str, Any]:
+    spec = schemes[entry.scheme]
+    revision = {"revision": spec.revision} if spec.revision > 1 else {}
+    return settings_of(entry) | spec.fixes(entry, config) | revision
 
 
 def _default(section: str) -> dict[str, Any]:

@@ -11,19 +11,27 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from kbsc_tf.config import CifarConfig, ClipConfig, ExperimentConfig, FeatureFileConfig, FolderConfig, ProceduralConfig
+from kbsc_tf.config import (
+    CifarConfig,
+    ClipConfig,
+    CodingConfig,
+    ExperimentConfig,
+    FeatureFileConfig,
+    FolderConfig,
+    ProceduralConfig,
+)
 from kbsc_tf.config.channels.choice import kind_of
 from kbsc_tf.config.channels.flat import flat_kinds
 from kbsc_tf.config.channels.ofdm import PARTS, OfdmConfig
 from kbsc_tf.config.executors import LocalConfig, ProcessesConfig, RayConfig
 from kbsc_tf.config.features import from_file
 from kbsc_tf.config.receiver import NearestConfig, PosteriorConfig, VoteConfig
-from kbsc_tf.config.strict import Strict
+from kbsc_tf.config.strict import Strict, settings_of
 from kbsc_tf.errors import UserError
 from kbsc_tf.files import write_atomically
 from kbsc_tf.registry import schemes
 from kbsc_tf.results.records import add_columns
-from kbsc_tf.results.run_json import FILE, SCHEMA, describe_experiment, read_any_run
+from kbsc_tf.results.run_json import FILE, SCHEMA, describe_experiment, head_of, read_any_run
 from kbsc_tf.results.schema_1 import name_trainings, run_of_schema_2, training_seeds
 
 _SECTIONS = {  # of options, and the schemes that they were of
@@ -40,7 +48,8 @@ _ADAPTIVE_RENAMED = {"exponent": "order_exponent"}
 
 def describe_old(config: dict[str, Any]) -> dict[str, Any]:
     """What run.json says of an experiment today, from its configuration of an earlier version."""
-    return describe_experiment(ExperimentConfig.model_validate(migrate_config(config)))
+    today = describe_experiment(ExperimentConfig.model_validate(migrate_config(config)))
+    return {**today, **head_of(_as_made(today["settings"]), today["config"])}
 
 
 def migrate_folder(path: Path | str, describe: Callable[[dict[str, Any]], dict[str, Any]] = describe_old) -> str:
@@ -66,13 +75,16 @@ def migrate_folder(path: Path | str, describe: Callable[[dict[str, Any]], dict[s
     file, old = path / FILE, read_any_run(path)
     records = path / "records.csv"
     if old.get("schema") == SCHEMA:
+        if _lacks_code(old["config"]):
+            write_atomically(file, json.dumps(_name_code(old), indent=1) + "\n")
+            return f"{file}: brought up to date"
         return f"{file}: up to date already"
     if old.get("schema") == 1:
         return _from_schema_1(path, old)
     if "config_hash" not in old:
         raise UserError(f"{file}: of a version that this program does not know; read it with that version")
     try:
-        new = describe(old["config"])
+        new = describe(_with_code(old["config"]))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
@@ -91,10 +103,38 @@ def migrate_folder(path: Path | str, describe: Callable[[dict[str, Any]], dict[s
     return f"{file}: brought up to date{again}"
 
 
+def _lacks_code(config: dict[str, Any]) -> bool:
+    return isinstance(coding := config.get("coding"), dict) and "code" not in coding
+
+
+def _with_code(config: dict[str, Any]) -> dict[str, Any]:
+    """With the channel code that earlier versions had no choice of."""
+    if not _lacks_code(config):
+        return config
+    return {**config, "coding": {**config["coding"], "code": "ldpc", "crc": None}}
+
+
+def _name_code(run: dict[str, Any]) -> dict[str, Any]:
+    """run.json that says which channel code its coded schemes had, and which set of MCSs, whatever the defaults are."""
+    config, settings = _with_code(run["config"]), run["settings"]
+    if "coding" in settings:
+        settings = {**settings, "coding": settings_of(CodingConfig.model_validate(config["coding"]))}
+    return {**run, **head_of(settings, config)}
+
+
+def _as_made(settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings whose schemes are of the revision that there was before revisions were counted."""
+    made = {
+        title: {key: value for key, value in one.items() if key != "revision"}
+        for title, one in settings.get("schemes", {}).items()
+    }
+    return {**settings, "schemes": made} if made else settings
+
+
 def _from_schema_1(path: Path, old: dict[str, Any]) -> str:
     try:
         seeds = training_seeds(old)
-        new = run_of_schema_2(old, seeds)
+        new = _name_code(run_of_schema_2(old, seeds))
         name_trainings(path, seeds)
         if (path / "records.csv").exists():
             add_columns(path / "records.csv", seeds)
@@ -136,6 +176,8 @@ def migrate_config(old: dict[str, Any]) -> dict[str, Any]:
     if executor := old.get("executor"):
         kinds = LocalConfig, ProcessesConfig, RayConfig
         new["executor"] = _used(executor, kind_of(executor.get("kind", "local"), kinds, "kind"), kinds)
+    if old.get("codec") and not _loses_blocks(old):
+        new["codec"] = {key: value for key, value in old["codec"].items() if key != "outage"}
     if "channels" in old:
         new["channels"] = [migrate_channel(channel) for channel in old["channels"]]
     if "schemes" in old:
@@ -168,6 +210,13 @@ def migrate_channel(old: dict[str, Any]) -> dict[str, Any]:
         used = kind_of(name, kinds).model_fields
         new[part] = {"type": name, **{key: value for key, value in renamed.items() if key in used and key != "type"}}
     return new
+
+
+def _loses_blocks(old: dict[str, Any]) -> bool:
+    """Whether an ideal code was sent over block fading, at what was its one outage then."""
+    over_blocks = any(one.get("coherence") == "block" and one.get("fading") != "none" for one in old["channels"])
+    names = (one if isinstance(one, str) else one["scheme"] for one in old["schemes"])
+    return over_blocks and any(name.endswith("_capacity") for name in names)
 
 
 def _migrate_data(old: dict[str, Any]) -> dict[str, Any]:

@@ -122,14 +122,14 @@ def test_ctrl_c_returns_what_there_is(link, monkeypatch, capsys):
         (
             {"uses": 100, "payload_bits": 100},
             Infeasible,
-            "100 payload bits do not fit into 100 .* hold 84",
+            "100 payload bits do not fit into 100 .* hold 89",
         ),
         ({"uses": 6000, "channel": "tdl-a"}, Infeasible, "a grid of 1032 data symbols does not hold the 6000"),
         ({"uses": 100, "channel": "awgm"}, kbsc.UserError, "channel: .* did you mean awgn"),
         ({"uses": 100, "channel": {"fadng": "none"}}, kbsc.UserError, "unknown key channel.fadng; did you mean fading"),
         ({"uses": 0}, kbsc.UserError, "uses: .* greater than or equal to 1"),
         ({"uses": 100, "mcs": "qsk-1/2"}, kbsc.UserError, "unknown modulation qsk; did you mean qpsk"),
-        ({"uses": 100, "coding": {"fast": True}}, kbsc.UserError, "unknown key of coding fast; known: block_length"),
+        ({"uses": 100, "coding": {"fast": True}}, kbsc.UserError, "unknown key of coding fast; known: code, crc"),
     ],
 )
 def test_what_cannot_be_is_one_sentence(arguments, kind, message):

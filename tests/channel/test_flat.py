@@ -186,3 +186,37 @@ def unit_symbols(seed):
 
 def mean_power(symbols):
     return float(np.mean(np.abs(np.asarray(symbols)) ** 2))
+
+
+@pytest.mark.parametrize(("bits", "expected"), [(2, 0.0), (4, 10 * math.log10(9 / 5)), (6, 10 * math.log10(7 / 3))])
+@pytest.mark.parametrize("fading", ["none", "rayleigh", "rician"])
+def test_the_peak_of_a_square_constellation(bits, expected, fading):
+    """3 (sqrt(M) - 1) / (sqrt(M) + 1) over the mean: 0, 2.6 and 3.7 dB; a row holds every point once."""
+    points = Mapper("qam", bits)(tf.constant([[int(b) for i in range(2**bits) for b in f"{i:0{bits}b}"]], tf.float32))
+    received = FlatChannel(fading)(tf.repeat(points, 3, axis=0), tf.constant(5.0))
+    assert received.papr_db.shape == (3,) and received.papr_db.dtype == tf.float32
+    np.testing.assert_allclose(received.papr_db, expected, atol=1e-4)
+    np.testing.assert_array_equal(FlatChannel()(tf.zeros([2, 4], tf.complex64), tf.constant(5.0)).papr_db, [0.0, 0.0])
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_symbols_above_the_peak_are_clipped_to_it(jit_compile):
+    """What is below passes; the phase of what is above stays. Without noise the receiver has just that."""
+    symbols = np.exp(1j * np.linspace(0, 6, 8)) * np.linspace(0, 3.5, 8)
+    channel = tf.function(FlatChannel(peak_db=6.0), jit_compile=jit_compile)
+    received = channel(tf.constant(symbols[None], tf.complex64), tf.constant(math.inf))
+    highest = 10 ** (6 / 20)
+    expected = np.where(np.abs(symbols) > highest, highest * np.exp(1j * np.angle(symbols)), symbols)
+    np.testing.assert_allclose(received.symbols[0], expected, atol=1e-6)
+    power = np.abs(expected) ** 2
+    np.testing.assert_allclose(received.papr_db, [10 * np.log10(power.max() / power.mean())], atol=1e-4)
+
+
+def test_clipping_passes_the_gradient_of_the_phase():
+    symbols = tf.constant([[0.5 + 0.5j, 3.0 + 4.0j]], tf.complex64)
+    with tf.GradientTape() as tape:
+        tape.watch(symbols)
+        loss = tf.reduce_sum(tf.math.imag(FlatChannel(peak_db=3.0)(symbols, tf.constant(math.inf)).symbols))
+    gradient = tape.gradient(loss, symbols).numpy()
+    assert np.isfinite(gradient).all() and (np.abs(gradient) > 0).all()
+    assert abs(np.real(gradient[0, 1] * np.conj(3 + 4j))) < 1e-6  # longer is not more

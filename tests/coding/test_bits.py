@@ -7,7 +7,7 @@ from sionna.phy.fec.crc import CRCEncoder
 from sionna.phy.nr.utils import generate_prng_seq
 
 from kbsc_tf.coding import Mcs, TransportPlan
-from kbsc_tf.coding.bits import _gold, bits_to_bytes, bytes_to_bits, crc, join, pack, scrambling, segment
+from kbsc_tf.coding.bits import CRCS, _gold, bits_to_bytes, bytes_to_bits, crc, join, pack, scrambling, segment
 from kbsc_tf.errors import UserError
 
 RNG = np.random.default_rng(3)
@@ -17,16 +17,17 @@ def random_bits(*shape):
     return RNG.integers(0, 2, shape, np.uint8)
 
 
-@pytest.mark.parametrize("name, length, block", [("CRC16", 16, False), ("CRC24A", 24, False), ("CRC24B", 24, True)])
+@pytest.mark.parametrize("name", [name for name in CRCS if name])
 @pytest.mark.parametrize("n", [1, 15, 64, 1000])
-def test_crcs_are_those_of_sionna(name, length, block, n):
+def test_crcs_are_those_of_sionna(name, n):
     bits = random_bits(5, n)
     expected = CRCEncoder(name)(tf.constant(bits, tf.float32)).numpy()[:, n:]
-    np.testing.assert_array_equal(crc(bits, length, block), expected)
+    np.testing.assert_array_equal(crc(bits, name), expected)
 
 
 def test_the_crc_of_nothing_is_zero():
-    assert crc(np.zeros([2, 0], np.uint8), 16).tolist() == [[0] * 16] * 2
+    assert crc(np.zeros([2, 0], np.uint8), "CRC16").tolist() == [[0] * 16] * 2
+    assert crc(np.ones([2, 5], np.uint8), "").shape == (2, 0)
 
 
 @pytest.mark.parametrize("seed", [1, 2, 12345])
@@ -34,17 +35,24 @@ def test_the_gold_sequence_is_that_of_sionna(seed):
     np.testing.assert_array_equal(_gold(seed, 2000), generate_prng_seq(2000, seed))
 
 
-@pytest.mark.parametrize("length, longest", [(16, 3824 + 16), (24, 1 << 20)])
+@pytest.mark.parametrize(
+    "length, polynomial, shortest, longest",
+    [
+        (16, 0x1021, 16, 3824 + 16),
+        (24, 0x864CFB, 24, 1 << 20),
+        (6, 0x21, 12 + 6, 19 + 6),
+        (11, 0x621, 20 + 11, 359 + 11),
+    ],
+)
 @pytest.mark.parametrize("word", [0, 1])
-def test_no_trivial_word_passes_the_transport_crc(length, longest, word):
+def test_no_trivial_word_passes_the_transport_crc(length, polynomial, shortest, longest, word):
     """A decoder that receives nothing may return all zeros or all ones: no payload length makes them valid."""
     remainder, top = 0, 1 << length
-    polynomial = top | {16: 0x1021, 24: 0x864CFB}[length]
     for i, bit in enumerate((scrambling(longest) ^ word).tolist()):
         remainder = remainder << 1 | bit
         if remainder & top:
-            remainder ^= polynomial
-        assert remainder or i + 1 < length
+            remainder ^= top | polynomial
+        assert remainder or i + 1 < shortest
 
 
 def test_bytes_are_bits_with_the_highest_first():

@@ -7,15 +7,17 @@ from sionna.phy.fec.ldpc import LDPC5GEncoder
 from sionna.phy.mapping import Constellation, Demapper, Mapper
 
 from kbsc_tf.coding.block_codec import BlockCodec
+from kbsc_tf.coding.code_block import CodeBlock
 from kbsc_tf.coding.ldpc import DecoderSettings
+from kbsc_tf.coding.ldpc_code import LdpcCode
 from kbsc_tf.coding.mcs import BITS_PER_SYMBOL
 
 RNG = np.random.default_rng(5)
 BLOCKS, K = 6, 40
 
 
-def codec(modulation, mother=120, coded=120):
-    return BlockCodec(K, mother, coded, modulation, BLOCKS, DecoderSettings(4, "boxplus", jit=False))
+def codec(modulation, coded=120, rv=0):
+    return BlockCodec(modulation, CodeBlock(K, coded, rv), BLOCKS, DecoderSettings(4, "boxplus", jit=False))
 
 
 def random_blocks(count=BLOCKS):
@@ -75,18 +77,32 @@ def test_llrs_are_those_of_the_full_demapper(modulation):
 
 
 def test_repeated_bits_add_up_their_llrs():
-    repeating = codec("qpsk", mother=120, coded=300)
+    repeating = codec("qpsk", coded=800)
     bits = random_blocks()
     symbols = repeating.encode(bits)
-    # The circular buffer is read 2 1/2 times before the interleaver.
-    once = LDPC5GEncoder(K, 120)(tf.constant(bits, tf.float32)).numpy()
-    buffer = np.tile(once, 3)[:, :300].reshape(BLOCKS, 2, 150)
+    # K = 40: Z = 7, a buffer of 50 * 7 - 30 = 320 bits, which is read 2 1/2 times before the interleaver.
+    once = LdpcCode(CodeBlock(K, 320)).encode(tf.constant(bits, tf.float32)).numpy()
+    buffer = np.tile(once, 3)[:, :800].reshape(BLOCKS, 2, 400)
     np.testing.assert_allclose(symbols, ((1 - 2 * buffer[:, 0]) + 1j * (1 - 2 * buffer[:, 1])) / 2**0.5, atol=1e-6)
     noise = np.full(symbols.shape, 0.5, np.float32)
     llr = repeating.demap(symbols, noise)
-    copies = np.where(np.arange(120) < 60, 3, 2)
+    copies = np.where(np.arange(320) < 160, 3, 2)
     # QPSK without noise: 4 Re(y) / (sqrt(2) N0) = 4 for each copy.
     np.testing.assert_allclose(llr, (2 * once - 1) * 4 * copies, rtol=1e-4)
+
+
+def test_redundancy_versions_add_up_to_one_code_word():
+    """What a receiver of retransmissions does: LLRs of the same buffer are added, and decoded together."""
+    bits, noise = random_blocks(), np.full((BLOCKS, 30), 1.2, np.float32)
+    rng, total = np.random.default_rng(3), np.zeros((BLOCKS, 320), np.float32)
+    for rv in (0, 2, 3, 1):
+        one = codec("qpsk", coded=60, rv=rv)
+        received = one.encode(bits) + rng.normal(size=(BLOCKS, 60)).astype(np.float32).view(np.complex64) * 0.6**0.5
+        llr = one.demap(received, noise)
+        total[:, : llr.shape[1]] += llr
+        wrong = (one.decode([llr], BLOCKS) != bits).any(axis=1).sum()
+        assert wrong > BLOCKS // 2  # alone, at rate 2/3 and -0.8 dB
+    np.testing.assert_array_equal(codec("qpsk", coded=640).decode([total], BLOCKS), bits)
 
 
 def test_no_noise_gives_finite_llrs_of_the_right_sign():
@@ -110,17 +126,18 @@ def test_any_number_of_blocks_passes_through_the_same_functions():
         assert function.experimental_get_tracing_count() == 1
 
 
-def test_eager_graph_and_xla_agree_without_noise():
+@pytest.mark.parametrize("coded, rv", [(120, 0), (800, 0), (480, 3)])
+def test_eager_graph_and_xla_agree_without_noise(coded, rv):
     bits = random_blocks()
     results = []
     for jit in (False, True):
-        compiled = BlockCodec(K, 120, 120, "16qam", BLOCKS, DecoderSettings(4, "boxplus", jit=jit))
+        compiled = BlockCodec("16qam", CodeBlock(K, coded, rv), BLOCKS, DecoderSettings(4, "boxplus", jit=jit))
         symbols = compiled.encode(bits)
         llr = compiled.demap(symbols, np.zeros(symbols.shape, np.float32))
         results.append((symbols, llr, compiled.decode([llr], BLOCKS)))
     try:
         tf.config.run_functions_eagerly(True)
-        eager = codec("16qam")
+        eager = codec("16qam", coded, rv)
         symbols = eager.encode(bits)
         llr = eager.demap(symbols, np.zeros(symbols.shape, np.float32))
         results.append((symbols, llr, eager.decode([llr], BLOCKS)))

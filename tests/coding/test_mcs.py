@@ -1,6 +1,8 @@
 """Names of modulation and coding schemes, and the sets against their sources."""
 
+import math
 from fractions import Fraction
+from itertools import pairwise
 
 import pytest
 from sionna.phy.nr.utils import decode_mcs_index
@@ -65,6 +67,16 @@ def test_swinjscc_uses_fewer_schemes_over_fading():
     assert fading == awgn[:4] == mcs_set("swinjscc", "rician")
 
 
+@pytest.mark.parametrize("fading", ["none", "rayleigh"])
+def test_the_wide_set_holds_swinjscc_and_goes_further_on_both_sides(fading):
+    wide = mcs_set("wide", fading)
+    efficiencies = [mcs.efficiency for mcs in wide]
+    assert set(mcs_set("swinjscc", fading)) < set(wide) and efficiencies == sorted(efficiencies)
+    assert wide[0] == Mcs.parse("qpsk-1/12") and efficiencies[-1] == 6.0
+    # No step is wider than 4 dB of power, so that little is lost to the grain of the set.
+    assert all(10 * math.log10((2**high - 1) / (2**low - 1)) < 4 for low, high in pairwise(efficiencies))
+
+
 def test_an_unknown_set_lists_the_names():
-    with pytest.raises(UserError, match="swinjscc, 38.214_table1"):
+    with pytest.raises(UserError, match="wide, swinjscc, 38.214_table1"):
         mcs_set("wifi", "none")

@@ -5,12 +5,15 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from sionna.phy.fec.ldpc import LDPC5GDecoder, LDPC5GEncoder
+from sionna.phy.fec.ldpc import LDPC5GEncoder
 
 from kbsc_tf.coding import Mcs, TransportPlan, mcs_set
+from kbsc_tf.coding.block_sizes import Code
+from kbsc_tf.coding.ldpc_code import LdpcCode
 from kbsc_tf.coding.mcs import BITS_PER_SYMBOL
 from kbsc_tf.errors import UserError
 
+AUTO = Code("auto")
 RNG = np.random.default_rng(7)
 SCHEMES = [
     *mcs_set("38.214_table1", "none"),
@@ -37,8 +40,6 @@ def check_accounts(plan, block_length):
     assert plan.crc_bits == plan.transport_crc + plan.blocks * plan.block_crc
     assert plan.transport_crc == (24 if plan.payload_bits > 3824 else 16)
     assert plan.block_crc == (24 if plan.blocks > 1 else 0)
-    assert plan.mother_bits <= min(plan.coded_bits, 5 * plan.info_bits)
-    assert plan.mother_bits == plan.coded_bits or plan.rate < 1 / 3
     assert plan.rate == plan.info_bits / plan.coded_bits <= 0.95
     assert 12 <= plan.info_bits <= (3840 if plan.rate <= 0.25 else 8448)
 
@@ -104,9 +105,10 @@ def test_exact_fills_the_channel_uses_and_holds_the_payload():
         assert payload <= plan.payload_bits < payload + plan.blocks + 8
 
 
-def test_exact_repeats_bits_at_low_rates():
+def test_exact_uses_the_whole_buffer_at_low_rates():
     plan = TransportPlan.exact("qpsk", 10, 512)
-    assert (plan.blocks, plan.info_bits, plan.coded_bits, plan.mother_bits) == (1, 26, 1024, 130)
+    assert (plan.blocks, plan.info_bits, plan.coded_bits) == (1, 26, 1024)
+    assert plan.code_block.buffer_bits == plan.code_block.reach == 50 * 5 - 24  # not 5 K = 130
 
 
 def test_every_plan_is_a_code_of_sionna():
@@ -123,11 +125,47 @@ def test_every_plan_is_a_code_of_sionna():
     ]
     plans = [TransportPlan.for_uses(*drawn) for drawn in GRID[:60] if drawn[0].efficiency * drawn[1] > 20]
     for plan in [*corners, *plans[:16]]:
-        encoder = LDPC5GEncoder(plan.info_bits, plan.mother_bits)
-        assert encoder.k_ldpc - encoder.k == plan.filler_bits
-        assert encoder.k_ldpc // encoder.z == (10 if plan.base_graph == 2 else 22)
-        punctured = encoder.n_ldpc - plan.filler_bits - 2 * encoder.z - plan.mother_bits
-        LDPC5GDecoder(encoder, prune_pcm=punctured > 0)
+        block = plan.code_block
+        encoder = LDPC5GEncoder(plan.info_bits, min(plan.coded_bits, (3, 5)[block.base_graph - 1] * plan.info_bits))
+        assert encoder.k_ldpc - encoder.k == block.filler_bits and encoder.z == block.lifting_size
+        assert encoder.k_ldpc // encoder.z == (10 if block.base_graph == 2 else 22)
+        assert encoder.n_ldpc - block.filler_bits - 2 * encoder.z == block.buffer_bits
+        LdpcCode(block)
+
+
+def test_short_payloads_go_on_polar_codes():
+    mcs = Mcs.parse("qpsk-1/3")
+    plans = [TransportPlan.for_uses(mcs, uses, code=AUTO) for uses in range(24, 600)]
+    payloads = [plan.payload_bits for plan in plans]
+    assert (np.diff(payloads) >= 0).all()
+    for plan in plans:
+        assert plan.info_bits <= plan.coded_bits / 3
+        if plan.is_polar:
+            assert 12 <= plan.payload_bits <= 100 and plan.transport_crc == (6 if plan.payload_bits < 20 else 11)
+        else:
+            assert plan.transport_crc == 16 and (plan.payload_bits < 12 or plan.payload_bits > 100)
+    for payload in (0, 12, 13, 19, 20, 64, 100, 101, 5000):
+        plan = TransportPlan.for_payload(mcs, payload, code=AUTO)
+        assert plan.payload_bits >= payload
+        assert plan.is_polar == (12 <= payload <= 100)
+        with contextlib.suppress(UserError):
+            assert TransportPlan.for_uses(mcs, plan.channel_uses - 1, code=AUTO).payload_bits < payload
+
+
+@pytest.mark.parametrize(
+    "payload, code, crc, info_bits",
+    [
+        # TS 38.212, clauses 6.3.1.2.1 and 7.2.1; DCI of less than 12 bits is filled up, clause 7.3.1.
+        (7, AUTO, 6, 18), (13, AUTO, 6, 19), (19, AUTO, 6, 25), (20, AUTO, 11, 31), (100, AUTO, 11, 111),
+        (101, AUTO, 16, 117), (359, Code("polar"), 11, 370), (13, Code(), 16, 29),
+        (13, Code("auto", 0), 0, 13), (13, Code("auto", 11), 11, 24), (13, Code("ldpc", 0), 0, 13),
+        (64, Code("polar", 24), 24, 88), (64, Code("ldpc", 6), 6, 70),
+    ],
+)  # fmt: skip
+def test_crcs_are_as_long_as_the_standard_or_the_user_says(payload, code, crc, info_bits):
+    plan = TransportPlan.exact("qpsk", payload, 512, code=code)
+    assert (plan.transport_crc, plan.info_bits, plan.coded_bits) == (crc, info_bits, 1024)
+    assert plan.payload_bits == max(payload, 12 if plan.is_polar else 0)
 
 
 @pytest.mark.parametrize(
@@ -147,6 +185,15 @@ def test_every_plan_is_a_code_of_sionna():
         (lambda: TransportPlan.exact("qpsk", 190, 100), "190 payload bits do not fit into 100 channel uses of qpsk"),
         (lambda: TransportPlan.exact("qpsk", 0, 0), "do not fit into 0 channel uses"),
         (lambda: TransportPlan("qpsk", 1, 96, 100), "code rate 96/100 = 0.960 is above 0.95"),
+        (
+            lambda: TransportPlan.exact("qpsk", 360, 1000, code=Code("polar")),
+            "360 payload bits: a polar code carries at most 359; give code auto or ldpc",
+        ),
+        (lambda: TransportPlan.for_uses(Mcs.parse("qpsk-1/2"), 1000, code=Code("polar")), "at most 359"),
+        (lambda: TransportPlan.for_payload(Mcs.parse("qpsk-1/2"), 360, code=Code("polar")), "at most 359"),
+        (lambda: TransportPlan.for_uses(Mcs.parse("qpsk-1/2"), 17, code=Code("polar")), "the code needs 18"),
+        (lambda: TransportPlan("qpsk", 2, 40, 100, code=Code("polar")), "one block and redundancy version 0"),
+        (lambda: TransportPlan("qpsk", 1, 96, 200, rv=4), "redundancy version 4: expected 0, 1, 2 or 3"),
         (lambda: TransportPlan("qpsk", 1, 8449, 20000), "give a smaller block length"),
         (lambda: TransportPlan("qpsk", 1, 3841, 20000), "give a smaller block length"),
     ],

@@ -8,7 +8,9 @@ from kbsc_tf.errors import Infeasible, UserError
 
 
 def test_a_named_set_follows_the_channel():
-    names = {f: [m.name for m in chosen_mcs(CodingConfig(), parse_channel(f))] for f in ("awgn", "rayleigh")}
+    names = {
+        f: [m.name for m in chosen_mcs(CodingConfig(mcs="swinjscc"), parse_channel(f))] for f in ("awgn", "rayleigh")
+    }
     assert names["awgn"] == ["qpsk-1/3", "qpsk-1/2", "qpsk-2/3", "16qam-1/2", "16qam-2/3", "64qam-1/2"]
     assert names["rayleigh"] == names["awgn"][:4]
 
@@ -17,7 +19,19 @@ def test_images_of_a_block_share_its_channel_uses():
     [mcs] = chosen_mcs(CodingConfig(mcs=["qpsk-1/2"]), AwgnConfig())
     plans = [transport_plan(CodingConfig(images_per_block=count), mcs, 128) for count in (1, 10)]
     assert [plan.channel_uses for plan in plans] == [64, 640]
-    assert [plan.payload_bits for plan in plans] == [64 - 16, 640 - 16]
+    assert [plan.payload_bits for plan in plans] == [64 - 11, 640 - 16]  # polar, LDPC
+
+
+def test_code_and_crc_are_those_of_the_section():
+    [mcs] = chosen_mcs(CodingConfig(mcs=["qpsk-1/2"]), AwgnConfig())
+
+    def plan(**settings):
+        return transport_plan(CodingConfig(**settings), mcs, 128)
+
+    assert plan(code="ldpc").payload_bits == 64 - 16 and not plan(code="ldpc").is_polar
+    assert plan(code="ldpc", crc=24).payload_bits == plan(code="polar", crc=24).payload_bits == 64 - 24
+    assert (plan(code="ldpc", crc=24).crc_name, plan(code="polar", crc=24).crc_name) == ("CRC24A", "CRC24C")
+    assert plan(crc=0).payload_bits == 64 and plan(crc=0).is_polar
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ SYMBOLS = 100
 GRID = {"type": "ofdm", "fft_size": 32, "guard_carriers": (2, 1), "csi": "ls"}  # 28 x 12 data symbols: 3 rows
 CHANNELS = {"awgn": AwgnConfig(), "rayleigh": RayleighConfig(), "tdl": OfdmConfig(**GRID)}
 EBNO_DB = {"awgn": 2.5, "rayleigh": 5.5, "tdl": 7.0}
-FAST = CodingConfig(iterations=8, check_node="boxplus")
+FAST = CodingConfig(code="ldpc", iterations=8, check_node="boxplus")
 
 
 def ber_link(channel, **settings):

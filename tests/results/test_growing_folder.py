@@ -166,7 +166,7 @@ def test_figures_and_the_report_hide_what_has_left_unless_asked(tmp_path):
         page = write_report(tmp_path, everything).read_text()
         for there in ("rayleigh_fast", "noise_free"):
             assert (there in drawn) == everything
-        for there in ("Rayleigh, fast", "no noise (ceiling)"):
+        for there in ("Rayleigh, fast", "noise-free feature"):
             assert (there in page) == everything
         assert "AWGN" in page and "raw feature" in page
 

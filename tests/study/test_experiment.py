@@ -161,7 +161,7 @@ def test_what_does_not_fit_is_said_once_recorded_and_stops_nothing(make, tmp_pat
         ],
         k=[16, 64, 66],
         snr_db=["inf"],
-        coding={"mcs": ["qpsk-1/3", "qpsk-1/2"]},
+        coding={"mcs": ["qpsk-1/3", "qpsk-1/2"], "code": "ldpc"},
     )
     say = progress()
     experiment.run(config, tmp_path / "out", False, say)

@@ -268,4 +268,4 @@ def test_what_the_air_interface_costs_has_its_columns(schemes):
     names = ["scheme", "channel", "mcs", "k", "snr_db", "seed", "training_seed", "stop"]
     for other in (row, point(schemes["pca", "awgn"], 1.0)):
         assert sorted([*other, *names]) == sorted(COLUMNS)
-    assert other["pilot_uses"] is other["guard_uses"] is other["papr_db"] is None
+    assert other["pilot_uses"] is other["guard_uses"] is None and other["papr_db"] > 0

@@ -8,9 +8,11 @@ from pydantic import Field, model_validator
 from kbsc_tf.config.channels.channel_config import ChannelSettings
 from kbsc_tf.config.channels.choice import chosen
 from kbsc_tf.config.channels.ofdm import OfdmConfig
+from kbsc_tf.config.units import KDb
 
 _FADING = "Fading of the symbols."
 _POWER = "What has a mean power of 1 per symbol: each feature, or a batch of them."
+_PEAK = "Most power of a symbol over the mean power of 1, in dB: the sender clips what is above; no limit unless given."
 _K = "Power of the line of sight over that of the scatter, in dB."
 _WORDS = {
     "awgn": "AWGN", "rayleigh": "Rayleigh", "rician": "Rician", "zf": "ZF", "mmse": "MMSE", "none": "no equaliser",
@@ -21,8 +23,8 @@ _WORDS = {
 class FlatConfig(ChannelSettings):
     """What flat channels have in common.
 
-    Each also has ``preset``, ``fading``, ``coherence``, ``csi``, ``equaliser``, ``rician_k_db`` and ``power`` as
-    `kbsc_tf.channel.build_channel` reads them; those without effect, or without a choice, are no fields.
+    Each also has ``preset``, ``fading``, ``coherence``, ``csi``, ``equaliser``, ``rician_k_db``, ``power`` and
+    ``peak_db`` as `kbsc_tf.channel.build_channel` reads them; those without effect, or without a choice, are no fields.
     """
 
     _said = frozenset({"type", "fading", "preset", "coherence", "csi", "equaliser"})
@@ -49,6 +51,7 @@ class AwgnConfig(FlatConfig):
 
     fading: Literal["none"] = Field("none", description=_FADING)
     power: Literal["per_feature", "per_batch"] = Field("per_feature", description=_POWER)
+    peak_db: float | None = Field(None, ge=0, description=_PEAK)
 
     def _words(self) -> list[str]:
         return ["awgn"]
@@ -67,6 +70,7 @@ class FadingConfig(FlatConfig):
         "mmse", description="How the receiver undoes the fading; zf and mmse need csi: perfect."
     )
     power: Literal["per_feature", "per_batch"] = Field("per_feature", description=_POWER)
+    peak_db: float | None = Field(None, ge=0, description=_PEAK)
 
     @model_validator(mode="after")
     def _possible(self) -> "FadingConfig":
@@ -91,7 +95,7 @@ class RicianConfig(FadingConfig):
     """Rician fading: a line of sight in scatter."""
 
     fading: Literal["rician"] = Field("rician", description=_FADING)
-    rician_k_db: float = Field(6.0, description=_K)
+    rician_k_db: KDb = Field(6.0, description=_K)
 
 
 class _Original(FlatConfig):
@@ -101,6 +105,7 @@ class _Original(FlatConfig):
     csi: ClassVar[str] = "none"
     equaliser: ClassVar[str] = "none"
     power: ClassVar[str] = "per_batch"
+    peak_db: ClassVar[None] = None
 
     preset: Literal["original"] = Field("original", description="The channel of the original KBSC code.")
 
@@ -120,7 +125,7 @@ class OriginalRicianConfig(_Original):
     """The original's channel with Rician fading."""
 
     fading: Literal["rician"] = Field("rician", description=_FADING)
-    rician_k_db: float = Field(6.0, description=_K)
+    rician_k_db: KDb = Field(6.0, description=_K)
 
 
 _PLAIN, _PRESET = (AwgnConfig, RayleighConfig, RicianConfig), (OriginalConfig, OriginalRicianConfig)

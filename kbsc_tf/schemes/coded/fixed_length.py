@@ -5,6 +5,7 @@ from abc import abstractmethod
 import numpy as np
 
 from kbsc_tf.coding import TransportPlan
+from kbsc_tf.coding.selection import code_of
 from kbsc_tf.config import ChannelConfig, CodingConfig
 from kbsc_tf.features import FeatureSet
 from kbsc_tf.schemes.coded.scheme import CodedScheme, Packed
@@ -39,8 +40,9 @@ class FixedLengthScheme(CodedScheme):
 class NamingScheme(FixedLengthScheme):
     """Send a number that names an entry of the knowledge base, which sender and receiver both know.
 
-    A bound that reviewers ask for: no channel use carries anything but the decision. The code has the lowest rate that
-    fills the channel uses, on QPSK, with bits repeated where the rate falls below 1/5.
+    An informed sender: no channel use carries anything but the decision and what protects it. No bound: the checksum
+    can be longer than the number, and the sender decides as well as the receiver would, not better. The code has the
+    lowest rate that fills the channel uses, on QPSK.
 
     Parameters
     ----------
@@ -64,7 +66,8 @@ class NamingScheme(FixedLengthScheme):
         self.length = max(1, (numbers - 1).bit_length())
         uses = k // 2 * coding.images_per_block
         # One block: a payload this short gains nothing from being cut.
-        plan = TransportPlan.exact("qpsk", self.length * coding.images_per_block, uses, max(16, 2 * uses))
+        length = max(16, 2 * uses)
+        plan = TransportPlan.exact("qpsk", self.length * coding.images_per_block, uses, length, code_of(coding))
         super().__init__(name, k, channel, coding, plan)
 
     @abstractmethod

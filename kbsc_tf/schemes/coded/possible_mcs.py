@@ -9,6 +9,9 @@ from kbsc_tf.config import CodingConfig, ExperimentConfig
 from kbsc_tf.config.scheme import Shortfall
 from kbsc_tf.errors import Infeasible
 
+CODING_REVISION = 2
+"""Of the coded schemes. Revision 1 had LDPC alone, repeated its bits below rate 1/5 and knew no wider set of MCSs."""
+
 
 def check_mcs(experiment: ExperimentConfig) -> None:
     """Refuse modulation and coding schemes that are none, by a UserError; where nothing fits is another matter."""

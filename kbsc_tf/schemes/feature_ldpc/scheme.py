@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 from kbsc_tf.coding import Mcs, TransportPlan
-from kbsc_tf.coding.selection import transport_plan
+from kbsc_tf.coding.selection import code_of, transport_plan
 from kbsc_tf.config import ChannelConfig, CodingConfig
 from kbsc_tf.features import FeatureSet
 from kbsc_tf.knowledge.quantiser import Quantiser
@@ -75,7 +75,7 @@ class FeatureLdpcScheme(FixedLengthScheme):
 
     def _plan_for(self, bits: int) -> TransportPlan:
         """All channel uses for codes of ``bits`` bits."""
-        settings = self._channel_uses, self.coding.block_length
+        settings = self._channel_uses, self.coding.block_length, code_of(self.coding)
         return TransportPlan.exact(self._mcs.modulation, bits * self.per_block, *settings)
 
     def words(self, features: np.ndarray) -> np.ndarray:

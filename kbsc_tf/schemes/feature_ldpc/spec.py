@@ -5,15 +5,15 @@ from functools import partial
 from typing import Any
 
 from kbsc_tf.config.scheme import SchemeConfig, SchemeSpec, Shortfall
-from kbsc_tf.schemes.coded.possible_mcs import check_mcs, plan_shortfalls
+from kbsc_tf.schemes.coded.possible_mcs import CODING_REVISION, check_mcs, plan_shortfalls
 
 
 class FeaturePqSpec(SchemeSpec):
-    """The feature's code by a product quantiser, over CRC, 5G LDPC and QAM."""
+    """The feature's code by a product quantiser, over CRC, 5G LDPC or polar codes, and QAM."""
 
     name, label, order = "feature_ldpc_pq", "feature + LDPC (PQ)", 300
     colour, marker = "#E69F00", "P"
-    sections = frozenset({"coding"})
+    sections, revision = frozenset({"coding"}), CODING_REVISION
     quantiser = "pq"
 
     def validate(self, config: SchemeConfig, experiment: Any) -> None:
@@ -32,7 +32,7 @@ class FeaturePqSpec(SchemeSpec):
 
 
 class FeatureSqSpec(FeaturePqSpec):
-    """The feature's code by a scalar quantiser, over CRC, 5G LDPC and QAM."""
+    """The feature's code by a scalar quantiser, over CRC, 5G LDPC or polar codes, and QAM."""
 
     name, label, order = "feature_ldpc_sq", "feature + LDPC (SQ)", 310
     colour, marker = "#56B4E9", "X"

@@ -1,0 +1,43 @@
+"""A warning where so many images share a grid that an interval has few groups to go by."""
+
+import numpy as np
+import pytest
+
+from kbsc_tf.config import ExperimentConfig
+from kbsc_tf.metrics.tally import Tally
+from kbsc_tf.study.prepare import describe_few_groups
+
+GRID = {"type": "ofdm", "fft_size": 32, "guard_carriers": [2, 1], "model": "rayleigh"}  # 336 symbols
+
+
+def notes(images=100, trials=1, channels=(GRID,), **changes):
+    settings = {"name": "t", "schemes": ["pca"], "k": [16], "sweep": {"trials": trials}, **changes}
+    return describe_few_groups(ExperimentConfig.model_validate({**settings, "channels": list(channels)}), images)
+
+
+def test_few_groups_are_said_with_their_number_and_what_to_do():
+    """42 images of 8 symbols share a grid: 100 images are 3 groups."""
+    (note,) = notes()
+    assert "up to 42 images share a grid, so a point has 3 independent groups" in note
+    assert "raise sweep.trials, or set realisation: per_row" in note
+    assert "has 9 independent groups" in notes(trials=3)[0] and notes(trials=4) == []
+    assert notes(images=42 * 9 + 1) == [] and len(notes(images=42 * 9)) == 1
+
+
+def test_images_of_one_block_are_one_group_and_flat_channels_have_no_grids():
+    coded = {"schemes": ["feature_ldpc_pq"], "k": [32], "coding": {"images_per_block": 2}}
+    assert "up to 42 images share a grid" in notes(**coded)[0]
+    assert notes(channels=[{**GRID, "realisation": "per_row"}, "awgn", "rayleigh"]) == []
+
+
+@pytest.mark.parametrize(("groups", "least"), [(5, 0.91), (10, 0.935)])
+def test_an_interval_of_few_groups_still_covers(groups, least):
+    """Shares of a group from a beta distribution with a correlation of 1/6, 4,000 repetitions (se .004)."""
+    rng, truth, covered = np.random.default_rng(3), 0.7, 0
+    for _ in range(4_000):
+        shares = rng.beta(5 * truth, 5 * (1 - truth), groups)
+        tally = Tally(40 * groups, "test_set")
+        tally.add(rng.random(40 * groups) < np.repeat(shares, 40), np.repeat(np.arange(groups), 40))
+        _, low, high = tally.share()
+        covered += low <= truth <= high
+    assert least < covered / 4_000 < 0.97
