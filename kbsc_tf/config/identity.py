@@ -37,15 +37,15 @@ def settings_of_experiment(config: ExperimentConfig) -> dict[str, Any]:
     found = {name: sections.get(name, {}) for name in type(config).model_fields if name not in unused}
     for uncounted in ("name", "executor"):
         found.pop(uncounted)
-    found["channels"] = {channel.label: settings_of(channel) for channel in config.channels}
+    found["channels"] = {channel.label: channel.settings() for channel in config.channels}
     found["schemes"] = {entry.title: _settings_of_scheme(entry, config) for entry in config.schemes}
     return found
 
 
-def revised(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """Schemes in both settings whose records are of different revisions."""
-    old, new = before.get("schemes", {}), now.get("schemes", {})
-    return [name for name in new if name in old and old[name].get("revision") != new[name].get("revision")]
+def revised(before: dict[str, Any], now: dict[str, Any], axis: str) -> list[str]:
+    """Names of an axis, ``schemes`` or ``channels``, in both settings whose records are of different revisions."""
+    old, new = before.get(axis, {}), now.get(axis, {})
+    return [name for name in new if name in old and _revisions(old[name]) != _revisions(new[name])]
 
 
 def changes(before: dict[str, Any], now: dict[str, Any]) -> list[Change]:
@@ -74,10 +74,18 @@ def identity(settings: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
 
 
+def _revisions(one: dict[str, Any]) -> tuple[int | None, int | None]:
+    """Of a scheme or channel, and of the channel that a scheme is trained over."""
+    return one.get("revision"), one.get("channel", {}).get("revision")
+
+
 def _settings_of_scheme(entry: SchemeConfig, config: ExperimentConfig) -> dict[str, Any]:
     spec = schemes[entry.scheme]
     revision = {"revision": spec.revision} if spec.revision > 1 else {}
-    return settings_of(entry) | spec.fixes(entry, config) | revision
+    found = settings_of(entry)
+    if "channel" in found:
+        found["channel"] = entry.trained_over.settings()
+    return found | spec.fixes(entry, config) | revision
 
 
 def _default(section: str) -> dict[str, Any]:

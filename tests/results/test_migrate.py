@@ -56,16 +56,18 @@ def settings(config):
 
 
 def uncoded(config):
-    """Without the schemes whose numbers have changed since; None if nothing is left."""
+    """Without the schemes and channels whose numbers have changed since; None if nothing is left."""
     kept = [entry for entry in config.schemes if schemes[entry.scheme].revision == 1]
-    return config.model_copy(update={"schemes": kept}) if kept else None
+    kept = [entry for entry in kept if entry.trained_over is None or entry.trained_over.revision == 1]
+    over = [channel for channel in config.channels if channel.revision == 1]
+    return config.model_copy(update={"schemes": kept, "channels": over}) if kept and over else None
 
 
 def check_goes_on(folder):
-    """Records can be added, but of schemes whose numbers have changed since."""
+    """Records can be added, but of schemes and over channels whose numbers have changed since."""
     config = config_of(folder)
     if isinstance(config, ExperimentConfig) and uncoded(config) != config:
-        with pytest.raises(UserError, match="were made before the numbers of these schemes changed; leave them out"):
+        with pytest.raises(UserError, match="were made before the numbers of these .* changed; leave them out"):
             check_folder(folder, settings(config))
         config = uncoded(config)
     if config is not None:
@@ -99,6 +101,21 @@ def schema_1(folder, without=("training_seed",)):
     (folder / "run.json").write_text(json.dumps({**run, "schema": 1}, indent=1) + "\n")
     table = pd.read_csv(folder / "records.csv", dtype=str, keep_default_na=False)
     table.drop(columns=[*without]).to_csv(folder / "records.csv", index=False, lineterminator="\n")
+
+
+def test_records_over_channels_whose_numbers_changed_are_not_added_to():
+    """The error variance of linear interpolation; perfect knowledge of the same channel goes on."""
+    folder = RESULTS / "ofdm" / "tdl"
+    config = config_of(folder)
+    same = [entry for entry in config.schemes if schemes[entry.scheme].revision == 1 and entry.trained_over is None]
+    config = config.model_copy(update={"schemes": same})
+    changed = [channel.label for channel in config.channels if "_ls_linear" in channel.label]
+    said = f"records over {', '.join(changed)} were made before the numbers of these channels changed; leave"
+    with pytest.raises(UserError, match=said):
+        check_folder(folder, settings(config))
+    rest = [channel for channel in config.channels if channel.label not in changed]
+    assert changed and rest
+    check_folder(folder, settings(config.model_copy(update={"channels": rest})))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from kbsc_tf.config.channels.channel_config import ChannelSettings
 from kbsc_tf.config.channels.choice import ByType
 from kbsc_tf.config.channels.grid import PILOT_KINDS, GridConfig
-from kbsc_tf.config.channels.ofdm_models import MODEL_KINDS, ModelConfig, TdlConfig
+from kbsc_tf.config.channels.ofdm_models import MODEL_KINDS, ModelConfig, ScenarioConfig, TdlConfig
 from kbsc_tf.config.strict import Strict
 
 
@@ -123,6 +123,12 @@ class OfdmConfig(ChannelSettings, GridConfig):
     def fading(self) -> str:
         """For sets of modulation and coding schemes that depend on it: none or rayleigh."""
         return "none" if self.model.type == "awgn" else "rayleigh"
+
+    @property
+    def revision(self) -> int:
+        """2 with the error variance of linear interpolation on every resource element, or the rays of TR 38.901."""
+        linear = self.csi.type == "ls" and self.csi.interpolation == "linear"
+        return 2 if linear or isinstance(self.model, ScenarioConfig) else 1
 
     def per_grid(self, n: int) -> int:
         """How many rows of n data symbols share a grid; 0 if none fits."""
