@@ -99,7 +99,10 @@ def test_what_leaves_the_configuration_is_kept_and_hidden_until_it_comes_back(tm
         ({"receiver": {"top_k": 3}}, "receiver.top_k was the default, now 3"),
         ({"data": {"seed": 2}}, "data.seed was the default, now 2"),
         ({"sweep": {"queries": 100}}, "sweep.queries was the default, now 100"),
-        ({"channels": [{"fading": "none", "power": "per_batch"}]}, 'channels.awgn.power was the default, now "per_b'),
+        (
+            {"channels": [{"fading": "none", "power": "per_batch", "name": "awgn"}]},
+            'channels.awgn.power was the default, now "per_b',
+        ),
         ({"schemes": [{"scheme": "raw", "name": "pca"}]}, 'schemes.pca.scheme was "pca", now "raw"'),
     ],
 )

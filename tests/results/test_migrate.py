@@ -292,7 +292,7 @@ def test_a_folder_from_before_the_choice_of_codes_says_which_it_had(tmp_path):
     before["settings"]["coding"] = {}
     (folder / "run.json").write_text(json.dumps(before))
     unchanged = ExperimentConfig.model_validate(before["config"]).model_copy(update={"coding": CodingConfig()})
-    with pytest.raises(UserError, match="feature_ldpc_pq, feature_ldpc_sq, bpg_ldpc, index_ldpc, label_ldpc were made"):
+    with pytest.raises(UserError, match="feature_ldpc_sq, bpg_ldpc, bpg_capacity, index_ldpc, label_ldpc were made"):
         check_folder(folder, settings_of_experiment(unchanged))
     assert migrate(folder).endswith("brought up to date")
     run = read_run(folder)
