@@ -43,9 +43,10 @@ def settings_of_experiment(config: ExperimentConfig) -> dict[str, Any]:
 
 
 def revised(before: dict[str, Any], now: dict[str, Any], axis: str) -> list[str]:
-    """Names of an axis, ``schemes`` or ``channels``, in both settings whose records are of different revisions."""
+    """Names of an axis, ``schemes`` or ``channels``, in both settings which differ in nothing but the revision."""
     old, new = before.get(axis, {}), now.get(axis, {})
-    return [name for name in new if name in old and _revisions(old[name]) != _revisions(new[name])]
+    differing = {name: _changes("", old[name], new[name]) for name in new if name in old}
+    return [name for name, found in differing.items() if found and all(one.key.endswith(".revision") for one in found)]
 
 
 def changes(before: dict[str, Any], now: dict[str, Any]) -> list[Change]:
@@ -72,11 +73,6 @@ def union(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
 def identity(settings: dict[str, Any]) -> str:
     """First 16 hex digits of the SHA-256 of settings."""
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def _revisions(one: dict[str, Any]) -> tuple[int | None, int | None]:
-    """Of a scheme or channel, and of the channel that a scheme is trained over."""
-    return one.get("revision"), one.get("channel", {}).get("revision")
 
 
 def _settings_of_scheme(entry: SchemeConfig, config: ExperimentConfig) -> dict[str, Any]:
