@@ -51,20 +51,25 @@ class Readme:
     """One README: ``tables`` in order, and whether it ``says`` something."""
 
     def __init__(self, folder: str = ""):
-        self.lines = (ROOT / folder / "README.md").read_text(encoding="utf-8").splitlines()
-        self.words = " ".join(" ".join(self.lines).replace("−", "-").split())
-        self.tables = list(_tables(self.lines))
+        self.words, self.tables = _parts(folder)
 
     def not_said(self, *sentences: str) -> list[str]:
         """Those of the sentences, made with numbers of the records, that are not in the README."""
         return [sentence for sentence in sentences if " ".join(sentence.split()) not in self.words]
 
 
+@cache
+def _parts(folder):
+    """The words with one space between them, and the tables."""
+    lines = (ROOT / folder / "README.md").read_text(encoding="utf-8").replace("−", "-").splitlines()
+    return " ".join(" ".join(lines).split()), list(_tables(lines))
+
+
 def _tables(lines):
     heading, block = "", []
     for line in [*lines, ""]:
         if line.startswith("|"):
-            block.append([cell.strip() for cell in line.replace("−", "-").strip().strip("|").split("|")])
+            block.append([cell.strip() for cell in line.strip().strip("|").split("|")])
             continue
         if block:
             yield Table(heading, block[0], block[2:])
@@ -154,7 +159,7 @@ def _unit(text: str) -> float:
 
 
 def wrong_cells(table: Table, expected_of, heads=None) -> list[str]:
-    """Cells that disagree with ``expected_of(labels, head)``; in all columns of an SNR unless ``heads`` names others."""
+    """Cells that disagree with ``expected_of(labels, head)``; in all columns of an SNR unless ``heads`` names them."""
     heads = heads or [head for head in table.heads if snr_of(head) is not None]
     assert heads and table.rows
     wrong = []
@@ -165,3 +170,8 @@ def wrong_cells(table: Table, expected_of, heads=None) -> list[str]:
                 name = ", ".join(cell for key, cell in labels.items() if key not in heads)
                 wrong.append(f"{table.heading} | {name} | {head}: {labels[head]!r}, but by the records {expected}")
     return wrong
+
+
+def overlap(one, other) -> bool:
+    """Whether the intervals of two records' accuracies overlap."""
+    return one.top1_low <= other.top1_high and other.top1_low <= one.top1_high

@@ -8,7 +8,6 @@ from readmes import CHANNELS, NO_FIT, RESULTS, Readme, original, points, scheme_
 
 from kbsc_tf.results.names import mcs_text
 
-
 BASELINES = ["baselines_cifar10", "baselines_tiny_imagenet_100"]
 
 
@@ -207,3 +206,25 @@ def test_ofdm():
         return "no file fits" if cell == NO_FIT else cell[0]
 
     assert wrong_cells(table, expected, table.heads[4:]) == []
+
+
+TABLES = {
+    "original": 1,
+    "cifar10": 1,
+    "tiny_imagenet_100": 1,
+    "baselines_cifar10": 4,
+    "baselines_tiny_imagenet_100": 4,
+    "neural_baselines": 10,  # the first has no numbers of ours
+    "images_per_block": 1,
+    "tiled_bpg_cifar10": 1,
+    "kb_scaling": 1,
+    "ofdm": 1,
+    "adaptive": 9,  # the last, of times, has no records
+}
+
+
+def test_no_table_is_left_out():
+    """Whoever adds a table or a README adds a test of it here or beside this."""
+    assert {
+        path.parent.name: len(Readme(f"results/{path.parent.name}").tables) for path in RESULTS.glob("*/README.md")
+    } == TABLES
