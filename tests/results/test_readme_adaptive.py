@@ -94,7 +94,8 @@ def test_labels():
 def confidence_of_adaptive():
     """Confidence pooled over all SNRs, by folder."""
     rows = {name: pd.read_csv(FOLDER / name / "confidence.csv") for name in ("cifar10", "tiny_imagenet_100")}
-    return {name: r[(r.scheme == "adaptive") & (r.snr_db == "all")] for name, r in rows.items()}
+    rows = {name: r[(r.scheme == "adaptive") & (r.snr_db == "all")] for name, r in rows.items()}
+    return {name: r.set_index(["channel", "k"]) for name, r in rows.items()}
 
 
 def test_confidence():
@@ -102,7 +103,7 @@ def test_confidence():
 
     def expected(row, head):
         channel, k = row["channel, k"].split(", ")
-        (r,) = pooled[row[""]].query(f"channel == '{channel}' and k == {k}").itertuples()
+        r = pooled[row[""]].loc[channel, int(k)]
         return {
             "n": r.n,
             "accuracy": 100 * r.accuracy,

@@ -89,12 +89,12 @@ def test_published_networks_in_the_same_sweep():
 
 def test_published_networks_beside_their_authors_curves():
     rows = pd.read_csv(RESULTS / "neural_baselines/deepjscc_published.csv")
+    runs = {key: run for key, run in rows.groupby(["channel", "cbr", "training_snr_db"])}
     (table,) = tables("neural_baselines", "trained at")
 
     def expected(row, head):
         cbr = {"1/3": 0.3333, "1/6": 0.1667, "1/12": 0.0833}[row["CBR"]]
-        trained = float(row["trained at"].split()[0])
-        one = rows[(rows.channel == row["Channel"]) & (rows.cbr == cbr) & (rows.training_snr_db == trained)]
+        one = runs[row["Channel"], cbr, float(row["trained at"].split()[0])]
         assert len(one) == 26
         if head == "difference":
             return one.difference.mean()
