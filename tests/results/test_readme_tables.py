@@ -89,7 +89,7 @@ def test_published_networks_in_the_same_sweep():
 
 def test_published_networks_beside_their_authors_curves():
     rows = pd.read_csv(RESULTS / "neural_baselines/deepjscc_published.csv")
-    runs = {key: run for key, run in rows.groupby(["channel", "cbr", "training_snr_db"])}
+    runs = dict(iter(rows.groupby(["channel", "cbr", "training_snr_db"])))
     (table,) = tables("neural_baselines", "trained at")
 
     def expected(row, head):
