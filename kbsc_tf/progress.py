@@ -1,14 +1,42 @@
 """Progress on the terminal: a bar with the current figures, plain lines where there is no terminal."""
 
+import codecs
+import io
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
+# What an encoding that lacks them shows instead; "?5 dB" would be another number.
+_INSTEAD = {"\N{MINUS SIGN}": "-", "±": "+-", "…": "...", "·": ".", "→": "->", "×": "x", "\N{NO-BREAK SPACE}": " "}
 _LINE_EVERY_S, _PATIENCE_S = 10.0, 0.7
+
+
+def terminal(stderr: bool = False, quiet: bool = False) -> Console:
+    """A console that shows text as it is, and goes on where its stream is closed or lacks a character."""
+    stream = sys.stderr if stderr else sys.stdout
+    replace_characters(stream)
+    file = None if stream is not None else io.StringIO()
+    return Console(stderr=stderr, file=file, quiet=quiet or stream is None, markup=False, emoji=False, highlight=False)
+
+
+def replace_characters(stream: Any) -> None:
+    """Let a stream of text show something like the characters that its encoding lacks, instead of failing."""
+    if getattr(stream, "errors", "") in ("strict", "surrogateescape") and hasattr(stream, "reconfigure"):
+        stream.reconfigure(errors="kbsc")
+
+
+def _replaced(error: UnicodeError) -> tuple[str, int]:
+    text = error.object[error.start : error.end]
+    return "".join(_INSTEAD.get(character, "?") for character in text), error.end
+
+
+codecs.register_error("kbsc", _replaced)
 
 
 class Progress:
@@ -24,7 +52,7 @@ class Progress:
 
     def say(self, text: str) -> None:
         """Print one line."""
-        self.console.print(text, highlight=False, markup=False, soft_wrap=True)
+        self.console.print(text, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
     @contextmanager
     def job(
@@ -35,10 +63,10 @@ class Progress:
             yield self._lines(name, patience_s)
             return
         columns = [
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[now]}"),
+            TextColumn("{task.fields[now]}", markup=False),
         ]
         bar = Bar(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=self.console, transient=True)
         task = bar.add_task(name, total=steps, now="")
@@ -91,7 +119,7 @@ def counting(name: str, total: int, show: bool = True) -> Iterator[Callable[[int
         Call it with the number of images just done.
     """
     started, done = time.monotonic(), 0
-    with Progress(Console(stderr=True, quiet=not show)).job(name, total, _PATIENCE_S) as report:
+    with Progress(terminal(stderr=True, quiet=not show)).job(name, total, _PATIENCE_S) as report:
 
         def advance(count: int) -> None:
             nonlocal done

@@ -14,28 +14,33 @@ class Rows:
 
     def take(self, rows: np.ndarray) -> "Rows":
         """These rows, in this order."""
-        return replace(self, **self._each(lambda name: _take(getattr(self, name), rows)))
+        return self._each(lambda name: _take(getattr(self, name), rows), [self])
 
     @classmethod
     def concat(cls, parts: Sequence["Rows"]) -> "Rows":
-        """Several parts one behind another; they have the same fields."""
-        return replace(parts[0], **parts[0]._each(lambda name: _concat([getattr(part, name) for part in parts])))
+        """Several parts one behind another; a field that one of them lacks, the whole lacks."""
+        return parts[0]._each(lambda name: _concat([getattr(part, name) for part in parts]), parts)
 
-    def _each(self, change: Callable[[str], Any]) -> dict[str, Any]:
-        """The changed values of the fields that have rows."""
-        names = (field.name for field in fields(self) if field.name not in self._of_all)
-        return {name: change(name) for name in names if getattr(self, name) is not None}
+    def _each(self, change: Callable[[str], Any], parts: Sequence["Rows"]) -> "Rows":
+        """This one with changed values in the fields that have rows; None in those that are None in any part."""
+        names = [field.name for field in fields(self) if field.name not in self._of_all]
+        lacking = {name for name in names if any(getattr(part, name) is None for part in parts)}
+        return replace(self, **{name: None if name in lacking else change(name) for name in names})
 
 
 def _take(values: Any, rows: np.ndarray) -> Any:
     if isinstance(values, Rows):
         return values.take(rows)
+    if isinstance(values, dict):
+        return {name: _take(column, rows) for name, column in values.items()}
     return [values[row] for row in rows] if isinstance(values, list) else values[rows]
 
 
 def _concat(parts: list) -> Any:
     if isinstance(parts[0], Rows):
         return parts[0].concat(parts)
+    if isinstance(parts[0], dict):
+        return {name: _concat([part[name] for part in parts]) for name in parts[0]}
     return [value for part in parts for value in part] if isinstance(parts[0], list) else np.concatenate(parts)
 
 

@@ -3,6 +3,7 @@
 Most tests call `main` in this process, as importing TensorFlow takes seconds.
 """
 
+import os
 import re
 import resource
 import shutil
@@ -348,7 +349,7 @@ def test_recordings_that_cannot_be_used(kbsc, refused, file, tmp_path):
     np.savez(tmp_path / "delays.npz", a=a, tau=tau[:2])
     np.savez(tmp_path / "no_tau.npz", a=a)
     for name, message in {
-        "nowhere": "cannot read .*; give path an .npz of a and tau",
+        "nowhere": "cannot read .*; give an .npz of the arrays a and tau",
         "antennas": "a is for 2 receive and 1 transmit antennas, the configuration has 1 and 1",
         "short": "a has 13 time steps, 14 are needed; record longer",
         "axes": r"tau has shape \[3, 1\]",
@@ -519,7 +520,7 @@ def test_mistakes_in_the_file(refused, file, text, message):
     [
         ("receiver.top_k=61", "receiver.top_k: 61 candidates asked of a knowledge base of 60"),
         ("receiver.index=Nonsense", "Nonsense"),
-        ("features.file=nowhere.npz", "nowhere.npz: cannot read the feature file"),
+        ("features.file=nowhere.npz", "nowhere.npz: cannot read"),
         ("features.file=trial.yaml", "trial.yaml: not a whole .npz file"),
         ("features.file=nan.npz", "nan.npz: test_send_x has NaN or infinity in row 7"),
         ("schemes.pca.epoch=3", "--set schemes.pca.epoch=3: unknown key schemes.0.epoch"),
@@ -685,3 +686,30 @@ def test_knowledge_bases_of_growing_size(kbsc, refused, tmp_path, monkeypatch):
     assert status == 0 and (tmp_path / "results/large/kb_scaling.png").exists()
     refused("large: .* other settings: kb_scaling.snr_db was the default, now 9.0", "kb-scaling", "large.yaml",
             "--set", "snr_db=9")  # fmt: skip
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize(("arguments", "status"), [("list schemes", 0), ("status nowhere", 2)])
+def test_streams_may_be_closed(tmp_path, closed, arguments, status):
+    """Nothing that is opened later takes the place of a closed stream, either."""
+    look = "import os; [os.fstat(number) for number in range(3)]"
+    code = f"import atexit; atexit.register(exec, {look!r}); {CODE}"
+    command = f'exec {sys.executable} -c "$CODE" {arguments} {closed}'
+    done = subprocess.run(["sh", "-c", command], cwd=tmp_path, env={**os.environ, "CODE": code}, capture_output=True)
+    assert done.returncode == status and b"Traceback" not in done.stderr + done.stdout
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-16"])
+def test_any_encoding_of_the_terminal_will_do(tmp_path, encoding):
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    for arguments in (["list", "schemes"], ["schema"], ["run", "--help"]):
+        done = subprocess.run([sys.executable, "-c", CODE, *arguments], env=environment, capture_output=True)
+        assert not done.returncode and not done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments", [["status", b"caf\xe9"], ["run", b"caf\xe9.yaml"], ["run", "x", "--out", b"\xff"]]
+)
+def test_arguments_that_are_not_utf_8_are_named(arguments):
+    done = subprocess.run([sys.executable, "-c", CODE, *arguments], capture_output=True, text=True)
+    assert done.returncode == 2 and re.fullmatch(r"kbsc: b'.*': a name that is not UTF-8; rename it\n", done.stderr)

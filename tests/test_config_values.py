@@ -340,3 +340,66 @@ def test_the_json_schema_knows_the_experiments(validator, path):
 )
 def test_the_json_schema_knows_shorthands_and_mistakes(validator, text, valid):
     assert validator.is_valid(read_yaml(text)[0]) == valid
+
+
+# What a file may hold beside YAML in UTF-8
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_files_of_other_editors_are_read(tmp_path, encoding, end):
+    text = f"name: caf{end}channels:{end}  - {{fading: none, name: é ß}}{end}k: [16]{end}"
+    (tmp_path / "a.yaml").write_bytes(text.encode(encoding))
+    config = load_config(tmp_path / "a.yaml")
+    assert (config.name, config.channels[0].label, config.k) == ("caf", "é ß", [16])
+
+
+def test_a_file_in_latin_1_is_told(tmp_path):
+    (tmp_path / "a.yaml").write_bytes("k: 16\n# Kanäle\n".encode("latin-1"))
+    with pytest.raises(
+        UserError, match=r"a.yaml: cannot read \(line 2, byte 0xe4 is not UTF-8\); save the file as UTF-8"
+    ):
+        load_config(tmp_path / "a.yaml")
+
+
+LAUGHS = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"{new}: &{new} [{', '.join([f'*{old}'] * 10)}]\n" for old, new in zip("abcdefgh", "bcdefghi", strict=True)
+)
+MERGES = "a: &a {k: 16}\n" + "".join(
+    f"{new}: &{new} {{<<: [{', '.join([f'*{old}'] * 10)}]}}\n" for old, new in zip("abcdefgh", "bcdefghi", strict=True)
+)
+
+
+@pytest.mark.parametrize("text", [LAUGHS, MERGES, "k: &k [*k]\n", "data: &d {data: *d}\n"])
+def test_aliases_that_explode_are_refused(refusal, text):
+    assert "its aliases stand for more than 100,000 values" in refusal(text)
+
+
+def test_an_alias_is_a_value(load):
+    assert load("k: &k [16, 64]\nsnr_db: *k\n").snr_db == [16, 64]
+
+
+# Numbers that no result can be of
+
+
+@pytest.mark.parametrize("value", ["1e6", "-101", "1e308", "[0, 100.1]", "{from: 90, to: 110, step: 10}"])
+def test_snrs_beyond_what_float32_holds_are_refused(refusal, value):
+    assert "expected an SNR from -100 to 100 dB, or inf for a noise-free link" in refusal(f"snr_db: {value}")
+
+
+@pytest.mark.parametrize("value", [5000, -101, ".inf", ".nan"])
+def test_k_factors_beyond_all_measure_are_refused(refusal, value):
+    assert "rician_k_db" in refusal(f"channels: [{{fading: rician, rician_k_db: {value}}}]")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("seeds", 2**63), ("schemes", "[{scheme: kbsc, seed: 4294967296}]"), ("seeds", -1)]
+)
+def test_seeds_that_cannot_be_kept_are_refused(refusal, key, value):
+    assert "seed" in refusal(f"{key}: {value}")
+
+
+@pytest.mark.parametrize("name", ["a\\u001b[31mb", "a\\tb", "a/b", "a\\nb", "a\\u009bb"])
+@pytest.mark.parametrize("entry", ["channels: [{fading: none, name: NAME}]", "schemes: [{scheme: pca, name: NAME}]"])
+def test_names_that_command_a_terminal_are_refused(refusal, entry, name):
+    assert "name: String should match pattern" in refusal(entry.replace("NAME", f'"{name}"'))

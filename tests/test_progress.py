@@ -1,12 +1,14 @@
 """Progress: a bar on a terminal, few plain lines elsewhere."""
 
 import io
+import sys
 
 import pytest
 from rich.console import Console
+from rich.table import Table
 
 import kbsc_tf.progress as module
-from kbsc_tf.progress import Progress
+from kbsc_tf.progress import Progress, terminal
 
 
 @pytest.fixture
@@ -54,3 +56,26 @@ def test_a_bar_on_a_terminal_vanishes_and_survives_errors():
     assert "sweep" in text(terminal) and "top1 0.5" in text(terminal)
     with terminal.job("again", 2) as report:  # the console is free again
         report(2, 2, {})
+
+
+@pytest.mark.parametrize(
+    ("encoding", "shown"), [("ascii", "-5 dB +-1 ? [a] :smile:"), ("latin-1", "-5 dB ±1 ? [a] :smile:")]
+)
+def test_characters_that_a_terminal_lacks_are_replaced(monkeypatch, encoding, shown):
+    stream = io.TextIOWrapper(io.BytesIO(), encoding)
+    monkeypatch.setattr(sys, "stdout", stream)
+    text = "\N{MINUS SIGN}5 dB ±1 字 [a] :smile:"
+    Progress(terminal()).say(text)
+    table = Table("a")
+    table.add_row(text)
+    terminal().print(table)
+    stream.flush()
+    assert stream.buffer.getvalue().decode(encoding).count(shown) == 2
+
+
+def test_without_streams_nothing_is_said(monkeypatch):
+    monkeypatch.setattr(sys, "stdout", None)
+    monkeypatch.setattr(sys, "stderr", None)
+    for console in (terminal(), terminal(stderr=True)):
+        with Progress(console).job("training", 3) as report:
+            report(3, 3, {})

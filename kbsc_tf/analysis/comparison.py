@@ -63,7 +63,7 @@ def compare(a: str | Path | Side, b: str | Path | Side, differing: Collection[st
     a, b : str, Path or Side
         ``DIR``, ``DIR:SCHEME`` or ``DIR:SCHEME:MCS``; both may be of one folder. Without a scheme, the other side's, or
         every scheme that both folders hold. Without an MCS, the fixed one of a coded scheme that does best at the
-        point, which favours that scheme a little; the genie, where it has no other.
+        point, which favours that scheme a little; the best MCS by outcome, where it has no other.
     differing : collection of {"features", "receiver", "channels"}
         Sections of two folders whose settings may differ, because their effect is what is compared. What chooses the
         images may never.

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from pydantic import Field, ValidationError
-from rich.console import Console
 
 from kbsc_tf.api.channel import Channel
 from kbsc_tf.coding import Mcs, TransportPlan
@@ -20,7 +19,7 @@ from kbsc_tf.config.units import SnrDb, SomeNumbers
 from kbsc_tf.errors import Infeasible, UserError
 from kbsc_tf.figures.bler_figure import bler_figure
 from kbsc_tf.metrics.tally import Tally
-from kbsc_tf.progress import Progress
+from kbsc_tf.progress import Progress, terminal
 from kbsc_tf.study.start import prepare_tensorflow
 
 if TYPE_CHECKING:
@@ -166,10 +165,10 @@ class CodedLink:
         """
         limits = _checked(_SweepSettings, "sweep", snr_db=snr_db, blocks=blocks, errors=errors, seed=seed)
         levels = list(dict.fromkeys(limits.snr_db))
-        terminal = Progress(Console(stderr=True, quiet=not progress))
+        shown = Progress(terminal(stderr=True, quiet=not progress))
         measured: dict[float, _Errors] = {}
         try:
-            with terminal.job(f"{self.mcs.name}, {self.channel.label}", len(levels)) as report:
+            with shown.job(f"{self.mcs.name}, {self.channel.label}", len(levels)) as report:
                 for number, level in enumerate(levels):
                     errors_here = measured[level] = _Errors()
                     while errors_here.count < limits.blocks and errors_here.lost < limits.errors:
@@ -178,7 +177,7 @@ class CodedLink:
                         report(number, len(levels), now)
                 report(len(levels), len(levels), {})
         except KeyboardInterrupt:
-            terminal.say("interrupted: the curve holds what was measured")
+            shown.say("interrupted: the curve holds what was measured")
         return BlerCurve([self._row(level, found) for level, found in measured.items() if found.count])
 
     @cached_property

@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from kbsc_tf.api.channel import Channel
 from kbsc_tf.api.run import Run
 from kbsc_tf.config import ExperimentConfig, FunctionEncoderConfig, make_config
@@ -15,7 +13,7 @@ from kbsc_tf.config.strict import did_you_mean, name_of
 from kbsc_tf.data import load_splits
 from kbsc_tf.data.memory import Images
 from kbsc_tf.errors import UserError
-from kbsc_tf.progress import Progress
+from kbsc_tf.progress import Progress, terminal
 from kbsc_tf.registry import executors
 from kbsc_tf.study.start import check, prepare_tensorflow
 
@@ -88,7 +86,7 @@ def run(
     prepare_tensorflow()
     from kbsc_tf.study.experiment import run as run_experiment
 
-    run_experiment(config, folder, skip_bad, Progress(Console(quiet=not progress)))
+    run_experiment(config, folder, skip_bad, Progress(terminal(quiet=not progress)))
     return Run(folder)
 
 

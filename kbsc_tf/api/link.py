@@ -16,6 +16,7 @@ from kbsc_tf.data.decode import BadImageError, decode
 from kbsc_tf.errors import UserError
 from kbsc_tf.features.encoder import Encoder, build_encoder
 from kbsc_tf.figures.gallery import draw_arrivals
+from kbsc_tf.files import home_path
 from kbsc_tf.knowledge import Decision
 from kbsc_tf.results.names import channel_text, mcs_text, named, names_of, scheme_text, snr_text
 from kbsc_tf.schemes.analogue.scheme import AnalogueScheme
@@ -73,7 +74,8 @@ class Link:
         channel : str, optional
             As in its records; the first unless given.
         mcs : str, optional
-            Modulation and code rate of a coded scheme, or "genie"; the first unless given.
+            Modulation and code rate of a coded scheme, or "genie"; the first unless given. A link does not know the
+            right answer: there "genie" takes for every image the highest rate that arrives.
         encoder : callable, optional
             The function that embeds images, of a run that was given one, if images are to be sent.
 
@@ -279,7 +281,7 @@ def _image(image: str | Path | np.ndarray) -> np.ndarray:
     """An image as uint8 [H, W, 3]."""
     if isinstance(image, (str, Path)):
         try:
-            return decode(Path(image).expanduser().read_bytes())
+            return decode(home_path(image).read_bytes())
         except (OSError, BadImageError) as error:
             reason = getattr(error, "strerror", None) or error
             raise UserError(f"{image}: cannot read this image ({reason}); give a JPEG or PNG file") from None

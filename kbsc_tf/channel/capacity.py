@@ -4,7 +4,7 @@ import math
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.integrate import quad
 from scipy.special import chndtrix, expit
 
@@ -67,6 +67,16 @@ def capacity(snr_db: float, channel: Fading, outage: float = 0.1) -> float:
     return float(nats) / math.log(2)
 
 
+def has_blocks(channel: Fading) -> bool:
+    """Whether all symbols of a block meet one gain, which differs from block to block."""
+    return channel.fading != "none" and channel.coherence == "block"
+
+
+def gain_quantiles(shares: NDArray[np.float64], channel: Fading) -> NDArray[np.float64]:
+    """Power gains that these shares of all blocks or symbols stay below."""
+    return _gain_quantile(shares, _rician_k(channel.fading, channel.rician_k_db))
+
+
 def block_gains(count: int, seed: int, fading: str, rician_k_db: float = 6.0) -> NDArray[np.float64]:
     """Power gains of ``count`` independent blocks; a block carries log2(1 + gain SNR) bits per complex channel use.
 
@@ -100,10 +110,10 @@ def _rician_k(fading: str, rician_k_db: float) -> float:
     return {"none": math.inf, "rayleigh": 0.0, "rician": 10.0 ** (rician_k_db / 10.0)}[fading]
 
 
-def _gain_quantile(share: float, k: float) -> float:
+def _gain_quantile(share: ArrayLike, k: float) -> ArrayLike:
     """The power gain that ``share`` of all blocks stay below: 2 (K+1) |h|^2 is noncentral chi-square, (2, 2K)."""
     if k == 0:
-        return -math.log1p(-share)
+        return -np.log1p(-share)
     k = min(k, _LARGEST_K)
     return chndtrix(share, 2.0, 2.0 * k) / (2.0 * (k + 1.0))
 

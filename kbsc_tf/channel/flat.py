@@ -62,6 +62,8 @@ class FlatChannel(SymbolChannel):
         ):
             if value not in allowed:
                 raise ValueError(f"{name}: expected one of {', '.join(allowed)}, got {value!r}")
+        if fading == "rician" and not abs(rician_k_db) <= 300:
+            raise ValueError(f"rician_k_db: expected a K factor from -300 to 300 dB, got {rician_k_db}")
         if fading != "none" and csi == "none" and equaliser != "none":
             raise ValueError(f"equaliser {equaliser} needs csi perfect")
         self.fading, self.coherence, self.csi, self.equaliser = fading, coherence, csi, equaliser

@@ -4,9 +4,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from kbsc_tf.progress import Progress
+from kbsc_tf.progress import Progress, terminal
 
 app = typer.Typer(
     help="Knowledge-base semantic image transmission over Sionna channels.",
@@ -46,7 +45,7 @@ def start(file: Path, overrides: list[str] | None, out: Path | None) -> tuple:
 
 def new_progress() -> Progress:
     """Where a command says what it does."""
-    return Progress(Console())
+    return Progress(terminal())
 
 
 def show_table(folder: Path, progress: Progress, everything: bool = False) -> None:

@@ -6,12 +6,21 @@ import threading
 
 from kbsc_tf.cli.app import app
 from kbsc_tf.errors import UserError
+from kbsc_tf.progress import replace_characters
+from kbsc_tf.quiet import open_streams
 
 
 def main() -> None:
     """Entry point: a user's mistake is one sentence and exit status 2, Ctrl-C is 130."""
+    open_streams()
     interrupted = _note_ctrl_c()
     try:
+        for argument in sys.argv:
+            if not argument.isascii():
+                from kbsc_tf.files import check_name
+
+                check_name(argument)
+        replace_characters(sys.stdout)
         app()
     except (Exception, SystemExit) as end:
         # Typer makes 130 of a KeyboardInterrupt, but TensorFlow a TypeError, while it looks up a traced function.

@@ -13,7 +13,8 @@ from kbsc_tf.coding.ldpc import DEFAULT_DECODER, DecoderSettings
 from kbsc_tf.coding.plan import TransportPlan
 from kbsc_tf.coding.transport_link import TransportLink
 from kbsc_tf.data.cache import REMEDY, cache_root
-from kbsc_tf.files import make_folder, write_atomically
+from kbsc_tf.errors import UserError
+from kbsc_tf.files import make_folder, read_json, write_atomically
 from kbsc_tf.metrics import wilson
 
 VERSION = 2
@@ -99,9 +100,9 @@ class BlerTable:
         """
         file = self.file(snr_db)
         try:
-            kept = json.loads(file.read_text(encoding="utf-8"))
+            kept = read_json(file, "")
             return BlockErrorRate(kept["count"], kept["errors"], kept["undetected"])
-        except (OSError, ValueError, KeyError, TypeError):
+        except (UserError, KeyError, TypeError):
             pass  # not measured yet, or spoilt: measure
         measured = self._measure(snr_db, int(file.stem[:8], 16))
         low, high = measured.interval

@@ -33,7 +33,9 @@ class CodingConfig(Strict):
     mcs: Annotated[str | Annotated[list[str], Field(min_length=1)], BeforeValidator(_one_mcs)] = Field(
         "wide", description="A set, wide, swinjscc or 38.214_table1, or a list of schemes such as qpsk-1/2."
     )
-    genie: bool = Field(True, description="Add link adaptation that knows every outcome.")
+    genie: bool = Field(
+        True, description="Add the best MCS by outcome: link adaptation that knows what the receiver will decide."
+    )
     code: Literal["auto", "ldpc", "polar"] = Field(
         "auto", description="5G LDPC, 5G polar (up to 359 bits), or auto: polar for payloads of up to 100 bits."
     )
@@ -72,7 +74,13 @@ class CodecConfig(Strict):
     processes: int | None = Field(
         None, ge=1, description="Encoders at work side by side; one per core unless given.", json_schema_extra=UNCOUNTED
     )
-    outage: float = Field(0.1, gt=0, lt=1, description="Outage probability of the ideal code over block fading.")
+    outage: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="Share of blocks that an ideal code loses: over block fading, and at finite length. Unless given, "
+        "at each SNR the one of the best expected accuracy on validation images.",
+    )
 
 
 class CodecSpec(Spec):
@@ -105,7 +113,9 @@ class ExperimentConfig(Strict):
         [-7.0, -6.0, -5.0, -4.0, -2.0, 0.0, 2.0, 4.0, 5.0, 6.0, 7.0, 10.0, math.inf],
         description="SNRs in dB, Es/N0 at the receiver; inf for no noise.",
     )
-    seeds: SomeNumbers[Annotated[int, Field(ge=0)]] = Field([0], description="Seeds of the noise, one point each.")
+    seeds: SomeNumbers[Annotated[int, Field(ge=0, le=2**63 - 1)]] = Field(
+        [0], description="Seeds of the noise, one point each."
+    )
     validation: ValidationConfig = Field(ValidationConfig(), description="What trainings and choices are judged by.")
     coding: CodingConfig = Field(CodingConfig(), description="How the coded schemes put bits on the air.")
     codec: CodecConfig = Field(CodecConfig(), description="How the image schemes compress.")

@@ -7,7 +7,7 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import Field
 
 from kbsc_tf.config.named import Named
-from kbsc_tf.config.strict import UNCOUNTED, Strict, settings_of
+from kbsc_tf.config.strict import NAME, UNCOUNTED, Strict, settings_of
 from kbsc_tf.registry import Spec, schemes
 
 
@@ -37,7 +37,7 @@ class SchemeConfig(Strict):
     scheme: str = Field(description="Name of the scheme; kbsc list schemes shows all.")
     name: str | None = Field(
         None,
-        pattern=r"^[^/\\\r\n:]+$",
+        pattern=NAME.replace("/", "/:"),
         description="Name in records and figures, for several entries of one scheme; that of the scheme unless given.",
         json_schema_extra=UNCOUNTED,
     )
@@ -98,6 +98,10 @@ class SchemeSpec(Spec):
     def fixes(self, config: SchemeConfig, experiment: Any) -> dict[str, Any]:
         """What else of the experiment the records of this entry depend on, such as all k of a network for several."""
         return {}
+
+    def text(self, experiment: Any) -> str:
+        """The label in figures and tables of an experiment, where it depends on the experiment."""
+        return self.label
 
     def validate(self, config: SchemeConfig, experiment: Any) -> None:
         """Refuse settings that cannot work together, by a UserError of one sentence.

@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
+NAME = r"^[^/\\\x00-\x1f\x7f-\x9f]+$"
+"""Of a name in records and figures: a part of a file's name, without what terminals take for commands."""
 UNCOUNTED = {"x-counted": False}
 """For ``Field(json_schema_extra=...)``: no record depends on this key, so that it may change in a results folder."""
 
@@ -87,7 +89,8 @@ def unknown_name(noun: str, given: Any, known: Iterable[str]) -> str:
     """What is wrong about a name that is none of the known ones."""
     known = list(known)
     near = did_you_mean(str(given), known)
-    return f"unknown {noun} {given!s:.80}{f'{near} Known' if near else '; known'}: {', '.join(known)}"
+    shown = " ".join(str(given).split())  # in one line
+    return f"unknown {noun} {shown:.80}{f'{near} Known' if near else '; known'}: {', '.join(known)}"
 
 
 def only_of(choice: str, key: str, sections: Iterable[type[Strict]]) -> str:

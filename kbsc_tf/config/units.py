@@ -10,6 +10,7 @@ from pydantic_core import CoreSchema, core_schema
 
 from kbsc_tf.config.strict import did_you_mean
 
+_MOST_DB = 100  # beyond, powers of float32 leave its range; the noise is gone long before
 _MOST = 1_000  # values of a range
 _RANGE_KEYS = ("from", "to", "step")
 _RANGE_SCHEMA = {
@@ -33,6 +34,8 @@ def _snr(value: Any) -> float:
         return math.inf
     if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value) or value == -math.inf:
         raise ValueError("expected an SNR in dB, or inf for a noise-free link")
+    if not -_MOST_DB <= value <= _MOST_DB and value != math.inf:
+        raise ValueError(f"expected an SNR from -{_MOST_DB} to {_MOST_DB} dB, or inf for a noise-free link")
     return float(value)
 
 
@@ -90,6 +93,8 @@ Some = Annotated[list[_Item], Field(min_length=1), _Shorthand(ranges=False)]
 SomeNumbers = Annotated[list[_Item], Field(min_length=1), _Shorthand(ranges=True)]
 """A list of at least one number, one number, or a range ``{from: -6, to: 12, step: 3}``."""
 
+KDb = Annotated[float, Field(ge=-_MOST_DB, le=_MOST_DB)]
+"""A Rician K factor in dB."""
 EvenK = Annotated[int, AfterValidator(_even)]
 SnrDb = Annotated[
     float,

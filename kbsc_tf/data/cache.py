@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from kbsc_tf.files import home_path
+
 REMEDY = "free space or name another folder (features.store or KBSC_CACHE)"
 
 
@@ -11,6 +13,4 @@ def cache_root(path: Path | None = None) -> Path:
 
     The folder need not exist.
     """
-    if path is not None:
-        return Path(path).expanduser()
-    return Path(os.environ.get("KBSC_CACHE") or "~/.cache/kbsc_tf").expanduser()
+    return home_path(path or os.environ.get("KBSC_CACHE") or "~/.cache/kbsc_tf")

@@ -4,9 +4,11 @@ Reading them here needs no TensorFlow; only a download does, because Keras does 
 """
 
 import io
+import lzma
 import os
 import pickle
 import tarfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +18,7 @@ from numpy.typing import NDArray
 
 from kbsc_tf.data.image_set import ImageSet, fingerprint
 from kbsc_tf.errors import UserError
+from kbsc_tf.files import check_pickle, home_path
 
 _CIFAR10 = "airplane automobile bird cat deer dog frog horse ship truck"
 _FINE = (
@@ -83,6 +86,7 @@ _FORMATS = {
 }
 
 _Open = Callable[[str], bytes]
+_MOST_BYTES = 1 << 28  # of a member; the largest, CIFAR-100's training images, has 155 million
 
 
 def load_cifar(source: str, path: Path | None = None) -> tuple[ImageSet, ImageSet]:
@@ -109,7 +113,7 @@ def load_cifar(source: str, path: Path | None = None) -> tuple[ImageSet, ImageSe
     """
     layout = _FORMATS[source]
     if path is not None:
-        path = Path(path).expanduser()
+        path = home_path(path)
         read = _find([path], layout)
         if read is None:
             raise UserError(
@@ -133,7 +137,7 @@ def load_cifar(source: str, path: Path | None = None) -> tuple[ImageSet, ImageSe
 
 def _keras_datasets() -> Path:
     """Folder in which ``keras.datasets`` keeps its files, without importing Keras."""
-    home = Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser()
+    home = home_path(os.environ.get("KERAS_HOME") or "~/.keras")
     if home.exists() and not os.access(home, os.W_OK):
         home = Path("/tmp/.keras")
     return home / "datasets"
@@ -173,9 +177,11 @@ def _archive_reader(archive: Path, layout: _Format) -> _Open:
             for member in tar:
                 name = wanted.get(member.name.removeprefix("./"))
                 file = tar.extractfile(member) if name else None
+                if file is not None and member.size > _MOST_BYTES:
+                    raise tarfile.ReadError(f"{name} is of {member.size:,} bytes")
                 if file is not None:
                     found[name] = file.read()
-    except (tarfile.TarError, OSError, EOFError) as error:
+    except (tarfile.TarError, OSError, EOFError, zlib.error, lzma.LZMAError, ValueError) as error:
         raise UserError(f"{archive}: not a complete tar.gz ({error}); fetch {layout.origin} again") from None
     missing = [name for name in wanted if wanted[name] not in found]
     if missing:
@@ -202,6 +208,7 @@ class _ArrayUnpickler(pickle.Unpickler):
 
 
 def _read_batch(content: bytes, label_key: str) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray | None]:
+    check_pickle(content)
     batch = {
         key.decode() if isinstance(key, bytes) else key: value
         for key, value in _ArrayUnpickler(io.BytesIO(content), encoding="bytes").load().items()

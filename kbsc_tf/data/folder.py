@@ -16,13 +16,13 @@ from kbsc_tf.data.cache import cache_root
 from kbsc_tf.data.decode import BadImageError, decode
 from kbsc_tf.data.image_set import ImageSet, fingerprint
 from kbsc_tf.errors import UserError
-from kbsc_tf.files import make_folder, write_atomically
+from kbsc_tf.files import check_name, home_path, make_folder, read_json, write_atomically
 from kbsc_tf.progress import counting
 
 ENDINGS = (".jpg", ".jpeg", ".png")
 """Names of image files end so, in upper or lower case; other files are passed over."""
 
-_SCAN_VERSION = 1
+_SCAN_VERSION = 2
 _THREADS = min(8, os.cpu_count() or 1)
 
 
@@ -64,7 +64,7 @@ def load_folder(
     UserError
         The folder is missing, has no classes, or a class has no images; or an image cannot be read (names it).
     """
-    root = Path(root).expanduser()
+    root = home_path(root)
     folders = _class_folders(root / split)
     files: list[Path] = []
     labels: list[int] = []
@@ -131,6 +131,7 @@ def _class_folders(folder: Path) -> list[Path]:
         raise UserError(f"{folder}: holds no class folders; put images into {folder}/CLASS/NAME.jpg or .png")
     names: dict[str, Path] = {}
     for path in folders:
+        check_name(path)
         other = names.setdefault(path.name.replace("_", " "), path)
         if other is not path:
             raise UserError(f"{path}: names the same class as {other}, because _ stands for a space; merge the two")
@@ -148,7 +149,10 @@ def _image_files(folder: Path, per_class: int | None) -> list[Path]:
         raise UserError(f"{folder}: cannot list this class folder ({error.strerror}); mend its permissions") from None
     if not names:
         raise UserError(f"{folder}: this class folder holds no .jpg, .jpeg or .png; add images or remove the folder")
-    return [folder / name for name in names[:per_class]]
+    files = [folder / name for name in names[:per_class]]
+    for file in files:
+        check_name(file)
+    return files
 
 
 @dataclass(frozen=True)
@@ -173,11 +177,11 @@ def _scan(files: list[Path], folder: Path, root: Path, progress: bool) -> list[_
     """Check every file, or read what an earlier run found about the very same files."""
     kept = root / "scans" / f"{_scan_key(files, folder)}.json"
     try:
-        rows = json.loads(kept.read_text(encoding="utf-8"))
+        rows = read_json(kept, "")
         known = [_Checked(str(digest), (int(h), int(w)), str(problem)) for digest, h, w, problem in rows]
         if len(known) == len(files) and all(c.problem or len(c.digest) == 64 for c in known):
             return known
-    except (OSError, ValueError, TypeError):
+    except (UserError, ValueError, TypeError):
         pass  # not there, or broken: look again
     with counting(f"checking {folder.name}", len(files), progress) as advance, ThreadPoolExecutor(_THREADS) as pool:
         scan = list(_counted(pool.map(_check, files), advance))

@@ -15,6 +15,7 @@ from kbsc_tf.data.image_set import ImageSet, Splits, fingerprint
 from kbsc_tf.data.reading import Reading
 from kbsc_tf.data.splits import ratio_split
 from kbsc_tf.errors import UserError
+from kbsc_tf.files import home_path
 
 _BLOCK = 4096  # procedural images are drawn in blocks
 
@@ -102,7 +103,7 @@ def _folders(config: FolderConfig, reading: Reading) -> tuple[ImageSet, Pair, Pa
 def _all_different(folders: dict[str, str], root: Path) -> None:
     seen: dict[Path, str] = {}
     for key, folder in folders.items():
-        other = seen.setdefault((Path(root).expanduser() / folder).resolve(), key)
+        other = seen.setdefault((home_path(root) / folder).resolve(), key)
         if other != key:
             raise UserError(
                 f"data.folders: {other} and {key} are the same folder {folder!r}, so images would stand on both sides; "

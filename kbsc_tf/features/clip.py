@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kbsc_tf.config import ClipConfig
+from kbsc_tf.data.decode import BadImageError, check_shape
 from kbsc_tf.errors import UserError
 from kbsc_tf.features.clip_files import find_clip
 from kbsc_tf.features.clip_weights import load_clip, quiet
@@ -83,6 +84,10 @@ class ClipEncoder:
         for image in images:
             if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
                 raise ValueError(f"expected RGB images uint8 [H, W, 3], got {image.dtype} {list(image.shape)}")
+            try:
+                check_shape(*image.shape[:2])
+            except BadImageError as error:
+                raise UserError(f"CLIP: cannot resize an image of {error}; crop it") from None
         pixels = self._processor(list(images), return_tensors="np", input_data_format="channels_last")["pixel_values"]
         if pixels.shape[2:] != (self.image_size, self.image_size):
             raise UserError(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kbsc_tf.errors import UserError
+from kbsc_tf.files import home_path, read_json
 
 SMALL = Path(__file__).with_name("clip_small")
 """The CLIP inside the package."""
@@ -97,7 +98,7 @@ def find_clip(model: str) -> ClipFiles:
     """
     if model == "small":
         return _inspect("small", SMALL)
-    folder = Path(model).expanduser()
+    folder = home_path(model)
     if folder.is_dir():
         return _inspect(model, folder)
     if folder.exists():
@@ -139,10 +140,7 @@ def _inspect(name: str, folder: Path) -> ClipFiles:
 
 
 def _read_json(path: Path) -> dict:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read as JSON ({error}); fetch this file again") from None
+    content = read_json(path, "fetch this file again")
     if not isinstance(content, dict):
         raise UserError(f"{path}: expected a JSON object; fetch this file again")
     return content

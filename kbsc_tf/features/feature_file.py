@@ -1,7 +1,6 @@
 """Ready features from one .npz file, in place of images and CLIP."""
 
 import hashlib
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +8,9 @@ from numpy.typing import NDArray
 
 from kbsc_tf.errors import UserError
 from kbsc_tf.features.feature_set import FeatureSet, FeatureSplits
+from kbsc_tf.files import cannot, home_path, load_arrays
 
+_NORM = 1e6
 PARTS = {
     "train": "training",
     "val_send": "validation_sender",
@@ -42,7 +43,7 @@ def load_feature_file(path: Path, image_shape: tuple[int, int] = (32, 32)) -> Fe
         The file or an array is missing or damaged, shapes do not fit, a feature has NaN (names array and row), or
         labels are no classes.
     """
-    path = Path(path).expanduser()
+    path = home_path(path)
     arrays, encoder = _read(path)
     x = {part: _features(path, arrays, f"{part}_x") for part in PARTS}
     dims = {part: a.shape[1] for part, a in x.items()}
@@ -79,16 +80,9 @@ def _read(path: Path) -> tuple[dict[str, NDArray], str]:
                 while block := file.read(1 << 22):
                     digest.update(block)
             file.seek(0)
-            with np.load(file, allow_pickle=False) as archive:
-                arrays = {name: archive[name] for name in archive.files}
+            arrays = load_arrays(file, "write it again with np.savez")
     except OSError as error:
-        raise UserError(
-            f"{path}: cannot read the feature file ({error.strerror or error}); check features.file"
-        ) from None
-    except (ValueError, EOFError, zipfile.BadZipFile, AttributeError, TypeError, NotImplementedError) as error:
-        raise UserError(
-            f"{path}: not a whole .npz file of plain arrays ({error}); write it again with np.savez"
-        ) from None
+        raise cannot("read", path, error, "check features.file") from None
     return arrays, f"file:{digest.hexdigest()[:16]}"
 
 
@@ -104,11 +98,18 @@ def _features(path: Path, arrays: dict[str, NDArray], name: str) -> NDArray[np.f
         raise UserError(
             f"{path}: {name} is {x.dtype} {list(x.shape)}, expected features float32 [N, D]; write it again"
         )
-    x = np.ascontiguousarray(x, np.float32)
+    with np.errstate(over="ignore"):  # infinity is refused
+        x = np.ascontiguousarray(x, np.float32)
     bad = np.flatnonzero(~np.isfinite(x).all(axis=1))
     if len(bad):
         raise UserError(
             f"{path}: {name} has NaN or infinity in row {bad[0]} ({len(bad)} row(s) in all); remove or mend those rows"
+        )
+    longest = float(np.linalg.norm(x.astype(np.float64), axis=1).max())
+    if not 1 / _NORM < longest < _NORM and longest:
+        raise UserError(
+            f"{path}: {name} has features of norm {longest:.3g}, whose squares leave the range of float32; scale all "
+            "features to a norm of about 1"
         )
     x.setflags(write=False)
     return x
@@ -135,7 +136,12 @@ def _class_names(path: Path, arrays: dict[str, NDArray], used: int) -> tuple[str
     names = arrays["class_names"]
     if names.ndim != 1 or names.dtype.kind not in "US" or len(names) < used:
         raise UserError(f"{path}: class_names is {names.dtype} {list(names.shape)}, expected {used} or more strings")
-    return tuple(n.decode() if isinstance(n, bytes) else str(n) for n in names)
+    try:
+        names = [name.decode() if isinstance(name, bytes) else str(name) for name in names.tolist()]
+        "".join(names).encode()
+    except UnicodeError:
+        raise UserError(f"{path}: class_names has a name that is not UTF-8; write them as str") from None
+    return tuple(names)
 
 
 def _coarse(path: Path, arrays: dict[str, NDArray], y: dict[str, NDArray], classes: int) -> NDArray[np.int64] | None:

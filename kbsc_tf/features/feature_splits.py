@@ -3,8 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from kbsc_tf.config import ExperimentConfig
 from kbsc_tf.data import ImageSet, load_splits
+from kbsc_tf.errors import UserError
 from kbsc_tf.features.encoder import build_encoder, takes_text
 from kbsc_tf.features.feature_file import load_feature_file
 from kbsc_tf.features.feature_set import FeatureSplits
@@ -49,6 +52,9 @@ def load_features(
         Anything wrong with images, model, store or file, in one sentence.
     """
     splits, report = _load(config, skip_bad, progress, check)
+    x = splits.training.x
+    if np.ptp(x, axis=0).max() <= 1e-6 * np.abs(x).max():
+        raise UserError(f"{report['encoder']['name']}: all training features are equal; mend the encoder or the images")
     return hold_out_classes(splits, config.features) if config.features.unseen_classes else splits, report
 
 

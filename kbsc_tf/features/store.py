@@ -20,9 +20,10 @@ from kbsc_tf.data.image_set import ImageSet, fingerprint
 from kbsc_tf.errors import UserError
 from kbsc_tf.features.encoder import Encoder, TextEncoder
 from kbsc_tf.features.feature_set import FeatureSet
-from kbsc_tf.files import cannot, make_folder, write_atomically
+from kbsc_tf.files import cannot, load_array, make_folder, write_atomically
 from kbsc_tf.progress import counting
 
+_READ_AT_ONCE, _HELD_BYTES = 8, 1 << 28  # images read at once, and when a batch of them is large enough
 _VERSION = b"kbsc features 1"  # change it with anything that changes features but not the encoder's files
 
 
@@ -97,10 +98,10 @@ def embed_prompts(encoder: TextEncoder, texts: Sequence[str], store: Path | None
 def _open(path: Path, shape: tuple[int, int]) -> NDArray[np.float32] | None:
     """Map a store file, or None where it is missing, damaged, or not what it should be."""
     try:
-        x = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError):
+        x = load_array(path, REMEDY, "r")
+    except UserError:
         return None
-    if not isinstance(x, np.ndarray) or x.shape != shape or x.dtype != np.float32 or not _unit_rows(x):
+    if x.shape != shape or x.dtype != np.float32 or not _unit_rows(x):
         return None
     return x
 
@@ -145,8 +146,20 @@ def _embed(encoder: Encoder, images: ImageSet, path: Path, progress: bool, batch
 
 def _batches(encoder: Encoder, images: ImageSet, start: int, size: int) -> Iterator[NDArray[np.float32]]:
     size = getattr(encoder, "batch_size", size)
-    reads = (images.read(range(i, min(i + size, len(images)))) for i in range(start, len(images), size))
+    reads = _reads(images, start, size)
     return encoder.embed_batches(reads) if hasattr(encoder, "embed_batches") else map(encoder.embed_images, reads)
+
+
+def _reads(images: ImageSet, start: int, size: int) -> Iterator[list[NDArray[np.uint8]]]:
+    """Images from ``start`` on, at most ``size`` at a time; fewer of large ones, so that they fit into the memory."""
+    held: list[NDArray[np.uint8]] = []
+    while start < len(images):
+        step = min(_READ_AT_ONCE, size - len(held), len(images) - start)
+        held += images.read(range(start, start + step))
+        start += step
+        if len(held) == size or start == len(images) or sum(image.nbytes for image in held) > _HELD_BYTES:
+            yield held
+            held = []
 
 
 def _npy_header(shape: tuple[int, int]) -> bytes:

@@ -15,6 +15,7 @@ from kbsc_tf.figures.style import (
     PANEL_WIDTH,
     Look,
     add_legend,
+    as_written,
     columns_that_fit,
     looks_of,
     marker_size,
@@ -72,7 +73,7 @@ def _names(curves: Sequence[pd.DataFrame], channels: Sequence[str]) -> list[str]
     """What tells each curve from the others."""
     several = len(channels) > 1
     return [
-        f"{one.mcs}, {one.payload_bits} bits" + several * f", {channel_text(one.channel)}"
+        f"{one.mcs}, {one.payload_bits} bits" + several * f", {as_written(channel_text(one.channel))}"
         for one in (curve.iloc[0] for curve in curves)
     ]
 

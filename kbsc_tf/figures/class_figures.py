@@ -7,7 +7,7 @@ from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 
 from kbsc_tf.analysis.classes import ClassAccuracy, shares_of
-from kbsc_tf.figures.style import LINES, shade
+from kbsc_tf.figures.style import LINES, as_written, shade
 
 _FEW = 20  # classes: so many have their numbers written into the matrix
 _PER_COLUMN = 50  # classes beside each other in the figure of accuracies
@@ -18,7 +18,7 @@ def confusion_figure(counts: np.ndarray, class_names: Sequence[str]) -> Figure:
     shares, count = 100 * shares_of(counts), len(class_names)
     lost = counts[:, -1].any()
     shares = shares if lost else shares[:, :-1]
-    names, few = [name.replace("_", " ") for name in class_names], count <= _FEW
+    names, few = [as_written(name.replace("_", " ")) for name in class_names], count <= _FEW
     side = 0.33 * count if few else 8.2
     font = 7.5 if few else max(3.6, min(6.5, 480 / count))
     margin = 0.1 + 0.55 * font / 72 * max(4, *map(len, names))
@@ -80,8 +80,12 @@ def accuracy_figure(
             ends = np.abs(100 * np.array([(one.low, one.high) for _, one in there]).T - share)
             offset = 0.22 * (number - (len(accuracies) - 1) / 2)
             style = {"color": shade(colour, pale), "marker": "o^s"[number % 3], "markersize": 2.6, "elinewidth": 0.7}
-            axes.errorbar(share, [y + offset for y, _ in there], xerr=ends, linestyle="none", label=text, **style)
-        axes.set_yticks(range(len(members)), [class_names[i].replace("_", " ") for i in members], fontsize=6.5)
+            axes.errorbar(
+                share, [y + offset for y, _ in there], xerr=ends, linestyle="none", label=as_written(text), **style
+            )
+        axes.set_yticks(
+            range(len(members)), [as_written(class_names[i].replace("_", " ")) for i in members], fontsize=6.5
+        )
         axes.set_ylim(rows - 0.5, -0.5)
         axes.set_xlim(-2, 102)  # room for marks at the ends
         axes.tick_params(axis="y", length=0)

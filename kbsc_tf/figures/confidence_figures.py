@@ -19,15 +19,16 @@ from kbsc_tf.analysis.confidence import (
 )
 from kbsc_tf.figures.output import PLAIN, Output, save_figure
 from kbsc_tf.figures.style import (
-    CEILING,
     DASHED,
     DOTTED,
     LEGEND_ROW,
     PANEL_HEIGHT,
     PANEL_WIDTH,
+    REFERENCE,
     TITLE_LINE,
     Look,
     add_legend,
+    as_written,
     columns_that_fit,
     in_house_order,
     looks_of,
@@ -87,8 +88,8 @@ def _draw_all(folder: Path, output: Output, share: float, everything: bool) -> l
     curves = {channel: [_curve(folder, one) for one in schemes] for channel, schemes in channels.items()}
     coded = any(point.mcs not in ("", GENIE) for schemes in channels.values() for one in schemes for point in one)
     looks = looks_of(in_house_order(curve.scheme for rows in curves.values() for curve in rows))
-    if CEILING in looks:  # elsewhere a level; here it may be a single point, and its dashes look like the diagonal's
-        looks[CEILING] = looks[CEILING]._replace(line="-", marker="h")
+    if REFERENCE in looks:  # elsewhere a level; here it may be a single point, and its dashes look like the diagonal's
+        looks[REFERENCE] = looks[REFERENCE]._replace(line="-", marker="h")
     with paper_style():
         handles = _handles(looks, curves, share, coded, estimand_of(read_run(folder)))
         columns = columns_that_fit(handles, 2 * PANEL_WIDTH, 6)
@@ -174,7 +175,7 @@ def _handles(
     handles, differ = [], any(len(_ks(rows)) > 1 for rows in curves.values())
     for scheme, look in looks.items():
         ks = _ks(curve for rows in curves.values() for curve in rows if curve.scheme == scheme)
-        text = scheme_text(scheme) + (f" ($k$ = {', '.join(map(str, ks))})" if differ and ks else "")
+        text = as_written(scheme_text(scheme)) + (f" ($k$ = {', '.join(map(str, ks))})" if differ and ks else "")
         handles.append(scheme_handle(look, text, look.line))
     if coded:
         handles.append(Line2D([], [], linestyle="none", label="LDPC: best fixed MCS"))
@@ -200,5 +201,5 @@ def _pooled_text(curves: list[_Curve]) -> str:
 
 
 def _ks(curves: Iterable[_Curve]) -> list[int]:
-    """Ascending; without that of the ceiling, which sends nothing."""
-    return sorted({curve.k for curve in curves if curve.scheme != CEILING})
+    """Ascending; without that of the reference, which sends nothing."""
+    return sorted({curve.k for curve in curves if curve.scheme != REFERENCE})

@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 from rich import box
 from rich.table import Table
+from rich.text import Text
 
 from kbsc_tf.analysis.confidence import ALL, FILE
 from kbsc_tf.figures.style import in_house_order
@@ -47,7 +48,7 @@ def confidence_table(folder: Path | str, width: int | None = None) -> Table:
         table.add_column(head.replace(" ", "\n"), justify="left" if is_text else "right", no_wrap=not is_text)
         columns[head] = cells.str.replace(" ±", "\n±") if narrow else cells
     for cells in zip(*columns.values(), strict=True):
-        table.add_row(*cells)
+        table.add_row(*map(Text, cells))
     return table
 
 

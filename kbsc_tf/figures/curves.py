@@ -14,17 +14,18 @@ from kbsc_tf.figures.equal_uses import file_stem, plot_by_cbr, plot_cbr_overview
 from kbsc_tf.figures.legends import interval_handles, stand_in_handles
 from kbsc_tf.figures.output import PLAIN, Output, save_figure
 from kbsc_tf.figures.style import (
-    CEILING,
     LEGEND,
     LEGEND_ROW,
     LINES,
     PANEL_WIDTH,
+    REFERENCE,
     TITLE_LINE,
+    as_written,
     break_marks,
     columns_that_fit,
-    draw_ceiling,
     draw_curve,
     draw_noise_free,
+    draw_reference,
     looks_of,
     panel_grid,
     panel_layout,
@@ -34,7 +35,7 @@ from kbsc_tf.figures.style import (
     scale_values,
     scheme_handle,
     shade,
-    split_ceiling,
+    split_reference,
     three_snrs,
     title_lines,
 )
@@ -129,9 +130,9 @@ def plot_accuracy(
     UserError
         No record has the metric, or a file cannot be written.
     """
-    points, ceiling = _points(records, metric)
+    points, reference = _points(records, metric)
     with paper_style():
-        legend = _legend(points, "k", [f"$k$ = {k}" for k in _several(points)], _lines_of_k(points), ceiling)
+        legend = _legend(points, "k", [f"$k$ = {k}" for k in _several(points)], _lines_of_k(points), reference)
         legend += _row(stand_in_handles(points) + interval_handles(points, output.estimand))
         figure, panels, titles = _panels(points, legend)
         for channel, (left, bottom, width, height) in panels:
@@ -143,7 +144,7 @@ def plot_accuracy(
                 _draw_curves(axes, points, finite, metric)
                 axes.xaxis.set_major_locator(MaxNLocator(9, steps=[1, 2, 5, 10], integer=True))
                 axes.set_xlabel(r"SNR $E_s/N_0$ (dB)")
-            draw_ceiling(axes, ceiling, channel, metric_of(metric).scale)
+            draw_reference(axes, reference, channel, metric_of(metric).scale)
             _finish(axes, points, metric, channel, titles)
             if len(free):
                 beside = (left + width * (1 - split), bottom, width * split, height)
@@ -151,11 +152,11 @@ def plot_accuracy(
                 schemes, scale = list(points["scheme"].unique()), metric_of(metric).scale
                 marks = [(schemes.index(p.scheme), p, *_look(points, p.scheme, p.k)) for p in free.itertuples()]
                 draw_noise_free(free_axes, marks, len(schemes), split, scale)
-                draw_ceiling(free_axes, ceiling, channel, scale)
+                draw_reference(free_axes, reference, channel, scale)
                 if split:
                     axes.spines["right"].set_visible(False)
                     break_marks(axes, 1.0)
-        return save_figure(figure, Path(out_dir), stem, output, pd.concat([points, ceiling]), metric)
+        return save_figure(figure, Path(out_dir), stem, output, pd.concat([points, reference]), metric)
 
 
 def plot_accuracy_vs_cbr(
@@ -180,14 +181,14 @@ def plot_accuracy_vs_cbr(
     list of Path
         The files; empty, and nothing drawn, if no channel has points at two numbers of channel uses.
     """
-    points, ceiling = _points(records, metric)
+    points, reference = _points(records, metric)
     wanted = list(snr_db) if snr_db is not None else three_snrs(points)
     points = points[points["snr_db"].isin(wanted)]
     if not points.groupby("channel")["channel_uses"].nunique().gt(1).any():
         return []
     lines = {snr: LINES[i % len(LINES)] for i, snr in enumerate(sorted(wanted, reverse=True))}
     with paper_style():
-        legend = _legend(points, "snr_db", [snr_text(snr) for snr in lines], list(lines.values()), ceiling)
+        legend = _legend(points, "snr_db", [snr_text(snr) for snr in lines], list(lines.values()), reference)
         legend += _row(stand_in_handles(points) + interval_handles(points, output.estimand))
         figure, panels, titles = _panels(points, legend, title=0.14)
         looks, scale = looks_of(points["scheme"]), metric_of(metric).scale
@@ -196,20 +197,20 @@ def plot_accuracy_vs_cbr(
             part = points[points["channel"] == channel]
             for (scheme, snr), curve in part.groupby(["scheme", "snr_db"], sort=False):
                 draw_curve(axes, curve, "channel_uses", looks[scheme], lines[snr], scale)
-            draw_ceiling(axes, ceiling, channel, scale)
+            draw_reference(axes, reference, channel, scale)
             _finish(axes, points, metric, channel, titles, pad=14)
             axes.set_xlabel("Complex channel uses $n$ per image")
             scale_uses(axes, part.groupby("channel_uses")["cbr"].first())
-        return save_figure(figure, Path(out_dir), stem, output, pd.concat([points, ceiling]), metric)
+        return save_figure(figure, Path(out_dir), stem, output, pd.concat([points, reference]), metric)
 
 
 def _points(records: pd.DataFrame, metric: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """What there is to draw, without points where nothing fits the channel uses; and the ceiling."""
+    """What there is to draw, without points where nothing fits the channel uses; and the reference."""
     points = pool_seeds(condense(records, metric), metric)
     points = points[points["feasible"].ne(0)]
     if points.empty:
         raise UserError("records: nothing to show: no payload fits its channel uses; allow a larger k")
-    return split_ceiling(points)
+    return split_reference(points)
 
 
 def _several(points: pd.DataFrame) -> list[int]:
@@ -246,16 +247,20 @@ def _finish(
     panel_title(axes, titles[channel], pad)
 
 
-def _legend(points: pd.DataFrame, by: str, names: list[str], lines: list, ceiling: pd.DataFrame) -> list[list[Line2D]]:
+def _legend(
+    points: pd.DataFrame, by: str, names: list[str], lines: list, reference: pd.DataFrame
+) -> list[list[Line2D]]:
     """Rows of legend entries: schemes by colour and marker, then k or SNR by line style."""
     steps, shown = len(names), []
     for scheme, look in looks_of(points["scheme"]).items():
         ks = points["k"][points["scheme"] == scheme].unique()
-        text = scheme_text(scheme) + (f" ($k$ = {ks[0]})" if by == "k" and len(ks) == 1 < points["k"].nunique() else "")
+        text = as_written(scheme_text(scheme))
+        if by == "k" and len(ks) == 1 < points["k"].nunique():
+            text += f" ($k$ = {ks[0]})"
         shown.append(scheme_handle(look, text))
-    if len(ceiling):
-        look = looks_of([CEILING])[CEILING]
-        shown.append(scheme_handle(look, scheme_text(CEILING), look.line))
+    if len(reference):
+        look = looks_of([REFERENCE])[REFERENCE]
+        shown.append(scheme_handle(look, scheme_text(REFERENCE), look.line))
     grey = [_shade("black", i, steps) if by == "k" else "black" for i in range(steps)]
     styles = [Line2D([], [], color=grey[i], linestyle=lines[i], label=names[i]) for i in range(steps)]
     wide = min(2, points["channel"].nunique())

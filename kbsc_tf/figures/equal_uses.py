@@ -23,11 +23,12 @@ from kbsc_tf.figures.style import (
     TITLE_LINE,
     Look,
     add_legend,
+    as_written,
     break_marks,
     columns_that_fit,
-    draw_ceiling,
     draw_curve,
     draw_noise_free,
+    draw_reference,
     in_house_order,
     looks_of,
     panel_grid,
@@ -37,7 +38,7 @@ from kbsc_tf.figures.style import (
     scale_uses,
     scale_values,
     shade,
-    split_ceiling,
+    split_reference,
     three_snrs,
     title_lines,
 )
@@ -76,7 +77,7 @@ class _Shared:
 
     looks: dict[str, Look]
     places: list[str]
-    ceiling: pd.DataFrame
+    reference: pd.DataFrame
     metric: str
 
 
@@ -94,10 +95,10 @@ def plot_by_cbr(
     of one k, and every panel's title says its own channel uses and CBR.
 
     A coded scheme is shown by its envelope, the best fixed MCS at each SNR, with its 95 % interval; in the same colour
-    by its genie (dotted) and by its fixed MCSs (thin and pale), whose cliffs the envelope hides. Where no image's
-    payload fits the channel uses, the curve has no point and a note under the panel says so. Noise-free points stand
-    behind an axis break. Markers are hollow where the training set's mean image stands in for more than half of the
-    images.
+    by its best MCS by outcome (dotted) and by its fixed MCSs (thin and pale), whose cliffs the envelope hides. Where no
+    image's payload fits the channel uses, the curve has no point and a note under the panel says so. Noise-free points
+    stand behind an axis break. Markers are hollow where the training set's mean image stands in for more than half of
+    the images.
 
     Parameters
     ----------
@@ -124,7 +125,7 @@ def plot_by_cbr(
         No record has the metric or a number of channel uses, or a file cannot be written.
     """
     everything = pd.concat([records, envelope(records, metric)])
-    points, ceiling = split_ceiling(pool_seeds(everything, metric))
+    points, reference = split_reference(pool_seeds(everything, metric))
     per_use, grids = cbr_per_use(records), grid_channels(records)
     by_k = differ_from_symbols(records)
     coded = points[points["mcs"] != ""]
@@ -141,7 +142,7 @@ def plot_by_cbr(
             with paper_style():
                 layers = _layers(part, show_mcs, show_genie)
                 words = _Words(title, uses, interval_handles(points, output.estimand))
-                figure, shown = _figure_of_one_k(part, layers, ceiling, metric, words)
+                figure, shown = _figure_of_one_k(part, layers, reference, metric, words)
                 files += save_figure(figure, Path(out_dir), f"{file_stem(metric)}_{stem}", output, shown, metric)
     return files
 
@@ -173,7 +174,7 @@ def plot_cbr_overview(
     list of Path
         The files; empty, and nothing drawn, if there are no two numbers of channel uses to compare.
     """
-    points, ceiling = split_ceiling(pool_seeds(condense(records, metric), metric))
+    points, reference = split_reference(pool_seeds(condense(records, metric), metric))
     infeasible, points = points["feasible"].eq(0).any(), points[points["feasible"].ne(0)]
     channels, grids = list(points["channel"].unique()), grid_channels(records)
     shown = three_snrs(points)
@@ -186,7 +187,7 @@ def plot_cbr_overview(
     looks, scale = looks_of(in_house_order(points["scheme"])), metric_of(metric).scale
     limits, per_use = (points["n_allowed"].min(), points["n_allowed"].max()), float(cbr_per_use(records))
     with paper_style():
-        handles = scheme_handles(looks, ceiling)
+        handles = scheme_handles(looks, reference)
         if infeasible:
             handles.append(Line2D([], [], linestyle="none", label="no point: nothing fits"))
         handles += stand_in_handles(points) + interval_handles(points, output.estimand)
@@ -206,15 +207,15 @@ def plot_cbr_overview(
             axes = figure.add_axes(box)
             part = points[(points["channel"] == channel) & (points["snr_db"] == snr)]
             _draw_main_curves(axes, part, "n_allowed", looks, scale)
-            draw_ceiling(axes, ceiling, channel, scale)
-            scale_values(axes, points["low"].min(), _top(points, ceiling), metric)
+            draw_reference(axes, reference, channel, scale)
+            scale_values(axes, points["low"].min(), _top(points, reference), metric)
             if number % columns:
                 axes.set_ylabel("")
             panel_title(axes, titles[number], pad=14)
             axes.set_xlabel("Complex channel uses $n$ per image")
             of_channel = sorted(points["n_allowed"][points["channel"] == channel].unique())
             scale_uses(axes, pd.Series({n: n * per_use for n in of_channel}), gap=12, limits=limits)
-        return save_figure(figure, Path(out_dir), stem, output, pd.concat([points, ceiling]), metric)
+        return save_figure(figure, Path(out_dir), stem, output, pd.concat([points, reference]), metric)
 
 
 def file_stem(metric: str) -> str:
@@ -232,19 +233,19 @@ def _layers(points: pd.DataFrame, show_mcs: Collection[str], show_genie: bool) -
 
 
 def _figure_of_one_k(
-    points: pd.DataFrame, layers: _Layers, ceiling: pd.DataFrame, metric: str, words: _Words
+    points: pd.DataFrame, layers: _Layers, reference: pd.DataFrame, metric: str, words: _Words
 ) -> tuple[Figure, pd.DataFrame]:
-    """The figure and the points in it, ``layers`` and ceiling, of all ``points``, those included that do not fit."""
+    """The figure and the points in it, ``layers`` and reference, of all ``points``, those included that do not fit."""
     main, fits, channels = _main_curves(points), layers.main, list(points["channel"].unique())
     places = in_house_order(fits["scheme"][np.isinf(fits["snr_db"])])
-    shared = _Shared(looks_of(in_house_order(fits["scheme"])), places, ceiling, metric)
+    shared = _Shared(looks_of(in_house_order(fits["scheme"])), places, reference, metric)
     shown = pd.concat([fits, layers.genie, layers.fixed])
     columns, size = panel_layout(len(channels))
     notes = {channel: _notes(main[main["channel"] == channel], round(22.3 * size[0])) for channel in channels}
     numbers = range(len(channels)) if len(channels) > 1 else [None]
     titles = [title_lines(channel, i, size[0]) for channel, i in zip(channels, numbers, strict=True)]
 
-    handles = scheme_handles(shared.looks, ceiling)
+    handles = scheme_handles(shared.looks, reference)
     explained = [*explain(fits, layers.genie, layers.fixed), *words.notes]
     width = size[0] * min(columns, len(channels))
     across = columns_that_fit(handles, width, 5 if len(channels) > 1 else 3)
@@ -263,7 +264,7 @@ def _figure_of_one_k(
         axes = _draw_panel(figure, box, layers.of(channel), shared)
         if np.isfinite(layers.of(channel).main["snr_db"]).any():
             _scale_snr(axes, points["snr_db"])
-        scale_values(axes, shown["low"].min(), _top(shown, ceiling), metric)
+        scale_values(axes, shown["low"].min(), _top(shown, reference), metric)
         if columns > 2 and number % columns:
             axes.set_ylabel("")
         panel_title(axes, titles[number], note=words.uses.get(channel, ""))
@@ -271,7 +272,7 @@ def _figure_of_one_k(
         for i, line in enumerate(notes[channel]):
             y = (bottom - _NOTE * i) / figure.get_figheight()
             figure.text(left, y, line, va="top", fontsize=6.5, color="#404040")
-    return figure, pd.concat([shown, ceiling[ceiling["channel"].isin(channels)]])
+    return figure, pd.concat([shown, reference[reference["channel"].isin(channels)]])
 
 
 def _figure_title(figure: Figure, title: str) -> None:
@@ -295,7 +296,7 @@ def _main_curves(points: pd.DataFrame) -> pd.DataFrame:
 def _draw_panel(figure: Figure, box: tuple[float, float, float, float], layers: _Layers, shared: _Shared) -> Axes:
     """One channel: curves over the SNR and, behind an axis break, the points without noise in the order of places."""
     left, bottom, width, height = box
-    main, looks, places, ceiling = layers.main, shared.looks, shared.places, shared.ceiling
+    main, looks, places, reference = layers.main, shared.looks, shared.places, shared.reference
     scale, channel, k = metric_of(shared.metric).scale, *(main[["channel", "k"]].iloc[0] if len(main) else ("", 0))
     finite, free = main[np.isfinite(main["snr_db"])], main[np.isinf(main["snr_db"])]
     split = max(0.1, 0.05 + 0.014 * len(places)) if len(free) and len(finite) else 0.0
@@ -309,21 +310,21 @@ def _draw_panel(figure: Figure, box: tuple[float, float, float, float], layers: 
     if len(finite):
         axes.xaxis.set_major_locator(MaxNLocator(9, steps=[1, 2, 5, 10], integer=True))
         axes.set_xlabel(r"SNR $E_s/N_0$ (dB)")
-    draw_ceiling(axes, ceiling, channel, scale, k)
+    draw_reference(axes, reference, channel, scale, k)
     if len(free):
         box = (left + width * (1 - split), bottom, width * split, height)
         beside = figure.add_axes(box, sharey=axes) if split else axes
         marks = [(places.index(p.scheme), p, *looks[p.scheme][:2]) for p in free.itertuples()]
         draw_noise_free(beside, marks, len(places), split, scale)
         if split:
-            draw_ceiling(beside, ceiling, channel, scale, k)
+            draw_reference(beside, reference, channel, scale, k)
             axes.spines["right"].set_visible(False)
             break_marks(axes, 1.0)
     return axes
 
 
 def _draw_main_curves(axes: Axes, points: pd.DataFrame, x: str, looks: dict[str, Look], scale: float) -> None:
-    # Bounds first: what the figure is about ends up on top, and single points, which a curve would hide.
+    # References first: what the figure is about ends up on top, and single points, which a curve would hide.
     curves = {scheme: points[points["scheme"] == scheme] for scheme in reversed(looks)}
     for scheme, curve in sorted(curves.items(), key=lambda item: len(item[1]) == 1):
         if len(curve):
@@ -337,12 +338,12 @@ def _notes(main: pd.DataFrame, characters: int) -> list[str]:
         curve = main[main["scheme"] == scheme]
         fits = curve["snr_db"][curve["feasible"].ne(0)]
         if fits.empty:
-            never.append(scheme_text(scheme))
+            never.append(as_written(scheme_text(scheme)))
         elif len(fits) < len(curve):
-            later.append(f"{scheme_text(scheme)} below {snr_text(fits.min())}")
+            later.append(f"{as_written(scheme_text(scheme))} below {snr_text(fits.min())}")
     said = "; ".join(never + later)
     return textwrap.wrap(f"Nothing fits: {said}.", characters) if said else []
 
 
-def _top(points: pd.DataFrame, ceiling: pd.DataFrame) -> float:
-    return max([points["high"].max(), *ceiling["value"]])
+def _top(points: pd.DataFrame, reference: pd.DataFrame) -> float:
+    return max([points["high"].max(), *reference["value"]])

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from kbsc_tf.figures.output import Output, save_figure
-from kbsc_tf.figures.style import paper_style
+from kbsc_tf.figures.style import as_written, paper_style
 from kbsc_tf.metrics.image import PSNR_CAP_DB, psnr
 from kbsc_tf.results.names import snr_text
 
@@ -92,7 +92,7 @@ def draw_gallery(
             figure.text(middle / width, y, text, ha="center", va="bottom")
 
         if title:
-            figure.text(0.5, 1 - 0.03 / height, title, ha="center", va="top")
+            figure.text(0.5, 1 - 0.03 / height, as_written(title), ha="center", va="top")
         over(_GAP + _TILE / 2, "sent")
         for row in range(rows):
             _draw_tile(tile(row, _GAP), sent[row], sent_names[row], _NEITHER)
@@ -169,7 +169,7 @@ def draw_arrivals(arrivals: Sequence[Arrival], path: Path, title: str, with_rece
             middle = _GAP + (left + right + 1) / 2 * (_TILE + _GAP) - _GAP / 2
             figure.text(middle / width, 1 - (head - 0.02) / height, text, ha="center", va="bottom")
 
-        figure.text(0.5, 1 - 0.03 / height, title, ha="center", va="top")
+        figure.text(0.5, 1 - 0.03 / height, as_written(title), ha="center", va="top")
         for column, text in enumerate(heads):
             over(column, column, text)
         if neighbours > 0:
@@ -208,5 +208,5 @@ def _draw_tile(axes: Axes, image: np.ndarray | None, name: str, colour: str, mis
     frame = 0.6 if colour == _NEITHER else 1.6
     for spine in axes.spines.values():
         spine.set(color=colour, linewidth=frame)
-    name = name.replace("_", " ").replace("$", r"\$")
+    name = as_written(name.replace("_", " "))
     axes.set_title(name if len(name) <= 18 else name[:17] + "…", fontsize=6.5, pad=2)

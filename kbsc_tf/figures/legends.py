@@ -5,18 +5,29 @@ from matplotlib.artist import Artist
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from kbsc_tf.figures.style import BARS, CEILING, DOTTED, HOLLOW, Look, is_hollow, looks_of, scheme_handle, shade
+from kbsc_tf.figures.style import (
+    BARS,
+    DOTTED,
+    HOLLOW,
+    REFERENCE,
+    Look,
+    as_written,
+    is_hollow,
+    looks_of,
+    scheme_handle,
+    shade,
+)
 from kbsc_tf.results.envelope import ENVELOPE
 from kbsc_tf.results.names import scheme_text
 
-# What is not the main curve of a scheme: each fixed MCS, and the genie.
+# What is not the main curve of a scheme: each fixed MCS, and the best one by outcome.
 PALE, THIN, ADAPTED = 0.45, {"linewidth": 0.5}, {"linestyle": DOTTED, "linewidth": 0.8}
 
 
-def scheme_handles(looks: dict[str, Look], ceiling: pd.DataFrame) -> list[Line2D]:
-    """An entry for every scheme, and one for the ceiling if there is one."""
-    shown = {**looks, **(looks_of([CEILING]) if len(ceiling) else {})}
-    return [scheme_handle(look, scheme_text(scheme), look.line) for scheme, look in shown.items()]
+def scheme_handles(looks: dict[str, Look], reference: pd.DataFrame) -> list[Line2D]:
+    """An entry for every scheme, and one for the reference if there is one."""
+    shown = {**looks, **(looks_of([REFERENCE]) if len(reference) else {})}
+    return [scheme_handle(look, as_written(scheme_text(scheme)), look.line) for scheme, look in shown.items()]
 
 
 def explain(main: pd.DataFrame, genie: pd.DataFrame, fixed: pd.DataFrame) -> list[Line2D]:
@@ -25,9 +36,9 @@ def explain(main: pd.DataFrame, genie: pd.DataFrame, fixed: pd.DataFrame) -> lis
     if main["mcs"].eq(ENVELOPE).any():
         handles.append(Line2D([], [], color="black", label="LDPC: best fixed MCS"))
     if len(genie):
-        handles.append(Line2D([], [], color="black", label="LDPC: genie adaptation", **ADAPTED))
+        handles.append(Line2D([], [], color="black", label="LDPC: best MCS by outcome", **ADAPTED))
     for scheme, look in looks_of(fixed["scheme"]).items():
-        text = f"each fixed MCS of {scheme_text(scheme)}"
+        text = f"each fixed MCS of {as_written(scheme_text(scheme))}"
         handles.append(Line2D([], [], color=shade(look.colour, PALE), label=text, **THIN))
     return handles + stand_in_handles(main)
 

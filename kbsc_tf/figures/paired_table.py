@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 from rich import box
 from rich.table import Table
+from rich.text import Text
 
 from kbsc_tf.files import write_atomically
 from kbsc_tf.results.envelope import is_fixed
@@ -83,14 +84,14 @@ def comparison_table(comparison: pd.DataFrame, width: int | None = None) -> Tabl
         columns = {head: column for head, column in columns.items() if head not in spare}
     if left_out:
         caption += f" Left out for lack of room: {', '.join(left_out)}."
-    table = Table(title=comparison_title(comparison), caption=caption, box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(title=Text(comparison_title(comparison)), caption=caption, box=box.SIMPLE_HEAD, pad_edge=False)
     table.collapse_padding = True
     for head in columns:
         # Headings break before figures do.
         is_text = head in heads[:text]
         table.add_column(head.replace(" ", "\n"), justify="left" if is_text else "right", no_wrap=not is_text)
     for cells in zip(*(cells for _, cells in columns.values()), strict=True):
-        table.add_row(*cells)
+        table.add_row(*map(Text, cells))
     return table
 
 

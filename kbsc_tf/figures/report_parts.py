@@ -66,7 +66,7 @@ def accuracy_part(records: pd.DataFrame, metric: str) -> Part:
         ends.update(stops)
         why = ", ".join(f"{reason} ({count})" if len(stops) > 1 else reason for reason, count in stops.items())
         lines.append([*name, *row, span(rows["n"]), span(rows["trials"]), why])
-    note = "Coded schemes by their best fixed MCS at each point (envelope) and their genie. " * ("MCS" in heads)
+    note = "Coded schemes by their best fixed MCS at each point (envelope) and image (by outcome). " * ("MCS" in heads)
     note += "± is half the width of the 95 % interval, n counts images times trials."
     note += " Points ended by " + "; ".join(f"{e}: {_STOPS.get(e, e)}" for e in sorted(ends)) + "." if ends else ""
     heads = [*heads, *map(snr_text, snrs), "n", "Trials", "Ended by"]

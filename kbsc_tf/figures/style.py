@@ -33,7 +33,7 @@ class Look(NamedTuple):
 
 
 DASHED, DOTTED = (0, (4, 1.2)), (0, (1, 1))
-CEILING = "noise_free"  # retrieval from perfect features: no channel uses, one accuracy, drawn as a level
+REFERENCE = "noise_free"  # the feature without a channel: no channel uses, one accuracy, drawn as a level
 _MARKER_SIZES = {"P": 4.2, "X": 4.0, "*": 4.6, "d": 3.8, "p": 3.6}  # those that look small at the usual 3
 # Of Okabe and Ito's colours, told apart by the colour-blind, as most of the schemes' own.
 _SPARE_LOOKS = [
@@ -194,12 +194,12 @@ def draw_curve(axes: Axes, curve: pd.DataFrame, x: str, look: tuple, line: str |
     axes.plot(hollow[x], scale * hollow["value"], **HOLLOW, **style)
 
 
-def draw_ceiling(axes: Axes, points: pd.DataFrame, channel: str, scale: float, k: int | None = None) -> None:
-    """The level of the points of ``CEILING``: of this channel and k if it has its own, for it applies to every k."""
+def draw_reference(axes: Axes, points: pd.DataFrame, channel: str, scale: float, k: int | None = None) -> None:
+    """The level of the points of ``REFERENCE``: of this channel and k if it has its own, for it applies to every k."""
     there = points[points["channel"] == channel]
     there = there[there["k"] == k] if (there["k"] == k).any() else there
     if len(there):
-        look = looks_of([CEILING])[CEILING]
+        look = looks_of([REFERENCE])[REFERENCE]
         axes.axhline(scale * there["value"].mean(), color=look.colour, linestyle=look.line, linewidth=0.7, zorder=1.5)
 
 
@@ -209,10 +209,10 @@ def three_snrs(points: pd.DataFrame) -> list[float]:
     return sorted({finite[i] for i in (0, len(finite) // 2, -1)}) if finite else []
 
 
-def split_ceiling(points: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """All points but those of ``CEILING``, and those; there being no others, it is a scheme like any."""
-    is_ceiling = points["scheme"] == CEILING
-    return (points, points[:0]) if is_ceiling.all() else (points[~is_ceiling], points[is_ceiling])
+def split_reference(points: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """All points but those of ``REFERENCE``, and those; there being no others, it is a scheme like any."""
+    is_reference = points["scheme"] == REFERENCE
+    return (points, points[:0]) if is_reference.all() else (points[~is_reference], points[is_reference])
 
 
 def scheme_handle(look: Look, text: str, line: str | tuple = "-") -> Line2D:
@@ -282,11 +282,18 @@ def panel_layout(count: int) -> tuple[int, tuple[float, float]]:
     return (2, (PANEL_WIDTH, PANEL_HEIGHT)) if count <= MANY else (3, SMALL_PANEL)
 
 
+def as_written(text: str) -> str:
+    """Text of a user for a figure, where a dollar sign would begin a formula."""
+    return text.replace("$", r"\$")
+
+
 def title_lines(channel: str, number: int | None, width: float, more: str = "") -> list[str]:
     """ "(b) Rayleigh, fast" and ``more`` in lines that ``width`` inches hold; no letter without a number."""
     letters = "abcdefghijklmnopqrstuvwxyz"
     letter = "" if number is None else f"({letters[number // 26 - 1] if number > 25 else ''}{letters[number % 26]}) "
-    return textwrap.wrap(letter + channel_text(channel) + more, round(16 * width), break_on_hyphens=False) or [""]
+    return textwrap.wrap(
+        letter + as_written(channel_text(channel)) + more, round(16 * width), break_on_hyphens=False
+    ) or [""]
 
 
 def panel_title(axes: Axes, lines: Sequence[str], pad: float = 3, note: str = "") -> None:

@@ -9,6 +9,7 @@ import pandas as pd
 from pandas.api.typing import DataFrameGroupBy
 from rich import box
 from rich.table import Table
+from rich.text import Text
 
 from kbsc_tf.results.envelope import condense
 from kbsc_tf.results.metric import Metric, metric_of
@@ -38,8 +39,8 @@ def accuracy_table(
     """A metric with half the width of its 95 % interval: a row per scheme, MCS, channel and k, a column per SNR.
 
     Of several trainings it is the mean, and the standard deviation over them follows as "sd".
-    Coded schemes are shown by their envelope (the best fixed MCS at each point) and their genie. "no fit" stands where
-    no image's payload fits the channel uses.
+    Coded schemes are shown by their envelope (the best fixed MCS at each point) and their best MCS by outcome. "no
+    fit" stands where no image's payload fits the channel uses.
 
     Parameters
     ----------
@@ -74,7 +75,7 @@ def accuracy_table(
     for name in ("k", *(texts[0][i].replace(" dB", "").replace(" ", separator) for i in keep)):
         table.add_column(name, justify="right", no_wrap=True)
     for name, row in zip(names, cells, strict=True):
-        table.add_row(*name, *(row[i].replace(" ", separator) for i in keep))
+        table.add_row(*map(Text, name), *(row[i].replace(" ", separator) for i in keep))
     return table
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 from filelock import FileLock, Timeout
 
 from kbsc_tf.errors import UserError
-from kbsc_tf.files import cannot, make_folder, write_atomically
+from kbsc_tf.files import REMEDY, cannot, make_folder, read_text, write_atomically
 from kbsc_tf.kb_scaling.config import KbScalingConfig
 from kbsc_tf.results.provenance import describe_session
 from kbsc_tf.results.records import as_numbers, cells, line, put_in_order, read_table
@@ -110,10 +110,7 @@ class ScalingResults:
         """Add a row, as a whole or not at all, and say in run.json what made it."""
         text = line(cells(row, COLUMNS))
         path = self.path / FILE
-        try:
-            before = path.read_text(encoding="utf-8") if path.exists() else line(COLUMNS)
-        except (OSError, UnicodeDecodeError) as error:
-            raise cannot("read", path, error) from None
+        before = read_text(path, REMEDY) if path.exists() else line(COLUMNS)
         self._note(complete=False)
         write_atomically(path, before + text)
 

@@ -4,9 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kbsc_tf.transmission import Rows
+
 
 @dataclass(frozen=True)
-class Decision:
+class Decision(Rows):
     """What the receiver delivers for each received feature.
 
     Attributes

@@ -145,7 +145,7 @@ class KnowledgeBase:
             if len(sizes) > 1 or faiss_index.d != len(mean):
                 raise ValueError("its parts do not belong together")
             return cls(faiss_index, labels, mean, description, gpu)
-        except (KeyError, TypeError, ValueError, RuntimeError, EOFError) as error:
+        except Exception as error:  # FAISS, NumPy and the constructor have many for parts that are not theirs
             raise UserError(f"{where}: damaged ({str(error)[:120]}); build the knowledge base again") from None
 
     def __len__(self) -> int:

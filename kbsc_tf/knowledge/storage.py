@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from kbsc_tf.errors import UserError
+from kbsc_tf.files import read_json
 
 FORMAT = "kbsc_tf knowledge base"
 FORMAT_VERSION = 1
@@ -73,8 +74,8 @@ def _check_replaceable(path: Path) -> None:
     ours = set()
     if path.is_dir() and DESCRIPTION in there:
         try:
-            ours = {DESCRIPTION, *json.loads((path / DESCRIPTION).read_text(encoding="utf-8"))["files"]}
-        except (OSError, ValueError, KeyError, TypeError):
+            ours = {DESCRIPTION, *read_json(path / DESCRIPTION, "")["files"]}
+        except (UserError, KeyError, TypeError):
             ours = {DESCRIPTION}
     if there - ours:
         raise UserError(
@@ -94,12 +95,7 @@ def read_folder(path: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
     path = Path(path)
     remedy = "build the knowledge base again"
     where = path / DESCRIPTION
-    try:
-        description = json.loads(where.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"{where}: cannot read the knowledge base ({error.strerror or error}); {remedy}") from None
-    except ValueError:
-        raise UserError(f"{where}: damaged, not valid JSON; {remedy}") from None
+    description = read_json(where, remedy)
     if not isinstance(description, dict) or description.get("format") != FORMAT:
         raise UserError(f"{where}: does not describe a knowledge base of kbsc_tf; {remedy}")
     if description.get("version") != FORMAT_VERSION:

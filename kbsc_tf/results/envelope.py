@@ -15,9 +15,10 @@ def is_fixed(mcs: pd.Series) -> pd.Series:
 def envelope(records: pd.DataFrame, metric: str = "top1") -> pd.DataFrame:
     """Row of the fixed MCS that does best at each (scheme, channel, k, snr_db, seed, training_seed).
 
-    This is link adaptation that knows the average outcome of every MCS, but no single outcome (that is the genie,
-    which is no candidate). As it picks the largest of several noisy figures, it is slightly optimistic: by a fraction
-    of the interval, and only where two MCSs are about equally good. Its interval is the winner's own.
+    This is link adaptation that knows the average outcome of every MCS, but no single outcome (that is the best MCS by
+    outcome, ``genie`` in records, which is no candidate). As it picks the largest of several noisy figures, it is
+    slightly optimistic: by a fraction of the interval, and only where two MCSs are about equally good. Its interval is
+    the winner's own.
 
     Parameters
     ----------
@@ -43,7 +44,7 @@ def envelope(records: pd.DataFrame, metric: str = "top1") -> pd.DataFrame:
 
 
 def condense(records: pd.DataFrame, metric: str = "top1", genie: bool = False) -> pd.DataFrame:
-    """One curve per scheme, channel and k: of a coded scheme its envelope, or its genie if it has nothing else.
+    """One curve per scheme, channel and k: of a coded scheme its envelope, or its best MCS by outcome alone.
 
     Parameters
     ----------
@@ -51,7 +52,7 @@ def condense(records: pd.DataFrame, metric: str = "top1", genie: bool = False) -
         As :func:`kbsc_tf.results.records.read_records` returns it.
     metric : {"top1", "top5", "coarse1", "psnr", "ms_ssim"}
     genie : bool
-        Keep the genie's rows beside the envelope.
+        Keep the rows of the best MCS by outcome beside the envelope.
 
     Returns
     -------

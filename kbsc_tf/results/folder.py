@@ -15,7 +15,7 @@ from filelock import FileLock
 from kbsc_tf.config import ExperimentConfig
 from kbsc_tf.config.identity import union
 from kbsc_tf.errors import UserError
-from kbsc_tf.files import cannot, write_atomically
+from kbsc_tf.files import UTF16, cannot, write_atomically
 from kbsc_tf.results.names import grown
 from kbsc_tf.results.points import KEY, Curve, Point, as_point
 from kbsc_tf.results.provenance import describe_session
@@ -242,7 +242,10 @@ class ResultsFolder:
                 if file.read(1) == b"\n":
                     return False
                 file.seek(0)
-                end = file.read().rfind(b"\n") + 1
+                content = file.read()
+            if content.startswith(UTF16):  # whose last byte is half of a line's end
+                raise UserError(f"{self.records_path}: cannot read (it is in UTF-16); save it as UTF-8")
+            end = content.rfind(b"\n") + 1
             if not end:
                 write_atomically(self.records_path, line(COLUMNS))
             else:

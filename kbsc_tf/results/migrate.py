@@ -176,6 +176,8 @@ def migrate_config(old: dict[str, Any]) -> dict[str, Any]:
     if executor := old.get("executor"):
         kinds = LocalConfig, ProcessesConfig, RayConfig
         new["executor"] = _used(executor, kind_of(executor.get("kind", "local"), kinds, "kind"), kinds)
+    if old.get("codec") and not _loses_blocks(old):
+        new["codec"] = {key: value for key, value in old["codec"].items() if key != "outage"}
     if "channels" in old:
         new["channels"] = [migrate_channel(channel) for channel in old["channels"]]
     if "schemes" in old:
@@ -208,6 +210,13 @@ def migrate_channel(old: dict[str, Any]) -> dict[str, Any]:
         used = kind_of(name, kinds).model_fields
         new[part] = {"type": name, **{key: value for key, value in renamed.items() if key in used and key != "type"}}
     return new
+
+
+def _loses_blocks(old: dict[str, Any]) -> bool:
+    """Whether an ideal code was sent over block fading, at what was its one outage then."""
+    over_blocks = any(one.get("coherence") == "block" and one.get("fading") != "none" for one in old["channels"])
+    names = (one if isinstance(one, str) else one["scheme"] for one in old["schemes"])
+    return over_blocks and any(name.endswith("_capacity") for name in names)
 
 
 def _migrate_data(old: dict[str, Any]) -> dict[str, Any]:

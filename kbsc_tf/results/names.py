@@ -32,7 +32,7 @@ def names_of(config: ExperimentConfig) -> Names:
     found: Names = {"schemes": {}, "channels": {}}
     for entry in config.schemes:
         spec = schemes[entry.scheme]
-        label = spec.label if entry.title == spec.name else _plain(entry.title)
+        label = spec.text(config) if entry.title == spec.name else _plain(entry.title)
         found["schemes"][entry.title] = {
             "label": label,
             "scheme": spec.name,
@@ -104,7 +104,9 @@ def is_grid(channel: str) -> bool:
 
 
 def mcs_text(mcs: str) -> str:
-    """Name of an MCS for readers: ``16qam-2/3`` becomes "16-QAM 2/3"."""
+    """Name of an MCS for readers: ``16qam-2/3`` becomes "16-QAM 2/3", ``genie`` "best MCS by outcome"."""
+    if mcs == "genie":
+        return "best MCS by outcome"
     modulation, _, rate = mcs.partition("-")
     if not rate or not modulation.lower().endswith(("qam", "psk")):
         return mcs

@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 
 from kbsc_tf.errors import UserError
-from kbsc_tf.files import cannot, write_atomically
+from kbsc_tf.files import cannot, read_text, write_atomically
 from kbsc_tf.results.metric import ACCURACIES, QUALITIES, columns_of
+from kbsc_tf.results.points import KEY
 
 TEXT = ["scheme", "channel", "mcs"]  # mcs: "" for schemes without, "qpsk-1/2" and the like, or "genie"
 TRAINING = "training_seed"  # of schemes that are trained, as text; "" for others
@@ -46,7 +47,8 @@ def read_records(path: Path | str) -> pd.DataFrame:
     Raises
     ------
     UserError
-        The file is missing or unreadable, of an earlier version, lacks a column, or has a cell that is not a number.
+        The file is missing or unreadable, of an earlier version, lacks a column, has a cell that is not a number, or a
+        point twice.
     """
     try:
         path = Path(path) / "records.csv" if Path(path).is_dir() else Path(path)
@@ -55,7 +57,10 @@ def read_records(path: Path | str) -> pd.DataFrame:
     table = read_table(path, _FIRST_COLUMNS)
     if not set(COLUMNS) <= set(table.columns):
         raise UserError(f"{path}: of an earlier version; bring it up to date with kbsc migrate {path.parent}")
-    return as_numbers(table, path, [c for c in COLUMNS if c not in _WORDS], _WHOLE)
+    table = as_numbers(table, path, [c for c in COLUMNS if c not in _WORDS], _WHOLE)
+    if len(again := np.flatnonzero(table.duplicated(KEY))):  # it would count twice
+        raise UserError(f"{path} line {again[0] + 2}: a point that an earlier line has already; remove one of them")
+    return table
 
 
 def as_numbers(table: pd.DataFrame, path: Path, columns: Iterable[str], whole: Collection[str]) -> pd.DataFrame:
@@ -67,24 +72,34 @@ def as_numbers(table: pd.DataFrame, path: Path, columns: Iterable[str], whole: C
         A cell is not a number, or not a whole one where it has to be; names the file and the column.
     """
     for column in columns:
+        read, kind = (_whole, np.int64) if column in whole else (lambda cell: float(cell or "nan"), np.float64)
         try:
-            numbers = np.array([float(cell or "nan") for cell in table[column]])
-            if column in whole and (numbers % 1 != 0).any():  # NaN too
-                raise ValueError
-        except ValueError:
+            table[column] = np.array([read(cell) for cell in table[column]], kind)
+        except (ValueError, OverflowError):
             raise UserError(f"{path}: column {column} has a cell that is not a number; mend the file") from None
-        table[column] = numbers.astype(np.int64 if column in whole else np.float64)
     return table
+
+
+def _whole(cell: str) -> int:
+    """A whole number, exact where a float is not; of a spreadsheet it may be written 16.0 or 1e4."""
+    try:
+        return int(cell)
+    except ValueError:
+        if float(cell) % 1 or abs(float(cell)) > 2**53:  # NaN and infinities have no remainder of 0
+            raise
+        return int(float(cell))
 
 
 def read_table(path: Path, columns: list[str]) -> pd.DataFrame:
     """All cells as text."""
+    content = read_text(path, "run the sweep first or mend the path")
     try:
-        content = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise cannot("read", path, error, "run the sweep first or mend the path") from None
-    rows = list(csv.reader(io.StringIO(content[: content.rfind("\n") + 1], newline="")))
+        rows = list(csv.reader(io.StringIO(content[: content.rfind("\n") + 1], newline="")))
+    except csv.Error as error:
+        raise UserError(f"{path}: not a CSV file ({error}); mend or delete it") from None
     header = rows[0] if rows else []
+    if len(set(header)) < len(header):
+        raise UserError(f"{path}: a column stands twice in its first line; mend or delete the file")
     if missing := [c for c in columns if c not in header]:
         raise UserError(
             f"{path}: no column {missing[0]}; expected a file of this version with the columns {', '.join(columns)}"

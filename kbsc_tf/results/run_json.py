@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from pydantic import BaseModel, ValidationError
 
 from kbsc_tf.config import ExperimentConfig
 from kbsc_tf.config.identity import changes, identity, revised, settings_of_experiment
 from kbsc_tf.errors import UserError
-from kbsc_tf.files import cannot
+from kbsc_tf.files import cannot, check_name, read_json
 from kbsc_tf.metrics.tally import Estimand
 from kbsc_tf.results.names import names_of
 from kbsc_tf.results.records import read_records
@@ -19,6 +20,49 @@ SCHEMA = 2
 """Of run.json."""
 FILE = "run.json"
 _REMEDY = "give another --out or delete the folder"
+
+
+class _SchemeName(BaseModel):
+    label: str
+    scheme: str
+    per_k: bool
+    training_seeds: list[str]
+
+
+class _ChannelName(BaseModel):
+    text: str
+    is_grid: bool
+
+
+class _Names(BaseModel):
+    schemes: dict[str, _SchemeName]
+    channels: dict[str, _ChannelName]
+
+
+class _Axes(BaseModel):
+    """What is read of a configuration, whatever else it says."""
+
+    k: list[int] | int | None = None  # a number in studies of another kind
+    snr_db: list[float] | float | None = None
+    seeds: list[int] | None = None
+    sweep: dict[str, Any] | None = None
+
+
+class _Session(BaseModel):
+    started: str | None = None
+    wall_time_s: float | None = None
+    stages_s: dict[str, float] | None = None
+
+
+class _Run(_Session):
+    """What is read of a run.json, whatever else it says."""
+
+    config: _Axes
+    settings: dict[str, Any]
+    names: _Names | None = None
+    points: int | None = None
+    complete: bool | None = None
+    earlier_sessions: list[_Session] = []
 
 
 def head_of(settings: dict[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
@@ -50,6 +94,7 @@ def check_folder(path: Path | str, settings: dict[str, Any]) -> dict[str, Any]:
         As `kbsc_tf.config.identity.settings_of_experiment` returns them.
     """
     path = Path(path)
+    check_name(path)
     try:
         if not (path / FILE).exists():
             if path.exists() and not path.is_dir():
@@ -96,8 +141,11 @@ def read_run(path: Path | str) -> dict[str, Any]:
             else f"another version than this program's; read it with that version, or {_REMEDY}"
         )
         raise UserError(f"{file}: of {known}")
-    if not isinstance(run.get("settings"), dict):
-        raise _damaged(file)
+    try:
+        _Run.model_validate(run)
+    except ValidationError as error:
+        where = ".".join(map(str, error.errors()[0]["loc"]))
+        raise UserError(f"{file}: damaged, {where} is not what this program writes; {_REMEDY}") from None
     return run
 
 
@@ -110,12 +158,7 @@ def read_any_run(path: Path | str) -> dict[str, Any]:
         It is missing, unreadable, damaged, or not of this program.
     """
     file = Path(path) / FILE
-    try:
-        run = json.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise cannot("read", file, error, "give the results folder of a run") from None
-    except ValueError:
-        run = None
+    run = read_json(file, "give the results folder of a run, or another --out")
     if not isinstance(run, dict) or not isinstance(run.get("config"), dict):
         raise _damaged(file)
     return run
@@ -163,12 +206,12 @@ def shown(table: pd.DataFrame, run: Mapping[str, Any]) -> pd.DataFrame:
         keep &= ~table["scheme"].isin(titles) & ~table["channel"].isin(labels)
         for title, one in names["schemes"].items() if "training_seed" in table else ():
             keep &= table["scheme"].ne(title) | table["training_seed"].isin(one["training_seeds"])
-    if "k" in config:
+    if isinstance(config.get("k"), list):
         own = [title for title, one in (names or {}).get("schemes", {}).items() if not one["per_k"]]
         keep &= table["scheme"].isin(own) | table["k"].astype(int).isin(config["k"])
-    for column, key in (("snr_db", "snr_db"), ("seed", "seeds")):
-        if column in table and key in config:
-            keep &= table[column].isin([float(value) for value in config[key]])
+    for column, key, read in (("snr_db", "snr_db", float), ("seed", "seeds", int)):
+        if column in table and isinstance(config.get(key), list):
+            keep &= table[column].isin([read(value) for value in config[key]])
     return table[keep].reset_index(drop=True)
 
 

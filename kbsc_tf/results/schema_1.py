@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from kbsc_tf.config.identity import identity
 from kbsc_tf.config.training import TrainingSettings
-from kbsc_tf.files import write_atomically
+from kbsc_tf.files import read_json, write_atomically
 from kbsc_tf.registry import schemes
 from kbsc_tf.results.outcomes import FOLDER, HEAD
 from kbsc_tf.results.points import Curve, Point, as_point
@@ -76,7 +76,7 @@ def _name_outcomes(file: Path, seeds: dict[str, str]) -> None:
 
 
 def _name_link(file: Path, seeds: dict[str, str]) -> None:
-    content = json.loads(file.read_text(encoding="utf-8"))
+    content = read_json(file, "mend or delete it")
     content = {"training_seed": seeds.get(content["scheme"], ""), **content}
     content["config"] = _with_seeds(content["config"], seeds)
     write_atomically(file, json.dumps(content, indent=1) + "\n")

@@ -13,7 +13,7 @@ from kbsc_tf.config.scheme import Shortfall
 from kbsc_tf.data import ImageSet
 from kbsc_tf.errors import UserError
 from kbsc_tf.features import FeatureSet
-from kbsc_tf.files import write_atomically
+from kbsc_tf.files import read_json, write_atomically
 from kbsc_tf.receiver import Calibration, Receiver
 from kbsc_tf.transmission import SourceBatch, Transmission
 
@@ -138,11 +138,11 @@ class Scheme(ABC):
             A file is missing or damaged; names it.
         """
         try:
-            content = json.loads((folder / _COMMON).read_text(encoding="utf-8"))
+            content = read_json(folder / _COMMON, REMEDY)
             saved = content["calibration"]
             self.summary = content["summary"]
             self.calibration = None if saved is None else Calibration(*map(np.array, saved))
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError) as error:
             raise UserError(f"{folder / _COMMON}: cannot be read ({error}); {REMEDY}") from None
 
     @abstractmethod

@@ -3,7 +3,7 @@
 import numpy as np
 
 from kbsc_tf.config import ExperimentConfig
-from kbsc_tf.features import FeatureSplits
+from kbsc_tf.features import Encoder, FeatureSplits
 from kbsc_tf.receiver import CalibrationSet, CodeSearch, Posterior, Receiver, fit_calibration, signal_share
 from kbsc_tf.schemes.base import Scheme, Validation
 from kbsc_tf.transmission import SourceBatch
@@ -11,14 +11,23 @@ from kbsc_tf.transmission import SourceBatch
 _SNR_DB = (-10.0, -7.0, -4.0, -1.0, 2.0, 6.0, 10.0, 20.0)
 
 
-def hold_out(config: ExperimentConfig, features: FeatureSplits, posterior: Posterior | None = None) -> Validation:
-    """Validation sender's features against a knowledge base of the validation receiver's, with the receiver's rule."""
+def hold_out(
+    config: ExperimentConfig,
+    features: FeatureSplits,
+    posterior: Posterior | None = None,
+    encoder: Encoder | None = None,
+) -> Validation:
+    """Validation sender's features against a knowledge base of the validation receiver's, with the receiver's rule.
+
+    ``encoder`` is needed where schemes that deliver images learn from them.
+    """
     sender = features.validation_sender.spread(config.validation.queries)
     showing = {"abstain_below": 0.0} if config.receiver.decision == "posterior" else {}
     best = config.receiver.model_copy(update={"top_k": 1, **showing})
     # As many entries as the receiver has, because a larger knowledge base is right more often.
     entries = features.validation_receiver.spread(len(features.receiver))
     receiver = Receiver.around(entries, best, posterior)
+    receiver.encoder = encoder
     return Validation(np.asarray(sender.x, np.float32), sender.labels, receiver, sender.images)
 
 

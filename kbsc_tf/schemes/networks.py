@@ -8,6 +8,7 @@ import keras
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from kbsc_tf.errors import UserError
 from kbsc_tf.files import load_arrays, save_arrays
 from kbsc_tf.schemes.base import REMEDY
 
@@ -30,8 +31,11 @@ def save_networks(path: Path, networks: Mapping[str, keras.Model], **arrays: Arr
 def load_networks(path: Path) -> tuple[dict[str, keras.Model], dict[str, NDArray]]:
     """The networks and the arrays of a file of `save_networks`; their classes must have been imported."""
     arrays, networks = load_arrays(path, REMEDY), {}
-    for name in [name.partition("/")[0] for name in arrays if name.endswith(f"/{_CONFIG}")]:
-        network = keras.saving.deserialize_keras_object(json.loads(str(arrays.pop(f"{name}/{_CONFIG}"))))
-        network.set_weights([np.asarray(arrays.pop(f"{name}/{i}")) for i in range(len(network.weights))])
-        networks[name] = network
+    try:
+        for name in [name.partition("/")[0] for name in arrays if name.endswith(f"/{_CONFIG}")]:
+            network = keras.saving.deserialize_keras_object(json.loads(str(arrays.pop(f"{name}/{_CONFIG}"))))
+            network.set_weights([np.asarray(arrays.pop(f"{name}/{i}")) for i in range(len(network.weights))])
+            networks[name] = network
+    except Exception as error:  # whatever Keras says of a configuration or of weights that are not its own
+        raise UserError(f"{path}: damaged, {name} cannot be made ({str(error)[:100]}); {REMEDY}") from None
     return networks, arrays

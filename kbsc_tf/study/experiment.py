@@ -104,7 +104,7 @@ def sweep(study: Study, results: ResultsFolder, progress: Progress) -> None:
 
 
 def latencies(study: Study, results: ResultsFolder, progress: Progress) -> None:
-    """Measure latency once for each scheme, channel and k; not of genies, which no transmitter can be.
+    """Measure latency once for each scheme, channel and k; not of the best MCS by outcome, which no transmitter knows.
 
     Where nothing fits there is nothing to measure, and another training is as fast as the first.
     """

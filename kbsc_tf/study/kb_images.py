@@ -9,7 +9,7 @@ from kbsc_tf.config import DataConfig
 from kbsc_tf.data import ImageSet, load_splits
 from kbsc_tf.data.decode import BadImageError, decode
 from kbsc_tf.errors import UserError
-from kbsc_tf.files import write_atomically
+from kbsc_tf.files import home_path, load_array, write_atomically
 
 _LARGEST, _MOST = 64, 20_000  # pixels of a side, and images, of which a copy is kept: 245 MB at most
 _BLOCK = 1024
@@ -46,7 +46,7 @@ class KbImages:
 
     def __init__(self, path: Path, references: Sequence[str], data: DataConfig | None, cache: Path | None) -> None:
         self._references, self._data, self._cache = references, data, cache
-        self._copy = np.load(path, mmap_mode="r") if path.exists() else None
+        self._copy = load_array(path, "delete it", "r") if path.exists() else None
         self._dataset: tuple[ImageSet, dict[str, int]] | None = None
 
     def read(self, entry: int) -> np.ndarray | None:
@@ -64,7 +64,7 @@ class KbImages:
         reference = self._references[entry]
         try:
             if self._data.source == "folder":
-                return decode((Path(self._data.path).expanduser() / reference).read_bytes())
+                return decode((home_path(self._data.path) / reference).read_bytes())
             return self._of_dataset(reference)
         except (OSError, BadImageError, UserError, KeyError) as error:
             raise UserError(

@@ -23,7 +23,7 @@ import numpy as np
 from kbsc_tf.config import ChannelConfig, ExperimentConfig, Needs
 from kbsc_tf.errors import UserError
 from kbsc_tf.features import FeatureSet
-from kbsc_tf.files import cannot, make_folder, write_atomically
+from kbsc_tf.files import cannot, load_array, make_folder, read_json, write_atomically
 from kbsc_tf.knowledge import KnowledgeBase
 from kbsc_tf.receiver import CodeSearch, Posterior, Receiver
 from kbsc_tf.results.points import Curve
@@ -135,10 +135,10 @@ class LinksFolder:
         config, found = ExperimentConfig.model_validate(read_run(self.folder)["config"]), []
         for file in sorted(self.path.glob("*/link.json")):
             try:
-                content = json.loads(file.read_text(encoding="utf-8"))
+                content = read_json(file, REMEDY)
                 names = {name: content[name] for name in Curve._fields}
                 found.append(SavedLink(Curve(**names), file.parent, content))
-            except (OSError, ValueError, KeyError) as error:
+            except (KeyError, TypeError) as error:
                 raise UserError(f"{file}: damaged ({error}); {REMEDY}") from None
         titles, labels = config.titles, [channel.label for channel in config.channels]
 
@@ -169,10 +169,7 @@ class LinksFolder:
         return restore(link.config, link.curve, link.path, link.training, receiver, entries)
 
     def _features(self) -> np.ndarray:
-        try:
-            return np.load(self._entries)
-        except (OSError, ValueError) as error:
-            raise UserError(f"{self._entries}: cannot be read ({error}); {REMEDY}") from None
+        return load_array(self._entries, REMEDY)
 
     def _share(self, file: Path) -> None:
         """A file that another link has too, such as a network for all k, takes its space once."""

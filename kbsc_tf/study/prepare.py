@@ -146,7 +146,7 @@ def prepare(config: ExperimentConfig, folder: Path, skip_bad: bool, progress: Pr
     found = [s.shortfall for _, s in schemes if s.shortfall and s.mcs != GENIE and s.shortfall not in known]
     for note in describe_shortfalls(found):
         progress.say(note)
-    validation = hold_out(config, features, posterior)
+    validation = hold_out(config, features, posterior, receiver.encoder)
     seconds = time.monotonic() - started
     return Study(config, folder, features, receiver, schemes, validation, calibration, report, skip_bad, seconds)
 

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from kbsc_tf.config import ChannelConfig
-from kbsc_tf.features import FeatureSet
 from kbsc_tf.figures.gallery import Column, draw_gallery
 from kbsc_tf.metrics import top_k_correct
 from kbsc_tf.results.envelope import GENIE, envelope
@@ -16,8 +15,7 @@ from kbsc_tf.results.names import channel_text, mcs_text, named, names_of, schem
 from kbsc_tf.results.records import read_records
 from kbsc_tf.schemes.base import Scheme
 from kbsc_tf.study.prepare import Study
-from kbsc_tf.study.trial import batch_of, chunk_seed, chunks
-from kbsc_tf.transmission import Transmission
+from kbsc_tf.study.trial import Outcome, Trials
 
 _ROWS = 6
 _COLUMNS = 4
@@ -36,10 +34,9 @@ def galleries(study: Study) -> list[Path]:
     """Draw sent and retrieved images over the SNR, from trial 0 of the sweep's first seed.
 
     ``gallery`` is of the first scheme, at its largest k. Each scheme that delivers images has its own,
-    ``gallery_SCHEME``, with what arrived beside what was retrieved. A coded scheme is shown with its genie or, without
-    one, with the fixed MCS that did best in the records. Without source images, or where nothing fits,
-    there is nothing to draw. Galleries that
-    are newer than the records stay: encoding whole chunks of images again takes its time.
+    ``gallery_SCHEME``, with what arrived beside what was retrieved. A coded scheme is shown by its best MCS by outcome
+    or, without that, by the fixed MCS that did best in the records. Without source images, or where nothing fits, there
+    is nothing to draw. Galleries that are newer than the records stay: encoding whole chunks again takes its time.
 
     Parameters
     ----------
@@ -72,14 +69,14 @@ def _gallery(study: Study, name: str, stem: str, count: int, with_received: bool
         return files
     sender, receiver, config = study.features.sender, study.features.receiver, study.config
     rows = _one_per_class(sender.labels, config.seeds[0])
-    snrs = _spread(sorted(config.snr_db), count)
+    snrs, trials = _spread(sorted(config.snr_db), count), Trials(study.receiver, sender, config.sweep.chunk)
     channel, by_snr, mcs = _choose(study, name, snrs)
     columns = {}
     for snr_db, scheme in by_snr.items():
-        received = _transmit(scheme, sender, rows, snr_db, config.seeds[0], config.sweep.chunk)
+        outcome = _send(trials, scheme, rows, snr_db, config.seeds[0])
+        received, decision = outcome.transmission, outcome.decision
         if with_received and received.images is None:
             return []  # it reads images, but delivers none
-        decision = study.receiver.decide(received, scheme.calibration)
         ids, labels = decision.ids[:, 0], decision.labels[:, :1]
         columns[snr_db] = Column(
             retrieved=[receiver.images.read([i])[0] if i >= 0 else None for i in ids],
@@ -110,7 +107,7 @@ def _choose(study: Study, name: str, snrs: Sequence[float]) -> _Choice:
     k = max(scheme.k for _, scheme in possible)
     channel = next(channel for channel, scheme in possible if scheme.k == k)
     found = {s.mcs: s for c, s in possible if s.k == k and c.label == channel.label}
-    for mcs, text in (("", ""), (GENIE, "genie adaptation")):
+    for mcs, text in (("", ""), (GENIE, "best MCS by outcome")):
         if mcs in found:
             return _Choice(channel, dict.fromkeys(snrs, found[mcs]), text)
     best = _best_mcs(study, name, channel.label, k)
@@ -130,16 +127,11 @@ def _best_mcs(study: Study, name: str, channel: str, k: int) -> dict[float, str]
     return dict(zip(best["snr_db"], best["best_mcs"], strict=True))
 
 
-def _transmit(
-    scheme: Scheme, sender: FeatureSet, rows: np.ndarray, snr_db: float, seed: int, chunk: int
-) -> Transmission:
-    """What the receiver gets of some images in trial 0: their chunks are sent as in the sweep, others are not sent."""
-    parts, size = {}, min(chunk, len(sender))
-    for number, indices in enumerate(chunks(len(sender), chunk)):
-        if (rows // size == number).any():
-            batch = batch_of(sender, indices, scheme.needs_images)
-            parts[number] = scheme.transmit(batch, snr_db, chunk_seed(seed, snr_db, number))
-    return Transmission.concat([parts[row // size].take(np.array([row % size])) for row in rows])
+def _send(trials: Trials, scheme: Scheme, rows: np.ndarray, snr_db: float, seed: int) -> Outcome:
+    """What becomes of some images in trial 0: their chunks are sent as in the sweep, others are not sent."""
+    size = min(trials.chunk, len(trials.sender))
+    parts = {number: trials.send(scheme, number, snr_db, seed) for number in dict.fromkeys((rows // size).tolist())}
+    return Outcome.concat([parts[row // size].take(np.array([row % size])) for row in rows])
 
 
 def _one_per_class(labels: np.ndarray, seed: int) -> np.ndarray:

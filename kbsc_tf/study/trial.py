@@ -8,19 +8,27 @@ import numpy as np
 
 from kbsc_tf.features import FeatureSet
 from kbsc_tf.knowledge import Decision
+from kbsc_tf.metrics import top_k_correct
 from kbsc_tf.receiver import Receiver
 from kbsc_tf.schemes.base import Scheme
+from kbsc_tf.schemes.coded.genie import GenieScheme, choose, merge, rows_of
 from kbsc_tf.study.image_quality import ImageQuality
-from kbsc_tf.transmission import SourceBatch, Transmission
+from kbsc_tf.transmission import Rows, SourceBatch, Transmission
 
 _NOISE_FREE_KEY = 2**31
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """One trial in full: what was received and what the receiver made of it.
+class Outcome(Rows):
+    """What was received of B images and what the receiver made of it.
 
-    ``quality`` is what `ImageQuality` says of each image, for schemes that deliver images.
+    Attributes
+    ----------
+    features : [B, D], float32
+    decision : Decision
+    transmission : Transmission
+    quality : dict of [B], or None
+        What `ImageQuality` says of each image, for schemes that deliver images.
     """
 
     features: np.ndarray
@@ -91,14 +99,60 @@ class Trials:
     quality: ImageQuality | None = None
 
     def transmit(self, scheme: Scheme, snr_db: float, seed: int, trial: int = 0) -> Outcome:
-        """Send all images once over one noise realisation, each ``trial`` over its own, and search once for all."""
-        parts, judged, count = [], [], len(self.sender)
-        for number, batch in enumerate(batches(self.sender, self.chunk, scheme.needs_images)):
-            part = scheme.transmit(batch, snr_db, chunk_seed(seed, snr_db, number, trial))
-            if self.quality is not None and part.images is not None:
-                judged.append(self.quality(batch.images, part.images))
-            parts.append(replace(part, features=self.receiver.features(part), images=None))
-        whole = Transmission.concat(parts).take(np.arange(count))
-        names = judged[0] if judged else ()
-        of_images = {name: np.concatenate([one[name] for one in judged])[:count] for name in names} or None
-        return Outcome(whole.features, self.receiver.decide(whole, scheme.calibration), whole, of_images)
+        """Send all images once over one noise realisation, each ``trial`` over its own; received images are dropped."""
+        parts, count = [], len(self.sender)
+        for number in range(-(-count // self.chunk)):
+            part = self.send(scheme, number, snr_db, seed, trial)
+            # What was received is in the outcome, and images have been judged.
+            parts.append(replace(part, transmission=replace(part.transmission, features=None, images=None)))
+        return Outcome.concat(parts).take(np.arange(count))
+
+    def send(self, scheme: Scheme, number: int, snr_db: float, seed: int, trial: int = 0) -> Outcome:
+        """Send one chunk of the images as in a trial, and decide what arrived.
+
+        Of a genie's MCSs an image takes one by which it is decided correctly, if there is one: see `choose`.
+
+        Parameters
+        ----------
+        scheme : Scheme
+        number : int
+            Of the chunk, which `chunks` fills up to full length.
+        snr_db : float
+        seed, trial : int
+            The noise depends on them, on the SNR and on the number of the chunk.
+        """
+        indices = list(chunks(len(self.sender), self.chunk))[number]
+        batch = batch_of(self.sender, indices, scheme.needs_images)
+        noise = chunk_seed(seed, snr_db, number, trial)
+        if isinstance(scheme, GenieScheme):
+            outcome = self._best(scheme, scheme.alternatives(batch, snr_db, noise), self.sender.labels[indices])
+        else:
+            outcome = self._decided(scheme, scheme.transmit(batch, snr_db, noise))
+        received = outcome.transmission.images
+        if self.quality is None or received is None:
+            return outcome
+        return replace(outcome, quality=self.quality(batch.images, received))
+
+    def _decided(self, scheme: Scheme, sent: Transmission) -> Outcome:
+        features = self.receiver.features(sent)
+        # Images are embedded once, for the decision too.
+        decision = self.receiver.decide(replace(sent, features=features, images=None), scheme.calibration)
+        return Outcome(features, decision, sent)
+
+    def _best(self, scheme: GenieScheme, sent: list[Transmission], labels: np.ndarray) -> Outcome:
+        """What arrived by the best MCS for each image, of all that were ``sent``."""
+        outcomes, correct = [], []
+        for one in sent:
+            wanted = one
+            if one.images is not None and correct:
+                # What is decided correctly at a higher rate need not be embedded.
+                done = np.any(correct, axis=0)
+                shown = [None if skip else image for skip, image in zip(done, one.images, strict=True)]
+                wanted = replace(one, images=shown)
+            outcomes.append(self._decided(scheme, wanted))
+            correct.append(top_k_correct(labels, outcomes[-1].decision.labels[:, :1], one.delivered))
+        choice = choose(sent, correct)
+        rows = rows_of(choice)
+        features = np.concatenate([one.features for one in outcomes])[rows]
+        decision = Decision.concat([one.decision for one in outcomes]).take(rows)
+        return Outcome(features, decision, merge(sent, choice))

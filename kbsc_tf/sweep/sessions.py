@@ -16,7 +16,8 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from kbsc_tf.files import cannot, make_folder, write_atomically
+from kbsc_tf.errors import UserError
+from kbsc_tf.files import cannot, make_folder, read_json, write_atomically
 from kbsc_tf.results.folder import ResultsFolder
 from kbsc_tf.results.points import Point, as_json, as_point
 
@@ -70,7 +71,7 @@ class Session:
 
     def release(self, point: Point) -> None:
         """A point is recorded."""
-        self._busy_s += time.time() - self._points.pop(point)["since"]
+        self._busy_s += max(0.0, time.time() - self._points.pop(point)["since"])  # the clock may have been set back
         self._computed += 1
 
     def close(self) -> None:
@@ -108,8 +109,8 @@ def live_sessions(folder: Path, but: str = "") -> list[dict[str, Any]]:
     for path in sorted((folder / FOLDER).glob("*.json")):
         if path.stem == but or not _is_alive(path):
             continue
-        with contextlib.suppress(OSError, ValueError, KeyError):  # it ended in this moment
-            session = json.loads(path.read_text(encoding="utf-8"))
+        with contextlib.suppress(UserError, ValueError, KeyError, TypeError):  # it ended in this moment
+            session = read_json(path, "")
             session["points"] = {as_point(item.pop("point")): item for item in session["points"]}
             found.append(session)
     return found

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from rich.console import Group
+from rich.text import Text
 
 from kbsc_tf.results.points import Point
 from kbsc_tf.results.run_json import read_run, read_shown
@@ -80,5 +81,7 @@ def show_status(found: Status) -> Group | str:
             where = str(session["pid"])
             if session["host"] != socket.gethostname():
                 where += f" on {session['host']}"
-            table.add_row(point.text, *figure_cells(figures), duration(time.time() - now["since"]), where)
+            table.add_row(
+                Text(point.text), *figure_cells(figures), duration(max(0.0, time.time() - now["since"])), where
+            )
     return Group(text, table) if found.running else text

@@ -9,6 +9,7 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 from rich.table import Table
+from rich.text import Text
 
 from kbsc_tf.results.points import Point
 from kbsc_tf.sweep.events import Figures
@@ -93,13 +94,13 @@ class SweepView:
         self._said = time.monotonic()
         left = f"; {self.left()}" if self.left() else ""
         line = f"sweep: {self._done}/{self._total}: {point.text}: {text}{left}"
-        self._console.print(line, highlight=False, markup=False, soft_wrap=True)
+        self._console.print(line, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
     def _render(self) -> Group:
         table = points_table("point")
         rows = list(self._rows.values())
         for text, begun, figures in rows[:_MOST_ROWS]:
-            table.add_row(text, *figure_cells(figures), duration(time.monotonic() - begun))
+            table.add_row(Text(text), *figure_cells(figures), duration(time.monotonic() - begun))
         more = [f"and {len(rows) - _MOST_ROWS} more"] if len(rows) > _MOST_ROWS else []
         return Group(table, *more, self._bar)
 

@@ -74,7 +74,8 @@ def check_scheme(scheme: str | dict[str, Any], noisy: bool = True, **experiment:
                 built = _built(config, features, encoder, channel)
                 expect(built, f"{entry.title}: build yields no scheme")
                 for number, one in enumerate(built):
-                    one.fit(features.training, hold_out(config, features), Path(folder) / f"model{number}")
+                    validation = hold_out(config, features, encoder=encoder)
+                    one.fit(features.training, validation, Path(folder) / f"model{number}")
                     _Contract(one, features, config, powers).check(noisy)
                     fresh = _built(config, features, encoder, channel)[number]
                     _check_saving(one, fresh, features, Path(folder) / f"saved{number}")

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from kbsc_tf.errors import UserError
-from kbsc_tf.files import write_atomically
+from kbsc_tf.files import read_json, write_atomically
 
 
 def fingerprint(*parts: np.ndarray | str | int | dict | list) -> str:
@@ -73,11 +73,11 @@ class CheckpointFolder:
         """What the judge said at the epochs that an interrupted training has logged."""
         if not self.resume.exists() or not self.history.exists() or self.history.stat().st_size == 0:
             return []
-        return pd.read_csv(self.history).drop_duplicates("epoch", keep="last")[figure].tolist()
+        return self._epochs()[figure].tolist()
 
     def tidy_history(self) -> pd.DataFrame:
         """The epochs, each once: one cut short between its log and its backup has been run, and logged, again."""
-        epochs = pd.read_csv(self.history).drop_duplicates("epoch", keep="last")
+        epochs = self._epochs()
         epochs.to_csv(self.history, index=False)
         return epochs
 
@@ -88,14 +88,24 @@ class CheckpointFolder:
 
     def load(self) -> keras.Model:
         """The best checkpoint."""
-        return keras.saving.load_model(self.best, compile=False)
+        try:
+            return keras.saving.load_model(self.best, compile=False)
+        except Exception as error:  # Keras, zipfile and h5py have many for a damaged file
+            why = " ".join(str(error).split())[:100]
+            raise UserError(f"{self.best}: cannot be loaded ({why}); delete {self.path} to train anew") from None
+
+    def _epochs(self) -> pd.DataFrame:
+        try:
+            return pd.read_csv(self.history).drop_duplicates("epoch", keep="last")
+        except (ValueError, KeyError) as error:  # pandas' parser errors are ValueErrors
+            raise UserError(f"{self.history}: damaged ({error}); delete {self.path} to train anew") from None
 
     def _mark(self, done: bool) -> None:
         write_atomically(self._marker, json.dumps({"identity": self.identity, "done": done}, indent=1))
 
     def _state(self) -> tuple[str, bool]:
         try:
-            state = json.loads(self._marker.read_text())
+            state = read_json(self._marker, "")
             return state["identity"], state["done"]
-        except (ValueError, KeyError, TypeError):
+        except (UserError, KeyError, TypeError):
             raise UserError(f"{self._marker}: damaged; delete the folder {self.path} to train anew") from None

@@ -127,3 +127,11 @@ def test_a_pickle_that_would_run_code_is_refused(cifar100, tmp_path):
     with pytest.raises(UserError, match="refuses"):
         load_cifar("cifar100", folder)
     assert not (tmp_path / "hacked").exists()
+
+
+def test_a_memo_place_beyond_all_steps_takes_no_memory(cifar100):
+    folder, _ = cifar100
+    content = pickle.dumps({b"data": 1}, protocol=2)
+    (folder / "train").write_bytes(content[:-1] + b"r" + (2**31 - 1).to_bytes(4, "little") + b".")
+    with pytest.raises(UserError, match="train is damaged .memo place 2147483647"):
+        load_cifar("cifar100", folder)

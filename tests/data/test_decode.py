@@ -108,3 +108,52 @@ def test_a_decompression_bomb_is_refused(monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
     with pytest.raises(BadImageError, match="decompression bomb"):
         decode(content)
+
+
+def header_of(width, height):
+    """A PNG whose header says a size, and that ends there."""
+    return png(8, 2, np.zeros((1, 1, 3), np.uint8)).replace(struct.pack(">II", 1, 1), struct.pack(">II", width, height))
+
+
+def with_checksum(content):
+    """The same with the checksum of its header made right."""
+    return content[:29] + struct.pack(">I", zlib.crc32(content[12:29])) + content[33:]
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "problem"),
+    [
+        (1, 5000, "5000 x 1 pixels, at most 100 times"),
+        (5000, 1, "1 x 5000 pixels, at most 100 times"),
+        (30_000, 299, "299 x 30000 pixels, at most 100 times"),
+        (10_000, 10_000, "10000 x 10000 pixels, at most 89,478,485"),
+        (60_000, 60_000, "exceeds limit"),
+    ],
+)
+def test_sizes_that_would_fill_the_memory_are_refused_before_decoding(width, height, problem):
+    with pytest.raises(BadImageError, match=problem):
+        decode(with_checksum(header_of(width, height)))
+
+
+def test_a_panorama_is_read():
+    assert decode(saved(Image.new("RGB", (1000, 10)))).shape == (10, 1000, 3)
+
+
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP"])
+def test_of_an_animated_image_the_first_frame_is_read(kind):
+    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue", "green")]
+    options = {"lossless": True} if kind == "WEBP" else {}
+    content = saved(frames[0], kind, save_all=True, append_images=frames[1:], **options)
+    assert np.array_equal(decode(content), np.broadcast_to(np.uint8([255, 0, 0]), (8, 8, 3)))
+
+
+def test_ink_becomes_light():
+    content = saved(Image.new("CMYK", (8, 8), (255, 0, 0, 0)), "JPEG", quality=100)
+    assert np.abs(decode(content).astype(int) - [0, 255, 255]).max() < 4
+
+
+def test_formats_that_start_programs_and_pixels_without_a_range_are_refused():
+    with pytest.raises(BadImageError, match="not an image"):
+        decode(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n")
+    with pytest.raises(BadImageError, match="floating-point"):
+        decode(saved(Image.new("F", (8, 8), 0.5), "TIFF"))

@@ -1,4 +1,5 @@
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -125,3 +126,18 @@ def test_progress_is_counted_without_a_terminal(capsys):
         advance(1)
         advance(2)
     assert capsys.readouterr() == ("", "")
+
+
+def test_an_image_too_long_to_enlarge_is_named_and_can_be_skipped(load, root):
+    write(root / "train" / "apple" / "long.png", size=(1, 5000))
+    with pytest.raises(UserError, match="long.png: cannot read this image: 1 x 5000 pixels, .*--skip-bad"):
+        load()
+    assert load(skip_bad=True).skipped == ("train/apple/long.png",)
+
+
+@pytest.mark.parametrize("name", [b"caf\xe9", b"apple/1\xff.png"])
+def test_names_that_are_not_utf_8_are_named(load, root, name):
+    path = Path(os.fsdecode(os.path.join(os.fsencode(root / "train"), name)))
+    write(path if path.suffix else path / "0.png")
+    with pytest.raises(UserError, match=r"b'.*(caf\\xe9|1\\xff.png)': a name that is not UTF-8; rename it"):
+        load()

@@ -139,3 +139,8 @@ def test_the_clip_inside_the_package():
     assert np.mean(np.argmax(features @ prompts.T, axis=1) == images.labels) > 0.9
     nearest = np.argmax(features[1_000:] @ features[:1_000].T, axis=1)
     assert np.mean(images.labels[nearest] == images.labels[1_000:]) > 0.9
+
+
+def test_an_image_too_long_to_enlarge_is_refused(clips):
+    with pytest.raises(UserError, match="CLIP: cannot resize an image of 1 x 5000 pixels"):
+        ClipEncoder(str(clips.h5)).preprocess([np.zeros((1, 5000, 3), np.uint8)])

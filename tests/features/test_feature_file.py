@@ -73,6 +73,11 @@ NAN[5, 2] = np.nan
         (broken("val_recv_y", np.arange(9) - 1), "val_recv_y has the label -1 in row 0"),
         (broken("val_recv_y", np.full(9, 10**9)), "has the label 1000000000 but only 4 classes"),
         (broken("class_names", np.array(["a"])), "expected 3 or more strings"),
+        (broken("class_names", np.array(["caf\xe9".encode("latin-1"), b"b", b"c"])), "a name that is not UTF-8"),
+        (broken("class_names", np.array(["caf\udce9", "b", "c"])), "a name that is not UTF-8"),
+        (broken("train_x", np.full((9, 4), 1e-30, np.float32)), "train_x has features of norm 2e-30, whose squares"),
+        (broken("train_x", np.full((9, 4), 1e30, np.float32)), "train_x has features of norm 2e.30, whose squares"),
+        (broken("train_x", np.full((9, 4), 1e300)), "train_x has NaN or infinity in row 0"),
         (broken("train_y", np.array([{}] * 9)), "not a whole .npz file of plain arrays"),
     ],
 )
@@ -83,7 +88,7 @@ def test_bad_content_is_named(load, arrays, change, message):
 
 def test_bad_files_are_named(tmp_path, load, arrays):
     path = tmp_path / "features.npz"
-    with pytest.raises(UserError, match="cannot read the feature file"):
+    with pytest.raises(UserError, match="cannot read"):
         load_feature_file(path)
     load(arrays)
     content = path.read_bytes()

@@ -66,3 +66,12 @@ def test_a_feature_file_replaces_images_and_clip(tmp_path):
     splits, report = load_features(ExperimentConfig(name="test", features={"file": tmp_path / "f.npz"}))
     assert report["images"] == 25 and report["zero_shot"] is None and report["images_per_s"] is None
     assert splits.receiver.encoder == report["encoder"]["fingerprint"]
+
+
+@pytest.mark.parametrize("value", [0.0, 0.5])
+def test_features_that_are_all_equal_are_refused(tmp_path, value):
+    parts = ("train", "val_send", "val_recv", "test_send", "test_recv")
+    arrays = {f"{part}_x": np.full((8, 4), value, np.float32) for part in parts}
+    np.savez(tmp_path / "f.npz", **arrays, **{f"{part}_y": np.arange(8) % 2 for part in parts})
+    with pytest.raises(UserError, match="f.npz: all training features are equal"):
+        load_features(ExperimentConfig(name="test", data=None, features={"file": tmp_path / "f.npz"}))

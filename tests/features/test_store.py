@@ -146,3 +146,19 @@ def test_zero_shot_counts_and_keeps_the_prompts(image_set, tmp_path):
     assert encoder.texts == 2
     zero_shot(encoder, features, "the {}", tmp_path)
     assert encoder.texts == 4
+
+
+def test_fewer_large_images_are_held_at_once(image_set, tmp_path, monkeypatch):
+    class Counting(FakeEncoder):
+        batch_size, sizes = 16, ()
+
+        def embed_batches(self, batches, padded_to=None):
+            for batch in batches:
+                self.sizes += (len(batch),)
+                yield from super().embed_batches([batch])
+
+    usual, few = Counting("a"), Counting("b")
+    x = extract(usual, image_set, tmp_path).x
+    monkeypatch.setattr(module, "_HELD_BYTES", 1)
+    assert np.array_equal(extract(few, image_set, tmp_path).x, x)
+    assert usual.sizes == (16, 7) and few.sizes == (8, 8, 7)

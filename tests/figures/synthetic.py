@@ -13,7 +13,7 @@ IMAGES, VALUES = 2000, 3 * 32 * 32
 ONE_TRIAL = {"trials": 1, "stop": ""}
 MCS = {"qpsk-1/2": 1, "qpsk-3/4": 1.5, "16qam-1/2": 2, "16qam-3/4": 3, "64qam-2/3": 4, "64qam-5/6": 5}  # bits per use
 SNRS = (-7.0, -4.0, -1.0, 2.0, 5.0, 8.0, 12.0, math.inf)
-# Bits at which half of the images fit, and bits that bring the accuracy within 1/e of its ceiling.
+# Bits at which half of the images fit, and bits that bring the accuracy within 1/e of its best.
 CODED = {
     "bpg_ldpc": (180, 420),
     "jpeg_ldpc": (900, 700),

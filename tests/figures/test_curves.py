@@ -20,6 +20,8 @@ from kbsc_tf.results.records import read_records
     [
         {},
         {"channels": ("awgn", "rayleigh_fast", "my $link_1")},
+        {"channels": ("office [los]", "cost $x^$ a")},
+        {"schemes": ("pca", "$x^$", "a $ b")},
         {"schemes": ("kbsc",), "ks": (64,)},
         {"snrs": (math.inf,)},
         {"snrs": (0.0,)},
@@ -68,7 +70,7 @@ def test_nothing_to_draw_is_said(tmp_path):
         plot_accuracy(analogue(), tmp_path / "nowhere")
 
 
-def test_coded_schemes_are_shown_by_their_envelope_and_the_ceiling_as_a_level(tmp_path):
+def test_coded_schemes_are_shown_by_their_envelope_and_the_reference_as_a_level(tmp_path):
     records = digital(channels=("awgn",), ks=(16, 256))
     few = records[records["scheme"].isin(["kbsc", "feature_ldpc_pq", "jpeg_ldpc", "noise_free"])]
     assert len(plot_accuracy(few, tmp_path)) == 2

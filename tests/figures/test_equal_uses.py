@@ -79,7 +79,7 @@ def test_curves_are_envelopes_genies_and_single_mcs(figures):
 
     shown, count = drawn()
     assert count(0.9) == 2 and count(0.8) == 1 and count(0.5) == len(fitting)
-    entries = ["LDPC: best fixed MCS", "LDPC: genie adaptation", "each fixed MCS of BPG + LDPC"]
+    entries = ["LDPC: best fixed MCS", "LDPC: best MCS by outcome", "each fixed MCS of BPG + LDPC"]
     assert sorted(shown) == sorted(["CBR 1/24 ($n$ = 128)", "KBSC", "BPG + LDPC", *entries])
     assert entries[2] not in drawn(show_mcs=())[0] and drawn(show_mcs=())[1](0.5) == 0
     assert entries[1] not in drawn(show_genie=False)[0] and drawn(show_genie=False)[1](0.8) == 0
@@ -101,7 +101,7 @@ def test_panels_show_the_same_snrs_also_where_little_fits(figures):
     assert limits[0] == pytest.approx((-7 - 0.95, 12 + 0.95))
 
 
-def test_the_ceiling_is_a_level_in_every_panel_however_often_it_is_recorded(figures):
+def test_the_reference_is_a_level_in_every_panel_however_often_it_is_recorded(figures):
     records = digital(ks=(64, 256), snrs=SNRS)
     once = records[(records["scheme"] != "noise_free") | (records["k"] == 64)]
     for table in (records, once):
@@ -111,7 +111,7 @@ def test_the_ceiling_is_a_level_in_every_panel_however_often_it_is_recorded(figu
                 heights = {height for line in lines for height in line.get_ydata()} - {0, 1}  # those are break marks
                 assert list(heights) == [pytest.approx(69.35)]
     (figure,) = figures(plot_cbr_overview, once).values()
-    assert "no noise (ceiling)" in texts(figure)
+    assert "noise-free feature" in texts(figure)
 
 
 def test_markers_are_hollow_where_mostly_the_mean_image_is_shown(figures):

@@ -30,6 +30,14 @@ def test_table_fits_the_terminal(width, snrs):
         assert "of 13 SNRs shown" in text and "\N{MINUS SIGN}7" in text
 
 
+def test_names_are_shown_as_written():
+    channels = ("office [los]", "office [nlos]", "cost $x^$ a", ":smile: [/b]")
+    console = Console(width=200, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    console.print(accuracy_table(analogue(channels=channels, schemes=("pca", "[red]")), width=200))
+    text = console.export_text()
+    assert all(name in text for name in (*channels, "[red]"))
+
+
 def test_markdown_table():
     lines = markdown_table(analogue(schemes=("kbsc",), ks=(64,))).splitlines()
     assert lines[0] == "| Scheme | Channel | k | \N{MINUS SIGN}7 dB | 0 dB | 10 dB | no noise |"
@@ -41,7 +49,11 @@ def test_coded_schemes_show_envelope_and_genie_or_every_mcs():
     bpg = records[records["scheme"].isin(["kbsc", "bpg_ldpc"])]
     head, *rows = cells(markdown_table(bpg))
     assert head[:5] == ["Scheme", "MCS", "Channel", "k", "\N{MINUS SIGN}7 dB"]
-    assert [row[:2] for row in rows] == [["KBSC", ""], ["BPG + LDPC", "envelope"], ["BPG + LDPC", "genie"]]
+    assert [row[:2] for row in rows] == [
+        ["KBSC", ""],
+        ["BPG + LDPC", "envelope"],
+        ["BPG + LDPC", "best MCS by outcome"],
+    ]
     best = bpg[(bpg["snr_db"] == 12) & ~bpg["mcs"].isin(["", "genie"])]["top1"].max()
     assert rows[1][head.index("12 dB")].startswith(f"{100 * best:.1f} ±")
     assert [row[1] for row in cells(markdown_table(bpg, all_mcs=True))[2:4]] == ["QPSK 1/2", "QPSK 3/4"]
@@ -75,7 +87,7 @@ def test_channel_uses_are_split_into_payload_and_overhead():
         "32.0", "18.0 (56 %)", "4.5 (14 %)", "8.0 (25 %)", "1.5 (5 %)",
     ]  # fmt: skip
     assert rows["JPEG + LDPC", "QPSK 1/2", "64"] == ["no fit", "", "", "", ""]
-    assert rows["no noise (ceiling)", "", "64"] == ["0.0", "0.0", "", "", ""]
+    assert rows["noise-free feature", "", "64"] == ["0.0", "0.0", "", "", ""]
 
 
 def test_an_air_interface_has_its_own_parts_and_a_row_per_channel():

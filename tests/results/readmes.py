@@ -9,28 +9,16 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from kbsc_tf.registry import schemes
 from kbsc_tf.results.envelope import ENVELOPE, envelope
 from kbsc_tf.results.metric import metric_of
+from kbsc_tf.results.names import scheme_text
 from kbsc_tf.results.records import read_records
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "results"
 NO_FIT = "no fit"
-SCHEMES = {
-    "KBSC": "kbsc",
-    "PCA": "pca",
-    "raw feature": "raw",
-    "feature + LDPC (PQ)": "feature_ldpc_pq",
-    "feature + LDPC (SQ)": "feature_ldpc_sq",
-    "BPG + LDPC": "bpg_ldpc",
-    "BPG, capacity": "bpg_capacity",
-    "KB index + LDPC": "index_ldpc",
-    "zero-shot label + LDPC": "label_ldpc",
-    "DeepJSCC": "deepjscc",
-    "ADJSCC": "adjscc",
-    "SwinJSCC": "swinjscc",
-    "no noise (ceiling)": "noise_free",
-}
+SCHEMES = {scheme_text(name): name for name in schemes}
 CHANNELS = {"AWGN": "awgn", "Rayleigh, fast": "rayleigh_fast", "": "awgn"}
 _NUMBER = re.compile(r"[-+]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?")
 
@@ -134,11 +122,6 @@ def snr_of(head: str) -> float | None:
         return math.inf
     found = re.fullmatch(r"(-?\d+)(?: dB)?", head)
     return float(found[1]) if found else None
-
-
-def scheme_of(label: str) -> str:
-    """Scheme of a label; what a label says in brackets at its end may change."""
-    return SCHEMES[label] if label in SCHEMES else SCHEMES[label[: label.rindex(" (")]]
 
 
 def disagree(printed: str, expected) -> bool:

@@ -99,7 +99,10 @@ def test_what_leaves_the_configuration_is_kept_and_hidden_until_it_comes_back(tm
         ({"receiver": {"top_k": 3}}, "receiver.top_k was the default, now 3"),
         ({"data": {"seed": 2}}, "data.seed was the default, now 2"),
         ({"sweep": {"queries": 100}}, "sweep.queries was the default, now 100"),
-        ({"channels": [{"fading": "none", "power": "per_batch"}]}, 'channels.awgn.power was the default, now "per_b'),
+        (
+            {"channels": [{"fading": "none", "power": "per_batch", "name": "awgn"}]},
+            'channels.awgn.power was the default, now "per_b',
+        ),
         ({"schemes": [{"scheme": "raw", "name": "pca"}]}, 'schemes.pca.scheme was "pca", now "raw"'),
     ],
 )
@@ -166,7 +169,7 @@ def test_figures_and_the_report_hide_what_has_left_unless_asked(tmp_path):
         page = write_report(tmp_path, everything).read_text()
         for there in ("rayleigh_fast", "noise_free"):
             assert (there in drawn) == everything
-        for there in ("Rayleigh, fast", "no noise (ceiling)"):
+        for there in ("Rayleigh, fast", "noise-free feature"):
             assert (there in page) == everything
         assert "AWGN" in page and "raw feature" in page
 

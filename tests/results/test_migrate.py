@@ -158,6 +158,13 @@ def test_a_seed_of_schema_1_is_that_of_all_its_trainings(tmp_path):
     assert content["config"]["schemes"][0]["seeds"] == [3]
 
 
+@pytest.mark.parametrize(("coherence", "kept"), [("block", {"outage": 0.1}), ("fast", {})])
+def test_the_one_outage_of_before_is_kept_where_it_had_an_effect(coherence, kept):
+    channel = {"fading": "rayleigh", "coherence": coherence}
+    old = {"channels": [channel], "schemes": ["bpg_capacity", "bpg_ldpc"], "codec": {"outage": 0.1, "chroma": "420"}}
+    assert migrate_config(old)["codec"] == {"chroma": "420", **kept}
+
+
 def test_old_sections_become_options_of_the_schemes(tmp_path):
     def migrated(name):
         folder = folder_of(tmp_path / name, old_run(name))
@@ -268,7 +275,7 @@ def test_a_folder_from_before_the_choice_of_codes_says_which_it_had(tmp_path):
     before["settings"]["coding"] = {}
     (folder / "run.json").write_text(json.dumps(before))
     unchanged = ExperimentConfig.model_validate(before["config"]).model_copy(update={"coding": CodingConfig()})
-    with pytest.raises(UserError, match="feature_ldpc_pq, feature_ldpc_sq, bpg_ldpc, index_ldpc, label_ldpc were made"):
+    with pytest.raises(UserError, match="feature_ldpc_sq, bpg_ldpc, bpg_capacity, index_ldpc, label_ldpc were made"):
         check_folder(folder, settings_of_experiment(unchanged))
     assert migrate(folder).endswith("brought up to date")
     run = read_run(folder)

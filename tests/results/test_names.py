@@ -66,7 +66,13 @@ def test_snr_names():
 
 @pytest.mark.parametrize(
     ("mcs", "text"),
-    [("qpsk-1/2", "QPSK 1/2"), ("16qam-2/3", "16-QAM 2/3"), ("genie", "genie"), ("", ""), ("my-code", "my-code")],
+    [
+        ("qpsk-1/2", "QPSK 1/2"),
+        ("16qam-2/3", "16-QAM 2/3"),
+        ("genie", "best MCS by outcome"),
+        ("", ""),
+        ("my-code", "my-code"),
+    ],
 )
 def test_mcs_names(mcs, text):
     assert mcs_text(mcs) == text
@@ -74,7 +80,7 @@ def test_mcs_names(mcs, text):
 
 def test_scheme_names():
     assert [scheme_text(s) for s in ("bpg_ldpc", "label_ldpc", "my_scheme")] == [
-        "BPG + LDPC", "zero-shot label + LDPC (bound)", "my scheme",
+        "BPG + LDPC", "zero-shot label + LDPC, informed sender", "my scheme",
     ]  # fmt: skip
 
 

@@ -65,7 +65,8 @@ def test_baselines_of_cifar10():
         f"by {at('pca', 256, -5) - low.at('feature_ldpc_pq', 256, -5):.1f} points; the other differences, "
         f"{min(away):.1f} to "
         f"{max(away):.1f} points",
-        f"is within {ceiling - min(index):.1f} points of the ceiling at every SNR here; at CBR 1/48 it falls from "
+        f"is within {ceiling - min(index):.1f} points of the noise-free feature at every SNR here; at CBR 1/48 it "
+        "falls from "
         f"{at('index_ldpc', 128, 0):.1f} % at 0 dB to {at('index_ldpc', 128, -5):.1f} % at -5 dB",
         f"({cell(of, 'label_ldpc', 256, 15)} %)",
         f"(and better: {at('feature_ldpc_pq', 256, 15):.1f} against {ceiling:.1f} %",

@@ -4,7 +4,7 @@ import re
 
 import pandas as pd
 import pytest
-from readmes import CHANNELS, NO_FIT, RESULTS, Readme, original, points, scheme_of, snr_of, wrong_cells
+from readmes import CHANNELS, NO_FIT, RESULTS, SCHEMES, Readme, original, points, snr_of, wrong_cells
 
 from kbsc_tf.results.names import mcs_text
 
@@ -32,8 +32,8 @@ def test_tables_over_snr(folder):
         of = points(folder, metric_in(table.heading))
 
         def expected(row, head, of=of):
-            mcs = row.get("MCS") if row.get("MCS") == "genie" else None
-            return of.cell(scheme_of(row["Scheme"]), int(row["k"]), snr_of(head), CHANNELS[row["Channel"]], mcs)
+            mcs = "genie" if row.get("MCS") == mcs_text("genie") else None
+            return of.cell(SCHEMES[row["Scheme"]], int(row["k"]), snr_of(head), CHANNELS[row["Channel"]], mcs)
 
         assert wrong_cells(table, expected) == []
 
@@ -46,7 +46,7 @@ def test_channel_uses(folder):
     means = records.groupby(["scheme", "mcs", "k"]).mean(numeric_only=True)
 
     def expected(row, head):
-        mean = means.loc[scheme_of(row["Scheme"]), mcs_in(row["MCS"]), int(row["k"])]
+        mean = means.loc[SCHEMES[row["Scheme"]], mcs_in(row["MCS"]), int(row["k"])]
         if mean.feasible == 0:
             return NO_FIT if head == "Channel uses" else ""
         extra = mean[["header_uses", "crc_uses", "padding_uses"]]
@@ -65,7 +65,7 @@ def test_neural_codecs():
         of, k = points("neural_baselines", metric_in(table.heading)), 1024 if "CBR 1/6" in table.heading else 512
 
         def expected(row, head, of=of, k=k):
-            scheme = scheme_of(row["Scheme"])
+            scheme = SCHEMES[row["Scheme"]]
             return of.cell(scheme, 512 if scheme == "noise_free" else k, snr_of(head))
 
         assert wrong_cells(table, expected) == []
@@ -111,7 +111,7 @@ def test_images_per_block():
     (table,) = tables("images_per_block", "images per block")
 
     def of(row):
-        return points(f"images_per_block/{row['images per block']}"), scheme_of(row["Scheme"]), 2 * int(row["n"])
+        return points(f"images_per_block/{row['images per block']}"), SCHEMES[row["Scheme"]], 2 * int(row["n"])
 
     def expected(row, head):
         found, scheme, k = of(row)

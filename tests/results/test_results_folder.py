@@ -15,6 +15,7 @@ from kbsc_tf.results import provenance
 from kbsc_tf.results.folder import ResultsFolder
 from kbsc_tf.results.points import Point
 from kbsc_tf.results.records import COLUMNS, LATENCY_COLUMNS, read_records
+from kbsc_tf.results.run_json import read_shown
 
 RESULTS = Path(__file__).parents[2] / "results"
 
@@ -289,3 +290,68 @@ def test_a_folder_where_one_may_only_read_is_refused(tmp_path):
     finally:
         os.seteuid(0)
     assert content(folder) == before
+
+
+@pytest.mark.parametrize("seed", [9007199254740993, 2**63 - 1])
+def test_whole_numbers_stay_exact(tmp_path, seed):
+    folder = open_folder(tmp_path / "a", schemes=["pca"], k=[64], snr_db=[-7.0], seeds=[seed])
+    folder.append(point(scheme="pca", seed=seed))
+    assert [
+        one.seed for one in open_folder(tmp_path / "a", schemes=["pca"], k=[64], snr_db=[-7.0], seeds=[seed]).done()
+    ] == [seed]
+    assert read_shown(tmp_path / "a")["seed"].tolist() == [seed]
+
+
+def test_a_point_that_stands_twice_is_refused(tmp_path):
+    folder = open_folder(tmp_path / "a")
+    for _ in range(2):
+        folder.append(point())
+    with pytest.raises(UserError, match="records.csv line 3: a point that an earlier line has already; remove one"):
+        read_records(tmp_path / "a")
+
+
+def rewritten(path, change):
+    path.write_bytes(change(path.read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text.encode("utf-8-sig"),
+        lambda text: text.replace("\n", "\r\n").encode(),
+        lambda text: text.replace(",64,", ",64.0,").encode(),
+        lambda text: text.replace(",1000,", ",1e3,").encode(),
+    ],
+    ids=["byte order mark", "Windows lines", "64.0", "1e3"],
+)
+def test_records_that_a_spreadsheet_has_saved_are_read_and_grow(tmp_path, change):
+    folder = open_folder(tmp_path / "a")
+    folder.append(point())
+    expected = read_records(tmp_path / "a")
+    rewritten(tmp_path / "a" / "records.csv", change)
+    assert read_records(tmp_path / "a").equals(expected)
+    open_folder(tmp_path / "a").append(point(snr_db=1.0))
+    assert read_records(tmp_path / "a")["snr_db"].tolist() == [-7.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda text: text.encode("utf-16"), "cannot read .it is in UTF-16.; save it as UTF-8"),
+        (lambda text: text.replace("kbsc", "café").encode("latin-1"), "cannot read .line 2, byte 0xe9 is not UTF-8"),
+        (lambda text: text.replace("kbsc", "k" * 200_000).encode(), "not a CSV file .field larger"),
+        (
+            lambda text: text.replace("scheme,channel", "channel,channel").encode(),
+            "a column stands twice|no column scheme",
+        ),
+        (lambda text: text.replace("papr_db", "psnr").encode(), "a column stands twice|no column papr_db"),
+        (lambda text: text.replace(",1000,", ",1e400,").encode(), "column n has a cell that is not a number"),
+    ],
+)
+def test_records_that_another_program_has_spoilt_are_refused_and_left(tmp_path, change, message):
+    open_folder(tmp_path / "a").append(point())
+    rewritten(tmp_path / "a" / "records.csv", change)
+    before = (tmp_path / "a" / "records.csv").read_bytes()
+    with pytest.raises(UserError, match=f"records.csv.*({message})"):
+        open_folder(tmp_path / "a")
+    assert (tmp_path / "a" / "records.csv").read_bytes() == before

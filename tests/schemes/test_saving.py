@@ -39,6 +39,7 @@ OPTIONS = {
     },
     "image_ldpc": {"codec": "jpeg", "name": "any_ldpc"},
     "image_capacity": {"codec": "jpeg", "name": "any_capacity"},
+    "image_finite_length": {"codec": "jpeg", "name": "any_finite_length"},
 }
 NAMES = [name for name in registry if registry[name].__module__.startswith("kbsc_tf.")]
 

@@ -130,7 +130,7 @@ def test_the_first_scheme_at_its_largest_k_and_codes_by_genie_or_best_mcs(study,
     study.schemes = [*schemes, *((channel, one) for one in coded)]
     galleries(study)
     assert drawn["gallery"][3] == "KBSC, $k$ = 8, AWGN"
-    assert drawn["gallery_bpg_ldpc"][3] == "BPG + LDPC, genie adaptation, $k$ = 16, AWGN"
+    assert drawn["gallery_bpg_ldpc"][3] == "BPG + LDPC, best MCS by outcome, $k$ = 16, AWGN"
     assert coded[2].sent and not coded[0].sent
     # Without a genie: what did best in the records at each SNR.
     study.schemes = [*schemes, *((channel, one) for one in coded[:2])]

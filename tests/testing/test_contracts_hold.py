@@ -47,6 +47,8 @@ def test_our_channels(channel):
         slow("index_ldpc", {"k": [128], "channels": BLOCK_FADING, "snr_db": [-3]}),
         slow("label_ldpc", {"k": [128], "channels": BLOCK_FADING, "snr_db": [-3]}),
         slow({"scheme": "image_ldpc", "codec": "jpeg"}, {"k": [8192], "channels": BLOCK_FADING, "snr_db": [6]}),
+        slow("jpeg_finite_length", {"k": [8192], "channels": BLOCK_FADING, "snr_db": [6]}),
+        slow("jpeg_capacity", {"k": [8192], "channels": BLOCK_FADING, "snr_db": [6]}),
     ],
     ids=lambda value: str(value),
 )

@@ -1,6 +1,5 @@
 """Impulse responses recorded in a file, by measurement, ray tracing or another simulator."""
 
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +7,7 @@ import tensorflow as tf
 from sionna.phy import config as sionna_config
 
 from kbsc_tf.errors import UserError
-from kbsc_tf.files import write_atomically
+from kbsc_tf.files import load_arrays, write_atomically
 
 
 class RecordedModel:
@@ -137,18 +136,8 @@ def save_recording(path: Path, a: np.ndarray, tau: np.ndarray, sampling_frequenc
 
 def _read(path: Path) -> tuple[np.ndarray, np.ndarray, float | None]:
     """``a`` [N, rx_ant, tx_ant, paths, time], ``tau`` [N, paths] and the sampling frequency of a file."""
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {key: file[key] for key in file.files}
-    except OSError as error:
-        raise UserError(f"{path}: cannot read ({error.strerror or error}); give path an .npz of a and tau") from None
-    except (ValueError, AttributeError, TypeError, EOFError, zipfile.BadZipFile):
-        # What numpy says of a pickle, of a single array (.npy), of an empty file and of a damaged archive.
-        raise UserError(
-            f"{path}: expected an .npz of the arrays a and tau; write it with save_recording of "
-            "kbsc_tf.channel.ofdm.recorded"
-        ) from None
-    return _validate(path, arrays)
+    remedy = "give an .npz of the arrays a and tau, as save_recording of kbsc_tf.channel.ofdm.recorded writes it"
+    return _validate(path, load_arrays(path, remedy))
 
 
 def _validate(path: Path, arrays: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray, float | None]:

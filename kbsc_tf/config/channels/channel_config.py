@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from kbsc_tf.config.strict import UNCOUNTED, Strict, settings_of
+from kbsc_tf.config.strict import NAME, UNCOUNTED, Strict, settings_of
 from kbsc_tf.registry import Spec
 
 _UNITS = {"db": "dB", "ns": "ns", "kmh": "km/h", "hz": "Hz", "khz": "kHz", "ghz": "GHz"}
@@ -30,7 +30,7 @@ class ChannelSettings(Strict):
 
     type: str = Field(description="The kind of channel; kbsc list channels shows all.")
     name: str | None = Field(
-        None, pattern=r"^[^/\\\r\n]+$", description="Name in records and figures.", json_schema_extra=UNCOUNTED
+        None, pattern=NAME, description="Name in records and figures.", json_schema_extra=UNCOUNTED
     )
 
     @property

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from kbsc_tf.config.channels.channel_config import ChannelSettings
 from kbsc_tf.config.channels.choice import chosen
 from kbsc_tf.config.channels.ofdm import OfdmConfig
+from kbsc_tf.config.units import KDb
 
 _FADING = "Fading of the symbols."
 _POWER = "What has a mean power of 1 per symbol: each feature, or a batch of them."
@@ -94,7 +95,7 @@ class RicianConfig(FadingConfig):
     """Rician fading: a line of sight in scatter."""
 
     fading: Literal["rician"] = Field("rician", description=_FADING)
-    rician_k_db: float = Field(6.0, description=_K)
+    rician_k_db: KDb = Field(6.0, description=_K)
 
 
 class _Original(FlatConfig):
@@ -124,7 +125,7 @@ class OriginalRicianConfig(_Original):
     """The original's channel with Rician fading."""
 
     fading: Literal["rician"] = Field("rician", description=_FADING)
-    rician_k_db: float = Field(6.0, description=_K)
+    rician_k_db: KDb = Field(6.0, description=_K)
 
 
 _PLAIN, _PRESET = (AwgnConfig, RayleighConfig, RicianConfig), (OriginalConfig, OriginalRicianConfig)

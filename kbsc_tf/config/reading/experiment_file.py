@@ -14,9 +14,11 @@ from kbsc_tf.config.reading.yaml_loader import problem_of, read_yaml
 from kbsc_tf.config.schema import ExperimentConfig
 from kbsc_tf.config.strict import Strict, unknown_name
 from kbsc_tf.errors import UserError
+from kbsc_tf.files import read_text
 
 _Schema = TypeVar("_Schema", bound=Strict)
 _EXAMPLE = "name, data, channels; see sims/quickstart.yaml"
+_MOST_BYTES = 1 << 20
 _BUNDLED = Path(__file__).parents[2] / "experiments"
 
 
@@ -103,10 +105,7 @@ def find_experiment(name: Path | str) -> Path:
 
 def _read(path: Path, schema: type[Strict], example: str) -> tuple[dict, yaml.Node | None]:
     """What a file holds, named after it unless it has a name."""
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot read the experiment file ({error}); give the path of a YAML file") from None
+    text = read_text(path, "give the path of a YAML file", _MOST_BYTES)
     try:
         content, node = read_yaml(text)
     except yaml.YAMLError as error:
@@ -143,7 +142,7 @@ def _first_problem(
     problems = error.errors()
     first = problems[0]
     location = location_of(first, content)
-    what, key = explain(first, location), _settable(location, content)
+    what, key = explain(first, location).replace("\n", " "), _settable(location, content)
     # What is wrong about several keys of a mapping names the one to change.
     line = _line_of(node, (*location, message_of(first).partition(":")[0]) if location else ())
     override = next((o for o in overrides if _is_from(o, key, line)), None)

@@ -1,10 +1,13 @@
 """YAML as its version 1.2 has it: 10:20, 020, 2025-02-30 and no are not numbers, dates and booleans in disguise."""
 
+import math
 import re
 from typing import Any
 
 import yaml
 from yaml.constructor import ConstructorError
+
+_MOST_NODES = 100_000
 
 
 def read_yaml(text: str) -> tuple[Any, yaml.Node | None]:
@@ -18,6 +21,8 @@ def read_yaml(text: str) -> tuple[Any, yaml.Node | None]:
     loader = _Loader(text)
     try:
         node = loader.get_single_node()
+        if node is not None and _expanded(node, {}) > _MOST_NODES:
+            raise yaml.YAMLError(f"its aliases stand for more than {_MOST_NODES:,} values")
         return (None if node is None else loader.construct_document(node)), node
     except RecursionError:
         raise yaml.YAMLError("nested too deeply") from None
@@ -30,6 +35,16 @@ def problem_of(error: yaml.YAMLError) -> tuple[str, int | None]:
     mark = getattr(error, "problem_mark", None)
     words = getattr(error, "problem", None) or str(error)
     return " ".join(words.split()), mark.line + 1 if mark else None
+
+
+def _expanded(node: yaml.Node, known: dict[yaml.Node, float]) -> float:
+    """Values that a node stands for, each alias written out; infinite where it holds itself."""
+    if node not in known:
+        known[node] = math.inf  # while it is being counted
+        children = node.value if isinstance(node, yaml.CollectionNode) else ()
+        parts = (part for child in children for part in (child if isinstance(child, tuple) else (child,)))
+        known[node] = 1 + sum(_expanded(part, known) for part in parts)
+    return known[node]
 
 
 class _Loader(yaml.SafeLoader):

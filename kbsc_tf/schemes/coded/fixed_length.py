@@ -40,8 +40,9 @@ class FixedLengthScheme(CodedScheme):
 class NamingScheme(FixedLengthScheme):
     """Send a number that names an entry of the knowledge base, which sender and receiver both know.
 
-    A bound that reviewers ask for: no channel use carries anything but the decision. The code has the lowest rate that
-    fills the channel uses, on QPSK.
+    An informed sender: no channel use carries anything but the decision and what protects it. No bound: the checksum
+    can be longer than the number, and the sender decides as well as the receiver would, not better. The code has the
+    lowest rate that fills the channel uses, on QPSK.
 
     Parameters
     ----------

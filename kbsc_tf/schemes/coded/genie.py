@@ -1,6 +1,7 @@
-"""Genie link adaptation: the best of several modulation and coding schemes, chosen with the outcome known."""
+"""The best of several modulation and coding schemes (MCSs) for every image, chosen with the outcome known."""
 
-from dataclasses import fields, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,14 +9,16 @@ import numpy as np
 from kbsc_tf.schemes.base import Scheme
 from kbsc_tf.schemes.coded.block_outcomes import Outcomes
 from kbsc_tf.schemes.coded.scheme import CodedScheme
-from kbsc_tf.transmission import Blocks, Overhead, SourceBatch, Transmission
+from kbsc_tf.transmission import SourceBatch, Transmission
 
 
 class GenieScheme(Scheme):
-    """For every image the delivered one of largest payload, as if the sender knew channel and noise in advance.
+    """Best MCS by outcome: for every image one by which it is decided correctly, as if the sender knew the future.
 
-    An upper bound on link adaptation: a real sender knows the past, at best. Fixed schemes meet the same noise, so
-    an image is delivered here exactly if one of them delivers it.
+    A real sender knows the past, at best. Fixed schemes meet the same noise, so an image is correct here exactly if it
+    is correct by one of them: no fixed MCS, and no choice among them, has a higher top-1 accuracy on these trials. The
+    receiver's decisions are for `kbsc_tf.study.trial` to know; `transmit` alone, without them, takes the highest
+    delivered rate.
 
     Parameters
     ----------
@@ -34,40 +37,13 @@ class GenieScheme(Scheme):
             scheme.outcomes = outcomes
 
     def transmit(self, batch: SourceBatch, snr_db: float, seed: int | None) -> Transmission:
+        sent = self.alternatives(batch, snr_db, seed)
+        return merge(sent, choose(sent))
+
+    def alternatives(self, batch: SourceBatch, snr_db: float, seed: int | None) -> list[Transmission]:
+        """The batch sent by each MCS, the largest payload first, all over the same noise."""
         ranked = sorted(self._schemes, key=lambda scheme: -scheme.plan.payload_bits)
-        sent = [scheme.transmit(batch, snr_db, seed) for scheme in ranked]
-        # The first that delivers; where none does, the most robust, the last.
-        delivered = np.array([one.delivered for one in sent])
-        choice = np.where(delivered.any(axis=0), delivered.argmax(axis=0), len(sent) - 1)
-        images = np.arange(len(choice))
-
-        def chosen(values: list[np.ndarray | None]) -> np.ndarray | None:
-            return None if any(value is None for value in values) else np.stack(values)[choice, images]
-
-        overheads = {f.name: chosen([getattr(one.overhead, f.name) for one in sent]) for f in fields(Overhead)}
-        has_images = sent[0].images is not None
-        return replace(
-            sent[0],
-            features=None if has_images else chosen([one.features for one in sent]),
-            images=[sent[c].images[i] for i, c in enumerate(choice)] if has_images else None,
-            delivered=delivered.any(axis=0),
-            channel_uses=chosen([one.channel_uses for one in sent]),
-            feasible=np.any([one.feasible for one in sent], axis=0),
-            overhead=Overhead(**overheads),
-            papr_db=chosen([one.papr_db for one in sent]),
-            groups=_coarsest([one.groups for one in sent]),
-            blocks=self._blocks([one.blocks for one in sent], delivered),
-        )
-
-    def _blocks(self, sent: list[Blocks], delivered: np.ndarray) -> Blocks:
-        """Each image's block: the first that delivers; where none does, the most robust that is sent."""
-        is_sent = np.array([one.sent for one in sent])
-        last = len(sent) - 1 - is_sent[::-1].argmax(axis=0)
-        choice = np.where(delivered.any(axis=0), delivered.argmax(axis=0), last)
-        images = np.arange(len(choice))
-        chosen = {f.name: np.array([getattr(one, f.name) for one in sent])[choice, images] for f in fields(Blocks)}
-        # Blocks of different modulations and code rates are different blocks.
-        return Blocks(**chosen | {"number": chosen["number"] * len(sent) + choice})
+        return [scheme.transmit(batch, snr_db, seed) for scheme in ranked]
 
     def save(self, folder: Path) -> None:
         super().save(folder)
@@ -83,6 +59,50 @@ class GenieScheme(Scheme):
     def forget(self) -> None:
         for scheme in self._schemes:
             scheme.forget()
+
+
+def choose(sent: Sequence[Transmission], correct: Sequence[np.ndarray] = ()) -> np.ndarray:
+    """Which of M transmissions of the same B images to take for each image, int64 [B].
+
+    Parameters
+    ----------
+    sent : sequence of Transmission
+        The largest payload first.
+    correct : sequence of [B], bool
+        Of each transmission, whether the receiver decides the image correctly; empty where nobody knows.
+
+    Returns
+    -------
+    choice : [B], int64
+        The first that is decided correctly; else the first that is delivered; else the most robust, the last, whose
+        block is sent.
+    """
+    last = len(sent) - 1
+    # What is not sent is the worst of all; the last one is taken even then.
+    robust = last - np.array([one.blocks.sent for one in sent])[::-1].argmax(axis=0)
+    choice = _first([one.delivered for one in sent], robust)
+    return _first(correct, choice) if len(correct) else choice
+
+
+def merge(sent: Sequence[Transmission], choice: np.ndarray) -> Transmission:
+    """One transmission, in which image b is as in ``sent[choice[b]]``."""
+    return replace(
+        # One behind another, blocks of different modulations and code rates are different blocks, as they should be.
+        Transmission.concat(sent).take(rows_of(choice)),
+        feasible=np.any([one.feasible for one in sent], axis=0),
+        groups=_coarsest([one.groups for one in sent]),
+    )
+
+
+def rows_of(choice: np.ndarray) -> np.ndarray:
+    """Where the chosen rows [B], int64, are when M parts of B rows stand one behind another."""
+    return choice * len(choice) + np.arange(len(choice))
+
+
+def _first(marks: Sequence[np.ndarray], otherwise: np.ndarray) -> np.ndarray:
+    """The first of M marks [B] that is set, int64 [B]; ``otherwise`` where none is."""
+    marks = np.array(marks)
+    return np.where(marks.any(axis=0), marks.argmax(axis=0), otherwise)
 
 
 def _coarsest(groups: list[np.ndarray | None]) -> np.ndarray | None:

@@ -54,6 +54,10 @@ class ImageFiles:
                 self._files[key] = dict(zip(budgets, found, strict=True))
         return [self._files[key][budget] for key in keys]
 
+    def encode(self, pictures: Sequence[np.ndarray], budgets: Sequence[int]) -> list[list[bytes | None]]:
+        """Files of each picture for each budget, as `fit` returns them, of which nothing is kept."""
+        return self._pool.encode_to_budgets(pictures, budgets)
+
     def content(self) -> dict[str, dict[int, bytes | None]]:
         """All files so far: by fingerprint of the picture, then by budget."""
         return self._files

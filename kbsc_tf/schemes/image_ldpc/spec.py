@@ -6,11 +6,13 @@ from typing import Any
 from pydantic import Field
 
 from kbsc_tf.coding.selection import transport_plan
+from kbsc_tf.config.channels.flat import FlatConfig
 from kbsc_tf.config.scheme import Needs, SchemeConfig, SchemeSpec, Shortfall
+from kbsc_tf.errors import UserError
 from kbsc_tf.registry import codecs
 from kbsc_tf.schemes.coded.possible_mcs import CODING_REVISION, check_mcs, plan_shortfalls
 
-_DASHED = (0, (4, 1.2))
+_DASHED, _DASH_DOT_DOT = (0, (4, 1.2)), (0, (5, 1.2, 1, 1.2, 1, 1.2))
 
 
 class ImageConfig(SchemeConfig):
@@ -71,30 +73,48 @@ class JpegLdpcSpec(ImageLdpcSpec):
 
 
 class ImageCapacitySpec(ImageLdpcSpec):
-    """The best file of any codec within n log2(1 + SNR) bits: an ideal code."""
+    """The best file of any codec over an ideal code of unlimited length: n log2(1 + SNR) bits."""
 
     name, label, order = "image_capacity", "image file, capacity", 250
     line = _DASHED
-    needs, revision = ImageLdpcSpec.needs | {Needs.FLAT}, 1
+    revision = 2  # chooses the outage; 1 had a fixed one
+    needs, sections = ImageLdpcSpec.needs | {Needs.FLAT}, ImageLdpcSpec.sections | {"validation"}
+    code, loss = "CapacityCode", "outage"
+
+    def text(self, experiment: Any) -> str:
+        chosen = experiment.codec.outage
+        over_blocks = any(one.fading != "none" and one.coherence == "block" for one in experiment.channels)
+        if self.code == "CapacityCode" and not over_blocks:
+            return self.label
+        return f"{self.label}, {f'best {self.loss}' if chosen is None else f'{self.loss} {chosen:g}'}"
 
     def validate(self, config: SchemeConfig, experiment: Any) -> None:
         codecs[self._codec(config)].validate(experiment.codec)
+        for channel in experiment.channels:
+            if not isinstance(channel, FlatConfig):
+                raise UserError(f"the capacity of channel {channel.label} is not known; leave one of them out")
 
     def shortfalls(self, config: SchemeConfig, experiment: Any) -> Iterator[Shortfall]:
         return iter(())
 
     def build(self, config: SchemeConfig, context: Any) -> Iterator[Any]:
-        from kbsc_tf.schemes.image_ldpc.image_capacity import ImageCapacityScheme
+        from kbsc_tf.schemes.image_ldpc import ideal_code
+        from kbsc_tf.schemes.image_ldpc.file_worth import FileWorth
+        from kbsc_tf.schemes.image_ldpc.ideal_scheme import IdealCodeScheme
 
-        settings, files = context.experiment, context.files(self._codec(config))
-        per_file = settings.coding.images_per_block if settings.codec.tiled else 1
+        settings, codec = context.experiment, self._codec(config)
+        per_block = settings.coding.images_per_block
+        per_file = per_block if settings.codec.tiled else 1
+        worth = context.once(("worth", codec), lambda: FileWorth(context.files(codec), per_file))
+        code = getattr(ideal_code, self.code)(context.channel)
+        sizes, outage = (per_block, per_file), settings.codec.outage
         yield from context.per_k(
-            lambda k: ImageCapacityScheme(k, context.channel, files, settings.codec, per_file, settings.snr_db)
+            lambda k: IdealCodeScheme(k, context.channel, code, worth, sizes, settings.snr_db, outage)
         )
 
 
 class BpgCapacitySpec(ImageCapacitySpec):
-    """The best BPG file within n log2(1 + SNR) bits: an ideal code."""
+    """The best BPG file over an ideal code of unlimited length: n log2(1 + SNR) bits."""
 
     name, label, order = "bpg_capacity", "BPG, capacity", 210
     colour, marker = "#009E73", "d"
@@ -102,8 +122,32 @@ class BpgCapacitySpec(ImageCapacitySpec):
 
 
 class JpegCapacitySpec(ImageCapacitySpec):
-    """The best JPEG file within n log2(1 + SNR) bits: an ideal code."""
+    """The best JPEG file over an ideal code of unlimited length: n log2(1 + SNR) bits."""
 
     name, label, order = "jpeg_capacity", "JPEG, capacity", 230
     colour, marker = "#CC79A7", "<"
+    Config = SchemeConfig
+
+
+class ImageFiniteLengthSpec(ImageCapacitySpec):
+    """The best file of any codec over the best code of n channel uses, by the normal approximation."""
+
+    name, label, order = "image_finite_length", "image file, normal approximation", 255
+    line = _DASH_DOT_DOT
+    code, loss = "FiniteLengthCode", "error"
+
+
+class BpgFiniteLengthSpec(ImageFiniteLengthSpec):
+    """The best BPG file over the best code of n channel uses, by the normal approximation."""
+
+    name, label, order = "bpg_finite_length", "BPG, normal approximation", 215
+    colour, marker = "#009E73", "h"
+    Config = SchemeConfig
+
+
+class JpegFiniteLengthSpec(ImageFiniteLengthSpec):
+    """The best JPEG file over the best code of n channel uses, by the normal approximation."""
+
+    name, label, order = "jpeg_finite_length", "JPEG, normal approximation", 235
+    colour, marker = "#CC79A7", ">"
     Config = SchemeConfig

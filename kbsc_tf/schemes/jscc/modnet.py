@@ -5,6 +5,7 @@ import tensorflow as tf
 from keras import layers, ops
 
 _MODULATIONS = 7
+_MODULATOR = ("relu", "relu", "sigmoid")
 
 
 @keras.saving.register_keras_serializable("kbsc_tf")
@@ -25,12 +26,11 @@ class ModNet(layers.Layer):
     def build(self, input_shape: tuple) -> None:
         width = input_shape[-1]
         hidden = int(1.5 * width)
-        self.modulators = [
-            [
-                layers.Dense(hidden, activation, name=f"modulator{i}_{j}")
-                for j, activation in enumerate(("relu", "relu", "sigmoid"))
-            ]
+        # In one list, as Keras before 3.15 saves no lists of lists.
+        self._modulator_layers = [
+            layers.Dense(hidden, activation, name=f"modulator{i}_{j}")
             for i in range(_MODULATIONS)
+            for j, activation in enumerate(_MODULATOR)
         ]
         self.steps = [layers.Dense(hidden, name=f"step{i}") for i in range(_MODULATIONS)]
         self.gate = layers.Dense(width, "sigmoid", name="gate")
@@ -42,6 +42,12 @@ class ModNet(layers.Layer):
             layer.build((None, None, None, size))
         self.gate.build((None, None, None, hidden))
         self.built = True
+
+    @property
+    def modulators(self) -> list[list[layers.Dense]]:
+        """The layers of each modulator."""
+        size = len(_MODULATOR)
+        return [self._modulator_layers[size * i : size * (i + 1)] for i in range(_MODULATIONS)]
 
     def call(self, x: tf.Tensor, condition: tf.Tensor) -> tf.Tensor:
         """Gates for x [B, h, w, C] given ``condition`` [B]."""

@@ -1,5 +1,8 @@
 """SwinJSCC as Keras 3 models: images to channel values and back by Swin Transformer blocks, in four variants."""
 
+from collections.abc import Iterable
+from itertools import islice
+
 import keras
 import tensorflow as tf
 from keras import layers
@@ -37,16 +40,21 @@ class _SwinNetwork(keras.Model):
         self.channels, self.snr_adaptive, self.rate_adaptive = channels, snr_adaptive, rate_adaptive
         self.build(None)
 
-    def _blocks(self, stage: int) -> list[SwinBlock]:
-        """The blocks of a stage, every second shifted."""
-        size = self.size
-        blocks = [
-            SwinBlock(size.heads[stage], size.window, shifted=bool(i % 2), name=f"stage{stage}_block{i}")
-            for i in range(size.depths[stage])
-        ]
-        for block in blocks:
-            block.build((None, None, None, size.widths[stage]))
-        return blocks
+    def _build_blocks(self, order: Iterable[int]) -> None:
+        """The blocks of all stages, every second shifted; in one list, as Keras before 3.15 saves no lists of lists."""
+        size, self.blocks = self.size, []
+        for stage in order:
+            for i in range(size.depths[stage]):
+                name = f"stage{stage}_block{i}"
+                self.blocks.append(SwinBlock(size.heads[stage], size.window, shifted=bool(i % 2), name=name))
+                self.blocks[-1].build((None, None, None, size.widths[stage]))
+        self._depths = tuple(size.depths[stage] for stage in order)
+
+    @property
+    def stages(self) -> list[list[SwinBlock]]:
+        """The blocks of each stage, in the order in which they are passed."""
+        blocks = iter(self.blocks)
+        return [[*islice(blocks, depth)] for depth in self._depths]
 
     def _modnet(self, name: str) -> ModNet:
         net = ModNet(name=name)
@@ -80,7 +88,7 @@ class SwinJsccEncoder(_SwinNetwork):
         self.merges = [PatchMerging(width, name=f"merge{i}") for i, width in enumerate(widths[1:], 1)]
         for merge, width in zip(self.merges, widths, strict=False):
             merge.build((None, None, None, width))
-        self.stages = [self._blocks(stage) for stage in range(len(widths))]
+        self._build_blocks(range(len(widths)))
         self.norm = layers.LayerNormalization(epsilon=1e-5, name="norm")
         self.norm.build((None, None, None, widths[-1]))
         self.snr_net = self._modnet("snr_net") if self.snr_adaptive else None
@@ -149,7 +157,7 @@ class SwinJsccDecoder(_SwinNetwork):
             self.head.build((None, None, None, self.channels))
         self.snr_net = self._modnet("snr_net") if self.snr_adaptive else None
         order = range(len(widths) - 1, -1, -1)
-        self.stages = [self._blocks(stage) for stage in order]
+        self._build_blocks(order)
         self.expansions = [PatchExpanding(widths[i - 1] if i else 3, name=f"expand{i}") for i in order]
         for expansion, stage in zip(self.expansions, order, strict=True):
             expansion.build((None, None, None, widths[stage]))

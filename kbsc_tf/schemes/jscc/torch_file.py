@@ -7,6 +7,7 @@ file.pth ─► zip ─┬─► data.pkl ─► names, shapes, strides ─┐
 import functools
 import io
 import math
+import os
 import pickle
 import zipfile
 from collections import OrderedDict
@@ -17,6 +18,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 
 from kbsc_tf.errors import UserError
+from kbsc_tf.files import check_pickle, check_unpacked
 
 _DTYPES = {
     "DoubleStorage": "float64",
@@ -34,6 +36,7 @@ _PARALLEL = "module."  # torch.nn.DataParallel names its parameters so
 _BEFORE_1_6 = pickle.dumps(0x1950A86A20F9469CFC6C, protocol=2)  # the magic number such files begin with
 _REMEDY = "expected a state dict; save it again with torch.save(model.state_dict(), path) in PyTorch 1.6 or newer"
 _DAMAGED = "is damaged or cut short"
+_COPIES, _FEW_BYTES = 4, 1 << 26  # tensors may share numbers, up to a point
 _NO_TENSORS = "holds no dict of tensors by name"
 _NOT_IN_NUMPY = "holds {}, which NumPy lacks (convert with model.float())"
 
@@ -109,6 +112,8 @@ def _read_torch(path: Path) -> dict[str, np.ndarray]:
 
 def _read_zip(file: BinaryIO) -> dict[str, np.ndarray]:
     with zipfile.ZipFile(file) as archive:
+        size = os.fstat(file.fileno()).st_size
+        check_unpacked(archive, size)
         names = archive.namelist()
         pickles = [name for name in names if name.endswith("/data.pkl") and name.count("/") == 1]
         if len(pickles) != 1:
@@ -116,7 +121,11 @@ def _read_zip(file: BinaryIO) -> dict[str, np.ndarray]:
         root = pickles[0].removesuffix("/data.pkl")
         if f"{root}/byteorder" in names and archive.read(f"{root}/byteorder") != b"little":
             raise _RefusedError("was saved on a big-endian machine")
-        tensors = _state_dict(_TensorUnpickler(io.BytesIO(archive.read(pickles[0]))).load())
+        content = archive.read(pickles[0])
+        check_pickle(content)
+        tensors = _state_dict(_TensorUnpickler(io.BytesIO(content)).load())
+        if sum(map(_bytes_of, tensors.values())) > max(_COPIES * size, _FEW_BYTES):
+            raise _RefusedError(f"{_DAMAGED}: its tensors are larger than the numbers stored for them")
         read = functools.cache(functools.partial(_read_storage, archive, root))  # tensors may share a storage
         return {name: _array(name, tensor, read) for name, tensor in tensors.items()}
 
@@ -195,6 +204,14 @@ def _state_dict(content: Any) -> dict[str, _Tensor]:
 
 def _is_named_tensor(item: tuple[Any, Any]) -> bool:
     return isinstance(item[0], str) and isinstance(item[1], _Tensor)
+
+
+def _bytes_of(tensor: _Tensor) -> int:
+    """What a tensor takes when copied; 0 where it says nothing that makes sense, which is refused later."""
+    is_sized = isinstance(tensor.storage, _Storage) and isinstance(tensor.size, tuple)
+    if not is_sized or not all(isinstance(count, int) and count >= 0 for count in tensor.size):
+        return 0
+    return math.prod(tensor.size) * np.dtype(tensor.storage.dtype).itemsize
 
 
 def _read_storage(archive: zipfile.ZipFile, root: str, storage: _Storage) -> bytes:

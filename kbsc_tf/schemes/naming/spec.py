@@ -10,7 +10,7 @@ from kbsc_tf.schemes.coded.possible_mcs import CODING_REVISION
 class IndexLdpcSpec(SchemeSpec):
     """The index of the nearest KB entry, from a sender that knows the KB, over CRC and 5G LDPC."""
 
-    name, label, order = "index_ldpc", "KB index + LDPC (bound)", 320
+    name, label, order = "index_ldpc", "KB index + LDPC, informed sender", 320
     colour, marker = "#606060", "p"
     needs, sections = frozenset({Needs.KNOWLEDGE_BASE}), frozenset({"coding"})
     revision = CODING_REVISION
@@ -25,9 +25,9 @@ class IndexLdpcSpec(SchemeSpec):
 
 
 class LabelLdpcSpec(SchemeSpec):
-    """The class that zero-shot CLIP sees, over CRC and 5G LDPC."""
+    """The class that zero-shot CLIP sees, from a sender that knows the KB's classes, over CRC and 5G LDPC."""
 
-    name, label, order = "label_ldpc", "zero-shot label + LDPC (bound)", 330
+    name, label, order = "label_ldpc", "zero-shot label + LDPC, informed sender", 330
     colour, marker = "#A0A0A0", "*"
     needs, sections = frozenset({Needs.KNOWLEDGE_BASE, Needs.PROMPTS}), frozenset({"coding"})
     revision = CODING_REVISION

@@ -1,1 +1,1 @@
-"""The retrieval ceiling."""
+"""The feature without a channel."""

@@ -1,4 +1,4 @@
-"""The retrieval ceiling: the uncompressed feature at the receiver, without a channel."""
+"""The uncompressed feature at the receiver, without a channel."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""The retrieval ceiling, as experiments name it."""
+"""The feature without a channel, as experiments name it."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,9 +7,9 @@ from kbsc_tf.config.scheme import SchemeConfig, SchemeSpec
 
 
 class NoiseFreeSpec(SchemeSpec):
-    """The uncompressed feature at the receiver, without a channel: the retrieval ceiling."""
+    """The uncompressed feature at the receiver, without a channel; compression may beat it."""
 
-    name, label, order = "noise_free", "no noise (ceiling)", 900
+    name, label, order = "noise_free", "noise-free feature", 900
     colour, marker, line = "#707070", "", (0, (7, 2))
     per_k = False
 

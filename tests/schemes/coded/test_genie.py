@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from kbsc_tf.schemes.coded.genie import GenieScheme
+from kbsc_tf.schemes.coded.genie import GenieScheme, choose, merge
 from kbsc_tf.transmission import Blocks, Overhead, SourceBatch, Transmission
 
 BATCH = SourceBatch(np.eye(4, dtype=np.float32))
@@ -58,3 +58,16 @@ def test_images_that_share_a_grid_under_any_scheme_are_not_independent():
     assert GenieScheme([pairs, whole]).transmit(BATCH, 0.0, 0).groups.tolist() == [5, 5, 5, 5]
     alone = GenieScheme([Fixed(1, [True] * 4, None), Fixed(2, [False] * 4, None)]).transmit(BATCH, 0.0, 0)
     assert alone.groups is None and alone.papr_db is None
+
+
+def test_what_is_decided_correctly_comes_before_a_higher_rate():
+    """Of image 0 both are right, of 1 the slow one, of 2 none, though both arrive; of 3 the slow one alone arrives."""
+    fast, slow = Fixed(2, [True, True, True, False], None), Fixed(1, [True] * 4, None)
+    sent = GenieScheme([slow, fast]).alternatives(BATCH, 0.0, 0)
+    assert [one.features[0, 0] for one in sent] == [2, 1]  # the highest rate first
+    correct = np.array([[True, False, False, False], [True, True, False, False]])
+    choice = choose(sent, correct)
+    assert choice.tolist() == [0, 1, 0, 1]
+    merged = merge(sent, choice)
+    assert merged.features[:, 0].tolist() == [2, 1, 2, 1] and merged.delivered.all()
+    assert merged.blocks.payload_bits.tolist() == [20, 10, 20, 10]

@@ -5,6 +5,7 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 from clustered import feature_set
@@ -21,6 +22,7 @@ from kbsc_tf.receiver import Receiver
 from kbsc_tf.schemes.base import Validation
 from kbsc_tf.schemes.build import build_schemes
 from kbsc_tf.schemes.jscc import image_training
+from kbsc_tf.schemes.jscc.swinjscc import SwinJsccDecoder, SwinJsccEncoder
 from kbsc_tf.transmission import SourceBatch
 
 VECTORS = Path(__file__).parent / "vectors"
@@ -265,3 +267,16 @@ def test_a_checkpoint_that_does_not_suit_is_refused(tmp_path, names, file, setti
 def test_a_checkpoint_that_is_not_there_is_refused():
     with pytest.raises(UserError, match="none.pkl: cannot be read"):
         build(["deepjscc"], [64], checkpoint="none.pkl")
+
+
+@pytest.mark.parametrize("cls", [SwinJsccEncoder, SwinJsccDecoder])
+def test_no_layer_is_in_a_list_of_lists(cls):
+    """Keras before 3.15 neither counts nor saves those (keras-team/keras#20598)."""
+    network = cls(TINY, 16, snr_adaptive=True, rate_adaptive=True)
+    layers = [network, *network._flatten_layers(include_self=False)]
+    lists = [value for layer in layers for value in vars(layer).values() if isinstance(value, list | tuple)]
+    assert not [one for value in lists for one in value if isinstance(one, list | tuple) and any(map(_is_layer, one))]
+
+
+def _is_layer(value):
+    return isinstance(value, keras.layers.Layer)

@@ -1,6 +1,7 @@
 """Checkpoints of PyTorch, real ones and ones made by hand to harm."""
 
 import pickle
+import resource
 import zipfile
 from pathlib import Path
 
@@ -259,3 +260,23 @@ def test_safetensors(tmp_path):
     assert "safetensors" in refusal(path)
     path.write_bytes((VECTORS / "torch_file.pt").read_bytes())
     assert "safetensors" in refusal(path)
+
+
+def test_a_memo_place_beyond_all_steps_takes_no_memory(tmp_path):
+    content = b"}r" + (2**31 - 1).to_bytes(4, "little")  # 8 GB of places in C
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert "damaged" in refusal(checkpoint(tmp_path / "a.pth", content))
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # kB
+
+
+@pytest.mark.parametrize("content", [dictionary(a=tensor(size=(10**6, 10**5), stride=(0, 0)))])
+def test_tensors_far_larger_than_their_numbers_are_refused(tmp_path, content):
+    assert "larger than the numbers" in refusal(checkpoint(tmp_path / "a.pth", content))
+
+
+def test_a_record_that_unpacks_to_gigabytes_is_refused(tmp_path):
+    path = tmp_path / "a.pth"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("archive/data.pkl", "w") as member:
+        for _ in range(600):
+            member.write(bytes(1 << 20))
+    assert "damaged" in refusal(path)
