@@ -237,3 +237,14 @@ def test_no_two_channels_of_other_physics_have_one_label():
             changed |= {"tx_antennas": 2, "rx_antennas": 2, "streams": 2} if key == "detector" else {}
             labels.append(parse_channel({**base, **changed}).label)
         assert len(set(labels)) == len(labels) > 1, labels
+
+
+def test_channels_whose_numbers_changed_are_of_another_revision():
+    for channel, revision in {
+        "awgn": 1, "rayleigh": 1, "tdl-a": 1, "cdl-a": 1, "umi": 2, "uma": 2, "rma": 2,
+    }.items():  # fmt: skip
+        assert parse_channel(channel).revision == revision
+        assert parse_channel(channel).settings().get("revision", 1) == revision
+    for interpolation, revision in {"nearest": 1, "linear": 2, "lmmse": 1}.items():
+        channel = parse_channel({"type": "ofdm", "csi": {"type": "ls", "interpolation": interpolation}})
+        assert channel.revision == revision and "revision" not in channel.label

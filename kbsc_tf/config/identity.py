@@ -37,15 +37,16 @@ def settings_of_experiment(config: ExperimentConfig) -> dict[str, Any]:
     found = {name: sections.get(name, {}) for name in type(config).model_fields if name not in unused}
     for uncounted in ("name", "executor"):
         found.pop(uncounted)
-    found["channels"] = {channel.label: settings_of(channel) for channel in config.channels}
+    found["channels"] = {channel.label: channel.settings() for channel in config.channels}
     found["schemes"] = {entry.title: _settings_of_scheme(entry, config) for entry in config.schemes}
     return found
 
 
-def revised(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """Schemes in both settings whose records are of different revisions."""
-    old, new = before.get("schemes", {}), now.get("schemes", {})
-    return [name for name in new if name in old and old[name].get("revision") != new[name].get("revision")]
+def revised(before: dict[str, Any], now: dict[str, Any], axis: str) -> list[str]:
+    """Names of an axis, ``schemes`` or ``channels``, in both settings which differ in nothing but the revision."""
+    old, new = before.get(axis, {}), now.get(axis, {})
+    differing = {name: _changes("", old[name], new[name]) for name in new if name in old}
+    return [name for name, found in differing.items() if found and all(one.key.endswith(".revision") for one in found)]
 
 
 def changes(before: dict[str, Any], now: dict[str, Any]) -> list[Change]:
@@ -77,7 +78,10 @@ def identity(settings: dict[str, Any]) -> str:
 def _settings_of_scheme(entry: SchemeConfig, config: ExperimentConfig) -> dict[str, Any]:
     spec = schemes[entry.scheme]
     revision = {"revision": spec.revision} if spec.revision > 1 else {}
-    return settings_of(entry) | spec.fixes(entry, config) | revision
+    found = settings_of(entry)
+    if "channel" in found:
+        found["channel"] = entry.trained_over.settings()
+    return found | spec.fixes(entry, config) | revision
 
 
 def _default(section: str) -> dict[str, Any]:

@@ -40,6 +40,7 @@ _SECTIONS = {  # of options, and the schemes that they were of
     "deepjscc": ("deepjscc", "adjscc"),
     "swinjscc": ("swinjscc",),
 }
+_REVISED = ("schemes", "channels")
 _LEFT_OUT = ("config_hash", "seeds")  # of run.json: the configuration has them
 _OFDM_RENAMED = {"k_best": "k", "pilot_symbols": "symbols"}
 _RECEIVER_RENAMED = {"exponent": "metric_exponent", "bandwidth": "kernel_variance"}
@@ -123,12 +124,16 @@ def _name_code(run: dict[str, Any]) -> dict[str, Any]:
 
 
 def _as_made(settings: dict[str, Any]) -> dict[str, Any]:
-    """Settings whose schemes are of the revision that there was before revisions were counted."""
+    """Settings whose schemes and channels are of the revision that there was before revisions were counted."""
     made = {
-        title: {key: value for key, value in one.items() if key != "revision"}
-        for title, one in settings.get("schemes", {}).items()
+        axis: {name: _unrevised(one) for name, one in settings[axis].items()} for axis in _REVISED if axis in settings
     }
-    return {**settings, "schemes": made} if made else settings
+    return settings | made
+
+
+def _unrevised(one: dict[str, Any]) -> dict[str, Any]:
+    kept = {key: value for key, value in one.items() if key != "revision"}
+    return kept | ({"channel": _unrevised(kept["channel"])} if "channel" in kept else {})
 
 
 def _from_schema_1(path: Path, old: dict[str, Any]) -> str:

@@ -107,11 +107,12 @@ def check_folder(path: Path | str, settings: dict[str, Any]) -> dict[str, Any]:
         raise cannot("use the results folder", path, error) from None
     if not run["settings"].keys() & settings.keys():
         raise UserError(f"{path}: holds the results of a study of another kind; give another --out")
-    if old := revised(run["settings"], settings):
-        raise UserError(
-            f"{path}: its records of {', '.join(old)} were made before the numbers of these schemes changed; "
-            f"leave them out of schemes, or {_REMEDY}"
-        )
+    for axis, word in (("schemes", "of"), ("channels", "over")):
+        if old := revised(run["settings"], settings, axis):
+            raise UserError(
+                f"{path}: its records {word} {', '.join(old)} were made before the numbers of these {axis} changed; "
+                f"leave them out of {axis}, or {_REMEDY}"
+            )
     if changed := changes(run["settings"], settings):
         told = "; ".join(f"{key} was {_told(before)}, now {_told(now)}" for key, before, now in changed[:3])
         more = f"; and {len(changed) - 3} more" if len(changed) > 3 else ""

@@ -1,7 +1,7 @@
 """OFDM over 3GPP channel models, on Sionna.
 
 rows [B, n] ─► grid.py ─► air.py ─► estimation.py ─► equalise.py ─► ŝ [B, n], no_eff [B, n]
-                          models.py, topology.py, recorded.py, impairments.py
+                          models.py, topology.py, tr38901.py, recorded.py, impairments.py, interpolation.py
 """
 
 from kbsc_tf.channel.ofdm.models import warnings

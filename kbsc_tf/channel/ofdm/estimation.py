@@ -8,6 +8,7 @@ from sionna.phy import config as sionna_config
 from sionna.phy.channel import GenerateOFDMChannel
 from sionna.phy.ofdm import LMMSEInterpolator, LSChannelEstimator, RemoveNulledSubcarriers, ResourceGrid
 
+from kbsc_tf.channel.ofdm.interpolation import WeightedInterpolator
 from kbsc_tf.config import OfdmConfig
 
 _DRAWS, _DRAWS_PER_CALL = 2048, 128
@@ -26,10 +27,10 @@ class PerfectKnowledge:
 
 
 class PilotKnowledge:
-    """Least squares at the pilots, interpolated in between by Sionna.
+    """Least squares at the pilots, interpolated in between.
 
-    Its error variance is that of the noise at the pilots; only LMMSE interpolation also knows that the channel changes
-    between them.
+    Its error variance is what the noise at the pilots comes to on every resource element; only LMMSE interpolation,
+    Sionna's, also knows that the channel changes between them.
 
     Parameters
     ----------
@@ -40,12 +41,13 @@ class PilotKnowledge:
     """
 
     def __init__(self, config: OfdmConfig, grid: ResourceGrid, model: Callable) -> None:
-        interpolator = None
-        if config.csi.interpolation == "lmmse":
+        csi = config.csi
+        if csi.interpolation == "lmmse":
             in_time, in_frequency = covariances(grid, model)
             interpolator = LMMSEInterpolator(grid.pilot_pattern, in_time, in_frequency, order="f-t")
-        kind = "nn" if config.csi.interpolation == "nearest" else "lin"
-        self._estimate = LSChannelEstimator(grid, interpolation_type=kind, interpolator=interpolator)
+        else:
+            interpolator = WeightedInterpolator(grid.pilot_pattern, csi.interpolation, csi.smoothing)
+        self._estimate = LSChannelEstimator(grid, interpolator=interpolator)
 
     def __call__(self, y: tf.Tensor, h: tf.Tensor, no: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Estimate the channel.

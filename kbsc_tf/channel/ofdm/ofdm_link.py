@@ -44,8 +44,8 @@ class OFDMLink:
 
     Notes
     -----
-    The receiver's noise power includes the mean estimation error and what an amplifier's clipping adds, but not
-    interference between carriers or symbols.
+    The receiver's noise power includes the variance that noise gives its channel estimate on each resource element, and
+    what an amplifier's clipping adds, but not interference between carriers or symbols.
     """
 
     heavy = True

@@ -3,7 +3,9 @@
 import numpy as np
 import tensorflow as tf
 from sionna.phy.channel import gen_single_sector_topology
-from sionna.phy.channel.tr38901 import PanelArray, RMa, UMa, UMi
+from sionna.phy.channel.tr38901 import PanelArray
+
+from kbsc_tf.channel.ofdm.tr38901 import build_scenario
 
 
 class TopologyModel:
@@ -15,7 +17,7 @@ class TopologyModel:
     Parameters
     ----------
     scenario : {"umi", "uma", "rma"}
-        3GPP TR 38.901, clause 7.2. Indoor terminals see the low-loss buildings of UMi and UMa.
+        3GPP TR 38.901, clause 7.2, by `build_scenario`. Indoor terminals see the low-loss buildings of UMi and UMa.
     carrier_hz : float
         Carrier frequency.
     tx_antennas, rx_antennas : int
@@ -47,10 +49,7 @@ class TopologyModel:
             "enable_pathloss": False,
             "enable_shadow_fading": False,
         }
-        if scenario == "rma":
-            self._model = RMa(**arguments)
-        else:
-            self._model = {"umi": UMi, "uma": UMa}[scenario](o2i_model="low", **arguments)
+        self._model = build_scenario(scenario, **arguments)
         # Sionna branches on the carrier, a tensor there, and on nothing else. A number leaves AutoGraph nothing to
         # convert: tracing without it takes 10 s instead of 35 s.
         self._model._scenario._carrier_frequency = np.float32(carrier_hz)

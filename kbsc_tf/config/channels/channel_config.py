@@ -38,6 +38,15 @@ class ChannelSettings(Strict):
         return True
 
     @property
+    def revision(self) -> int:
+        """Raised when the same settings give other records: those of another revision are not added to."""
+        return 1
+
+    def settings(self) -> dict[str, Any]:
+        """What decides the records: see `settings_of`; and the revision, from the second one on."""
+        return settings_of(self) | ({"revision": self.revision} if self.revision > 1 else {})
+
+    @property
     def label(self) -> str:
         """Name used in records and files; made from the fields unless ``name`` is given.
 

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from kbsc_tf.config.channels.channel_config import ChannelSettings
 from kbsc_tf.config.channels.choice import ByType
 from kbsc_tf.config.channels.grid import PILOT_KINDS, GridConfig
-from kbsc_tf.config.channels.ofdm_models import MODEL_KINDS, ModelConfig, TdlConfig
+from kbsc_tf.config.channels.ofdm_models import MODEL_KINDS, ModelConfig, ScenarioConfig, TdlConfig
 from kbsc_tf.config.strict import Strict
 
 
@@ -25,6 +25,20 @@ class LsConfig(Strict):
     interpolation: Literal["nearest", "linear", "lmmse"] = Field(
         "linear", description="Between pilots: that of the nearest, linear, or LMMSE, which knows the statistics."
     )
+    smoothing: int = Field(
+        1, ge=1, description="Neighbouring pilots of an OFDM symbol that are averaged: an odd number, 1 for none."
+    )
+
+    @model_validator(mode="after")
+    def _smoothing_is_possible(self) -> "LsConfig":
+        if self.smoothing % 2 == 0:
+            raise ValueError(
+                f"smoothing: a window around a pilot has an odd number of them, got {self.smoothing}; "
+                f"give {self.smoothing - 1} or {self.smoothing + 1}"
+            )
+        if self.smoothing > 1 and self.interpolation == "lmmse":
+            raise ValueError("smoothing: LMMSE interpolation smooths as the statistics say; leave it out")
+        return self
 
 
 class DetectorConfig(Strict):
@@ -110,6 +124,12 @@ class OfdmConfig(ChannelSettings, GridConfig):
         """For sets of modulation and coding schemes that depend on it: none or rayleigh."""
         return "none" if self.model.type == "awgn" else "rayleigh"
 
+    @property
+    def revision(self) -> int:
+        """2 with the error variance of linear interpolation on every resource element, or the rays of TR 38.901."""
+        linear = self.csi.type == "ls" and self.csi.interpolation == "linear"
+        return 2 if linear or isinstance(self.model, ScenarioConfig) else 1
+
     def per_grid(self, n: int) -> int:
         """How many rows of n data symbols share a grid; 0 if none fits."""
         fit = self.slots // n
@@ -189,6 +209,12 @@ class OfdmConfig(ChannelSettings, GridConfig):
             raise ValueError(
                 f"pilots: block pilots of {self.streams} streams take turns in {len(symbols)} OFDM symbols, which "
                 f"does not cover them evenly; give a multiple of {self.streams}"
+            )
+        pilots = self.subcarriers // (self.streams if kind == "kronecker" else 1)
+        if self.csi.type == "ls" and self.csi.smoothing > pilots:
+            raise ValueError(
+                f"csi: smoothing averages {self.csi.smoothing} pilots, and a stream has {pilots} in an OFDM symbol; "
+                "lower smoothing"
             )
         return self
 

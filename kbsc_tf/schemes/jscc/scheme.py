@@ -13,7 +13,6 @@ import tensorflow as tf
 
 from kbsc_tf.channel import build_link, seed_noise
 from kbsc_tf.config import ChannelConfig
-from kbsc_tf.config.strict import settings_of
 from kbsc_tf.data import ImageSet
 from kbsc_tf.errors import Infeasible, UserError
 from kbsc_tf.features import FeatureSet
@@ -176,7 +175,7 @@ class NeuralImageScheme(ChannelScheme):
         own = {name: value for name, value in self.config.of_one_training().items() if name != "channel"}
         # A network for several rates is the same at all k, which share its folder.
         sent = self.rates or self.channels
-        return fingerprint(training.fingerprint, own, settings_of(self.trained_on), sent)
+        return fingerprint(training.fingerprint, own, self.trained_on.settings(), sent)
 
     def _channels(self, k: int, stride: int, multiple: int) -> int:
         """Values per place of the latent that k is."""

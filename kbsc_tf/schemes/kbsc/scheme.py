@@ -6,7 +6,6 @@ import keras
 import numpy as np
 
 from kbsc_tf.config import ChannelConfig
-from kbsc_tf.config.strict import settings_of
 from kbsc_tf.features import FeatureSet
 from kbsc_tf.schemes.analogue.scheme import AnalogueScheme, spread
 from kbsc_tf.schemes.analogue.semantic_link import SemanticLink
@@ -80,4 +79,4 @@ class KbscScheme(AnalogueScheme):
         """Fingerprint of what determines the trained weights."""
         settings = self.training.of_one_training()
         own = {name: value for name, value in settings.items() if name not in ("scheme", "channel")}
-        return fingerprint(features, own, settings_of(self.trained_on), symbols)
+        return fingerprint(features, own, self.trained_on.settings(), symbols)

@@ -436,7 +436,7 @@ def test_estimates_of_a_flat_static_channel_are_exact(pilots, antennas, interpol
     estimate, error = know(y, None, tf.fill([10], 1e-6))
     assert estimate.shape == h.shape == (10, 1, config.rx_antennas, 1, config.streams, 14, 28)
     np.testing.assert_allclose(estimate, h, atol=1e-5)
-    assert np.all(error.numpy() > 0) and np.all(error.numpy() <= 1.01e-6)
+    assert np.all(error.numpy() > 0) and np.all(error.numpy() < 4e-6)  # extrapolated in time and frequency: 1.5 * 2.5
 
 
 @pytest.mark.parametrize("antennas", [{}, TWO])
@@ -555,14 +555,17 @@ def test_a_cir_dataset_is_a_model(mode, tmp_path):
 # Impairments
 
 
-@pytest.mark.parametrize("fields", [{}, TWO, {"csi": "ls"}, {"csi": "ls"} | TWO])
-def test_the_distortion_of_clipping_is_in_the_effective_noise(fields):
-    symbols, received = send(configure("awgn", clipping_db=3.0, **fields), snr_db=30.0)
+@pytest.mark.parametrize("antennas", [{}, TWO])
+@pytest.mark.parametrize("csi", ["perfect", "ls"])
+def test_the_distortion_of_clipping_is_in_the_effective_noise(antennas, csi):
+    """Of pilots too: theirs is the same in every grid, so there must be many for it to be the mean."""
+    many = {"fft_size": 128, "pilots": {"symbols": range(0, 14, 2)}} if csi == "ls" else {}
+    symbols, received = send(configure("awgn", clipping_db=3.0, csi=csi, **many, **antennas), rows=60, snr_db=30.0)
     no_eff = received.no_eff.numpy()
     assert np.all(no_eff > 5e-3)  # thermal noise is 1e-3
     ratio = np.mean(np.abs(unbiased(received) - symbols) ** 2 / no_eff)
-    # Samples of 28 subcarriers are not quite Gaussian; Sionna takes the variance between two pilots as theirs.
-    assert ratio == pytest.approx(1, abs=0.2 if "csi" in fields else 0.1)
+    # Samples of 28 subcarriers are not quite Gaussian.
+    assert ratio == pytest.approx(1, abs=0.1)
 
 
 def test_papr_is_that_of_the_rows_grid():

@@ -1,0 +1,160 @@
+"""READMEs beside records: their tables and sentences, and the records that they have to agree with."""
+
+import json
+import math
+import re
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from kbsc_tf.registry import schemes
+from kbsc_tf.results.envelope import ENVELOPE, envelope
+from kbsc_tf.results.metric import metric_of
+from kbsc_tf.results.names import scheme_text
+from kbsc_tf.results.records import read_records
+
+ROOT = Path(__file__).parents[2]
+RESULTS = ROOT / "results"
+NO_FIT = "no fit"
+SCHEMES = {scheme_text(name): name for name in schemes}
+CHANNELS = {"AWGN": "awgn", "Rayleigh, fast": "rayleigh_fast", "": "awgn"}
+_NUMBER = re.compile(r"[-+]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?")
+
+
+class Table(NamedTuple):
+    """A table of Markdown: the heading it stands under, its heads and its rows, all cells text."""
+
+    heading: str
+    heads: list[str]
+    rows: list[list[str]]
+
+    def labelled(self):
+        """Each row as a dict from head to cell."""
+        return [dict(zip(self.heads, row, strict=True)) for row in self.rows]
+
+
+class Readme:
+    """One README: ``tables`` in order, and whether it ``says`` something."""
+
+    def __init__(self, folder: str = ""):
+        self.words, self.tables = _parts(folder)
+
+    def not_said(self, *sentences: str) -> list[str]:
+        """Those of the sentences, made with numbers of the records, that are not in the README."""
+        return [sentence for sentence in sentences if " ".join(sentence.split()) not in self.words]
+
+
+@cache
+def _parts(folder):
+    """The words with one space between them, and the tables."""
+    lines = (ROOT / folder / "README.md").read_text(encoding="utf-8").replace("−", "-").splitlines()
+    return " ".join(" ".join(lines).split()), list(_tables(lines))
+
+
+def _tables(lines):
+    heading, block = "", []
+    for line in [*lines, ""]:
+        if line.startswith("|"):
+            block.append([cell.strip() for cell in line.strip().strip("|").split("|")])
+            continue
+        if block:
+            yield Table(heading, block[0], block[2:])
+        block = []
+        heading = line if line.startswith("#") else heading
+
+
+class Points:
+    """Records of a results folder by scheme, k, SNR, channel and MCS; without an MCS the envelope of a coded scheme."""
+
+    def __init__(self, folder: str, metric: str = "top1"):
+        self.metric, self.scale = metric, metric_of(metric).scale
+        records = read_records(RESULTS / folder)
+        self.best = envelope(records, metric)
+        rows = pd.concat([records, self.best])
+        self.records = rows
+        self._coded = set(self.best["scheme"])
+        self._rows = {(r.scheme, r.channel, r.mcs, r.k, r.snr_db): r for r in rows.itertuples()}
+
+    def row(self, scheme: str, k: int, snr_db: float, channel: str = "awgn", mcs: str | None = None):
+        """The record itself, a named tuple."""
+        mcs = (ENVELOPE if scheme in self._coded else "") if mcs is None else mcs
+        return self._rows[scheme, channel, mcs, k, float(snr_db)]
+
+    def has(self, scheme: str, k: int, snr_db: float, channel: str = "awgn") -> bool:
+        """Whether there is such a record."""
+        return any((scheme, channel, mcs, k, float(snr_db)) in self._rows for mcs in ("", ENVELOPE))
+
+    def at(self, *key, **where) -> float:
+        """The metric as the README prints it: an accuracy in per cent."""
+        return self.scale * getattr(self.row(*key, **where), self.metric)
+
+    def half(self, *key, **where) -> float:
+        """Half the width of its interval."""
+        row = self.row(*key, **where)
+        return self.scale * (getattr(row, f"{self.metric}_high") - getattr(row, f"{self.metric}_low")) / 2
+
+    def cell(self, *key, **where) -> tuple[float, ...] | str:
+        """What a table shows of it: the value and half the width of the interval, or that nothing fits."""
+        return NO_FIT if self.row(*key, **where).feasible == 0 else (self.at(*key, **where), self.half(*key, **where))
+
+
+points = cache(Points)
+
+
+@cache
+def original() -> dict[tuple[str, int, float], float]:
+    """Accuracies of the original in per cent, by its channel, k and SNR; k = 512 is the uncompressed feature."""
+    file = json.loads((RESULTS / "original/original_kbsc.json").read_text(encoding="utf-8"))
+    snrs = [math.inf if snr == "no" else float(snr) for snr in file["snr_db"]]
+    keys = {"raw512_awgn": ("awgn", 512), "raw512_rayleigh": ("rayleigh", 512)}
+    found = {}
+    for name, values in file["semantic_accuracy_percent"].items():
+        channel, k = keys.get(name) or name.split("_")
+        found |= {(channel, int(k), snr): value for snr, value in zip(snrs, values, strict=True)}
+    return found
+
+
+def snr_of(head: str) -> float | None:
+    """SNR in dB of a column; None if the column is not one of an SNR."""
+    if head == "no noise":
+        return math.inf
+    found = re.fullmatch(r"(-?\d+)(?: dB)?", head)
+    return float(found[1]) if found else None
+
+
+def disagree(printed: str, expected) -> bool:
+    """Whether a cell says anything but the expected text, or numbers rounded as they are printed."""
+    if isinstance(expected, str):
+        return printed != expected
+    expected = expected if isinstance(expected, tuple) else (expected,)
+    shown = [text.replace(",", "") for text in _NUMBER.findall(printed)]
+    return len(shown) != len(expected) or any(
+        abs(float(text) - value) > 0.5 * _unit(text) * (1 + 1e-6) for text, value in zip(shown, expected, strict=True)
+    )
+
+
+def _unit(text: str) -> float:
+    """Value of a printed number's last digit."""
+    digits, _, exponent = text.partition("e")
+    return 10.0 ** (int(exponent or 0) - len(digits.partition(".")[2]))
+
+
+def wrong_cells(table: Table, expected_of, heads=None) -> list[str]:
+    """Cells that disagree with ``expected_of(labels, head)``; in all columns of an SNR unless ``heads`` names them."""
+    heads = heads or [head for head in table.heads if snr_of(head) is not None]
+    assert heads and table.rows
+    wrong = []
+    for labels in table.labelled():
+        for head in heads:
+            expected = expected_of(labels, head)
+            if disagree(labels[head], expected):
+                name = ", ".join(cell for key, cell in labels.items() if key not in heads)
+                wrong.append(f"{table.heading} | {name} | {head}: {labels[head]!r}, but by the records {expected}")
+    return wrong
+
+
+def overlap(one, other) -> bool:
+    """Whether the intervals of two records' accuracies overlap."""
+    return one.top1_low <= other.top1_high and other.top1_low <= one.top1_high

@@ -1,0 +1,230 @@
+"""Every table of the results' READMEs says what the records beside it hold."""
+
+import re
+
+import pandas as pd
+import pytest
+from readmes import CHANNELS, NO_FIT, RESULTS, SCHEMES, Readme, original, points, snr_of, wrong_cells
+
+from kbsc_tf.results.names import mcs_text
+
+BASELINES = ["baselines_cifar10", "baselines_tiny_imagenet_100"]
+
+
+def tables(folder, head, in_heading=""):
+    found = [t for t in Readme(f"results/{folder}").tables if head in t.heads and in_heading in t.heading]
+    assert found
+    return found
+
+
+def metric_in(heading):
+    return "psnr" if "PSNR" in heading else "ms_ssim" if "MS-SSIM" in heading else "top1"
+
+
+def mcs_in(label):
+    """Name of an MCS: "16-QAM 1/2" is 16qam-1/2."""
+    return label.lower().replace("-qam", "qam").replace(" ", "-")
+
+
+@pytest.mark.parametrize("folder", ["cifar10", "tiny_imagenet_100", *BASELINES])
+def test_tables_over_snr(folder):
+    for table in tables(folder, "0 dB"):
+        of = points(folder, metric_in(table.heading))
+
+        def expected(row, head, of=of):
+            mcs = "genie" if row.get("MCS") == mcs_text("genie") else None
+            return of.cell(SCHEMES[row["Scheme"]], int(row["k"]), snr_of(head), CHANNELS[row["Channel"]], mcs)
+
+        assert wrong_cells(table, expected) == []
+
+
+@pytest.mark.parametrize("folder", BASELINES)
+def test_channel_uses(folder):
+    """The means over all SNRs, in channel uses and as shares."""
+    (table,) = tables(folder, "Channel uses")
+    records = points(folder).records.query("channel == 'awgn' and mcs not in ('envelope', 'genie')")
+    means = records.groupby(["scheme", "mcs", "k"]).mean(numeric_only=True)
+
+    def expected(row, head):
+        mean = means.loc[SCHEMES[row["Scheme"]], mcs_in(row["MCS"]), int(row["k"])]
+        if mean.feasible == 0:
+            return NO_FIT if head == "Channel uses" else ""
+        extra = mean[["header_uses", "crc_uses", "padding_uses"]]
+        if head == "Channel uses":
+            return mean.channel_uses
+        if head != "Payload" and extra.isna().all():
+            return ""
+        uses = mean.channel_uses - extra.sum() if head == "Payload" else mean[f"{head.lower()}_uses"]
+        return uses, 100 * uses / mean.channel_uses
+
+    assert wrong_cells(table, expected, ["Channel uses", "Payload", "Header", "CRC", "Padding"]) == []
+
+
+def test_neural_codecs():
+    for table in tables("neural_baselines", "0 dB", "CBR"):
+        of, k = points("neural_baselines", metric_in(table.heading)), 1024 if "CBR 1/6" in table.heading else 512
+
+        def expected(row, head, of=of, k=k):
+            scheme = SCHEMES[row["Scheme"]]
+            return of.cell(scheme, 512 if scheme == "noise_free" else k, snr_of(head))
+
+        assert wrong_cells(table, expected) == []
+
+
+def test_published_networks_in_the_same_sweep():
+    label = {4: 1, 10: 7, 22: 19}  # Es/N0 that the README names, by the authors' label
+    both = [table for table in tables("neural_baselines", "CBR") if table.heads[0] != "Channel"]
+    assert [table.heads[0] for table in both] == ["Semantic accuracy (%)", "PSNR (dB)"]
+    for table in both:
+
+        def expected(row, head, first=table.heads[0]):
+            trained = label[int(re.search(r"(\d+) dB", row[first])[1])]
+            folder = f"neural_baselines/published/cbr_{row['CBR'].replace('/', '_')}_trained_at_{trained}_db"
+            return points(folder, metric_in(first)).cell(
+                "deepjscc", {"1/12": 512, "1/6": 1024}[row["CBR"]], snr_of(head)
+            )
+
+        assert wrong_cells(table, expected) == []
+
+
+def test_published_networks_beside_their_authors_curves():
+    rows = pd.read_csv(RESULTS / "neural_baselines/deepjscc_published.csv")
+    runs = dict(iter(rows.groupby(["channel", "cbr", "training_snr_db"])))
+    (table,) = tables("neural_baselines", "trained at")
+
+    def expected(row, head):
+        cbr = {"1/3": 0.3333, "1/6": 0.1667, "1/12": 0.0833}[row["CBR"]]
+        one = runs[row["Channel"], cbr, float(row["trained at"].split()[0])]
+        assert len(one) == 26
+        if head == "difference":
+            return one.difference.mean()
+        if head == "interval":
+            return (one.psnr_high - one.psnr_low).mean() / 2
+        (at,) = one[one.label_db == snr_of(head)].itertuples()
+        return at.psnr_ours, at.psnr_authors
+
+    heads = [head for head in table.heads if snr_of(head) is not None]
+    assert wrong_cells(table, expected, [*heads, "difference", "interval"]) == []
+
+
+def test_images_per_block():
+    (table,) = tables("images_per_block", "images per block")
+
+    def of(row):
+        return points(f"images_per_block/{row['images per block']}"), SCHEMES[row["Scheme"]], 2 * int(row["n"])
+
+    def expected(row, head):
+        found, scheme, k = of(row)
+        if head == "CRC, uses per image":
+            return found.row(scheme, k, 4).crc_uses
+        return found.cell(scheme, k, snr_of(head))
+
+    heads = [head for head in table.heads if snr_of(head) is not None]
+    assert wrong_cells(table, expected, ["CRC, uses per image", *heads]) == []
+
+
+def test_tiled_bpg():
+    """The published figures are the table's own; each difference is that of the two rows above it."""
+    (table,) = tables("tiled_bpg_cifar10", "0 dB")
+    rows = table.labelled()
+    best = points("tiled_bpg_cifar10", "psnr").best.set_index("snr_db").best_mcs
+
+    def here(row, head):
+        of = points("tiled_bpg_cifar10" + "/444" * ("4:4:4" in row[""]), "psnr")
+        return of.cell("bpg_capacity" if "capacity" in row[""] else "bpg_ldpc", 1024, snr_of(head))
+
+    def expected(row, head):
+        if row[""] == "best modulation and rate":
+            return mcs_text(best[snr_of(head)])
+        if row[""].endswith("published"):
+            return row[head]
+        if row[""] == "difference":
+            place = rows.index(row)
+            return here(rows[place - 2], head)[0] - float(rows[place - 1][head])
+        return here(row, head)
+
+    assert wrong_cells(table, expected) == []
+
+
+def test_against_the_original():
+    theirs, (table,) = original(), tables("original", "least margin")
+    of = points("original")
+    snrs = [head for head in table.heads if snr_of(head) is not None]
+
+    def value(row, head):
+        scheme, channel = row[""].split(", ")
+        if scheme.startswith("original"):
+            return theirs[channel, int(row["k"]), snr_of(head)]
+        return of.at(scheme, int(row["k"]), snr_of(head), channel)
+
+    def expected(row, head):
+        if head != "least margin":
+            return value(row, head)
+        scheme, channel = row[""].split(", ")
+        if scheme.startswith("original"):
+            return ""
+        return min(value(row, snr) - theirs[channel.split("_")[0], int(row["k"]), snr_of(snr)] for snr in snrs)
+
+    assert wrong_cells(table, expected, [*snrs, "least margin"]) == []
+
+
+def test_knowledge_bases_of_three_sizes():
+    (table,) = tables("kb_scaling", "recall@1")
+    rows = pd.read_csv(RESULTS / "kb_scaling/kb_scaling.csv").set_index(["entries", "index"])
+
+    def expected(row, head):
+        r = rows.loc[int(row["entries"].replace(",", "")), row["index"]]
+        exact = r.factory == "Flat"
+        return {
+            "accuracy, %": (100 * r.accuracy, 100 * r.accuracy_low, 100 * r.accuracy_high),
+            "less exact, points": "–"
+            if exact
+            else (100 * r.difference, 100 * r.difference_low, 100 * r.difference_high),
+            "recall@1": r.recall_1,
+            "recall@10": r.recall_k,
+            "batched, queries/s": r.queries_per_s,
+            "CPU/query, ms": 1e3 * r.batch_cpu_s_per_query,
+            "one by one, ms": 1e3 * r.single_s,
+            "build, s (CPU)": "–" if exact else (r.train_s + r.add_s, r.build_cpu_s),
+            "index, MB": r.bytes / 1e6,
+            "bytes/entry": r.bytes_per_entry,
+            "load": r.load,
+        }[head]
+
+    assert wrong_cells(table, expected, table.heads[2:]) == []
+
+
+def test_ofdm():
+    (table,) = tables("ofdm", "CSI")
+
+    def expected(row, head):
+        antennas, csi = row["antennas"].replace("×", "x"), {"LS": "ls_linear", "perfect": "perfect"}[row["CSI"]]
+        scheme = {"KBSC, TDL": "kbsc", "KBSC, AWGN": "kbsc_awgn", "PCA": "pca"}.get(head)
+        scheme = scheme or {"feature": "feature_ldpc_pq", "BPG": "bpg_ldpc"}[head.split()[0]]
+        key = scheme, int(row["k"]), float(row["SNR, dB"]), f"ofdm_tdl-a_3kmh_{antennas}_{csi}"
+        cell = points("ofdm/tdl").cell(*key)
+        return "no file fits" if cell == NO_FIT else cell[0]
+
+    assert wrong_cells(table, expected, table.heads[4:]) == []
+
+
+TABLES = {
+    "original": 1,
+    "cifar10": 1,
+    "tiny_imagenet_100": 1,
+    "baselines_cifar10": 4,
+    "baselines_tiny_imagenet_100": 4,
+    "neural_baselines": 10,  # the first has no numbers of ours
+    "images_per_block": 1,
+    "tiled_bpg_cifar10": 1,
+    "kb_scaling": 1,
+    "ofdm": 1,
+    "adaptive": 9,  # the last, of times, has no records
+}
+
+
+def test_no_table_is_left_out():
+    """Whoever adds a table or a README adds a test of it here or beside this."""
+    assert {
+        path.parent.name: len(Readme(f"results/{path.parent.name}").tables) for path in RESULTS.glob("*/README.md")
+    } == TABLES
