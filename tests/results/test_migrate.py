@@ -221,6 +221,7 @@ def test_adaptive_schemes_share_their_section_and_drop_what_one_does_not_use():
     old["schemes"] = ["adaptive", "adaptive_linear", "adaptive_supervised"]
     old["adaptive"] |= {"objective": "contrastive", "hidden": 256, "exponent": 0.5}
     found = settings_of_experiment(ExperimentConfig.model_validate(migrate_config(old)))["schemes"]
+    assert all(one.pop("revision") == 2 for one in found.values())
     assert found == {
         "adaptive": {"scheme": "adaptive", "objective": "contrastive", "hidden": 256, "order_exponent": 0.5},
         "adaptive_linear": {"scheme": "adaptive_linear", "order_exponent": 0.5},

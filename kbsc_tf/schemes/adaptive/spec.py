@@ -13,6 +13,7 @@ class AdaptiveSpec(SchemeSpec):
     name, label, order = "adaptive", "adaptive", 140
     colour, marker = "#661100", "H"
     needs, sections, trained = frozenset({Needs.NOISE}), frozenset({"validation"}), True
+    revision = 2  # orders judged over several noises, prefixes of power 1
     Config = AdaptiveConfig
 
     def build(self, config: AdaptiveOptions, context: Any) -> Iterator[Any]:
