@@ -39,7 +39,7 @@ def run(tmp_path_factory, quiet):
     train(
         folder,
         quiet,
-        data={"source": "procedural", "training_images": 500, "test_images": 800},
+        data={"source": "procedural", "training_images": 800, "test_images": 800},
         features={"store": folder / "store"},
         channels=["awgn", "rayleigh"],
         schemes=["pca", "jpeg_ldpc"],

@@ -51,7 +51,7 @@ def test_a_folder_that_is_no_clip_is_refused(folder, tmp_path):
     with pytest.raises(UserError, match="model_type is 'bert', expected 'clip'"):
         find_clip(str(folder))
     (folder / "config.json").write_text("{")
-    with pytest.raises(UserError, match="config.json: cannot be read as JSON"):
+    with pytest.raises(UserError, match="config.json: damaged, not valid JSON"):
         find_clip(str(folder))
     (folder / "config.json").unlink()
     with pytest.raises(UserError, match="has no config.json"):

@@ -98,7 +98,7 @@ def test_batches_follow_from_seed_and_epoch():
     order = [tuple(image) for image in IMAGES.reshape(60, -1)]
     sent = [tuple(image) for image in to_uint8(targets).reshape(60, -1)]
     assert sorted(sent) == sorted(order) and sent != order  # every image once
-    again, *others = draw(0)[0], draw(1)[0], draw(0, seed=1)[0]
+    again, *others = draw(0)[0], draw(1)[0], draw(0, seeds=[1])[0]
     for name in ("image", "snr_db", "rate"):
         np.testing.assert_array_equal(again[name], first[name])
         assert all(not np.array_equal(other[name], first[name]) for other in others)
@@ -166,7 +166,7 @@ def test_the_judge_hears_the_same_noise_every_time(kind):
     first = judge(link)
     link.transmit(to_float(SMALL), tf.constant(0.0), link.rates[0] if link.rates else None)
     assert judge(link) == first
-    assert GridQuality(SMALL, config.model_copy(update={"seed": 1}))(link) != first
+    assert GridQuality(SMALL, config.model_copy(update={"seeds": [1]}))(link) != first
 
 
 def test_the_judge_refuses_what_is_no_number():
