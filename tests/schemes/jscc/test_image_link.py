@@ -142,7 +142,7 @@ def test_gradients_pass_xla(kind):
     check_gradients(kind, AwgnConfig(), "xla")
 
 
-@pytest.mark.parametrize("kind", ["adjscc", "none", slow("deepjscc"), slow("sa_ra")])
+@pytest.mark.parametrize("kind", ["none", slow("adjscc"), slow("deepjscc"), slow("sa_ra")])
 def test_training_lowers_the_loss(kind):
     """On images of one colour each, which are learnt in a few steps; eager, as tracing takes longer than these."""
     link, images = make_link(kind), np.asarray(pixels(3, (8, 1, 1, 3)) * np.ones((8, SIDE, SIDE, 3), np.float32))
