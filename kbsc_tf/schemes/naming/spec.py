@@ -8,7 +8,7 @@ from kbsc_tf.schemes.coded.possible_mcs import CODING_REVISION
 
 
 class IndexLdpcSpec(SchemeSpec):
-    """The index of the nearest KB entry, from a sender that knows the KB, over CRC and 5G LDPC."""
+    """The index of the nearest KB entry, from a sender that knows the KB, over CRC and a channel code."""
 
     name, label, order = "index_ldpc", "KB index + LDPC, informed sender", 320
     colour, marker = "#606060", "p"
@@ -25,7 +25,7 @@ class IndexLdpcSpec(SchemeSpec):
 
 
 class LabelLdpcSpec(SchemeSpec):
-    """The class that zero-shot CLIP sees, from a sender that knows the KB's classes, over CRC and 5G LDPC."""
+    """The class that zero-shot CLIP sees, from a sender that knows the KB's classes, over CRC and a channel code."""
 
     name, label, order = "label_ldpc", "zero-shot label + LDPC, informed sender", 330
     colour, marker = "#A0A0A0", "*"
