@@ -1,6 +1,5 @@
 """Two schemes on the same images, point by point: ``kbsc compare A B``. Imports no TensorFlow."""
 
-import json
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,7 +15,7 @@ from kbsc_tf.results.envelope import envelope, is_fixed
 from kbsc_tf.results.names import named
 from kbsc_tf.results.outcomes import class_names, per_image_points, read_per_image
 from kbsc_tf.results.points import KEY, PLACE, Point
-from kbsc_tf.results.run_json import estimand_of, read_run, read_shown, run_if_any
+from kbsc_tf.results.run_json import estimand_of, read_run, read_shown, run_if_any, told
 
 COLUMNS = [
     "scheme_a", "mcs_a", "training_seed_a", "scheme_b", "mcs_b", "training_seed_b", "channel", "k", "snr_db", "seed",
@@ -224,10 +223,9 @@ def _check_alike(a: Path, b: Path, differing: Collection[str]) -> None:
     for change in changes(ours, theirs):
         section = change.key.partition(".")[0]
         if section in _ALIKE and section not in differing:
-            here, there = (json.dumps(value) if value is not None else "the default" for value in change[1:])
             raise UserError(
-                f"{a} and {b}: {change.key} differs, {here} against {there}; compare runs that have the same, or say "
-                f"--differing {section} if that is what you compare"
+                f"{a} and {b}: {change.key} differs, {told(change.before)} against {told(change.now)}; compare runs "
+                f"that have the same, or say --differing {section} if that is what you compare"
             )
 
 

@@ -114,15 +114,16 @@ def check_folder(path: Path | str, settings: dict[str, Any]) -> dict[str, Any]:
                 f"leave them out of {axis}, or {_REMEDY}"
             )
     if changed := changes(run["settings"], settings):
-        told = "; ".join(f"{key} was {_told(before)}, now {_told(now)}" for key, before, now in changed[:3])
+        words = "; ".join(f"{key} was {told(before)}, now {told(now)}" for key, before, now in changed[:3])
         more = f"; and {len(changed) - 3} more" if len(changed) > 3 else ""
         raise UserError(
-            f"{path}: its records were made with other settings: {told}{more}; set them as they were, or {_REMEDY}"
+            f"{path}: its records were made with other settings: {words}{more}; set them as they were, or {_REMEDY}"
         )
     return run
 
 
-def _told(value: Any) -> str:
+def told(value: Any) -> str:
+    """A setting's value in a sentence."""
     return "the default" if value is None or value == {} else json.dumps(value)
 
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from kbsc_tf.config.identity import identity
 from kbsc_tf.config.training import TrainingSettings
 from kbsc_tf.files import read_json, write_atomically
 from kbsc_tf.registry import schemes
 from kbsc_tf.results.outcomes import FOLDER, HEAD
 from kbsc_tf.results.points import Curve, Point, as_point
+from kbsc_tf.results.run_json import head_of
 
 
 def training_seeds(run: dict[str, Any]) -> dict[str, str]:
@@ -37,8 +37,8 @@ def run_of_schema_2(run: dict[str, Any], seeds: dict[str, str]) -> dict[str, Any
             title: {key: value for key, value in own.items() if key != "seed" or title not in seeds}
             for title, own in known
         }
-    head = {"schema": 2, "settings": settings, "hash": identity(settings)}
-    return {**run, **head, "config": _with_seeds(run["config"], seeds), **({"names": names} if names else {})}
+    head = head_of(settings, _with_seeds(run["config"], seeds))
+    return {**run, **head, **({"names": names} if names else {})}
 
 
 def name_trainings(path: Path, seeds: dict[str, str]) -> None:

@@ -43,11 +43,16 @@ def chunk_seed(seed: int, snr_db: float, chunk: int, trial: int = 0) -> int:
     return int(np.random.SeedSequence([seed, key, chunk, trial]).generate_state(1)[0])
 
 
-def chunks(count: int, size: int) -> Iterator[np.ndarray]:
-    """Indices in chunks of one fixed length; the last is filled up from the start, so nothing is compiled anew."""
+def chunk_of(count: int, size: int, number: int) -> np.ndarray:
+    """Indices of a chunk; all have one length, the last is filled up from the start, so nothing is compiled anew."""
     size = min(size, count)
-    for start in range(0, count, size):
-        yield np.arange(start, start + size) % count
+    return np.arange(number * size, (number + 1) * size) % count
+
+
+def chunks(count: int, size: int) -> Iterator[np.ndarray]:
+    """Indices of all chunks, see `chunk_of`."""
+    for number in range(-(-count // size)):
+        yield chunk_of(count, size, number)
 
 
 def batches(sender: FeatureSet, chunk: int, with_images: bool) -> Iterator[SourceBatch]:
@@ -116,12 +121,12 @@ class Trials:
         ----------
         scheme : Scheme
         number : int
-            Of the chunk, which `chunks` fills up to full length.
+            Of the chunk, see `chunk_of`.
         snr_db : float
         seed, trial : int
             The noise depends on them, on the SNR and on the number of the chunk.
         """
-        indices = list(chunks(len(self.sender), self.chunk))[number]
+        indices = chunk_of(len(self.sender), self.chunk, number)
         batch = batch_of(self.sender, indices, scheme.needs_images)
         noise = chunk_seed(seed, snr_db, number, trial)
         if isinstance(scheme, GenieScheme):
