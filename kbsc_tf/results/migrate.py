@@ -32,7 +32,7 @@ from kbsc_tf.files import write_atomically
 from kbsc_tf.registry import schemes
 from kbsc_tf.results.records import add_columns
 from kbsc_tf.results.run_json import FILE, SCHEMA, describe_experiment, head_of, read_any_run
-from kbsc_tf.results.schema_1 import name_trainings, run_of_schema_2, training_seeds
+from kbsc_tf.results.schema_1 import name_outcomes, name_trainings, run_of_schema_2, training_seeds
 
 _SECTIONS = {  # of options, and the schemes that they were of
     "training": ("kbsc", "kbsc_awgn"),
@@ -94,9 +94,11 @@ def migrate_folder(path: Path | str, describe: Callable[[dict[str, Any]], dict[s
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise UserError(f"{file}: damaged, its configuration cannot be read ({error}); mend it") from None
     rest = {key: value for key, value in old.items() if key not in (*new, *_LEFT_OUT)}
+    names = new.get("names", {}).get("schemes", {})
+    seeds = {title: one["training_seeds"][0] for title, one in names.items()}
     if records.exists():
-        names = new.get("names", {}).get("schemes", {})
-        add_columns(records, {title: one["training_seeds"][0] for title, one in names.items()})
+        add_columns(records, seeds)
+    name_outcomes(path, seeds)
     write_atomically(file, json.dumps({**new, **rest}, indent=1) + "\n")
     models = path / "models"
     networks = any(models.glob("*/training.json"))

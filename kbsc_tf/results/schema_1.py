@@ -51,8 +51,7 @@ def name_trainings(path: Path, seeds: dict[str, str]) -> None:
     seeds : dict
         See `training_seeds`.
     """
-    for file in sorted((path / FOLDER).glob("*.parquet")):
-        _name_outcomes(file, seeds)
+    name_outcomes(path, seeds)
     for marker in sorted(path.glob("models/*/training.json")):
         folder = marker.parent
         # What begins with the name of another scheme, as kbsc_awgn does with kbsc's, is told by the longest.
@@ -61,6 +60,12 @@ def name_trainings(path: Path, seeds: dict[str, str]) -> None:
             os.replace(folder, folder.with_name(folder.name + suffix))
     for file in sorted(path.glob("links/*/link.json")):
         _name_link(file, seeds)
+
+
+def name_outcomes(path: Path, seeds: dict[str, str]) -> None:
+    """Give the outcomes of images alone their training seed, see `name_trainings`."""
+    for file in sorted((path / FOLDER).glob("*.parquet")):
+        _name_outcomes(file, seeds)
 
 
 def _name_outcomes(file: Path, seeds: dict[str, str]) -> None:

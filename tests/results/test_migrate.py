@@ -139,6 +139,27 @@ def test_folders_of_schema_1_become_what_is_committed(tmp_path, name, without):
     assert read_records(folder)[BLOCKS].isna().all(axis=None) and migrate(folder).endswith("up to date already")
 
 
+def write_old_outcomes(folder, point):
+    """Two outcomes of a point, in a file that does not name the training."""
+    with per_image_writer(folder, point._replace(training_seed=""), ("a", "b")) as writer:
+        same = dict.fromkeys(("delivered", "correct"), [True, True])
+        writer.add({**dict.fromkeys(OUTCOMES, [0, 0]), **same, "trial": 0, "image": range(2)})
+    file = folder / "per_image" / f"{point._replace(training_seed='').stem}.parquet"
+    table = pq.read_table(file)
+    head = json.loads(table.schema.metadata[HEAD])
+    del head["training_seed"]
+    pq.write_table(table.replace_schema_metadata({HEAD: json.dumps(head)}), file)
+
+
+def test_outcomes_of_the_first_versions_stay_readable(tmp_path):
+    folder = folder_of(tmp_path, old_run("adaptive.cifar10"))
+    trained, closed = Point("kbsc", "", "awgn", 64, 0.0, 0, "0"), Point("pca", "", "awgn", 64, 0.0, 0)
+    for point in (trained, closed):
+        write_old_outcomes(folder, point)
+    migrate(folder)
+    assert set(per_image_points(folder)) == {trained, closed} and len(read_per_image(folder, trained)) == 2
+
+
 def test_a_seed_of_schema_1_is_that_of_all_its_trainings(tmp_path):
     """It named no file, and now it does: records, outcomes, checkpoints and links."""
     config = ExperimentConfig(name="small", schemes=[{"scheme": "kbsc", "seeds": 3}, "pca"], snr_db=[0])
@@ -147,14 +168,7 @@ def test_a_seed_of_schema_1_is_that_of_all_its_trainings(tmp_path):
     trained, closed = Point("kbsc", "", "awgn", 64, 0.0, 0, "3"), Point("pca", "", "awgn", 64, 0.0, 0)
     for point in (trained, closed):
         results.append(dict.fromkeys(COLUMNS, 0.5) | point._asdict() | {"n": 100, "trials": 1, "stop": "trials"})
-        with per_image_writer(folder, point._replace(training_seed=""), ("a", "b")) as writer:
-            same = dict.fromkeys(("delivered", "correct"), [True, True])
-            writer.add({**dict.fromkeys(OUTCOMES, [0, 0]), **same, "trial": 0, "image": range(2)})
-    for file in folder.glob("per_image/*"):
-        table = pq.read_table(file)
-        head = json.loads(table.schema.metadata[HEAD])
-        del head["training_seed"]
-        pq.write_table(table.replace_schema_metadata({HEAD: json.dumps(head)}), file)
+        write_old_outcomes(folder, point)
     for name in ("kbsc_awgn_k64", "kbsc_awgn_awgn_k64"):
         (folder / "models" / name).mkdir(parents=True)
         (folder / "models" / name / "training.json").write_text("{}")
