@@ -62,6 +62,7 @@ def draw_gallery(
         Folder for ``{stem}.png`` (300 dpi) and ``{stem}.pdf``; the same input gives the same bytes.
     stem : str
     title : str, optional
+        With formulas between dollar signs: names of users as `as_written` gives them.
 
     Returns
     -------
@@ -92,7 +93,7 @@ def draw_gallery(
             figure.text(middle / width, y, text, ha="center", va="bottom")
 
         if title:
-            figure.text(0.5, 1 - 0.03 / height, as_written(title), ha="center", va="top")
+            figure.text(0.5, 1 - 0.03 / height, title, ha="center", va="top")
         over(_GAP + _TILE / 2, "sent")
         for row in range(rows):
             _draw_tile(tile(row, _GAP), sent[row], sent_names[row], _NEITHER)

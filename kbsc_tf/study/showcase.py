@@ -9,6 +9,7 @@ import pandas as pd
 
 from kbsc_tf.config import ChannelConfig
 from kbsc_tf.figures.gallery import Column, draw_gallery
+from kbsc_tf.figures.style import as_written
 from kbsc_tf.metrics import top_k_correct
 from kbsc_tf.results.envelope import GENIE, envelope
 from kbsc_tf.results.names import channel_text, mcs_text, named, names_of, scheme_text
@@ -84,7 +85,8 @@ def _gallery(study: Study, name: str, stem: str, count: int, with_received: bool
             names=[receiver.class_names[receiver.labels[i]] if i >= 0 else "nothing" for i in ids],
             received=received.images if with_received else None,
         )
-    parts = [scheme_text(name), mcs, f"$k$ = {by_snr[snrs[0]].k}", channel_text(channel.label)]
+    over = as_written(channel_text(channel.label))
+    parts = [as_written(scheme_text(name)), mcs, f"$k$ = {by_snr[snrs[0]].k}", over]
     names = [sender.class_names[label] for label in sender.labels[rows]]
     title = ", ".join(part for part in parts if part)
     return draw_gallery(sender.images.read(rows), names, columns, study.folder, stem, title)

@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image
 
 from kbsc_tf.figures.gallery import Column, draw_gallery
+from kbsc_tf.figures.style import as_written
 
 GREEN, RED = (0, 158, 115), (213, 94, 0)
 
@@ -58,3 +59,12 @@ def test_what_arrived_stands_beside_what_was_retrieved(tmp_path):
     assert share(wide, (250, 0, 250)) > 0.05 and share(wide, GREEN) > 0.003 and share(wide, RED) > 0.003
     assert share(wide, (224, 224, 224)) > 1.3 * share(png, (224, 224, 224)) > 0.01
     assert Image.open(wide).size[0] > Image.open(png).size[0]
+
+
+def test_a_formula_in_the_title_is_one_and_names_are_as_written(tmp_path, monkeypatch):
+    kept = []
+    monkeypatch.setattr("kbsc_tf.figures.gallery.save_figure", lambda figure, *_: kept.append(figure) or [])
+    sent = [np.zeros((8, 8, 3), np.uint8)]
+    title = f"{as_written('cheap$ and dear$')}, $k$ = 8"
+    draw_gallery(sent, ["a"], {0.0: Column(sent, [True], ["a"])}, tmp_path, title=title)
+    assert title in [text.get_text() for text in kept[0].texts] and title == r"cheap\$ and dear\$, $k$ = 8"
