@@ -11,14 +11,15 @@ from kbsc_tf.config.identity import changes
 from kbsc_tf.config.strict import unknown_name
 from kbsc_tf.errors import UserError
 from kbsc_tf.metrics.paired import holm, mcnemar, paired_difference
-from kbsc_tf.results.envelope import envelope, is_fixed
+from kbsc_tf.results.envelope import envelope, is_fixed, is_in_hindsight
 from kbsc_tf.results.names import named
 from kbsc_tf.results.outcomes import class_names, per_image_points, read_per_image
 from kbsc_tf.results.points import KEY, PLACE, Point
 from kbsc_tf.results.run_json import estimand_of, read_run, read_shown, run_if_any, told
 
 COLUMNS = [
-    "scheme_a", "mcs_a", "training_seed_a", "scheme_b", "mcs_b", "training_seed_b", "channel", "k", "snr_db", "seed",
+    "scheme_a", "mcs_a", "chosen_on_a", "training_seed_a", "scheme_b", "mcs_b", "chosen_on_b", "training_seed_b",
+    "channel", "k", "snr_db", "seed",
     "n", "trials", "top1_a", "top1_b", "difference", "low", "high", "only_a", "only_b", "mcnemar_p", "p", "p_holm",
     "estimand",
 ]  # fmt: skip
@@ -62,7 +63,8 @@ def compare(a: str | Path | Side, b: str | Path | Side, differing: Collection[st
     a, b : str, Path or Side
         ``DIR``, ``DIR:SCHEME`` or ``DIR:SCHEME:MCS``; both may be of one folder. Without a scheme, the other side's, or
         every scheme that both folders hold. Without an MCS, the fixed one of a coded scheme that does best at the
-        point, which favours that scheme a little; the best MCS by outcome, where it has no other.
+        point on validation images (in records of earlier versions on the test images, which favours that scheme a
+        little); the best MCS by outcome, where it has no other.
     differing : collection of {"features", "receiver", "channels"}
         Sections of two folders whose settings may differ, because their effect is what is compared. What chooses the
         images may never.
@@ -76,7 +78,8 @@ def compare(a: str | Path | Side, b: str | Path | Side, differing: Collection[st
         ``mcnemar_p`` is McNemar's exact test of them. ``p`` is the test that allows for images that share a channel
         realisation or a code block, or that were sent in several trials; where there are none, it is McNemar's.
         ``p_holm`` is p corrected for the number of rows. Of unequal numbers of trials the common ones are used.
-        ``estimand`` is what the interval is of: other images ("population") or these, other noise ("test_set").
+        ``chosen_on_a`` and ``chosen_on_b`` say which images an MCS was chosen on, if it was chosen. ``estimand`` is
+        what the interval is of: other images ("population") or these, other noise ("test_set").
 
     Raises
     ------
@@ -103,10 +106,11 @@ def _compare(a: Side, b: Side, differing: Collection[str]) -> pd.DataFrame:
     schemes = [a.scheme] if a.scheme else [s for s in _schemes(offers[a.folder]) if s in _schemes(offers[b.folder])]
     rows = []
     for scheme in schemes:
-        ours = chosen_points(a._replace(scheme=scheme), offers[a.folder])
-        theirs = chosen_points(b._replace(scheme=b.scheme or scheme), offers[b.folder])
+        here, there = a._replace(scheme=scheme), b._replace(scheme=b.scheme or scheme)
+        ours, theirs = (chosen_points(side, offers[side.folder]) for side in (here, there))
+        chosen = {f"chosen_on_{x}": _chosen_on(side, offers[side.folder]) for x, side in (("a", here), ("b", there))}
         rows += [
-            _compare_point(a.folder, one, b.folder, other, estimand)
+            chosen | _compare_point(a.folder, one, b.folder, other, estimand)
             for place in ours
             for one in ours[place]
             for other in theirs.get(place, [])
@@ -175,6 +179,14 @@ def chosen_points(side: Side, records: pd.DataFrame) -> dict[tuple, list[Point]]
     for row in rows.to_dict("records"):
         found.setdefault(tuple(row[name] for name in PLACE), []).append(Point(*(row[name] for name in KEY)))
     return found
+
+
+def _chosen_on(side: Side, records: pd.DataFrame) -> str:
+    """Which images the MCS of `chosen_points` was chosen on; "" where there was no choice."""
+    rows = records[records["scheme"] == side.scheme]
+    if side.mcs is not None or rows["mcs"][is_fixed(rows["mcs"])].nunique() < 2:
+        return ""
+    return "test images" if is_in_hindsight(envelope(rows)["mcs"]).any() else "validation images"
 
 
 def _compare_point(folder_a: Path, a: Point, folder_b: Path, b: Point, estimand: str) -> dict[str, Any]:

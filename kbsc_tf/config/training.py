@@ -86,5 +86,6 @@ class ValidationConfig(Strict):
         1_000,
         ge=20,
         description="Validation features that are sent, evenly spread over those there are: to choose the metric and "
-        "kernel of receiver.decision: posterior, to calibrate its confidences, and to choose among checkpoints.",
+        "kernel of receiver.decision: posterior, to calibrate its confidences, and to choose among checkpoints and "
+        "among modulation and coding schemes.",
     )

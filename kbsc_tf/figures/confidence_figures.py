@@ -39,7 +39,7 @@ from kbsc_tf.figures.style import (
     scheme_handle,
     title_lines,
 )
-from kbsc_tf.results.envelope import GENIE
+from kbsc_tf.results.envelope import envelope, is_in_hindsight
 from kbsc_tf.results.names import named, scheme_text, snr_text
 from kbsc_tf.results.points import Point
 from kbsc_tf.results.run_json import estimand_of, read_run, run_if_any
@@ -86,7 +86,7 @@ def draw_confidence(
 def _draw_all(folder: Path, output: Output, share: float, everything: bool) -> list[Path]:
     channels = _chosen(folder, everything)
     curves = {channel: [_curve(folder, one) for one in schemes] for channel, schemes in channels.items()}
-    coded = any(point.mcs not in ("", GENIE) for schemes in channels.values() for one in schemes for point in one)
+    coded = envelope(records_with_outcomes(folder, everything))["mcs"]
     looks = looks_of(in_house_order(curve.scheme for rows in curves.values() for curve in rows))
     if REFERENCE in looks:  # elsewhere a level; here it may be a single point, and its dashes look like the diagonal's
         looks[REFERENCE] = looks[REFERENCE]._replace(line="-", marker="h")
@@ -170,15 +170,16 @@ def _draw_risk(axes: Axes, curves: list[_Curve], looks: dict[str, Look], share: 
 
 
 def _handles(
-    looks: dict[str, Look], curves: dict[str, list[_Curve]], share: float, coded: bool, estimand: str
+    looks: dict[str, Look], curves: dict[str, list[_Curve]], share: float, coded: pd.Series, estimand: str
 ) -> list[Line2D]:
     handles, differ = [], any(len(_ks(rows)) > 1 for rows in curves.values())
     for scheme, look in looks.items():
         ks = _ks(curve for rows in curves.values() for curve in rows if curve.scheme == scheme)
         text = as_written(scheme_text(scheme)) + (f" ($k$ = {', '.join(map(str, ks))})" if differ and ks else "")
         handles.append(scheme_handle(look, text, look.line))
-    if coded:
-        handles.append(Line2D([], [], linestyle="none", label="LDPC: best fixed MCS"))
+    if len(coded):
+        chosen = " on test images" if is_in_hindsight(coded).any() else ""
+        handles.append(Line2D([], [], linestyle="none", label=f"LDPC: best fixed MCS{chosen}"))
     handles.append(Line2D([], [], color="black", linestyle=DASHED, linewidth=0.6, label="accuracy = confidence"))
     text = f"abstaining on {100 * share:.3g} %"
     handles.append(Line2D([], [], color=_GREY, linestyle=DOTTED, linewidth=0.8, label=text))

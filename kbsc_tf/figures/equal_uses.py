@@ -42,7 +42,7 @@ from kbsc_tf.figures.style import (
     three_snrs,
     title_lines,
 )
-from kbsc_tf.results.envelope import ENVELOPE, GENIE, condense, envelope, is_fixed
+from kbsc_tf.results.envelope import GENIE, condense, envelope, is_envelope, is_fixed
 from kbsc_tf.results.metric import metric_of
 from kbsc_tf.results.names import scheme_text, snr_text
 from kbsc_tf.results.pooling import pool_seeds
@@ -94,11 +94,11 @@ def plot_by_cbr(
     Where channel uses are not the k/2 data symbols (resource grids with their overhead, several streams), a figure is
     of one k, and every panel's title says its own channel uses and CBR.
 
-    A coded scheme is shown by its envelope, the best fixed MCS at each SNR, with its 95 % interval; in the same colour
-    by its best MCS by outcome (dotted) and by its fixed MCSs (thin and pale), whose cliffs the envelope hides. Where no
-    image's payload fits the channel uses, the curve has no point and a note under the panel says so. Noise-free points
-    stand behind an axis break. Markers are hollow where the training set's mean image stands in for more than half of
-    the images.
+    A coded scheme is shown by its envelope, the best fixed MCS at each SNR, with its 95 % interval (the legend says
+    which images the MCS was chosen on); in the same colour by its best MCS by outcome (dotted) and by its fixed MCSs
+    (thin and pale), whose cliffs the envelope hides. Where no image's payload fits the channel uses, the curve has no
+    point and a note under the panel says so. Noise-free points stand behind an axis break. Markers are hollow where the
+    training set's mean image stands in for more than half of the images.
 
     Parameters
     ----------
@@ -228,7 +228,7 @@ def _layers(points: pd.DataFrame, show_mcs: Collection[str], show_genie: bool) -
     fits = main[main["feasible"].ne(0)]
     others = points[points["feasible"].ne(0) & points["scheme"].isin(fits["scheme"]) & np.isfinite(points["snr_db"])]
     fixed = others[is_fixed(others["mcs"]) & others["scheme"].isin(show_mcs)]
-    genie = others[others["mcs"].eq(GENIE) & others["scheme"].isin(main["scheme"][main["mcs"] == ENVELOPE])]
+    genie = others[others["mcs"].eq(GENIE) & others["scheme"].isin(main["scheme"][is_envelope(main["mcs"])])]
     return _Layers(fits, genie if show_genie else genie[:0], fixed)
 
 
@@ -288,9 +288,9 @@ def _scale_snr(axes: Axes, snr_db: pd.Series) -> None:
 
 def _main_curves(points: pd.DataFrame) -> pd.DataFrame:
     """Uncoded schemes, envelopes, and the genie of a scheme that has nothing else."""
-    enveloped = points["scheme"][points["mcs"] == ENVELOPE]
+    enveloped = points["scheme"][is_envelope(points["mcs"])]
     genie_alone = points["mcs"].eq(GENIE) & ~points["scheme"].isin(enveloped)
-    return points[points["mcs"].isin(["", ENVELOPE]) | genie_alone]
+    return points[points["mcs"].eq("") | is_envelope(points["mcs"]) | genie_alone]
 
 
 def _draw_panel(figure: Figure, box: tuple[float, float, float, float], layers: _Layers, shared: _Shared) -> Axes:

@@ -17,7 +17,7 @@ from kbsc_tf.figures.style import (
     scheme_handle,
     shade,
 )
-from kbsc_tf.results.envelope import ENVELOPE
+from kbsc_tf.results.envelope import is_envelope, is_in_hindsight
 from kbsc_tf.results.names import scheme_text
 
 # What is not the main curve of a scheme: each fixed MCS, and the best one by outcome.
@@ -33,8 +33,9 @@ def scheme_handles(looks: dict[str, Look], reference: pd.DataFrame) -> list[Line
 def explain(main: pd.DataFrame, genie: pd.DataFrame, fixed: pd.DataFrame) -> list[Line2D]:
     """Legend entries for what is not a scheme."""
     handles = []
-    if main["mcs"].eq(ENVELOPE).any():
-        handles.append(Line2D([], [], color="black", label="LDPC: best fixed MCS"))
+    if is_envelope(main["mcs"]).any():
+        chosen = " on test images" if is_in_hindsight(main["mcs"]).any() else ""
+        handles.append(Line2D([], [], color="black", label=f"LDPC: best fixed MCS{chosen}"))
     if len(genie):
         handles.append(Line2D([], [], color="black", label="LDPC: best MCS by outcome", **ADAPTED))
     for scheme, look in looks_of(fixed["scheme"]).items():

@@ -9,7 +9,6 @@ from rich.table import Table
 from rich.text import Text
 
 from kbsc_tf.files import write_atomically
-from kbsc_tf.results.envelope import is_fixed
 from kbsc_tf.results.names import channel_text, mcs_text, scheme_text, snr_text
 
 
@@ -66,9 +65,8 @@ def comparison_note(comparison: pd.DataFrame) -> str:
     of = "on these images with other noise" if comparison["estimand"].eq("test_set").all() else "on other images"
     clustered = comparison["p"].ne(comparison["mcnemar_p"]).any()
     test = "McNemar's test at the effective number of images" if clustered else "McNemar's exact test"
-    is_coded = any(is_fixed(comparison[f"mcs_{side}"]).any() for side in ("a", "b"))
-    best = " Of a coded scheme without a named MCS, the fixed one that does best at the point on the same images."
-    best *= is_coded
+    chosen = " or ".join(sorted({*comparison["chosen_on_a"], *comparison["chosen_on_b"]} - {""}, reverse=True))
+    best = f" Of a coded scheme without a named MCS, the fixed one that does best on {chosen}." * bool(chosen)
     return f"Interval of the difference {of}; p: {test}; Holm: corrected for {len(comparison)} rows.{best}"
 
 

@@ -23,7 +23,7 @@ from kbsc_tf.figures.class_figures import accuracy_figure, confusion_figure
 from kbsc_tf.figures.paired_table import comparison_note, comparison_rows, comparison_title
 from kbsc_tf.figures.style import looks_of, paper_style, three_snrs
 from kbsc_tf.figures.table import accuracy_rows
-from kbsc_tf.results.envelope import GENIE, condense
+from kbsc_tf.results.envelope import GENIE, condense, is_in_hindsight
 from kbsc_tf.results.metric import metric_of
 from kbsc_tf.results.names import channel_text, mcs_text, scheme_text, snr_text
 from kbsc_tf.results.outcomes import class_names, per_image_points, read_per_image
@@ -66,7 +66,9 @@ def accuracy_part(records: pd.DataFrame, metric: str) -> Part:
         ends.update(stops)
         why = ", ".join(f"{reason} ({count})" if len(stops) > 1 else reason for reason, count in stops.items())
         lines.append([*name, *row, span(rows["n"]), span(rows["trials"]), why])
-    note = "Coded schemes by their best fixed MCS at each point (envelope) and image (by outcome). " * ("MCS" in heads)
+    on = "test images, which favours them a little" if is_in_hindsight(shown["mcs"]).any() else "validation images"
+    note = "Coded schemes by their best fixed MCS at each point (envelope) and image (by outcome)"
+    note = f"{note}, the fixed one chosen on {on}. " * ("MCS" in heads)
     note += "± is half the width of the 95 % interval, n counts images times trials."
     note += " Points ended by " + "; ".join(f"{e}: {_STOPS.get(e, e)}" for e in sorted(ends)) + "." if ends else ""
     heads = [*heads, *map(snr_text, snrs), "n", "Trials", "Ended by"]

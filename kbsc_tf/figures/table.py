@@ -39,7 +39,8 @@ def accuracy_table(
     """A metric with half the width of its 95 % interval: a row per scheme, MCS, channel and k, a column per SNR.
 
     Of several trainings it is the mean, and the standard deviation over them follows as "sd".
-    Coded schemes are shown by their envelope (the best fixed MCS at each point) and their best MCS by outcome. "no
+    Coded schemes are shown by their envelope (at each point the fixed MCS that is best on validation images, or in old
+    records on the test images, which the row then says) and their best MCS by outcome. "no
     fit" stands where no image's payload fits the channel uses.
 
     Parameters

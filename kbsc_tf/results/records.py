@@ -18,6 +18,10 @@ from kbsc_tf.results.points import KEY
 TEXT = ["scheme", "channel", "mcs"]  # mcs: "" for schemes without, "qpsk-1/2" and the like, or "genie"
 TRAINING = "training_seed"  # of schemes that are trained, as text; "" for others
 BLOCKS = ["bler", "throughput", "goodput"]  # of coded schemes, see `kbsc_tf.study.measurement`
+VALIDATION = ["validation_n", "validation_top1", "validation_psnr", "validation_ms_ssim"]
+"""Of each of several MCSs: what it comes to on validation images, and how many these are; by it one is chosen."""
+KNOWLEDGE = ["kb_draws", "kb_sd", "kb_low", "kb_high"]
+"""Of top-1 accuracy with other knowledge bases: see `kbsc_tf.study.kb_draws`."""
 COLUMNS = [
     *TEXT, "k", "channel_uses", "cbr", "snr_db", "seed", TRAINING, "n", "trials", "stop",
     *chain.from_iterable(map(columns_of, ACCURACIES)),
@@ -25,11 +29,13 @@ COLUMNS = [
     *chain.from_iterable(map(columns_of, QUALITIES)),
     "header_uses", "crc_uses", "padding_uses", "pilot_uses", "guard_uses", "prefix_uses", "unused_uses", "papr_db",
     "mse_sent_received", "cosine_sent_received", "mse_received_retrieved", "cosine_received_retrieved",
+    *VALIDATION, *KNOWLEDGE,
 ]  # fmt: skip
 LATENCY_COLUMNS = [
     *TEXT, "k", "network_batch1_s", "network_batch_s_per_image", "search_batch1_s", "search_batch_s_per_image", "batch"
 ]  # fmt: skip
-_FIRST_COLUMNS = [column for column in COLUMNS if column not in (*BLOCKS, TRAINING)]  # of the first version
+_LATER = (*BLOCKS, TRAINING, *VALIDATION, *KNOWLEDGE)
+_FIRST_COLUMNS = [column for column in COLUMNS if column not in _LATER]  # of the first version
 _WORDS = [*TEXT, TRAINING, "stop"]
 _WHOLE = ["k", "seed", "n", "trials"]
 

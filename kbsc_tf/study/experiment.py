@@ -25,6 +25,7 @@ from kbsc_tf.schemes.base import Scheme
 from kbsc_tf.study.devices import describe_devices
 from kbsc_tf.study.latency import measure_latency
 from kbsc_tf.study.links import LinksFolder
+from kbsc_tf.study.mcs_choice import McsTrials
 from kbsc_tf.study.prepare import Study, curve_of, describe_features, prepare
 from kbsc_tf.study.showcase import galleries
 from kbsc_tf.study.simulate import Simulator
@@ -89,10 +90,15 @@ def sweep(study: Study, results: ResultsFolder, progress: Progress) -> None:
     left = {point.curve for point in points if point not in done}
     encoding = [(channel, s) for channel, s in study.schemes if s.needs_images and not s.shortfall]
     schemes = [s for channel, s in encoding if curve_of(channel, s) in left]
-    if schemes:
-        sender = study.features.sender
-        with results.stage("encode"), progress.job("encoding images", len(sender)) as report:
-            prepare_schemes(dict.fromkeys(schemes), sender, config.sweep.chunk, report)
+    validation = McsTrials(study)
+    choosing = [s for channel, s in encoding if curve_of(channel, s) in left & validation.curves]
+    for what, sent, several, chunk in (
+        ("images", study.features.sender, schemes, config.sweep.chunk),
+        ("validation images", validation.sender, choosing, validation.chunk),
+    ):
+        if several:
+            with results.stage("encode"), progress.job(f"encoding {what}", len(sent)) as report:
+                prepare_schemes(dict.fromkeys(several), sent, chunk, report)
     with results.stage("sweep"):
         run_points(
             points,

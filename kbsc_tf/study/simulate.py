@@ -8,7 +8,9 @@ from typing import Any
 from kbsc_tf.config import SweepConfig
 from kbsc_tf.results.outcomes import PerImageWriter, per_image_writer
 from kbsc_tf.results.points import Curve, Point
+from kbsc_tf.results.records import KNOWLEDGE
 from kbsc_tf.schemes.base import Scheme
+from kbsc_tf.study.mcs_choice import McsTrials
 from kbsc_tf.study.measurement import Measurement
 from kbsc_tf.study.prepare import Study, curve_of
 from kbsc_tf.study.trial import Outcome, Trials
@@ -31,6 +33,7 @@ class Simulator:
 
     def __init__(self, study: Study, fitted: bool = False) -> None:
         self.study, self._quality = study, study.quality()
+        self._mcs_trials = McsTrials(study, self._quality)
         self._schemes = {curve_of(channel, scheme): scheme for channel, scheme in study.schemes}
         self._fitted = set(map(_family, self._schemes)) if fitted else set()
 
@@ -52,7 +55,10 @@ class Simulator:
                     _write(writer, trial, sender.labels, outcome, correct)
                 speed = len(sender) * measured.trials / (time.perf_counter() - started)
                 yield Event(point, Figures(*measured.accuracy(), measured.trials, speed))
-        yield Event(point, record={**point._asdict(), "stop": stop, **measured.row()})
+        chosen_by = self._mcs_trials.row(scheme, point)
+        yield Event(
+            point, record={**point._asdict(), "stop": stop, **measured.row(), **chosen_by, **dict.fromkeys(KNOWLEDGE)}
+        )
 
     def _scheme(self, point: Point) -> Scheme:
         """The point's scheme, fitted with all of its MCSs: a genie needs them."""

@@ -88,10 +88,25 @@ def test_a_coded_scheme_is_shown_by_its_best_fixed_mcs(tmp_path):
     assert found["mcs_b"].tolist() == ["qpsk-1/2", "16qam-3/4"] and (found["top1_b"] > 0.5).all()
     text = shown(comparison_table(found, width=140))
     assert "less B: BPG + LDPC" in text and "16-QAM 3/4" in text and "without a named MCS" in text
+    assert found["chosen_on_b"].eq("test images").all() and found["chosen_on_a"].eq("").all()
+    assert "fixed one that does best on test images" in comparison_note(found)
     found = compare(f"{tmp_path}:bpg_ldpc:genie", f"{tmp_path}:bpg_ldpc:qpsk-1/2")
+    assert found["chosen_on_b"].eq("").all() and "without a named MCS" not in comparison_note(found)
     assert found["mcs_a"].tolist() == ["genie"] * 2 and (found["difference"] > 0).all()
     with pytest.raises(UserError, match="no outcomes of bpg_ldpc with the MCS 8psk-1/2; there are: qpsk-1/2, 16qam"):
         compare(f"{tmp_path}:bpg_ldpc:8psk-1/2", f"{tmp_path}:kbsc")
+
+
+def test_the_mcs_of_a_comparison_is_chosen_on_validation_images_where_they_tried_it(tmp_path):
+    add_point(tmp_path, Point("kbsc", "", "awgn", 64, 0.0, 0), outcomes(0.7))
+    for seed, (mcs, share) in enumerate((("qpsk-1/2", 0.3), ("16qam-3/4", 0.6)), 1):
+        add_point(tmp_path, Point("bpg_ldpc", mcs, "awgn", 64, 0.0, 0), outcomes(share, seed=seed))
+    records = pd.read_csv(tmp_path / "records.csv")
+    records.loc[records["mcs"].notna(), "validation_top1"] = [0.5, 0.4]
+    records.to_csv(tmp_path / "records.csv", index=False)
+    found = compare(f"{tmp_path}:kbsc", f"{tmp_path}:bpg_ldpc")
+    assert found[["mcs_b", "chosen_on_b"]].to_numpy().tolist() == [["qpsk-1/2", "validation images"]]
+    assert "fixed one that does best on validation images" in comparison_note(found)
 
 
 def test_table_and_csv(tmp_path):

@@ -12,6 +12,7 @@ from synthetic import analogue, digital
 from kbsc_tf.errors import UserError
 from kbsc_tf.figures.curves import draw_figures, plot_accuracy, plot_accuracy_vs_cbr
 from kbsc_tf.figures.output import DATA_COLUMNS, Output
+from kbsc_tf.results.envelope import HINDSIGHT
 from kbsc_tf.results.records import read_records
 
 
@@ -89,8 +90,8 @@ def test_a_folder_with_coded_schemes_gets_a_figure_per_cbr_and_metric(tmp_path):
     assert [path.name for path in drawn] == [f"{n}.{e}" for n in names for e in ("svg", "csv")]
     table = pd.read_csv(tmp_path / "accuracy_cbr_1_24.csv", keep_default_na=False)
     # What is drawn: the envelope, the genie and BPG's fixed MCSs; every value is one of the records.
-    assert {"", "envelope", "genie", "16qam-1/2"} <= set(table["mcs"])
-    assert set(table["scheme"][~table["mcs"].isin(["", "envelope", "genie"])]) == {"bpg_ldpc"}
+    assert {"", HINDSIGHT, "genie", "16qam-1/2"} <= set(table["mcs"])
+    assert set(table["scheme"][~table["mcs"].isin(["", HINDSIGHT, "genie"])]) == {"bpg_ldpc"}
     records = read_records(tmp_path)
     assert set(table["value"].round(12)) <= set(records["top1"].round(12))
     assert table["metric"].eq("top1").all() and set(table["k"][table["scheme"] != "noise_free"]) == {256}

@@ -79,8 +79,10 @@ def test_curves_are_envelopes_genies_and_single_mcs(figures):
 
     shown, count = drawn()
     assert count(0.9) == 2 and count(0.8) == 1 and count(0.5) == len(fitting)
-    entries = ["LDPC: best fixed MCS", "LDPC: best MCS by outcome", "each fixed MCS of BPG + LDPC"]
+    entries = ["LDPC: best fixed MCS on test images", "LDPC: best MCS by outcome", "each fixed MCS of BPG + LDPC"]
     assert sorted(shown) == sorted(["CBR 1/24 ($n$ = 128)", "KBSC", "BPG + LDPC", *entries])
+    tried = records.assign(validation_top1=records["top1"])
+    assert "LDPC: best fixed MCS" in texts(*figures(plot_by_cbr, tried).values())
     assert entries[2] not in drawn(show_mcs=())[0] and drawn(show_mcs=())[1](0.5) == 0
     assert entries[1] not in drawn(show_genie=False)[0] and drawn(show_genie=False)[1](0.8) == 0
 

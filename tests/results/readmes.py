@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from kbsc_tf.registry import schemes
-from kbsc_tf.results.envelope import ENVELOPE, envelope
+from kbsc_tf.results.envelope import envelope
 from kbsc_tf.results.metric import metric_of
 from kbsc_tf.results.names import scheme_text
 from kbsc_tf.results.records import read_records
@@ -74,17 +74,17 @@ class Points:
         self.best = envelope(records, metric)
         rows = pd.concat([records, self.best])
         self.records = rows
-        self._coded = set(self.best["scheme"])
+        self.envelopes = dict(zip(self.best["scheme"], self.best["mcs"], strict=True))  # what records call them
         self._rows = {(r.scheme, r.channel, r.mcs, r.k, r.snr_db): r for r in rows.itertuples()}
 
     def row(self, scheme: str, k: int, snr_db: float, channel: str = "awgn", mcs: str | None = None):
         """The record itself, a named tuple."""
-        mcs = (ENVELOPE if scheme in self._coded else "") if mcs is None else mcs
+        mcs = self.envelopes.get(scheme, "") if mcs is None else mcs
         return self._rows[scheme, channel, mcs, k, float(snr_db)]
 
     def has(self, scheme: str, k: int, snr_db: float, channel: str = "awgn") -> bool:
         """Whether there is such a record."""
-        return any((scheme, channel, mcs, k, float(snr_db)) in self._rows for mcs in ("", ENVELOPE))
+        return (scheme, channel, self.envelopes.get(scheme, ""), k, float(snr_db)) in self._rows
 
     def at(self, *key, **where) -> float:
         """The metric as the README prints it: an accuracy in per cent."""

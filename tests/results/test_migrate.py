@@ -22,7 +22,7 @@ from kbsc_tf.results.folder import ResultsFolder
 from kbsc_tf.results.migrate import migrate_config
 from kbsc_tf.results.outcomes import HEAD, per_image_points, per_image_writer, read_per_image
 from kbsc_tf.results.points import KEY, Point
-from kbsc_tf.results.records import BLOCKS, COLUMNS, line, read_records
+from kbsc_tf.results.records import BLOCKS, COLUMNS, KNOWLEDGE, VALIDATION, line, read_records
 from kbsc_tf.results.run_json import check_folder, read_run, read_shown
 
 RESULTS = Path(__file__).parents[2] / "results"
@@ -137,6 +137,21 @@ def test_folders_of_schema_1_become_what_is_committed(tmp_path, name, without):
     assert read_run(folder) == json.loads(today["run.json"])
     assert (folder / "records.csv").read_bytes() == today["records.csv"]
     assert read_records(folder)[BLOCKS].isna().all(axis=None) and migrate(folder).endswith("up to date already")
+
+
+def test_columns_that_have_come_since_are_added_empty(tmp_path):
+    """Of what an MCS comes to on validation images, and of other knowledge bases; nothing else changes."""
+    folder = tmp_path / "results"
+    shutil.copytree(RESULTS / "tiled_bpg_cifar10" / "444", folder)
+    today = {file: (folder / file).read_bytes() for file in ("records.csv", "run.json")}
+    table = pd.read_csv(folder / "records.csv", dtype=str, keep_default_na=False)
+    assert table[[*VALIDATION, *KNOWLEDGE]].eq("").all(axis=None)
+    table.drop(columns=[*VALIDATION, *KNOWLEDGE]).to_csv(folder / "records.csv", index=False, lineterminator="\n")
+    with pytest.raises(UserError, match="records.csv: of an earlier version; bring it up to date with kbsc migrate"):
+        read_records(folder)
+    assert migrate(folder).endswith("records.csv: given the columns of today")
+    assert {file: (folder / file).read_bytes() for file in today} == today
+    assert migrate(folder).endswith("up to date already")
 
 
 def write_old_outcomes(folder, point):

@@ -41,7 +41,8 @@ class Outcomes:
     A sweep computes all points of the fixed schemes of one name, channel and k, then those of their genie, which asks
     for every one of these transmissions once. So an outcome is dropped when it is taken, all are when another such
     family begins, and nothing is added to a full store: the genie asks in the order in which they were kept, so that
-    dropping the oldest would drop what it asks for first. Points in any other order only find less.
+    dropping the oldest would drop what it asks for first. Points in any other order only find less. Validation images,
+    by which an MCS is chosen, no genie asks for: what became of them goes with the family.
 
     Parameters
     ----------

@@ -13,7 +13,7 @@ class FeaturePqSpec(SchemeSpec):
 
     name, label, order = "feature_ldpc_pq", "feature + LDPC (PQ)", 300
     colour, marker = "#E69F00", "P"
-    sections, revision = frozenset({"coding"}), CODING_REVISION
+    sections, revision = frozenset({"coding", "validation"}), CODING_REVISION
     quantiser = "pq"
 
     def validate(self, config: SchemeConfig, experiment: Any) -> None:

@@ -30,7 +30,7 @@ class ImageLdpcSpec(SchemeSpec):
     """The best file that fits of any codec, over CRC, 5G LDPC and QAM; the receiver's CLIP embeds what is decoded."""
 
     name, label, order = "image_ldpc", "image file + LDPC", 240
-    needs, sections = frozenset({Needs.IMAGES}), frozenset({"coding", "codec"})
+    needs, sections = frozenset({Needs.IMAGES}), frozenset({"coding", "codec", "validation"})
     revision = CODING_REVISION
     Config = ImageConfig
 
@@ -78,7 +78,7 @@ class ImageCapacitySpec(ImageLdpcSpec):
     name, label, order = "image_capacity", "image file, capacity", 250
     line = _DASHED
     revision = 2  # chooses the outage; 1 had a fixed one
-    needs, sections = ImageLdpcSpec.needs | {Needs.FLAT}, ImageLdpcSpec.sections | {"validation"}
+    needs = ImageLdpcSpec.needs | {Needs.FLAT}
     code, loss = "CapacityCode", "outage"
 
     def text(self, experiment: Any) -> str:
