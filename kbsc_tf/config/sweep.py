@@ -24,6 +24,12 @@ class SweepConfig(Strict):
         lt=0.5,
         description="A point ends when the 95 % interval of its top-1 accuracy (a fraction) is no wider to a side.",
     )
+    kb_draws: int | None = Field(
+        None,
+        ge=5,
+        description="Random halves of the receiver's knowledge base that decide too: how much they differ tells how "
+        "much the accuracy would with another knowledge base of the same size. None unless given.",
+    )
     estimand: Literal["population", "test_set"] = Field(
         "population",
         description="What intervals are of: the accuracy on other images of the kind, or on these very ones.",

@@ -243,7 +243,7 @@ def _draw_curves(axes: Axes, points: pd.DataFrame, part: pd.DataFrame, metric: s
 def _finish(
     axes: Axes, points: pd.DataFrame, metric: str, channel: str, titles: dict[str, list[str]], pad: float = 3
 ) -> None:
-    scale_values(axes, points["low"].min(), points["high"].max(), metric)
+    scale_values(axes, points["low"].min(), points[["high", "kb_high"]].max(axis=None), metric)
     panel_title(axes, titles[channel], pad)
 
 

@@ -346,4 +346,4 @@ def _notes(main: pd.DataFrame, characters: int) -> list[str]:
 
 
 def _top(points: pd.DataFrame, reference: pd.DataFrame) -> float:
-    return max([points["high"].max(), *reference["value"]])
+    return max([points[["high", "kb_high"]].max(axis=None), *reference["value"]])

@@ -9,6 +9,7 @@ from kbsc_tf.figures.style import (
     BARS,
     DOTTED,
     HOLLOW,
+    KB_BAND,
     REFERENCE,
     Look,
     as_written,
@@ -55,6 +56,9 @@ def interval_handles(points: pd.DataFrame, estimand: str) -> list[Artist]:
     text, handles = "95 % interval: these images, other noise", []
     if estimand != "population":
         handles.append(Patch(color="black", alpha=0.18, linewidth=0, label=text))
+    if points["kb_low"].notna().any():
+        text = "95 % interval: other knowledge bases too"
+        handles.append(Patch(color="black", alpha=KB_BAND, linewidth=0, label=text))
     if len(counts := sorted(points["trainings"][points["trainings"] > 1].unique())):
         bars = f"lowest to highest of {' or '.join(map(str, counts))} trainings"
         handles.append(Line2D([], [], color="black", marker="|", linestyle="none", label=bars, **BARS))

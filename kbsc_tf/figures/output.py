@@ -20,7 +20,7 @@ _METADATA = {
 FORMATS = tuple(_METADATA)
 DATA_COLUMNS = [
     "metric", "scheme", "mcs", "channel", "k", "snr_db", "channel_uses", "cbr", "n", "value", "low", "high",
-    "trainings", "training_sd", "training_low", "training_high",
+    "trainings", "training_sd", "training_low", "training_high", "kb_sd", "kb_low", "kb_high",
 ]  # fmt: skip
 
 

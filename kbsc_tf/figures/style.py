@@ -40,6 +40,7 @@ _SPARE_LOOKS = [
     Look(*look) for look in [("#009E73", "D"), ("#CC79A7", "v"), ("#E69F00", "P"), ("#56B4E9", "X"), ("#999999", "*")]
 ]
 BARS = {"markersize": 7, "markeredgewidth": 0.9}  # over the range of several trainings
+KB_BAND = 0.1  # opacity of the interval with other knowledge bases, around that with this one
 HOLLOW = {"linestyle": "none", "markerfacecolor": "white", "markeredgewidth": 0.6}
 LINES = ["-", DASHED, (0, (4, 1.2, 1, 1.2)), DOTTED, (0, (7, 1.2, 1, 1.2, 1, 1.2))]
 PANEL_WIDTH, PANEL_HEIGHT = 3.5, 2.35  # inches: one column of a two-column paper
@@ -172,8 +173,8 @@ def draw_curve(axes: Axes, curve: pd.DataFrame, x: str, look: tuple, line: str |
     ----------
     axes : Axes
     curve : DataFrame
-        Columns ``x``, value, low, high, n, stand_ins, and of several trainings a bar over their range: trainings,
-        training_low, training_high.
+        Columns ``x``, value, low, high, n, stand_ins; of several trainings a bar over their range: trainings,
+        training_low, training_high; and a paler band with other knowledge bases, where known: kb_low, kb_high.
     x : str
     look : (colour, marker, ...)
     line : line style
@@ -182,6 +183,8 @@ def draw_curve(axes: Axes, curve: pd.DataFrame, x: str, look: tuple, line: str |
     """
     curve, (colour, marker) = curve.sort_values(x), look[:2]
     axes.fill_between(curve[x], scale * curve["low"], scale * curve["high"], color=colour, alpha=0.18, linewidth=0)
+    ends = scale * curve["kb_low"], scale * curve["kb_high"]
+    axes.fill_between(curve[x], *ends, color=colour, alpha=KB_BAND, linewidth=0)
     if len(curve) == 1:  # a band needs two points
         errors = scale * np.abs(curve[["low", "high"]].to_numpy().T - curve["value"].to_numpy())
         axes.errorbar(curve[x], scale * curve["value"], errors, color=colour, elinewidth=0.6, capsize=1.5, fmt="none")

@@ -38,7 +38,8 @@ def accuracy_table(
 ) -> Table:
     """A metric with half the width of its 95 % interval: a row per scheme, MCS, channel and k, a column per SNR.
 
-    Of several trainings it is the mean, and the standard deviation over them follows as "sd".
+    Of several trainings it is the mean, and the standard deviation over them follows as "sd". Where records tell how
+    much knowledge bases differ, half the width of the interval with other ones follows as "KB".
     Coded schemes are shown by their envelope (at each point the fixed MCS that is best on validation images, or in old
     records on the test images, which the row then says) and their best MCS by outcome. "no
     fit" stands where no image's payload fits the channel uses.
@@ -61,6 +62,7 @@ def accuracy_table(
     """
     heads, names, snrs, cells, _ = accuracy_rows(records, metric, all_mcs)
     several = ", sd over trainings" * any("sd" in cell for row in cells for cell in row)
+    several += ", KB: with other knowledge bases" * any("KB" in cell for row in cells for cell in row)
     title = f"{metric_of(metric).label} with 95 % interval{several}, SNR in dB"
     texts = [[snr_text(snr) for snr in snrs], *cells]
     width = width or shutil.get_terminal_size().columns
@@ -183,7 +185,9 @@ def _with_interval(point: NamedTuple, metric: Metric) -> str:
         if math.isnan(point.training_sd)
         else f" sd\N{NO-BREAK SPACE}{metric.scale * point.training_sd:.{metric.decimals}f}"
     )
-    return f"{value:.{metric.decimals}f} ±{half:.{metric.decimals}f}{spread}"
+    half_kb = metric.scale * (point.kb_high - point.kb_low) / 2
+    others = "" if math.isnan(half_kb) else f" KB\N{NO-BREAK SPACE}±{half_kb:.{metric.decimals}f}"
+    return f"{value:.{metric.decimals}f} ±{half:.{metric.decimals}f}{others}{spread}"
 
 
 def _markdown(heads: list[str], lines: list[list[str]], left: int) -> str:

@@ -5,9 +5,11 @@ import pandas as pd
 
 from kbsc_tf.errors import UserError
 from kbsc_tf.metrics.intervals import trials_behind, wilson
+from kbsc_tf.metrics.kb_spread import with_other_kbs
 from kbsc_tf.results.metric import QUALITIES, columns_of
 
 _POOLED = ["scheme", "mcs", "channel", "k", "snr_db"]
+_KB = ["kb_sd", "kb_low", "kb_high"]
 _SPREAD = ["trainings", "training_sd", "training_low", "training_high"]
 
 
@@ -22,6 +24,10 @@ def pool_seeds(records: pd.DataFrame, metric: str = "top1") -> pd.DataFrame:
     What a training happens to come to is common to all its images and in no such interval. Over several trainings it is
     told beside it: their number, the standard deviation of their means, the lowest and the highest.
 
+    Nor is in it what the entries of the knowledge base happen to come to, see `kbsc_tf.metrics.kb_spread`. Where
+    records say how much that is (``sweep.kb_draws``), there is a second, wider interval of top-1 accuracy beside it: on
+    other images *and* with another knowledge base of the same size from where this one is from.
+
     Parameters
     ----------
     records : DataFrame
@@ -32,10 +38,10 @@ def pool_seeds(records: pd.DataFrame, metric: str = "top1") -> pd.DataFrame:
     -------
     DataFrame
         Columns scheme, mcs, channel, k, snr_db, channel_uses, cbr, n, feasible, stand_ins, value, low, high, trainings,
-        training_sd, training_low, training_high: accuracies as fractions, stand_ins as the number of images (of n) for
-        which the metric saw the mean image, training_sd NaN with fewer than two trainings. Sorted by scheme
-        and channel in order of first appearance, k, MCS in order of first appearance, and SNR. Points without the
-        metric are left out.
+        training_sd, training_low, training_high, kb_sd, kb_low, kb_high: accuracies as fractions, stand_ins as the
+        number of images (of n) for which the metric saw the mean image, training_sd NaN with fewer than two trainings,
+        kb_sd and the ends of the second interval NaN where not known. Sorted by scheme and channel in order of first
+        appearance, k, MCS in order of first appearance, and SNR. Points without the metric are left out.
 
     Raises
     ------
@@ -65,6 +71,12 @@ def pool_seeds(records: pd.DataFrame, metric: str = "top1") -> pd.DataFrame:
         low, high = wilson(points["value"] * trials, trials)
         points["low"] = np.where(several, low, points["low"])
         points["high"] = np.where(several, high, points["high"])
+    points[_KB] = np.nan
+    if metric == "top1" and "kb_sd" in there and there["kb_sd"].notna().any():
+        of_places = there.assign(variance=there["kb_sd"] ** 2).groupby(_POOLED, sort=False)
+        points["kb_sd"] = np.sqrt(of_places["variance"].mean()).to_numpy()
+        shown = (points[name] for name in ("value", "low", "high", "kb_sd"))
+        points["kb_low"], points["kb_high"] = with_other_kbs(*shown, there["kb_draws"].min())
     for name in ("scheme", "mcs", "channel"):
         points[name] = pd.Categorical(points[name], points[name].unique())
     points = points.sort_values(["scheme", "channel", "k", "mcs", "snr_db"], kind="stable").reset_index(drop=True)

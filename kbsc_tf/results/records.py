@@ -20,8 +20,8 @@ TRAINING = "training_seed"  # of schemes that are trained, as text; "" for other
 BLOCKS = ["bler", "throughput", "goodput"]  # of coded schemes, see `kbsc_tf.study.measurement`
 VALIDATION = ["validation_n", "validation_top1", "validation_psnr", "validation_ms_ssim"]
 """Of each of several MCSs: what it comes to on validation images, and how many these are; by it one is chosen."""
-KNOWLEDGE = ["kb_draws", "kb_sd", "kb_low", "kb_high"]
-"""Of top-1 accuracy with other knowledge bases: see `kbsc_tf.study.kb_draws`."""
+KNOWLEDGE = ["kb_draws", "kb_sd"]
+"""Random halves of the knowledge base, and the standard deviation of top-1 accuracy between knowledge bases."""
 COLUMNS = [
     *TEXT, "k", "channel_uses", "cbr", "snr_db", "seed", TRAINING, "n", "trials", "stop",
     *chain.from_iterable(map(columns_of, ACCURACIES)),

@@ -6,6 +6,7 @@ import numpy as np
 
 from kbsc_tf.features import FeatureSet
 from kbsc_tf.metrics import cosine, mse, top_k_correct
+from kbsc_tf.metrics.kb_spread import kb_sd
 from kbsc_tf.metrics.tally import Estimand, Tally
 from kbsc_tf.results.metric import METRICS, QUALITIES, columns_of
 from kbsc_tf.study.trial import Outcome
@@ -50,6 +51,7 @@ class Measurement:
         self._means: dict[str, _Mean] = {}
         self._bits = {"throughput": _Mean(), "goodput": _Mean()}  # per image
         self._stand_ins: int | None = None
+        self._by_halves: np.ndarray | None = None  # of each half and image, trials that were right: [R, N]
 
     def add(self, outcome: Outcome) -> np.ndarray:
         """Take in a trial; returns whether each image's category was right, [B] bool."""
@@ -67,6 +69,9 @@ class Measurement:
             for name in QUALITIES:
                 self._tally(name, outcome.quality[name], groups)
             self._stand_ins = (self._stand_ins or 0) + int(outcome.quality["stand_in"].sum())
+        if outcome.by_halves is not None:
+            right = (outcome.by_halves == sent.labels[:, None]).T.astype(np.float64)
+            self._by_halves = right if self._by_halves is None else self._by_halves + right
         self._mean("channel_uses", transmission.channel_uses)
         self._mean("delivered", delivered)
         self._mean("answered", candidates[:, 0] >= 0)
@@ -94,6 +99,9 @@ class Measurement:
         row: dict[str, float | int | None] = {name: mean.value for name, mean in self._means.items()}
         row |= {"cbr": uses / (3 * self.image_shape[0] * self.image_shape[1]), "stand_ins": self._stand_ins}
         row |= {"n": len(self.sender) * self.trials, "trials": self.trials}
+        halves = self._by_halves
+        row |= {"kb_draws": None if halves is None else len(halves)}
+        row |= {"kb_sd": None if halves is None else kb_sd(halves / self.trials)}
         for name, bits in self._bits.items():
             row[name] = None if bits.value is None else bits.value / uses
         for name in METRICS:

@@ -13,8 +13,9 @@ from kbsc_tf.errors import UserError
 from kbsc_tf.features import FeatureSet, FeatureSplits, build_encoder, load_features
 from kbsc_tf.knowledge import KnowledgeBase
 from kbsc_tf.metrics import wilson
+from kbsc_tf.metrics.kb_spread import half_of_each_class
 from kbsc_tf.progress import Progress
-from kbsc_tf.receiver import CalibrationSet, CodeSearch, Receiver, calibration_set, learn_posterior
+from kbsc_tf.receiver import CalibrationSet, CodeSearch, Posterior, Receiver, calibration_set, learn_posterior
 from kbsc_tf.registry import executors
 from kbsc_tf.results.envelope import GENIE
 from kbsc_tf.results.points import Curve, Point
@@ -154,6 +155,18 @@ def prepare(config: ExperimentConfig, folder: Path, skip_bad: bool, progress: Pr
 def curve_of(channel: ChannelConfig, scheme: Scheme) -> Curve:
     """What tells a scheme on a channel from all others."""
     return Curve(scheme.name, scheme.mcs, channel.label, scheme.k, scheme.training_seed)
+
+
+def half_receivers(study: Study) -> list[Receiver]:
+    """Receivers as the study's, each with a random half of its entries, stratified by class: ``sweep.kb_draws``."""
+    config, entries, search = study.config, study.features.receiver, study.receiver.code_search
+    rule = config.receiver.model_copy(update={"top_k": 1})
+    posterior = None if search is None else Posterior(search.axes, search.rule)
+    with one_thread():
+        return [
+            Receiver.around(entries.subset(half_of_each_class(entries.labels, draw)), rule, posterior)
+            for draw in range(config.sweep.kb_draws or 0)
+        ]
 
 
 def describe_few_groups(config: ExperimentConfig, images: int) -> list[str]:

@@ -8,11 +8,10 @@ from typing import Any
 from kbsc_tf.config import SweepConfig
 from kbsc_tf.results.outcomes import PerImageWriter, per_image_writer
 from kbsc_tf.results.points import Curve, Point
-from kbsc_tf.results.records import KNOWLEDGE
 from kbsc_tf.schemes.base import Scheme
 from kbsc_tf.study.mcs_choice import McsTrials
 from kbsc_tf.study.measurement import Measurement
-from kbsc_tf.study.prepare import Study, curve_of
+from kbsc_tf.study.prepare import Study, curve_of, half_receivers
 from kbsc_tf.study.trial import Outcome, Trials
 from kbsc_tf.sweep.events import Event, Figures
 
@@ -33,7 +32,7 @@ class Simulator:
 
     def __init__(self, study: Study, fitted: bool = False) -> None:
         self.study, self._quality = study, study.quality()
-        self._mcs_trials = McsTrials(study, self._quality)
+        self._mcs_trials, self._halves = McsTrials(study, self._quality), half_receivers(study)
         self._schemes = {curve_of(channel, scheme): scheme for channel, scheme in study.schemes}
         self._fitted = set(map(_family, self._schemes)) if fitted else set()
 
@@ -42,7 +41,7 @@ class Simulator:
         scheme, study = self._scheme(point), self.study
         settings, features = study.config.sweep, study.features
         sender, knowledge = features.sender, features.receiver
-        trials = Trials(study.receiver, sender, settings.chunk, self._quality)
+        trials = Trials(study.receiver, sender, settings.chunk, self._quality, self._halves)
         measured = Measurement(sender, knowledge, features.image_shape, settings.estimand)
         keep = per_image_writer(study.folder, point, sender.class_names) if settings.per_image else nullcontext()
         started = time.perf_counter()
@@ -56,9 +55,7 @@ class Simulator:
                 speed = len(sender) * measured.trials / (time.perf_counter() - started)
                 yield Event(point, Figures(*measured.accuracy(), measured.trials, speed))
         chosen_by = self._mcs_trials.row(scheme, point)
-        yield Event(
-            point, record={**point._asdict(), "stop": stop, **measured.row(), **chosen_by, **dict.fromkeys(KNOWLEDGE)}
-        )
+        yield Event(point, record={**point._asdict(), "stop": stop, **measured.row(), **chosen_by})
 
     def _scheme(self, point: Point) -> Scheme:
         """The point's scheme, fitted with all of its MCSs: a genie needs them."""

@@ -1,7 +1,7 @@
 """Send all of the sender's images once: the trial that points of a sweep are made of."""
 
 import math
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -29,12 +29,15 @@ class Outcome(Rows):
     transmission : Transmission
     quality : dict of [B], or None
         What `ImageQuality` says of each image, for schemes that deliver images.
+    by_halves : [B, R], int64, or None
+        The class that receivers with R random halves of the knowledge base show of the same, -1 for none.
     """
 
     features: np.ndarray
     decision: Decision
     transmission: Transmission
     quality: dict[str, np.ndarray] | None = None
+    by_halves: np.ndarray | None = None
 
 
 def chunk_seed(seed: int, snr_db: float, chunk: int, trial: int = 0) -> int:
@@ -96,12 +99,16 @@ class Trials:
         Images that go through a scheme at once.
     quality : ImageQuality, optional
         Judges the images of schemes that deliver images.
+    halves : sequence of Receiver
+        With random halves of the knowledge base, who decide too. Not where the sender knows the knowledge base, as that
+        of an index does, and a genie.
     """
 
     receiver: Receiver
     sender: FeatureSet
     chunk: int
     quality: ImageQuality | None = None
+    halves: Sequence[Receiver] = ()
 
     def transmit(self, scheme: Scheme, snr_db: float, seed: int, trial: int = 0) -> Outcome:
         """Send all images once over one noise realisation, each ``trial`` over its own; received images are dropped."""
@@ -133,6 +140,8 @@ class Trials:
             outcome = self._best(scheme, scheme.alternatives(batch, snr_db, noise), self.sender.labels[indices])
         else:
             outcome = self._decided(scheme, scheme.transmit(batch, snr_db, noise))
+            if self.halves and outcome.transmission.entries is None:
+                outcome = replace(outcome, by_halves=self._by_halves(scheme, outcome))
         received = outcome.transmission.images
         if self.quality is None or received is None:
             return outcome
@@ -143,6 +152,10 @@ class Trials:
         # Images are embedded once, for the decision too.
         decision = self.receiver.decide(replace(sent, features=features, images=None), scheme.calibration)
         return Outcome(features, decision, sent)
+
+    def _by_halves(self, scheme: Scheme, outcome: Outcome) -> np.ndarray:
+        arrived = replace(outcome.transmission, features=outcome.features, images=None)
+        return np.stack([half.decide(arrived, scheme.calibration).labels[:, 0] for half in self.halves], axis=1)
 
     def _best(self, scheme: GenieScheme, sent: list[Transmission], labels: np.ndarray) -> Outcome:
         """What arrived by the best MCS for each image, of all that were ``sent``."""

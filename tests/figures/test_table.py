@@ -6,8 +6,10 @@ import pytest
 from rich.console import Console
 from synthetic import analogue, digital, ofdm
 
+from kbsc_tf.figures.legends import interval_handles
 from kbsc_tf.figures.table import accuracy_table, channel_uses_table, markdown_table, papr_table
 from kbsc_tf.results.envelope import is_fixed
+from kbsc_tf.results.pooling import pool_seeds
 
 
 def cells(table):
@@ -116,3 +118,14 @@ def test_papr():
     assert rows[0] == ["Scheme", "MCS", "Channel", "Mean PAPR (dB)"]
     assert rows[1:] == [["PCA", "", name, "8.50"], ["JPEG + LDPC", "QPSK 1/2", name, "9.00"]]
     assert len(cells(papr_table(ofdm(channels=("awgn",))))) == 1
+
+
+def test_other_knowledge_bases_are_said_in_the_cell_the_title_and_the_legend():
+    records = analogue(schemes=("kbsc",), ks=(64,)).assign(kb_sd=0.05, kb_draws=20)
+    table = accuracy_table(records, width=300)
+    assert table.title.endswith("with 95 % interval, KB: with other knowledge bases, SNR in dB")
+    cell = cells(markdown_table(records))[1][-1]
+    assert cell.startswith("61.5 ±3.0 KB\N{NO-BREAK SPACE}±10.")
+    assert "KB" not in accuracy_table(records.drop(columns=["kb_sd", "kb_draws"]), width=300).title
+    legend = [handle.get_label() for handle in interval_handles(pool_seeds(records), "population")]
+    assert legend == ["95 % interval: other knowledge bases too"]

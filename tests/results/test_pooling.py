@@ -111,3 +111,16 @@ def test_a_metric_that_is_not_there_is_said(metric, why):
         pool_seeds(pd.DataFrame([row()]), metric)
     with pytest.raises(UserError, match="there are no records"):
         pool_seeds(pd.DataFrame([row()])[:0])
+
+
+def test_an_interval_with_other_knowledge_bases_stands_beside_that_with_this_one():
+    rows = [row(0.5, kb_sd=0.03, kb_draws=20), row(0.54, kb_sd=0.05, kb_draws=20, seed=1), row(0.4, scheme="index")]
+    known, unknown = (point for _, point in pool_seeds(pd.DataFrame(rows)).iterrows())
+    assert known["kb_sd"] == pytest.approx(math.sqrt((0.03**2 + 0.05**2) / 2))
+    assert (known["low"], known["high"]) == pytest.approx(wilson(520, 1000))
+    # Widths add in squares: 1.96 x 1.58 points of the images, 2.09 x 4.12 between knowledge bases.
+    half = math.hypot((known["high"] - known["low"]) / 2, 2.093 * known["kb_sd"])
+    assert (known["kb_high"] - known["kb_low"]) / 2 == pytest.approx(half, rel=0.02)
+    assert unknown[["kb_sd", "kb_low", "kb_high"]].isna().all()
+    images = {"psnr": 20.0, "psnr_low": 19.5, "psnr_high": 20.5}
+    assert math.isnan(pool_seeds(pd.DataFrame([row(kb_sd=0.03, kb_draws=20, **images)]), "psnr")["kb_sd"][0])

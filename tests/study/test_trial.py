@@ -12,7 +12,7 @@ from kbsc_tf.config import AwgnConfig, ExperimentConfig, RayleighConfig, Receive
 from kbsc_tf.features import FeatureSet
 from kbsc_tf.metrics import wilson
 from kbsc_tf.receiver.receiver import Receiver
-from kbsc_tf.results.records import COLUMNS
+from kbsc_tf.results.records import COLUMNS, VALIDATION
 from kbsc_tf.schemes.base import Scheme
 from kbsc_tf.schemes.build import build_schemes
 from kbsc_tf.study.latency import measure_latency
@@ -267,5 +267,5 @@ def test_what_the_air_interface_costs_has_its_columns(schemes):
     assert row["header_uses"] is row["crc_uses"] is row["padding_uses"] is None
     names = ["scheme", "channel", "mcs", "k", "snr_db", "seed", "training_seed", "stop"]
     for other in (row, point(schemes["pca", "awgn"], 1.0)):
-        assert sorted([*other, *names]) == sorted(COLUMNS)
+        assert sorted([*other, *names, *VALIDATION]) == sorted(COLUMNS)
     assert other["pilot_uses"] is other["guard_uses"] is None and other["papr_db"] > 0
