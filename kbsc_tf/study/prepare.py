@@ -170,19 +170,22 @@ def half_receivers(study: Study) -> list[Receiver]:
 
 
 def describe_few_groups(config: ExperimentConfig, images: int) -> list[str]:
-    """A line for each channel whose grids so many images share that few groups are left to take an interval from.
+    """A line for each channel over which so many images share a grid or a transport block that few groups are left.
 
     An audit found that a 95 % interval of five groups can hold the truth in as few as 92 % of cases.
     """
     notes, shared = [], config.coding.images_per_block if "coding" in config.sections else 1
+    uses = min(config.k) // 2
     for channel in config.channels:
-        rows = build_channel(channel).rows_per_realisation(min(config.k) // 2)
-        groups = config.sweep.trials * -(-images // (rows * shared))
-        if rows > 1 and groups < _FEW_GROUPS:
+        air = build_channel(channel)
+        together = max(air.rows_per_realisation(uses), shared * air.rows_per_realisation(shared * uses))
+        groups = config.sweep.trials * -(-images // together)
+        if together > 1 and groups < _FEW_GROUPS:
+            of_grids = ", or set realisation: per_row" * channel.is_grid
             notes.append(
-                f"channel {channel.label}: at k = {min(config.k)} up to {rows * shared} images share a grid, so a "
-                f"point has {groups} independent groups, and its 95 % interval may cover less; raise sweep.trials, or "
-                "set realisation: per_row"
+                f"channel {channel.label}: at k = {min(config.k)} up to {together} images share a grid or a transport "
+                f"block, so a point has {groups} independent groups, and its 95 % interval may cover less; raise "
+                f"sweep.trials{of_grids}"
             )
     return notes
 
