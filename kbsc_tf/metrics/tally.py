@@ -79,9 +79,15 @@ class Tally:
     def share(self, confidence: float = 0.95) -> tuple[float, float, float]:
         """Share of successes, and its Wilson interval at the effective number of trials.
 
-        That number is p (1 - p) / V, at most n: n over the design effect. The variance of G clusters is uncertain
-        itself, so it is reduced by (z / t)^2, with Student's t of G - 1 degrees. Where all outcomes are equal they do
-        not tell how correlated they are: every cluster then counts as one. Without clusters this is `wilson`.
+        The variance V, at least that of independent outcomes, is estimated from G clusters, so that Student's t of
+        G - 1 degrees stands in for z; and as shares of few clusters are skewed, the interval is symmetric in log odds,
+        where its half width is t sqrt(V) / (p (1 - p)). Wilson's interval of n trials is symmetric there too, with
+        2 asinh(z / (2 sqrt(n p (1 - p)))): the effective number of trials is the n that makes them equal. Of many
+        clusters it is p (1 - p) / V, n over the design effect. Where all outcomes are equal they do not tell how
+        correlated they are: every cluster then counts as one. Without clusters this is `wilson`.
+
+        With two to ten clusters whose shares are 0.1 to 0.9 with a correlation of 1/6 it covers 93 to 100 %, with one
+        of 1/2, where most clusters are all right or all wrong, 88 to 100 % (``tests/metrics/test_few_clusters.py``).
 
         Returns
         -------
@@ -89,9 +95,8 @@ class Tally:
 
         References
         ----------
-        L. Kish, Survey Sampling, Wiley (1965): design effect. E. L. Korn, B. I. Graubard, "Confidence intervals for
-        proportions with small expected number of positive counts estimated from survey data", Survey Methodology 24
-        (1998), 193-201: degrees of freedom. N. Dean, M. Pagano, "Evaluating confidence interval methods for binomial
+        L. Kish, Survey Sampling, Wiley (1965): design effect. E. L. Korn, B. I. Graubard, Analysis of Health Surveys,
+        Wiley (1999): Student's t in log odds. N. Dean, M. Pagano, "Evaluating confidence interval methods for binomial
         proportions in clustered surveys", Journal of Survey Statistics and Methodology 3 (2015), 484-503: Wilson's with
         the effective sample size.
         """
@@ -101,9 +106,12 @@ class Tally:
         if clusters == 1 or share in (0.0, 1.0):
             trials = float(clusters)
         else:
-            independent = share * (1 - share) / self.count
-            trials = self.count / max(1.0, self._variance() / independent)
-            trials *= (quantile(confidence) / student(confidence, clusters - 1)) ** 2
+            spread = share * (1 - share)
+            error = math.sqrt(max(self._variance(), spread / self.count))
+            half = min(
+                student(confidence, clusters - 1) * error / spread, 500.0
+            )  # in log odds; beyond, all is possible
+            trials = (quantile(confidence) / (2 * math.sinh(half / 2))) ** 2 / spread
         return (share, *wilson(share * trials, trials, confidence))
 
     def interval(self, confidence: float = 0.95) -> tuple[float, float, float]:

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 from clustered import clustered_mean, clustered_wilson
+from scipy.special import expit, logit
 from scipy.stats import norm, t
 
 from kbsc_tf.metrics import Tally, wilson
@@ -25,14 +26,19 @@ def z_over_t(groups):
     return (norm.ppf(0.975) / t.ppf(0.975, groups - 1)) ** 2
 
 
+def in_log_odds(share, variance, groups):
+    """Student's interval of the log odds, whose standard error is that of the share over p (1 - p)."""
+    half = t.ppf(0.975, groups - 1) * math.sqrt(variance) / (share * (1 - share))
+    return tuple(expit(logit(share) + side * half) for side in (-1, 1))
+
+
 def test_copies_of_a_trial_tell_nothing_new():
-    """Each of G outcomes m times: variance p (1 - p) / (G - 1), so that n / deff = G - 1, whatever m and the order."""
+    """Each of G outcomes m times: variance p (1 - p) / (G - 1), whatever m and the order."""
     rng = np.random.default_rng(0)
     for m in (2, 10):
         order = rng.permutation(80 * m)
         correct, groups = np.repeat(np.arange(80) < 24, m)[order], np.repeat(rng.permutation(80), m)[order]
-        trials = 79 * z_over_t(80)
-        assert clustered_wilson(correct, groups) == pytest.approx(wilson(0.3 * trials, trials), rel=1e-12)
+        assert clustered_wilson(correct, groups) == pytest.approx(in_log_odds(0.3, 0.21 / 79, 80), rel=1e-12)
     values = rng.standard_normal(80)
     mean, low, _ = mean_interval(values)
     ours = clustered_mean(np.repeat(values, 3), np.repeat(np.arange(80), 3))
@@ -42,13 +48,13 @@ def test_copies_of_a_trial_tell_nothing_new():
 def test_groups_of_unequal_size():
     """By hand: p = 1/2, residuals of the groups 1, -1/2 and -1/2, variance (3/2) (3/2) / 36, binomial 1 / 24."""
     correct, groups = [True, True, True, False, False, False], [7, 7, 3, 3, 3, 9]
-    assert clustered_wilson(correct, groups) == pytest.approx(wilson(2.0 * z_over_t(3), 4.0 * z_over_t(3)))
+    assert clustered_wilson(correct, groups) == pytest.approx(in_log_odds(0.5, 1 / 16, 3))
 
 
 def test_the_interval_is_never_narrower_than_that_of_independent_trials():
-    """One right and one wrong in every pair: the cluster-robust variance is 0, and 50 pairs leave fewer trials."""
+    """One right and one wrong in every pair: the cluster-robust variance is 0, and t is of 49 degrees."""
     correct, groups = np.arange(100) % 2 == 0, np.arange(100) // 2
-    assert clustered_wilson(correct, groups) == pytest.approx(wilson(50 * z_over_t(50), 100 * z_over_t(50)))
+    assert clustered_wilson(correct, groups) == pytest.approx(in_log_odds(0.5, 0.25 / 100, 50))
     assert clustered_mean(correct, groups) == pytest.approx(mean_interval(correct))
 
 
@@ -150,8 +156,7 @@ def test_images_and_groups_at_once():
     assert variance > max(images, grouped)
     mean, low, high = tally(outcomes, groups=groups).interval()
     assert (high - low) / 2 == pytest.approx(t.ppf(0.975, 59) * math.sqrt(variance)) and mean == pytest.approx(p)
-    trials = p * (1 - p) / variance * (norm.ppf(0.975) / t.ppf(0.975, 59)) ** 2
-    assert tally(outcomes, groups=groups).share()[1:] == pytest.approx(wilson(p * trials, trials))
+    assert tally(outcomes, groups=groups).share()[1:] == pytest.approx(in_log_odds(p, variance, 60))
 
 
 @pytest.mark.parametrize(("estimand", "grouped"), [("population", False), ("population", True), ("test_set", True)])

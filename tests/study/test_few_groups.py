@@ -1,10 +1,6 @@
 """A warning where so many images share a grid that an interval has few groups to go by."""
 
-import numpy as np
-import pytest
-
 from kbsc_tf.config import ExperimentConfig
-from kbsc_tf.metrics.tally import Tally
 from kbsc_tf.study.prepare import describe_few_groups
 
 GRID = {"type": "ofdm", "fft_size": 32, "guard_carriers": [2, 1], "model": "rayleigh"}  # 336 symbols
@@ -38,16 +34,3 @@ def test_blocks_of_many_images_are_few_groups_on_every_channel():
     assert "up to 16 images share a grid or a transport block, so a point has 9 independent groups" in note
     assert note.endswith("raise sweep.trials")
     assert notes(channels=["awgn"], images=16 * 9, **{**shared, "schemes": ["pca"]}) == []
-
-
-@pytest.mark.parametrize(("groups", "least"), [(5, 0.91), (10, 0.935)])
-def test_an_interval_of_few_groups_still_covers(groups, least):
-    """Shares of a group from a beta distribution with a correlation of 1/6, 4,000 repetitions (se .004)."""
-    rng, truth, covered = np.random.default_rng(3), 0.7, 0
-    for _ in range(4_000):
-        shares = rng.beta(5 * truth, 5 * (1 - truth), groups)
-        tally = Tally(40 * groups, "test_set")
-        tally.add(rng.random(40 * groups) < np.repeat(shares, 40), np.repeat(np.arange(groups), 40))
-        _, low, high = tally.share()
-        covered += low <= truth <= high
-    assert least < covered / 4_000 < 0.97
