@@ -97,5 +97,5 @@ def _with_palette(content: bytes) -> bytes:
     """A PNG of lines and text with at most 256 colours: a third of the bytes, and the same to the eye."""
     with Image.open(io.BytesIO(content)) as picture:
         few = picture.convert("RGB").quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
-    few.save(buffer := io.BytesIO(), "PNG", optimize=True, dpi=(_DPI, _DPI))
+    few.save(buffer := io.BytesIO(), "PNG", dpi=(_DPI, _DPI))
     return buffer.getvalue()
