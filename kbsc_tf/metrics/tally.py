@@ -108,9 +108,7 @@ class Tally:
         else:
             spread = share * (1 - share)
             error = math.sqrt(max(self._variance(), spread / self.count))
-            half = min(
-                student(confidence, clusters - 1) * error / spread, 500.0
-            )  # in log odds; beyond, all is possible
+            half = min(student(confidence, clusters - 1) * error / spread, 500.0)  # in log odds; sinh overflows at 710
             trials = (quantile(confidence) / (2 * math.sinh(half / 2))) ** 2 / spread
         return (share, *wilson(share * trials, trials, confidence))
 

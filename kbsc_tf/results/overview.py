@@ -34,7 +34,8 @@ def overview(root: Path) -> dict[str, Any]:
         ``receiver``; ``images`` and ``encoder`` of features.json; ``schemes``, ``channels``, ``k``, ``snr_db``,
         ``seed``, ``points``; ``n`` (images times trials, smallest and largest of a point), ``estimand``; and
         ``headline``: of each scheme its semantic accuracy and 95 % interval, as fractions, over the first channel at
-        the largest k near 0 dB. Of a study of another kind there is no more than what made it.
+        the largest k near 0 dB; ``mcs`` says whether a coded scheme's was chosen on test images. Of a study of another
+        kind there is no more than what made it.
 
     Raises
     ------
@@ -91,5 +92,5 @@ def _headline(records: pd.DataFrame) -> list[dict[str, Any]]:
         near = own.loc[(own["snr_db"] - HEADLINE_DB).abs().idxmin()] if len(finite) else own.iloc[0]
         figures = {name: round(float(near[name]), 6) for name in columns_of("top1")}
         place = {"channel": near["channel"], "k": int(near["k"]), "snr_db": _values([near["snr_db"]])[0]}
-        rows.append({"scheme": scheme, **place, "n": int(near["n"]), **figures})
+        rows.append({"scheme": scheme, "mcs": near["mcs"], **place, "n": int(near["n"]), **figures})
     return rows

@@ -172,7 +172,7 @@ def half_receivers(study: Study) -> list[Receiver]:
 def describe_few_groups(config: ExperimentConfig, images: int) -> list[str]:
     """A line for each channel over which so many images share a grid or a transport block that few groups are left.
 
-    An audit found that a 95 % interval of five groups can hold the truth in as few as 92 % of cases.
+    Of so few, a 95 % interval of a share near 0 or 1 may hold the truth in less than 95 % of cases: see `Tally.share`.
     """
     notes, shared = [], config.coding.images_per_block if "coding" in config.sections else 1
     uses = min(config.k) // 2
