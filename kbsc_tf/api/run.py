@@ -78,7 +78,10 @@ class Run:
             and ``ms_ssim`` of schemes that send images; of coded schemes ``bler``, the share of transport blocks lost
             of those sent, and ``throughput`` and ``goodput``, payload bits and bits that mean the image delivered per
             complex channel use; ``header_uses`` and other parts of the channel uses; ``papr_db``; mean squared errors
-            and cosines of features. What a scheme does not have is NaN.
+            and cosines of features; of each of several MCSs ``validation_top1``, ``validation_psnr``,
+            ``validation_ms_ssim`` on ``validation_n`` validation images, by which one is chosen; with
+            ``sweep.kb_draws``, ``kb_sd``, the standard deviation of ``top1`` between knowledge bases. What a scheme
+            does not have is NaN.
 
         Examples
         --------
@@ -95,7 +98,7 @@ class Run:
         ----------
         metric : {"top1", "top5", "coarse1", "psnr", "ms_ssim"}
         all_mcs : bool
-            Show every MCS of coded schemes instead of the best at each point.
+            Show every MCS of coded schemes instead of the best at each point, chosen on validation images.
         """
         from kbsc_tf.figures.table import accuracy_table
 

@@ -71,7 +71,7 @@ class SchemeSpec(Spec):
     needs : set of Needs
     sections : set of str
         Sections of the experiment that its records depend on beside ``data``, ``features``, ``receiver``: of
-        ``coding``, ``codec`` and ``validation``.
+        ``coding``, ``codec`` and ``validation`` (where it is trained or comes with several MCSs).
     per_k : bool
         Whether it comes for each k of the experiment; not where it has a k of its own, as the raw feature has.
     revision : int
