@@ -101,6 +101,7 @@ def sweep(study: Study, results: ResultsFolder, progress: Progress) -> None:
             progress,
         )
     results.finish(points)
+    outcomes.remove_parts(study.folder, results.done())
 
 
 def latencies(study: Study, results: ResultsFolder, progress: Progress) -> None:
