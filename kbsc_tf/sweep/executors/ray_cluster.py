@@ -2,6 +2,8 @@
 
 import logging
 import os
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -140,10 +142,13 @@ def _connect(ray: Any, address: str | None) -> None:
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     if address is None:
         options["include_dashboard"] = False
+    terminated = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(address=address or "local", **options)
     except (OSError, ValueError, RuntimeError) as error:
         raise unreachable(address, error) from None
+    if callable(terminated) and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, terminated)  # Ray's own handler would end this process at once
 
 
 def _room(resources: dict[str, float], settings: RayConfig) -> int:
