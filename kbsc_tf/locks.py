@@ -74,8 +74,8 @@ class Lock:
                 except OSError as error:
                     if error.errno in _UNSUPPORTED:
                         raise UserError(
-                            f"{self.path.parent}: its file system has no locks ({error.strerror}), so that two processes could "
-                            f"spoil each other's files; mount it with locks, or {self._remedy}"
+                            f"{self.path.parent}: its file system has no locks ({error.strerror}), and two processes "
+                            f"would spoil each other's files; mount it with locks, or {self._remedy}"
                         ) from None
                     if error.errno not in _HELD:
                         raise

@@ -54,13 +54,13 @@ def test_a_file_system_without_locks_is_one_sentence(tmp_path, monkeypatch, code
     with pytest.raises(UserError, match=rf"out: its file system has no locks \({os.strerror(code)}\).*give an --out"):
         ResultsFolder(tmp_path / "out", CONFIG)
     assert not (tmp_path / "out").exists()
-    results = ScalingResults(tmp_path / "kb", KbScalingConfig(type="kb_scaling"), "cpu")
+    results = ScalingResults(tmp_path / "kb", KbScalingConfig(type="kb_scaling", name="t"), "cpu")
     with pytest.raises(UserError, match="kb: its file system has no locks"), results.locked():
         pass
 
 
 def test_two_studies_of_the_size_refuse_one_folder(tmp_path):
-    results = [ScalingResults(tmp_path, KbScalingConfig(type="kb_scaling"), "cpu") for _ in range(2)]
+    results = [ScalingResults(tmp_path, KbScalingConfig(type="kb_scaling", name="t"), "cpu") for _ in range(2)]
     with results[0].locked(), pytest.raises(UserError, match="another process works in this folder"):
         results[1].locked().__enter__()
 
