@@ -5,6 +5,7 @@ All text, JSON and .npz of a user is read here: a damaged or hostile file is one
 
 import codecs
 import contextlib
+import errno
 import json
 import math
 import os
@@ -26,6 +27,9 @@ _BOMB_BYTES, _BOMB_RATIO = 1 << 29, 100  # of what an archive unpacks to, and of
 _MEMO = ("PUT", "BINPUT", "LONG_BINPUT")  # opcodes of a pickle
 _MOST_TEXT = 1 << 28  # bytes; a device file has no end
 UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_FULL = {errno.ENOSPC: "the disk is full"}
+if hasattr(errno, "EDQUOT"):
+    _FULL[errno.EDQUOT] = "the disk quota is used up"
 REMEDY = "free space or give another --out"
 
 
@@ -213,7 +217,12 @@ def make_folder(folder: Path, remedy: str = REMEDY) -> None:
 
 def cannot(verb: str, path: Path, error: Exception, remedy: str = REMEDY) -> UserError:
     """Put a failed operation on a file into one sentence that names ``path``."""
-    return UserError(f"{path}: cannot {verb} ({getattr(error, 'strerror', None) or error}); {remedy}")
+    return UserError(f"{path}: cannot {verb} ({reason(error)}); {remedy}")
+
+
+def reason(error: Exception) -> str:
+    """Why the system refuses an operation on a file, in words; libraries wrap a full disk into words of their own."""
+    return _FULL.get(getattr(error, "errno", None)) or getattr(error, "strerror", None) or str(error)
 
 
 def _umask() -> int:

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from kbsc_tf.errors import UserError
-from kbsc_tf.files import read_json, write_atomically
+from kbsc_tf.files import cannot, read_json, write_atomically
 
 
 def fingerprint(*parts: np.ndarray | str | int | dict | list) -> str:
@@ -60,10 +60,7 @@ class CheckpointFolder:
                 )
             yield
         except OSError as error:  # Keras writes checkpoints itself
-            reason = error.strerror or error
-            raise UserError(
-                f"{self.path}: cannot keep the training ({reason}); free space or give another --out"
-            ) from None
+            raise cannot("keep the training", self.path, error) from None
 
     def is_done(self) -> bool:
         """Whether the training has ended, and its best checkpoint is there."""
