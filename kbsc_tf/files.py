@@ -217,6 +217,8 @@ def make_folder(folder: Path, remedy: str = REMEDY) -> None:
 
 def cannot(verb: str, path: Path, error: Exception, remedy: str = REMEDY) -> UserError:
     """Put a failed operation on a file into one sentence that names ``path``."""
+    if verb == "write" and isinstance(error, FileNotFoundError):
+        remedy = "its folder is not there, or is no more; make it, or give the command again"
     return UserError(f"{path}: cannot {verb} ({reason(error)}); {remedy}")
 
 

@@ -188,7 +188,7 @@ class ResultsFolder:
         try:
             return self.records_path.stat().st_size == self._size
         except OSError as error:
-            raise cannot("read", self.records_path, error) from None
+            raise cannot("read", self.records_path, error, "it was there before; give the command again") from None
 
     def _record_session(self, shown: Mapping[str, Any]) -> None:
         """Say in run.json what makes records from now on, and keep what made earlier ones.

@@ -178,8 +178,8 @@ def test_the_command_ends_with_status_2_and_goes_on_with_room(disk, monkeypatch,
     assert capfd.readouterr().err.startswith(f"kbsc: {folder}/accuracy")
 
 
-# Of what a run writes, one after another: knowledge base, link, checkpoints, session, records, figures, report.
-SIZES = [12, 44, 160, 700, 1030, 1100, 1200]
+# Kilobytes: too few for a link, for the best checkpoint, for the state to go on from, and for the epoch of that state.
+SIZES = [44, 700, 1030, 1100]
 
 
 @pytest.mark.slow
@@ -207,4 +207,4 @@ def test_a_run_on_disks_of_all_sizes_ends_like_one_with_room(disk, tmp_path):
         files.add(Path(text.partition(": ")[0]).relative_to(disk / "out").parts[0])
         for file in ("records.csv", "accuracy.png", *per_image):
             assert (tmp_path / str(run["size"]) / file).read_bytes() == (tmp_path / "8000" / file).read_bytes()
-    assert {"kb", "links", "models", "report.html"} <= files
+    assert {"links", "models"} <= files
