@@ -215,6 +215,15 @@ def make_folder(folder: Path, remedy: str = REMEDY) -> None:
         raise cannot("write", folder, error, remedy) from None
 
 
+def check_writable(folder: Path, remedy: str = REMEDY) -> None:
+    """Refuse, before long work and without writing, a folder where nothing can be written, there already or not."""
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not os.access(there, os.W_OK):
+        is_read_only = hasattr(os, "statvfs") and os.statvfs(there).f_flag & os.ST_RDONLY
+        number = errno.EROFS if is_read_only else errno.EACCES
+        raise cannot("write", folder, OSError(number, os.strerror(number)), remedy)
+
+
 def cannot(verb: str, path: Path, error: Exception, remedy: str = REMEDY) -> UserError:
     """Put a failed operation on a file into one sentence that names ``path``."""
     if verb == "write" and isinstance(error, FileNotFoundError):

@@ -1,6 +1,7 @@
 """Locks that end with the process that holds them; a file system without them is refused. Imports no TensorFlow."""
 
 import errno
+import os
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -43,6 +44,7 @@ class Lock:
         try:
             if not self._is_checked:
                 self._check()
+            os.stat(self.path.parent)  # filelock would make a folder again that was removed
             self._lock.acquire(timeout=timeout_s)
         except Timeout:
             return False

@@ -39,20 +39,6 @@ CONFIG = ExperimentConfig(name="t", schemes=["pca"], k=[8], snr_db=[0])
 POINT = Point("pca", "", "awgn", 8, 0.0, 0)
 
 
-@pytest.fixture
-def disk(tmp_path):
-    """A small disk of its own."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", place], capture_output=True, text=True)
-    if made.returncode:
-        pytest.skip(f"no disk can be mounted here: {made.stderr.strip()}")
-    try:
-        yield place
-    finally:
-        subprocess.run(["umount", "--lazy", place], check=True)
-
-
 def fill(disk, pages):
     """Leave so many pages."""
     with open(disk / "filler", "wb", buffering=0) as file:
