@@ -8,6 +8,7 @@ from kbsc_tf.codecs.bpg_tools import BpgToolsCodec
 from kbsc_tf.codecs.image_codec import CodecError, ImageCodec
 from kbsc_tf.codecs.jpeg import JpegCodec
 from kbsc_tf.codecs.pool import CodecPool
+from kbsc_tf.codecs.source_coder import SourceCoder
 from kbsc_tf.config import CodecConfig
 
 
@@ -21,4 +22,14 @@ def build_jpeg(config: CodecConfig) -> ImageCodec:
     return JpegCodec(config.chroma)
 
 
-__all__ = ["BpgCodec", "BpgToolsCodec", "CodecError", "CodecPool", "ImageCodec", "JpegCodec", "build_bpg", "build_jpeg"]
+__all__ = [
+    "BpgCodec",
+    "BpgToolsCodec",
+    "CodecError",
+    "CodecPool",
+    "ImageCodec",
+    "JpegCodec",
+    "SourceCoder",
+    "build_bpg",
+    "build_jpeg",
+]
