@@ -45,6 +45,8 @@ class SourceCoder:
     is_abbreviated : bool
         Whether streams need no length: zeros behind one change nothing.
     has_thumbnails : bool
+    settings : list of Setting
+        Those that may be sent; in the abbreviated format the first byte of a stream is an index into them.
     """
 
     def __init__(self, codec: ImageCodec, abbreviated: bool = False, thumbnails: bool = False) -> None:
@@ -56,8 +58,8 @@ class SourceCoder:
         # Thumbnails are for small budgets: where a byte cannot name all qualities of all sizes, they lack the best.
         of_thumbnails = qualities[: (_SETTINGS - len(qualities)) // len(THUMBNAILS)]
         self._qualities = {divisor: qualities if divisor == 1 else of_thumbnails for divisor in self._divisors}
-        self._settings = [Setting(divisor, q) for divisor in self._divisors for q in self._qualities[divisor]]
-        self._numbers = {setting: number for number, setting in enumerate(self._settings)}
+        self.settings = [Setting(divisor, q) for divisor in self._divisors for q in self._qualities[divisor]]
+        self._numbers = {setting: number for number, setting in enumerate(self.settings)}
 
     def encode_to_budgets(self, image: NDArray[np.uint8], budgets: Sequence[int]) -> list[bytes | None]:
         """The best stream of one image within each of several budgets; see `ImageCodec.encode_to_budgets`.
@@ -105,7 +107,7 @@ class SourceCoder:
     def is_thumbnail(self, stream: bytes, shape: tuple[int, int]) -> bool:
         """Whether a stream that `encode_to_budgets` made codes less than the ``shape`` (H, W) of its image."""
         if self._short is not None:
-            return self._settings[stream[0]].divisor > 1
+            return self.settings[stream[0]].divisor > 1
         return self.codec.decode(stream).shape[:2] != tuple(shape)
 
     def header_bytes(self, stream: bytes) -> int:
@@ -119,9 +121,9 @@ class SourceCoder:
     def _decode(self, stream: bytes, shape: tuple[int, int]) -> NDArray[np.uint8]:
         if self._short is None:
             return self.codec.decode(stream)
-        if not stream or stream[0] >= len(self._settings):
+        if not stream or stream[0] >= len(self.settings):
             raise CodecError("the stream does not begin with a setting that both ends know")
-        divisor, quality = self._settings[stream[0]]
+        divisor, quality = self.settings[stream[0]]
         return self._short.decode(stream[1:], quality, shrunk(shape, divisor))
 
 
