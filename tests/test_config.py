@@ -67,7 +67,6 @@ def test_an_entry_whose_options_change_its_name_is_found_by_either(load):
         load(text, "schemes.bpg_ldpc.format=abbreviated")
 
 
-
 def test_tensorboard_is_refused_where_it_is_not_installed(load, monkeypatch):
     config = load("schemes: [{scheme: kbsc, tensorboard: true}, pca]\n")
     monkeypatch.setattr("kbsc_tf.config.schema.find_spec", lambda name: None)

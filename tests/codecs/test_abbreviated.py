@@ -13,6 +13,7 @@ CODECS = {
     "jpeg 4:2:0": JpegCodec("420"),
     "bpg 4:4:4": BpgCodec(),
     "bpg 4:2:0": BpgCodec("420"),
+    "bpg grey": BpgCodec("grey"),
 }
 QUALITIES = {"jpeg": [1, 10, 50, 95], "bpg": [51, 40, 26, 0]}
 IMAGES = [*render(range(6), seed=3), picture(32, 32), np.zeros((32, 32, 3), np.uint8)]
