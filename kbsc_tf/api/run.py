@@ -78,8 +78,8 @@ class Run:
             size, ``thumbnails``, as fractions; ``psnr`` in dB and ``ms_ssim`` of schemes that send images; of coded
             schemes ``bler``, the share of transport blocks lost of those sent, and ``throughput`` and ``goodput``,
             payload bits and bits that mean the image delivered per complex channel use; ``header_uses`` and other parts
-            of the channel uses; ``papr_db``; mean squared errors and cosines of features. What a scheme does not have is
-            NaN.
+            of the channel uses; ``papr_db``; mean squared errors and cosines of features. What a scheme does not have
+            is NaN.
 
         Examples
         --------
