@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from codec_samples import ODD_SIZES, WebpCodec, picture, psnr_db
+from codec_samples import ODD_SIZES, WebpCodec, cifar10_test_images, picture, psnr_db
 
 from kbsc_tf.codecs import BpgCodec, CodecError, JpegCodec, SourceCoder
 from kbsc_tf.data.procedural import render
@@ -32,6 +32,18 @@ def test_the_file_comes_back_bit_by_bit_and_is_one_that_the_codec_reads(codec):
             file, stream = short.codec.encode(image, quality), short.encode(image, quality)
             assert short.complete(stream, quality, (32, 32)) == file
             np.testing.assert_array_equal(codec.decode(file), short.decode(stream, quality, (32, 32)))
+
+
+def test_real_images_at_all_sizes_and_many_qualities(codec):
+    """CIFAR-10, whole, halved and quartered: the same file, and the pixels of the codec that reads whole files."""
+    short, images = codec.abbreviated(), cifar10_test_images(step=1000)
+    for quality in list(codec.qualities)[::6]:
+        for image in (image[::step, ::step] for image in images for step in (1, 2, 4)):
+            image = np.ascontiguousarray(image)
+            file, stream = short.codec.encode(image, quality), short.encode(image, quality)
+            assert short.complete(stream, quality, image.shape[:2]) == file
+            decoded = short.decode(stream + b"\0", quality, image.shape[:2])
+            np.testing.assert_array_equal(decoded, codec.decode(file))
 
 
 def test_a_receiver_that_never_encoded_the_image_reads_it(codec):
