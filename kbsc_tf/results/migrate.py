@@ -76,10 +76,11 @@ def migrate_folder(path: Path | str, describe: Callable[[dict[str, Any]], dict[s
     file, old = path / FILE, read_any_run(path)
     records = path / "records.csv"
     if old.get("schema") == SCHEMA:
+        has_grown = records.exists() and add_columns(records, {})
         if _lacks_code(old["config"]):
             write_atomically(file, json.dumps(_name_code(old), indent=1) + "\n")
             return f"{file}: brought up to date"
-        return f"{file}: up to date already"
+        return f"{records}: given the columns of today" if has_grown else f"{file}: up to date already"
     if old.get("schema") == 1:
         return _from_schema_1(path, old)
     if "config_hash" not in old:
