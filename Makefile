@@ -3,7 +3,7 @@ OUT ?= results/quickstart
 BENCH ?=
 BIN := .venv/bin
 
-.PHONY: quickstart test test-slow notebooks bench lint clean
+.PHONY: quickstart test test-slow cluster notebooks bench lint clean
 
 quickstart: .venv/ready
 	$(BIN)/kbsc run sims/quickstart.yaml --out $(OUT)
@@ -17,6 +17,10 @@ notebooks: .venv/ready
 
 test-slow: .venv/ready
 	$(BIN)/python -m pytest -m slow
+
+# Ray on three nodes of this machine, of which one is killed.
+cluster: .venv/ready
+	$(BIN)/python -m pytest tests/sweep/test_ray_cluster.py -m slow
 
 bench: .venv/ready
 	$(BIN)/python sims/bench.py $(BENCH)

@@ -28,7 +28,7 @@ from kbsc_tf.config.features import from_file
 from kbsc_tf.config.receiver import NearestConfig, PosteriorConfig, VoteConfig
 from kbsc_tf.config.strict import Strict, settings_of
 from kbsc_tf.errors import UserError
-from kbsc_tf.files import write_atomically
+from kbsc_tf.files import cannot, write_atomically
 from kbsc_tf.registry import schemes
 from kbsc_tf.results.records import add_columns
 from kbsc_tf.results.run_json import FILE, SCHEMA, describe_experiment, head_of, read_any_run
@@ -146,6 +146,8 @@ def _from_schema_1(path: Path, old: dict[str, Any]) -> str:
         name_trainings(path, seeds)
         if (path / "records.csv").exists():
             add_columns(path / "records.csv", seeds)
+    except OSError as error:
+        raise cannot("bring up to date", path, error) from None
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path / FILE}: damaged, it cannot be brought up to date ({error!r}); mend it") from None
     write_atomically(path / FILE, json.dumps(new, indent=1) + "\n")  # last: until then it is done again

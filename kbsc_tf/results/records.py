@@ -22,10 +22,11 @@ VALIDATION = ["validation_n", "validation_top1", "validation_psnr", "validation_
 """Of each of several MCSs: what it comes to on validation images, and how many these are; by it one is chosen."""
 KNOWLEDGE = ["kb_draws", "kb_sd"]
 """Random halves of the knowledge base, and the standard deviation of top-1 accuracy between knowledge bases."""
+THUMBNAILS = "thumbnails"  # share of the images that were sent at less than their size, of schemes that may do so
 COLUMNS = [
     *TEXT, "k", "channel_uses", "cbr", "snr_db", "seed", TRAINING, "n", "trials", "stop",
     *chain.from_iterable(map(columns_of, ACCURACIES)),
-    "delivered", "answered", "feasible", "stand_ins", *BLOCKS,
+    "delivered", "answered", "feasible", "stand_ins", THUMBNAILS, *BLOCKS,
     *chain.from_iterable(map(columns_of, QUALITIES)),
     "header_uses", "crc_uses", "padding_uses", "pilot_uses", "guard_uses", "prefix_uses", "unused_uses", "papr_db",
     "mse_sent_received", "cosine_sent_received", "mse_received_retrieved", "cosine_received_retrieved",
@@ -34,7 +35,7 @@ COLUMNS = [
 LATENCY_COLUMNS = [
     *TEXT, "k", "network_batch1_s", "network_batch_s_per_image", "search_batch1_s", "search_batch_s_per_image", "batch"
 ]  # fmt: skip
-_LATER = (*BLOCKS, TRAINING, *VALIDATION, *KNOWLEDGE)
+_LATER = (*BLOCKS, TRAINING, *VALIDATION, *KNOWLEDGE, THUMBNAILS)
 _FIRST_COLUMNS = [column for column in COLUMNS if column not in _LATER]  # of the first version
 _WORDS = [*TEXT, TRAINING, "stop"]
 _WHOLE = ["k", "seed", "n", "trials"]
