@@ -91,7 +91,7 @@ def check_grid(modulations, rates, uses, code, least):
                 except Infeasible:
                     refused += 1
                     continue
-                # Of 256-QAM at 30 dB 1.4e-4 of the bits are wrong, which a short code of rate 0.95 does not always mend.
+                # At 30 dB 1.4e-4 of the bits of 256-QAM are wrong, which a short code of rate 0.95 may not mend.
                 snr_db = math.inf if modulation == "256qam" and rate > 0.8 else 30.0
                 assert delivered(plan, snr_db) == 1, plan
                 accepted += 1

@@ -126,9 +126,12 @@ class OfdmConfig(ChannelSettings, GridConfig):
 
     @property
     def revision(self) -> int:
-        """2 with the error variance of linear interpolation on every resource element, or the rays of TR 38.901."""
+        """2 with the error variance of linear interpolation on every resource element, or the rays of TR 38.901.
+
+        One more with clipping: its pilots are known, and distortion comes through as its stream does.
+        """
         linear = self.csi.type == "ls" and self.csi.interpolation == "linear"
-        return 2 if linear or isinstance(self.model, ScenarioConfig) else 1
+        return 1 + (linear or isinstance(self.model, ScenarioConfig)) + (self.clipping_db is not None)
 
     def per_grid(self, n: int) -> int:
         """How many rows of n data symbols share a grid; 0 if none fits."""
