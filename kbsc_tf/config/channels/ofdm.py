@@ -106,7 +106,10 @@ class OfdmConfig(ChannelSettings, GridConfig):
     )
     cfo_hz: float = Field(0.0, description="Carrier frequency offset in Hz.")
     linewidth_hz: float = Field(0.0, ge=0, description="Linewidth of the receiver's oscillator (phase noise) in Hz.")
-    clipping_db: float | None = Field(None, description="The amplifier's clipping level over the mean power, in dB.")
+    clipping_db: float | None = Field(
+        None,
+        description="Clipping ratio: most power of a time sample over the mean power, in dB; no limit unless given.",
+    )
     snr_error_db: float = Field(
         0.0, ge=0, description="Standard deviation of the receiver's knowledge of the SNR, in dB."
     )
