@@ -14,6 +14,14 @@ CODING_REVISION = 3
 2 sent LDPC blocks that cannot be decoded, and lost them."""
 
 
+_CODES = {"ldpc": "LDPC", "polar": "polar"}
+
+
+def name_code(label: str, coding: CodingConfig) -> str:
+    """A label in which "5G code" is the code that an experiment sends, if it is one for all payloads."""
+    return label.replace("5G code", _CODES.get(coding.code, "5G code"))
+
+
 def check_mcs(experiment: ExperimentConfig) -> None:
     """Refuse modulation and coding schemes that are none, by a UserError; where nothing fits is another matter."""
     for channel in experiment.channels:

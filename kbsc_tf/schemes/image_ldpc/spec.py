@@ -34,6 +34,10 @@ class ImageLdpcSpec(SchemeSpec):
     revision = CODING_REVISION
     Config = ImageConfig
 
+    def text(self, experiment: Any) -> str:
+        # A payload that a file fits into is long: auto is LDPC there.
+        return self.label.replace("LDPC", "polar") if experiment.coding.code == "polar" else self.label
+
     def validate(self, config: SchemeConfig, experiment: Any) -> None:
         codecs[self._codec(config)].validate(experiment.codec)
         check_mcs(experiment)
