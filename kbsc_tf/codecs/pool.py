@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kbsc_tf.codecs.image_codec import ImageCodec
+from kbsc_tf.codecs.source_coder import SourceCoder
 from kbsc_tf.errors import UserError
 
 IN_PLACE_PIXELS = 1 << 16  # about a second's work: less than this is done before the processes have started
@@ -31,13 +32,13 @@ class CodecPool:
 
     Parameters
     ----------
-    codec : ImageCodec
+    codec : ImageCodec or SourceCoder
         Goes to the processes by pickle.
     processes : int, optional
         By default one for each core. With 1, or little work, everything is done in this process.
     """
 
-    def __init__(self, codec: ImageCodec, processes: int | None = None) -> None:
+    def __init__(self, codec: ImageCodec | SourceCoder, processes: int | None = None) -> None:
         if processes is not None and processes < 1:
             raise UserError(f"a codec pool needs at least 1 process, got {processes}")
         self.codec, self.processes = codec, processes or os.cpu_count() or 1
@@ -121,10 +122,10 @@ class CodecPool:
             self._executor = None
 
 
-_codec: ImageCodec | None = None  # of a process of a pool
+_codec: ImageCodec | SourceCoder | None = None  # of a process of a pool
 
 
-def _begin(codec: ImageCodec) -> None:
+def _begin(codec: ImageCodec | SourceCoder) -> None:
     global _codec
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _codec = codec

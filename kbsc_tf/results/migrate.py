@@ -77,13 +77,15 @@ def migrate_folder(path: Path | str, describe: Callable[[dict[str, Any]], dict[s
     file, old = path / FILE, read_any_run(path)
     records = path / "records.csv"
     if old.get("schema") == SCHEMA:
+        has_grown = records.exists() and add_columns(records, {})
         new = _name_clipping(_name_code(old) if _lacks_code(old["config"]) else old)
         for link in sorted(path.glob("links/*/link.json")) if new != old else ():
             content = read_json(link, "mend or delete it")
             write_atomically(link, json.dumps(content | {"config": _clipping(content["config"])}, indent=1) + "\n")
         if new != old:  # last: until then it is done again
             write_atomically(file, json.dumps(new, indent=1) + "\n")
-        return f"{file}: {'brought up to date' if new != old else 'up to date already'}"
+            return f"{file}: brought up to date"
+        return f"{records}: given the columns of today" if has_grown else f"{file}: up to date already"
     if old.get("schema") == 1:
         return _from_schema_1(path, old)
     if "config_hash" not in old:

@@ -16,7 +16,7 @@ class FeaturePqSpec(SchemeSpec):
     sections, revision = frozenset({"coding"}), CODING_REVISION
     quantiser = "pq"
 
-    def text(self, experiment: Any) -> str:
+    def text(self, config: SchemeConfig, experiment: Any) -> str:
         return name_code(self.label, experiment.coding)
 
     def validate(self, config: SchemeConfig, experiment: Any) -> None:

@@ -15,7 +15,7 @@ class IndexLdpcSpec(SchemeSpec):
     needs, sections = frozenset({Needs.KNOWLEDGE_BASE}), frozenset({"coding"})
     revision = CODING_REVISION
 
-    def text(self, experiment: Any) -> str:
+    def text(self, config: SchemeConfig, experiment: Any) -> str:
         return name_code(self.label, experiment.coding)
 
     def build(self, config: SchemeConfig, context: Any) -> Iterator[Any]:
@@ -35,7 +35,7 @@ class LabelLdpcSpec(SchemeSpec):
     needs, sections = frozenset({Needs.KNOWLEDGE_BASE, Needs.PROMPTS}), frozenset({"coding"})
     revision = CODING_REVISION
 
-    def text(self, experiment: Any) -> str:
+    def text(self, config: SchemeConfig, experiment: Any) -> str:
         return name_code(self.label, experiment.coding)
 
     def build(self, config: SchemeConfig, context: Any) -> Iterator[Any]:
