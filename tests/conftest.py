@@ -24,6 +24,13 @@ def eager():
 
 
 @pytest.fixture
+def no_figures(monkeypatch):
+    """A run draws nothing: figures take longer than the few points of a small test."""
+    for name in ("draw_figures", "galleries"):
+        monkeypatch.setattr(f"kbsc_tf.study.experiment.{name}", lambda *arguments: [])
+
+
+@pytest.fixture
 def codes_as_graphs(monkeypatch):
     """Compiling a code takes XLA seconds and changes nothing of what is shown."""
     from kbsc_tf.coding.ldpc import DecoderSettings
