@@ -12,6 +12,7 @@ import pickletools
 import tempfile
 import time
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 _LEFTOVER_S = 3600
+_SEAL = "crc32"  # key of the checksum in a description
 _BOMB_BYTES, _BOMB_RATIO = 1 << 29, 100  # of what an archive unpacks to, and of that to the file
 _MEMO = ("PUT", "BINPUT", "LONG_BINPUT")  # opcodes of a pickle
 _MOST_TEXT = 1 << 28  # bytes; a device file has no end
@@ -97,15 +99,39 @@ def load_arrays(file: Path | BinaryIO, remedy: str) -> "dict[str, NDArray]":
         raise UserError(f"{path}: not a whole .npz file of plain arrays ({_why(error)}); {remedy}") from None
 
 
+def load_numbers(path: Path, remedy: str, axes: Mapping[str, str]) -> "dict[str, NDArray]":
+    """As `load_arrays`, of finite numbers with the axes that ``axes`` names, a letter each: equal letters, equal sizes.
+
+    Arrays whose name ends in "?" need not be there; all others are refused.
+    """
+    import numpy as np
+
+    arrays, sizes = load_arrays(path, remedy), {}
+    names = {name.removesuffix("?"): letters for name, letters in axes.items()}
+    odd = {name for name in axes if name not in arrays and not name.endswith("?")} | (arrays.keys() - names.keys())
+    for name, letters in names.items() if not odd else ():
+        array = arrays.get(name)
+        if array is not None and (
+            array.ndim != len(letters)
+            or array.dtype.kind not in "fiu"
+            or not np.isfinite(array).all()
+            or any(sizes.setdefault(*axis) != axis[1] for axis in zip(letters, array.shape, strict=True))
+        ):
+            odd.add(name)
+    if odd:
+        raise UserError(f"{path}: damaged, the array {min(odd)} is missing or not what this program writes; {remedy}")
+    return arrays
+
+
 def load_array(path: Path, remedy: str, mmap_mode: str | None = None) -> "NDArray":
     """Read or map an .npy file; a UserError names one that is missing or damaged and says the ``remedy``."""
     import numpy as np
 
     try:
-        array = np.load(path, mmap_mode, allow_pickle=False)
-        if not isinstance(array, np.ndarray):
-            raise ValueError("an archive")
-        return array
+        if mmap_mode:
+            return np.lib.format.open_memmap(path, mmap_mode)
+        with open(path, "rb") as file:
+            return read_array(file, os.fstat(file.fileno()).st_size)
     except OSError as error:
         raise cannot("read", path, error, remedy) from None
     except Exception as error:
@@ -130,17 +156,59 @@ def check_pickle(content: bytes) -> None:
 
 
 def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> "NDArray":
+    with archive.open(member) as file:
+        return read_array(file, member.file_size)
+
+
+def read_array(file: BinaryIO, size: int) -> "NDArray":
+    """The array of an open .npy file of ``size`` bytes; raises ValueError, and others, of one that is damaged.
+
+    The header is believed only if as many numbers follow it, and no more: NumPy would ask for their memory first, and
+    leave what is beyond them, and with it the checksum of an archive, unread.
+    """
     import numpy as np
 
-    with archive.open(member) as file:
-        # The header is believed only if as many numbers follow it: NumPy would ask for their memory first.
-        version = np.lib.format.read_magic(file)
-        read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-        shape, _, dtype = read.get(version, read[2, 0])(file)
-        if not dtype.hasobject and member.file_size - file.tell() < dtype.itemsize * math.prod(shape):
-            raise ValueError(f"{member.filename} is cut short")
-        file.seek(0)
-        return np.lib.format.read_array(file, allow_pickle=False)
+    version = np.lib.format.read_magic(file)
+    read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+    shape, _, dtype = read.get(version, read[2, 0])(file)
+    if not dtype.hasobject and size - file.tell() != dtype.itemsize * math.prod(shape):
+        raise ValueError(f"an array of shape {shape} has other than {size - file.tell():,} bytes")
+    file.seek(0)
+    return np.lib.format.read_array(file, allow_pickle=False)
+
+
+def checksum(path: Path) -> dict[str, int]:
+    """Size and CRC-32 of a file, for a description of what it is part of."""
+    size = crc = 0
+    with open(path, "rb") as file:
+        while block := file.read(1 << 22):
+            size, crc = size + len(block), zlib.crc32(block, crc)
+    return {"bytes": size, _SEAL: crc}
+
+
+def sealed(content: Mapping[str, Any]) -> str:
+    """JSON of a description with its own checksum, which `read_sealed` asks for."""
+    content = json.loads(json.dumps(content, default=str))
+    return json.dumps({**content, _SEAL: _crc(content)}, indent=1) + "\n"
+
+
+def read_sealed(path: Path, remedy: str) -> dict[str, Any]:
+    """What `sealed` wrote; a UserError names a file that is missing or not as it was written."""
+    if (content := unsealed(read_json(path, remedy))) is None:
+        raise UserError(f"{path}: damaged, edited or of an earlier version (its checksum does not fit); {remedy}")
+    return content
+
+
+def unsealed(content: Any) -> dict[str, Any] | None:
+    """The description that `sealed` was given, of what JSON made of its text; None if it is not as it was."""
+    if not isinstance(content, dict):
+        return None
+    rest = {key: value for key, value in content.items() if key != _SEAL}
+    return rest if content.get(_SEAL) == _crc(rest) else None
+
+
+def _crc(content: dict[str, Any]) -> int:
+    return zlib.crc32(json.dumps(content, sort_keys=True).encode())
 
 
 def read_text(path: Path, remedy: str, most: int = _MOST_TEXT) -> str:

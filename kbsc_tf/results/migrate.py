@@ -32,6 +32,7 @@ from kbsc_tf.files import write_atomically
 from kbsc_tf.registry import schemes
 from kbsc_tf.results.records import add_columns
 from kbsc_tf.results.run_json import FILE, SCHEMA, describe_experiment, head_of, read_any_run
+from kbsc_tf.results.saved_files import seal_trainings
 from kbsc_tf.results.schema_1 import name_outcomes, name_trainings, run_of_schema_2, training_seeds
 
 _SECTIONS = {  # of options, and the schemes that they were of
@@ -76,10 +77,11 @@ def migrate_folder(path: Path | str, describe: Callable[[dict[str, Any]], dict[s
     file, old = path / FILE, read_any_run(path)
     records = path / "records.csv"
     if old.get("schema") == SCHEMA:
+        is_old = seal_trainings(path)
         if _lacks_code(old["config"]):
             write_atomically(file, json.dumps(_name_code(old), indent=1) + "\n")
-            return f"{file}: brought up to date"
-        return f"{file}: up to date already"
+            is_old = True
+        return f"{file}: brought up to date" if is_old else f"{file}: up to date already"
     if old.get("schema") == 1:
         return _from_schema_1(path, old)
     if "config_hash" not in old:
@@ -142,6 +144,7 @@ def _from_schema_1(path: Path, old: dict[str, Any]) -> str:
     try:
         seeds = training_seeds(old)
         new = _name_code(run_of_schema_2(old, seeds))
+        seal_trainings(path)
         name_trainings(path, seeds)
         if (path / "records.csv").exists():
             add_columns(path / "records.csv", seeds)
