@@ -75,7 +75,7 @@ class CheckpointFolder:
         if not self.resume.exists() or not self.history.exists() or self.history.stat().st_size == 0:
             return []
         epochs = self._epochs()
-        if figure not in epochs or not np.issubdtype(epochs[figure].dtype, np.number):
+        if figure not in epochs or not pd.api.types.is_numeric_dtype(epochs[figure]):
             raise UserError(f"{self.history}: damaged (no numbers of {figure}); delete {self.path} to train anew")
         return epochs[figure].tolist()
 
