@@ -9,19 +9,23 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
+import numpy as np
+
 from kbsc_tf.config import ExperimentConfig
+from kbsc_tf.data import ImageSet
 from kbsc_tf.errors import UserError
+from kbsc_tf.features import FeatureSet
 from kbsc_tf.receiver import Receiver, learn_posterior
 from kbsc_tf.schemes.build import build_schemes
 from kbsc_tf.schemes.held_out import hold_out
 from kbsc_tf.study.trial import Trials
-from kbsc_tf.testing.samples import SampleEncoder, sample_features
+from kbsc_tf.testing.samples import CLASSES, SampleEncoder, sample_features, sample_images
 
 MOST_GROWTH = 0.01
 """Share by which the memory may be larger at the end."""
 _SAMPLES = 40  # each takes Python's garbage collector a moment
 _FEWEST = 8  # samples that a verdict takes
-_QUERIES = 20
+_QUERIES, _IMAGES = 20, 96
 
 Report = Callable[[int, int, dict[str, float]], None]
 
@@ -159,7 +163,7 @@ def scheme_steps(folder: Path, **experiment: object) -> tuple[Iterator[int], int
     Returns
     -------
     steps : iterator of int
-        See `soak`; each sends 24 images by one scheme at one SNR, over noise of its own.
+        See `soak`; each sends 96 images by one scheme at one SNR, over noise of its own.
     round : int
         Steps after which everything has been done once.
     """
@@ -176,13 +180,21 @@ def scheme_steps(folder: Path, **experiment: object) -> tuple[Iterator[int], int
     validation = hold_out(config, features, posterior, encoder)
     for number, scheme in enumerate(schemes):
         scheme.fit(features.training, validation, folder / str(number))
-    trials = Trials(receiver, features.sender, len(features.sender))
+    sender = _sender(encoder)
+    trials = Trials(receiver, sender, len(sender))
 
     def steps() -> Iterator[int]:
         for trial in count():
             for scheme in schemes:
                 for snr_db in config.snr_db:
                     trials.transmit(scheme, snr_db, 0, trial)
-                    yield len(features.sender)
+                    yield len(sender)
 
     return steps(), len(schemes) * len(config.snr_db)
+
+
+def _sender(encoder: SampleEncoder) -> FeatureSet:
+    """More images at once than samples have, as most of the time would go into the call otherwise."""
+    images = ImageSet.of(sample_images(_IMAGES, seed=9), np.arange(_IMAGES) % len(CLASSES), CLASSES, "sender")
+    x = encoder.embed_images(images.read(range(_IMAGES)))
+    return FeatureSet("sender", x, images.labels, CLASSES, images.references, encoder.fingerprint, images=images)

@@ -87,8 +87,8 @@ def test_a_scheme_that_leaks_is_found(tmp_path, monkeypatch):
 
     settings = {"channels": ["awgn"], "schemes": ["pca"], "k": [16], "snr_db": [0.0, 10.0]}
     steps, once = scheme_steps(tmp_path, **settings)
-    found = soak(steps, 120.0, 24 * 100, 2 * once)
-    assert found.images == 2400 and found.problem == ""
+    found = soak(steps, 120.0, 96 * 100, 2 * once)
+    assert found.images == 9600 and found.problem == ""
     kept, honest = [], PcaScheme.transmit
 
     def leaking(self, *arguments):
@@ -96,7 +96,7 @@ def test_a_scheme_that_leaks_is_found(tmp_path, monkeypatch):
         return honest(self, *arguments)
 
     monkeypatch.setattr(PcaScheme, "transmit", leaking)
-    assert "memory grew by" in soak(scheme_steps(tmp_path, **settings)[0], 120.0, 24 * 100, 2 * once).problem
+    assert "memory grew by" in soak(scheme_steps(tmp_path, **settings)[0], 120.0, 96 * 100, 2 * once).problem
 
 
 @pytest.mark.slow
@@ -114,7 +114,7 @@ def test_ctrl_c_ends_the_script_with_a_summary(tmp_path):
     running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     try:
         for line in running.stderr:
-            if "linear: 24/" in line:
+            if "linear: 96/" in line:
                 break
         running.send_signal(signal.SIGINT)
         said = running.stderr.read()
