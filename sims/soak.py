@@ -34,6 +34,7 @@ from kbsc_tf.results.provenance import versions
 from kbsc_tf.testing.soak import Soaked, scheme_steps, soak
 
 GRID = {"type": "ofdm", "model": "tdl-a", "csi": "ls", "fft_size": 32, "guard_carriers": (2, 1)}
+WIDE = {**GRID, "fft_size": 128}  # holds the file of an image
 CHANNELS = ["awgn", {"fading": "rayleigh", "coherence": "block"}, GRID]
 SHORT = {"epochs": 1, "batch_size": 64, "validation_snr_db": [5.0]}
 IMAGES = {**SHORT, "validation_images": 8}
@@ -51,18 +52,18 @@ FAMILIES = {
     },
     "deepjscc": {"schemes": [{"scheme": name, **IMAGES} for name in ("deepjscc", "adjscc")], "k": [128]},
     "swinjscc": {"schemes": [{"scheme": "swinjscc", **IMAGES, "size": SWIN}], "k": [128]},
-    "bpg_ldpc": {"schemes": ["bpg_ldpc"], "k": [2048]},
-    "jpeg_ldpc": {"schemes": ["jpeg_ldpc"], "k": [8192]},
+    "bpg_ldpc": {"schemes": ["bpg_ldpc"], "k": [2048], "channels": [*CHANNELS[:2], WIDE]},
+    "jpeg_ldpc": {"schemes": ["jpeg_ldpc"], "k": [2880], "channels": [*CHANNELS[:2], WIDE]},
     "feature_ldpc": {"schemes": ["feature_ldpc_sq"], "k": [256]},
     "naming": {"schemes": ["index_ldpc", "label_ldpc"], "k": [128]},
-    "ideal": {"schemes": ["bpg_capacity", "jpeg_finite_length"], "k": [8192], "channels": CHANNELS[:2]},
+    "ideal": {"schemes": ["bpg_capacity", "jpeg_finite_length"], "k": [2880], "channels": CHANNELS[:2]},
 }
 
 
-def soaked_scheme(name: str, folder: Path) -> tuple[Iterator[int], int]:
-    """Steps of a family, and how many make a round."""
+def experiment_of(family: str) -> dict:
+    """Sections of the experiment of a family."""
     common = {"channels": CHANNELS, "snr_db": [0, 12], "coding": CODED, "codec": {"processes": 1}}
-    return scheme_steps(folder, **{**common, **FAMILIES[name]})
+    return {**common, **FAMILIES[family]}
 
 
 def _config(folder: Path) -> dict:
@@ -103,7 +104,7 @@ def soaked_links(folder: Path) -> tuple[Iterator[int], int]:
     return steps(), 4
 
 
-SOAKS = {**{name: lambda folder, name=name: soaked_scheme(name, folder) for name in FAMILIES}}
+SOAKS = {name: lambda folder, name=name: scheme_steps(folder, **experiment_of(name)) for name in FAMILIES}
 SOAKS |= {"runs": soaked_runs, "links": soaked_links}
 
 

@@ -26,6 +26,7 @@ _SCRATCH = Path("/dev/shm") if Path("/dev/shm").is_dir() else Path(tempfile.gett
 def targets() -> dict[str, Callable[[bytes], object]]:
     """What reads bytes, by name; each may raise UserError, or ValueError for what a caller turns into one."""
     import numpy as np
+    from PIL import Image
 
     from kbsc_tf.codecs import BpgCodec, JpegCodec
     from kbsc_tf.data.decode import BadImageError, decode
@@ -33,6 +34,7 @@ def targets() -> dict[str, Callable[[bytes], object]]:
     from kbsc_tf.files import load_array, load_arrays
     from kbsc_tf.schemes.jscc.torch_file import read_state_dict
 
+    Image.init()  # reads its formats now, while they are instrumented
     bpg, jpeg = BpgCodec(max_pixels=1 << 20), JpegCodec(max_pixels=1 << 20)
     refusals = UserError, BadImageError
 
@@ -160,7 +162,7 @@ def _run(target: str) -> None:
     """In a process of its own: libFuzzer ends it, and so does a crash."""
     import atheris
 
-    with atheris.instrument_imports(include=["kbsc_tf", "zipfile", "pickletools"]):
+    with atheris.instrument_imports(include=["kbsc_tf", "zipfile", "pickletools", "PIL", "numpy.lib"]):
         read = targets()[target]
     atheris.Setup([sys.argv[0], *sys.argv[3:]], read)
     atheris.Fuzz()

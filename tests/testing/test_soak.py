@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from kbsc_tf.config import ExperimentConfig
 from kbsc_tf.testing.soak import Soaked, Usage, scheme_steps, soak
 
 SOAK = Path(__file__).parents[2] / "sims" / "soak.py"
@@ -124,6 +125,17 @@ def test_ctrl_c_ends_the_script_with_a_summary(tmp_path):
     content = json.loads((tmp_path / "soak.json").read_text())
     assert content["stopped"] and list(content["families"]) == ["linear"]
     assert content["families"]["linear"]["samples"][0]["rss_mb"] > 100
+
+
+def test_the_families_are_experiments_and_have_all_schemes(monkeypatch):
+    monkeypatch.syspath_prepend(SOAK.parent)
+    from soak import FAMILIES, experiment_of
+
+    experiments = [ExperimentConfig.model_validate({"name": "s", **experiment_of(name)}) for name in FAMILIES]
+    named = {entry.scheme for experiment in experiments for entry in experiment.schemes}
+    assert named >= {"kbsc_awgn", "pca", "raw", "adaptive", "deepjscc", "swinjscc", "bpg_ldpc", "jpeg_ldpc"}
+    assert named >= {"feature_ldpc_sq", "index_ldpc", "label_ldpc", "bpg_capacity", "jpeg_finite_length"}
+    assert all(len(experiment.channels) >= 2 for experiment in experiments)
 
 
 @pytest.mark.slow
