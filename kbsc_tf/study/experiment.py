@@ -18,7 +18,7 @@ from kbsc_tf.progress import Progress
 from kbsc_tf.results import outcomes
 from kbsc_tf.results.envelope import GENIE
 from kbsc_tf.results.folder import ResultsFolder
-from kbsc_tf.results.points import Curve
+from kbsc_tf.results.points import Curve, Point
 from kbsc_tf.results.records import LATENCY_COLUMNS
 from kbsc_tf.results.run_json import check_folder
 from kbsc_tf.schemes.base import Scheme
@@ -83,9 +83,9 @@ def _training(folder: Path, progress: Progress) -> Iterator[None]:
         lock.release()
 
 
-def sweep(study: Study, results: ResultsFolder, progress: Progress) -> None:
-    """Measure every point that the results folder does not hold yet, one record each."""
-    points, config, done = study.points(), study.config, results.done()
+def sweep(study: Study, results: ResultsFolder, progress: Progress, points: list[Point] | None = None) -> None:
+    """Measure every point that the results folder does not hold yet, one record each; all unless some are given."""
+    points, config, done = points or study.points(), study.config, results.done()
     left = {point.curve for point in points if point not in done}
     encoding = [(channel, s) for channel, s in study.schemes if s.needs_images and not s.shortfall]
     schemes = [s for channel, s in encoding if curve_of(channel, s) in left]
