@@ -12,7 +12,6 @@ import pickletools
 import tempfile
 import time
 import zipfile
-import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 _LEFTOVER_S = 3600
-_SEAL = "crc32"  # key of the checksum in a description
 _BOMB_BYTES, _BOMB_RATIO = 1 << 29, 100  # of what an archive unpacks to, and of that to the file
 _MEMO = ("PUT", "BINPUT", "LONG_BINPUT")  # opcodes of a pickle
 _MOST_TEXT = 1 << 28  # bytes; a device file has no end
@@ -175,40 +173,6 @@ def read_array(file: BinaryIO, size: int) -> "NDArray":
         raise ValueError(f"an array of shape {shape} has other than {size - file.tell():,} bytes")
     file.seek(0)
     return np.lib.format.read_array(file, allow_pickle=False)
-
-
-def checksum(path: Path) -> dict[str, int]:
-    """Size and CRC-32 of a file, for a description of what it is part of."""
-    size = crc = 0
-    with open(path, "rb") as file:
-        while block := file.read(1 << 22):
-            size, crc = size + len(block), zlib.crc32(block, crc)
-    return {"bytes": size, _SEAL: crc}
-
-
-def sealed(content: Mapping[str, Any]) -> str:
-    """JSON of a description with its own checksum, which `read_sealed` asks for."""
-    content = json.loads(json.dumps(content, default=str))
-    return json.dumps({**content, _SEAL: _crc(content)}, indent=1) + "\n"
-
-
-def read_sealed(path: Path, remedy: str) -> dict[str, Any]:
-    """What `sealed` wrote; a UserError names a file that is missing or not as it was written."""
-    if (content := unsealed(read_json(path, remedy))) is None:
-        raise UserError(f"{path}: damaged, edited or of an earlier version (its checksum does not fit); {remedy}")
-    return content
-
-
-def unsealed(content: Any) -> dict[str, Any] | None:
-    """The description that `sealed` was given, of what JSON made of its text; None if it is not as it was."""
-    if not isinstance(content, dict):
-        return None
-    rest = {key: value for key, value in content.items() if key != _SEAL}
-    return rest if content.get(_SEAL) == _crc(rest) else None
-
-
-def _crc(content: dict[str, Any]) -> int:
-    return zlib.crc32(json.dumps(content, sort_keys=True).encode())
 
 
 def read_text(path: Path, remedy: str, most: int = _MOST_TEXT) -> str:

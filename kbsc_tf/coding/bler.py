@@ -14,8 +14,9 @@ from kbsc_tf.coding.plan import TransportPlan
 from kbsc_tf.coding.transport_link import TransportLink
 from kbsc_tf.data.cache import REMEDY, cache_root
 from kbsc_tf.errors import UserError
-from kbsc_tf.files import make_folder, read_sealed, sealed, write_atomically
+from kbsc_tf.files import make_folder, write_atomically
 from kbsc_tf.metrics import wilson
+from kbsc_tf.seals import read_sealed, sealed
 
 VERSION = 2
 """Raised when the link changes so that error rates change: old tables are then not found."""

@@ -15,8 +15,9 @@ from kbsc_tf.data.cache import cache_root
 from kbsc_tf.data.decode import BadImageError, decode
 from kbsc_tf.data.image_set import ImageSet, fingerprint
 from kbsc_tf.errors import UserError
-from kbsc_tf.files import check_name, home_path, make_folder, read_sealed, sealed, write_atomically
+from kbsc_tf.files import check_name, home_path, make_folder, write_atomically
 from kbsc_tf.progress import counting
+from kbsc_tf.seals import read_sealed, sealed
 
 ENDINGS = (".jpg", ".jpeg", ".png")
 """Names of image files end so, in upper or lower case; other files are passed over."""

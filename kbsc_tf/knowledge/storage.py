@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from kbsc_tf.errors import UserError
-from kbsc_tf.files import read_json, read_sealed, sealed
+from kbsc_tf.files import read_json
+from kbsc_tf.seals import read_sealed, sealed
 
 FORMAT = "kbsc_tf knowledge base"
 FORMAT_VERSION = 2

@@ -32,8 +32,8 @@ from kbsc_tf.files import write_atomically
 from kbsc_tf.registry import schemes
 from kbsc_tf.results.records import add_columns
 from kbsc_tf.results.run_json import FILE, SCHEMA, describe_experiment, head_of, read_any_run
-from kbsc_tf.results.saved_files import seal_trainings
 from kbsc_tf.results.schema_1 import name_outcomes, name_trainings, run_of_schema_2, training_seeds
+from kbsc_tf.seals import seal_trainings
 
 _SECTIONS = {  # of options, and the schemes that they were of
     "training": ("kbsc", "kbsc_awgn"),

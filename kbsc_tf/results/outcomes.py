@@ -13,8 +13,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from kbsc_tf.errors import UserError
-from kbsc_tf.files import cannot, make_folder, sealed, unsealed
+from kbsc_tf.files import cannot, make_folder
 from kbsc_tf.results.points import Point, as_json, as_point
+from kbsc_tf.seals import sealed, unsealed
 
 FOLDER = "per_image"
 _GROUP_ROWS = 100_000

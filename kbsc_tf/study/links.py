@@ -22,14 +22,14 @@ import numpy as np
 from kbsc_tf.config import ChannelConfig, ExperimentConfig, Needs
 from kbsc_tf.errors import UserError
 from kbsc_tf.features import FeatureSet
-from kbsc_tf.files import cannot, load_array, make_folder, read_sealed, sealed, write_atomically
+from kbsc_tf.files import cannot, load_array, make_folder, write_atomically
 from kbsc_tf.knowledge import KnowledgeBase
 from kbsc_tf.receiver import CodeSearch, Posterior, Receiver
 from kbsc_tf.results.points import Curve
 from kbsc_tf.results.run_json import FILE, config_of, read_run
-from kbsc_tf.results.saved_files import LINK, check_link, files_of_link
 from kbsc_tf.schemes.base import REMEDY, Scheme
 from kbsc_tf.schemes.restore import TrainingShape, restore
+from kbsc_tf.seals import LINK, check_link, files_of_link, read_sealed, sealed
 from kbsc_tf.study.kb_images import KbImages, save_images
 from kbsc_tf.study.prepare import Study, curve_of
 

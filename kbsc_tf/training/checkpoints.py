@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 
 from kbsc_tf.errors import UserError
-from kbsc_tf.files import checksum, read_sealed, write_atomically
-from kbsc_tf.results.saved_files import BEST, TRAINING, training_state
+from kbsc_tf.files import write_atomically
+from kbsc_tf.seals import BEST, TRAINING, checksum, read_sealed, training_state
 
 
 def fingerprint(*parts: np.ndarray | str | int | dict | list) -> str:

@@ -126,6 +126,6 @@ def test_trainings(tmp_path, count):
 
 
 def _training(path, identity):
-    from kbsc_tf.results.saved_files import training_state
+    from kbsc_tf.seals import training_state
 
     return training_state(identity, path).encode()

@@ -24,7 +24,7 @@ from kbsc_tf.results.outcomes import HEAD, per_image_points, per_image_writer, r
 from kbsc_tf.results.points import KEY, Point
 from kbsc_tf.results.records import BLOCKS, COLUMNS, line, read_records
 from kbsc_tf.results.run_json import check_folder, read_run, read_shown
-from kbsc_tf.results.saved_files import training_state
+from kbsc_tf.seals import training_state
 
 RESULTS = Path(__file__).parents[2] / "results"
 COMMITTED = sorted(path.parent for path in RESULTS.glob("**/run.json"))

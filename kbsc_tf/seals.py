@@ -1,14 +1,52 @@
-"""The networks and links that a run keeps, with the checksums of their files. Imports no TensorFlow."""
+"""Checksums of what is saved: descriptions that seal themselves, and the files of links and trained networks."""
 
+import json
 import os
+import zlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from kbsc_tf.errors import UserError
-from kbsc_tf.files import cannot, checksum, read_json, sealed, write_atomically
+from kbsc_tf.files import cannot, read_json, write_atomically
 
 LINK, TRAINING, BEST = "link.json", "training.json", "best.keras"
 _KNOWLEDGE_BASE, _RECEIVER = "kb/knowledge_base.json", "receiver"
+_SEAL = "crc32"  # key of the checksum in a description
+
+
+def checksum(path: Path) -> dict[str, int]:
+    """Size and CRC-32 of a file, for a description of what it is part of."""
+    size = crc = 0
+    with open(path, "rb") as file:
+        while block := file.read(1 << 22):
+            size, crc = size + len(block), zlib.crc32(block, crc)
+    return {"bytes": size, _SEAL: crc}
+
+
+def sealed(content: Mapping[str, Any]) -> str:
+    """JSON of a description with its own checksum, which `read_sealed` asks for."""
+    content = json.loads(json.dumps(content, default=str))
+    return json.dumps({**content, _SEAL: _crc(content)}, indent=1) + "\n"
+
+
+def read_sealed(path: Path, remedy: str) -> dict[str, Any]:
+    """What `sealed` wrote; a UserError names a file that is missing or not as it was written."""
+    if (content := unsealed(read_json(path, remedy))) is None:
+        raise UserError(f"{path}: damaged, edited or of an earlier version (its checksum does not fit); {remedy}")
+    return content
+
+
+def unsealed(content: Any) -> dict[str, Any] | None:
+    """The description that `sealed` was given, of what JSON made of its text; None if it is not as it was."""
+    if not isinstance(content, dict):
+        return None
+    rest = {key: value for key, value in content.items() if key != _SEAL}
+    return rest if content.get(_SEAL) == _crc(rest) else None
+
+
+def _crc(content: dict[str, Any]) -> int:
+    return zlib.crc32(json.dumps(content, sort_keys=True).encode())
 
 
 def files_of_link(folder: Path) -> dict[str, dict[str, int]]:
