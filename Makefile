@@ -6,7 +6,7 @@ FUZZ ?=
 BIN := .venv/bin
 FUZZ_PYTHON ?= $(BIN)/python
 
-.PHONY: quickstart test test-slow notebooks bench soak fuzz lint clean
+.PHONY: quickstart test test-slow cluster notebooks bench soak fuzz lint clean
 
 quickstart: .venv/ready
 	$(BIN)/kbsc run sims/quickstart.yaml --out $(OUT)
@@ -20,6 +20,10 @@ notebooks: .venv/ready
 
 test-slow: .venv/ready
 	$(BIN)/python -m pytest -m slow
+
+# Ray on three nodes of this machine, of which one is killed.
+cluster: .venv/ready
+	$(BIN)/python -m pytest tests/sweep/test_ray_cluster.py -m slow
 
 bench: .venv/ready
 	$(BIN)/python sims/bench.py $(BENCH)

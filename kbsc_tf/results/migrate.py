@@ -28,7 +28,7 @@ from kbsc_tf.config.features import from_file
 from kbsc_tf.config.receiver import NearestConfig, PosteriorConfig, VoteConfig
 from kbsc_tf.config.strict import Strict, settings_of
 from kbsc_tf.errors import UserError
-from kbsc_tf.files import write_atomically
+from kbsc_tf.files import cannot, write_atomically
 from kbsc_tf.registry import schemes
 from kbsc_tf.results.records import add_columns
 from kbsc_tf.results.run_json import FILE, SCHEMA, describe_experiment, head_of, read_any_run
@@ -77,11 +77,14 @@ def migrate_folder(path: Path | str, describe: Callable[[dict[str, Any]], dict[s
     file, old = path / FILE, read_any_run(path)
     records = path / "records.csv"
     if old.get("schema") == SCHEMA:
+        has_grown = records.exists() and add_columns(records, {})
         is_old = seal_trainings(path)
         if _lacks_code(old["config"]):
             write_atomically(file, json.dumps(_name_code(old), indent=1) + "\n")
             is_old = True
-        return f"{file}: brought up to date" if is_old else f"{file}: up to date already"
+        if is_old:
+            return f"{file}: brought up to date"
+        return f"{records}: given the columns of today" if has_grown else f"{file}: up to date already"
     if old.get("schema") == 1:
         return _from_schema_1(path, old)
     if "config_hash" not in old:
@@ -148,6 +151,8 @@ def _from_schema_1(path: Path, old: dict[str, Any]) -> str:
         name_trainings(path, seeds)
         if (path / "records.csv").exists():
             add_columns(path / "records.csv", seeds)
+    except OSError as error:
+        raise cannot("bring up to date", path, error) from None
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path / FILE}: damaged, it cannot be brought up to date ({error!r}); mend it") from None
     write_atomically(path / FILE, json.dumps(new, indent=1) + "\n")  # last: until then it is done again

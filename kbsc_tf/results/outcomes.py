@@ -1,8 +1,9 @@
 """Every outcome of a point, a Parquet file each: for confusion matrices and paired tests. Imports no TensorFlow."""
 
 import json
+import uuid
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from kbsc_tf.seals import sealed, unsealed
 
 FOLDER = "per_image"
 _GROUP_ROWS = 100_000
+_PART = ".part"  # ends the name of a file that is being written
 _SCHEMA = pa.schema(
     [
         ("trial", pa.int32()),
@@ -43,7 +45,8 @@ def per_image_writer(folder: Path, point: Point, class_names: tuple[str, ...]) -
     """A writer of one point's file, which is there as a whole when the block ends well, and else not at all."""
     path = folder / FOLDER / f"{point.stem}.parquet"
     make_folder(path.parent)
-    temporary = path.with_name(f".{path.name}")  # what a killed process left of it is overwritten
+    # Its own: a worker that was given up may still be writing when another has begun the point again.
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}{_PART}")
     head = {**dict(zip(Point._fields, as_json(point), strict=True)), "class_names": list(class_names), "checked": True}
     try:
         with pq.ParquetWriter(temporary, _SCHEMA.with_metadata({HEAD: json.dumps(head)}), compression="zstd") as file:
@@ -86,6 +89,14 @@ class PerImageWriter:
             self._file.write_table(table)
             self.checksums = _checksums(table, self.checksums)
             self._waiting.clear()
+
+
+def remove_parts(folder: Path, recorded: Collection[Point]) -> None:
+    """Remove what killed processes were writing of points that have been recorded since."""
+    stems = {point.stem for point in recorded}
+    for path in (folder / FOLDER).glob(f".*{_PART}"):
+        if path.name[1:].rpartition(".parquet.")[0] in stems:
+            path.unlink(missing_ok=True)
 
 
 def read_per_image(folder: Path | str, point: Point) -> pd.DataFrame:

@@ -6,14 +6,13 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from kbsc_tf.config import ExperimentConfig
 from kbsc_tf.config.identity import settings_of_experiment
 from kbsc_tf.features import load_features
 from kbsc_tf.figures.curves import draw_figures
 from kbsc_tf.files import remove_leftovers, write_atomically
 from kbsc_tf.knowledge import KnowledgeBase
+from kbsc_tf.locks import Lock
 from kbsc_tf.progress import Progress
 from kbsc_tf.results import outcomes
 from kbsc_tf.results.envelope import GENIE
@@ -71,10 +70,8 @@ def fit(study: Study, progress: Progress) -> None:
 @contextmanager
 def _training(folder: Path, progress: Progress) -> Iterator[None]:
     """Two processes do not train the same networks: the second waits, and loads what the first has made."""
-    lock = FileLock(str(folder / ".training.lock"))
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
+    lock = Lock(folder / ".training.lock", "give another --out")
+    if not lock.acquire(timeout_s=0):
         progress.say(f"waiting for another process that trains in {folder}")
         lock.acquire()
     try:
@@ -101,6 +98,7 @@ def sweep(study: Study, results: ResultsFolder, progress: Progress, points: list
             progress,
         )
     results.finish(points)
+    outcomes.remove_parts(study.folder, results.done())
 
 
 def latencies(study: Study, results: ResultsFolder, progress: Progress) -> None:

@@ -1,7 +1,9 @@
 """The folder of a training: its identity, best checkpoint, history, and the state to go on from."""
 
 import hashlib
+import io
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from kbsc_tf.errors import UserError
-from kbsc_tf.files import write_atomically
+from kbsc_tf.files import cannot, write_atomically
 from kbsc_tf.seals import BEST, TRAINING, checksum, read_sealed, training_state
 
 
@@ -39,7 +41,7 @@ class CheckpointFolder:
     def __init__(self, path: Path, identity: str) -> None:
         self.path, self.identity = path, identity
         names = (TRAINING, BEST, "history.csv", "resume")
-        self._marker, self.best, self.history, self.resume = (path / name for name in names)
+        self._marker, self.best, self.history, self._resume = (path / name for name in names)
 
     @contextmanager
     def claimed(self) -> Iterator[None]:
@@ -61,34 +63,56 @@ class CheckpointFolder:
                 )
             yield
         except OSError as error:  # Keras writes checkpoints itself
-            reason = error.strerror or error
-            raise UserError(
-                f"{self.path}: cannot keep the training ({reason}); free space or give another --out"
-            ) from None
+            raise cannot("keep the training", self.path, error) from None
 
     def is_done(self) -> bool:
         """Whether the training has ended, and its best checkpoint is there."""
         return self._state()["best"] is not None and self.best.exists()
 
+    def restore(self, model: keras.Model) -> int:
+        """Put a compiled model into the last state that was kept; how many epochs it has seen, 0 without any.
+
+        What an epoch logged that was not kept is dropped: it is run again.
+        """
+        states = self._states()
+        for path in reversed(states):
+            try:
+                model.load_weights(path)
+            except (OSError, ValueError, KeyError):  # damaged; the one before is there too
+                continue
+            epochs = int(path.name.partition(".")[0])
+            write_atomically(self.history, _csv(self._epochs().query("epoch < @epochs")))
+            return epochs
+        if states:
+            raise UserError(f"{self._resume}: damaged, no state of the training can be read; delete {self.path}")
+        return 0
+
+    def keep(self, model: keras.Model, epochs: int) -> None:
+        """Keep the state of a model that has seen so many epochs: the file's name says it, so that both are of one."""
+        self._resume.mkdir(exist_ok=True)
+        writing = self._resume / "writing.weights.h5"
+        model.save_weights(writing)
+        with open(writing, "rb") as file:
+            os.fsync(file)
+        os.replace(writing, self._resume / f"{epochs:06}.weights.h5")
+        for path in self._states()[:-2]:
+            path.unlink()
+
     def logged(self, figure: str) -> list[float]:
-        """What the judge said at the epochs that an interrupted training has logged."""
-        if not self.resume.exists() or not self.history.exists() or self.history.stat().st_size == 0:
-            return []
+        """What the judge said at the epochs that `restore` has found."""
         epochs = self._epochs()
         if figure not in epochs or not pd.api.types.is_numeric_dtype(epochs[figure]):
             raise UserError(f"{self.history}: damaged (no numbers of {figure}); delete {self.path} to train anew")
         return epochs[figure].tolist()
 
-    def tidy_history(self) -> pd.DataFrame:
-        """The epochs, each once: one cut short between its log and its backup has been run, and logged, again."""
-        epochs = self._epochs()
-        epochs.to_csv(self.history, index=False)
-        return epochs
+    def losses(self) -> pd.Series:
+        """The loss of every epoch."""
+        return self._epochs()["loss"]
 
     def finish(self) -> None:
         """Note that the training is done; what it could have gone on from is removed."""
         write_atomically(self._marker, training_state(self.identity, self.best))
-        shutil.rmtree(self.resume)
+        shutil.rmtree(self._resume)
 
     def load(self) -> keras.Model:
         """The best checkpoint.
@@ -109,9 +133,17 @@ class CheckpointFolder:
             why = " ".join(str(error).split())[:100]
             raise UserError(f"{self.best}: cannot be loaded ({why}); delete {self.path} to train anew") from None
 
+    def _states(self) -> list[Path]:
+        return sorted(self._resume.glob("[0-9]*.weights.h5"))
+
     def _epochs(self) -> pd.DataFrame:
         try:
-            return pd.read_csv(self.history).drop_duplicates("epoch", keep="last")
+            content = self.history.read_bytes()
+            # A last line without its end was cut short by a full disk.
+            epochs = pd.read_csv(io.BytesIO(content[: content.rfind(b"\n") + 1]))
+            if not all(map(pd.api.types.is_numeric_dtype, (epochs["epoch"], epochs["loss"]))):
+                raise ValueError("its epochs or losses are no numbers")
+            return epochs
         except (ValueError, KeyError) as error:  # pandas' parser errors are ValueErrors
             why = " ".join(str(error).split())[:100]
             raise UserError(f"{self.history}: damaged ({why}); delete {self.path} to train anew") from None
@@ -119,3 +151,7 @@ class CheckpointFolder:
     def _state(self) -> dict:
         remedy = f"bring an earlier version's up to date with kbsc migrate, or delete {self.path} to train anew"
         return read_sealed(self._marker, remedy)
+
+
+def _csv(table: pd.DataFrame) -> str:
+    return table.to_csv(index=False, lineterminator="\n")

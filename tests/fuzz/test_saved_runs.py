@@ -96,7 +96,7 @@ def test_trainings(tmp_path, count):
             encoder.adapt(np.random.default_rng(k).standard_normal((40, 16)).astype(np.float32))
             encoder.save(folder.best)
             folder.history.write_text("epoch,loss,val_top1\n0,1.0,0.5\n1,0.5,0.25\n")
-            folder.resume.mkdir()
+            (folder.path / "resume").mkdir()
             folder.finish()
     whole = files_in(tmp_path)
     x = np.ones((2, 16), np.float32)
@@ -118,9 +118,8 @@ def test_trainings(tmp_path, count):
             if folder.is_done():
                 found = np.asarray(folder.load()(x))
                 assert is_forged or np.array_equal(found, expected[k])
-            folder.resume.mkdir(exist_ok=True)
             folder.logged("val_top1")
-            folder.tidy_history()
+            folder.losses()
 
     fuzz(count, read)
 

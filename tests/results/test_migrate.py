@@ -22,7 +22,7 @@ from kbsc_tf.results.folder import ResultsFolder
 from kbsc_tf.results.migrate import migrate_config
 from kbsc_tf.results.outcomes import HEAD, per_image_points, per_image_writer, read_per_image
 from kbsc_tf.results.points import KEY, Point
-from kbsc_tf.results.records import BLOCKS, COLUMNS, line, read_records
+from kbsc_tf.results.records import BLOCKS, COLUMNS, THUMBNAILS, line, read_records
 from kbsc_tf.results.run_json import check_folder, read_run, read_shown
 from kbsc_tf.seals import training_state
 
@@ -367,3 +367,15 @@ def test_commands_accept_committed_folders(tmp_path, name):
     for command, *options in commands:
         done = CliRunner().invoke(app, [command, str(folder), *options])
         assert done.exit_code == 0, (command, done.output, done.exception)
+
+
+def test_records_of_today_without_a_column_get_it_empty(tmp_path):
+    folder = tmp_path / "results"
+    shutil.copytree(RESULTS / "tiled_bpg_cifar10" / "444", folder)
+    table = pd.read_csv(folder / "records.csv", dtype=str, keep_default_na=False)
+    table.drop(columns=[THUMBNAILS]).to_csv(folder / "records.csv", index=False, lineterminator="\n")
+    with pytest.raises(UserError, match="records.csv: of an earlier version; bring it up to date with kbsc migrate"):
+        read_records(folder)
+    assert migrate(folder).endswith("records.csv: given the columns of today")
+    pd.testing.assert_frame_equal(read_records(folder), read_records(RESULTS / "tiled_bpg_cifar10" / "444"))
+    assert read_records(folder)[THUMBNAILS].isna().all() and migrate(folder).endswith("up to date already")
