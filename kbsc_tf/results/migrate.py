@@ -29,11 +29,12 @@ from kbsc_tf.config.features import from_file
 from kbsc_tf.config.receiver import NearestConfig, PosteriorConfig, VoteConfig
 from kbsc_tf.config.strict import Strict, settings_of
 from kbsc_tf.errors import UserError
-from kbsc_tf.files import cannot, read_json, write_atomically
+from kbsc_tf.files import cannot, write_atomically
 from kbsc_tf.registry import schemes
 from kbsc_tf.results.records import add_columns
 from kbsc_tf.results.run_json import FILE, SCHEMA, describe_experiment, head_of, read_any_run
 from kbsc_tf.results.schema_1 import name_outcomes, name_trainings, run_of_schema_2, training_seeds
+from kbsc_tf.seals import seal_trainings
 
 _SECTIONS = {  # of options, and the schemes that they were of
     "training": ("kbsc", "kbsc_awgn"),
@@ -78,12 +79,12 @@ def migrate_folder(path: Path | str, describe: Callable[[dict[str, Any]], dict[s
     records = path / "records.csv"
     if old.get("schema") == SCHEMA:
         has_grown = records.exists() and add_columns(records, {})
+        is_old = seal_trainings(path)
         new = _name_clipping(_name_code(old) if _lacks_code(old["config"]) else old)
-        for link in sorted(path.glob("links/*/link.json")) if new != old else ():
-            content = read_json(link, "mend or delete it")
-            write_atomically(link, json.dumps(content | {"config": _clipping(content["config"])}, indent=1) + "\n")
-        if new != old:  # last: until then it is done again
+        if new != old:
             write_atomically(file, json.dumps(new, indent=1) + "\n")
+            is_old = True
+        if is_old:
             return f"{file}: brought up to date"
         return f"{records}: given the columns of today" if has_grown else f"{file}: up to date already"
     if old.get("schema") == 1:
@@ -166,6 +167,7 @@ def _from_schema_1(path: Path, old: dict[str, Any]) -> str:
     try:
         seeds = training_seeds(old)
         new = _name_code(run_of_schema_2(old, seeds))
+        seal_trainings(path)
         name_trainings(path, seeds)
         if (path / "records.csv").exists():
             add_columns(path / "records.csv", seeds)

@@ -71,7 +71,7 @@ class AdaptiveScheme(ChannelScheme):
 
     def load(self, folder: Path) -> None:
         super().load(folder)
-        networks, _ = load_networks(folder / _CODEC)
+        networks, _ = load_networks(folder / _CODEC, "codec")
         self._use(networks["codec"])
 
     def _use(self, codec: AdaptiveCodec) -> None:
