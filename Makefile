@@ -1,9 +1,12 @@
 PYTHON ?= python3
 OUT ?= results/quickstart
 BENCH ?=
+SOAK ?=
+FUZZ ?=
 BIN := .venv/bin
+FUZZ_PYTHON ?= $(BIN)/python
 
-.PHONY: quickstart test test-slow cluster notebooks bench lint clean
+.PHONY: quickstart test test-slow cluster notebooks bench soak fuzz lint clean
 
 quickstart: .venv/ready
 	$(BIN)/kbsc run sims/quickstart.yaml --out $(OUT)
@@ -24,6 +27,13 @@ cluster: .venv/ready
 
 bench: .venv/ready
 	$(BIN)/python sims/bench.py $(BENCH)
+
+soak: .venv/ready
+	$(BIN)/python sims/soak.py $(SOAK)
+
+# Needs atheris: FUZZ_PYTHON names a Python that has it and the package.
+fuzz: .venv/ready
+	$(FUZZ_PYTHON) tests/fuzz/guided.py $(FUZZ)
 
 lint: .venv/ready
 	$(BIN)/ruff check .

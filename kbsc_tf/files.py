@@ -101,15 +101,39 @@ def load_arrays(file: Path | BinaryIO, remedy: str) -> "dict[str, NDArray]":
         raise UserError(f"{path}: not a whole .npz file of plain arrays ({_why(error)}); {remedy}") from None
 
 
+def load_numbers(path: Path, remedy: str, axes: Mapping[str, str]) -> "dict[str, NDArray]":
+    """As `load_arrays`, of finite numbers with the axes that ``axes`` names, a letter each: equal letters, equal sizes.
+
+    Arrays whose name ends in "?" need not be there; all others are refused.
+    """
+    import numpy as np
+
+    arrays, sizes = load_arrays(path, remedy), {}
+    names = {name.removesuffix("?"): letters for name, letters in axes.items()}
+    odd = {name for name in axes if name not in arrays and not name.endswith("?")} | (arrays.keys() - names.keys())
+    for name, letters in names.items() if not odd else ():
+        array = arrays.get(name)
+        if array is not None and (
+            array.ndim != len(letters)
+            or array.dtype.kind not in "fiu"
+            or not np.isfinite(array).all()
+            or any(sizes.setdefault(*axis) != axis[1] for axis in zip(letters, array.shape, strict=True))
+        ):
+            odd.add(name)
+    if odd:
+        raise UserError(f"{path}: damaged, the array {min(odd)} is missing or not what this program writes; {remedy}")
+    return arrays
+
+
 def load_array(path: Path, remedy: str, mmap_mode: str | None = None) -> "NDArray":
     """Read or map an .npy file; a UserError names one that is missing or damaged and says the ``remedy``."""
     import numpy as np
 
     try:
-        array = np.load(path, mmap_mode, allow_pickle=False)
-        if not isinstance(array, np.ndarray):
-            raise ValueError("an archive")
-        return array
+        if mmap_mode:
+            return np.lib.format.open_memmap(path, mmap_mode)
+        with open(path, "rb") as file:
+            return read_array(file, os.fstat(file.fileno()).st_size)
     except OSError as error:
         raise cannot("read", path, error, remedy) from None
     except Exception as error:
@@ -134,17 +158,25 @@ def check_pickle(content: bytes) -> None:
 
 
 def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> "NDArray":
+    with archive.open(member) as file:
+        return read_array(file, member.file_size)
+
+
+def read_array(file: BinaryIO, size: int) -> "NDArray":
+    """The array of an open .npy file of ``size`` bytes; raises ValueError, and others, of one that is damaged.
+
+    The header is believed only if as many numbers follow it, and no more: NumPy would ask for their memory first, and
+    leave what is beyond them, and with it the checksum of an archive, unread.
+    """
     import numpy as np
 
-    with archive.open(member) as file:
-        # The header is believed only if as many numbers follow it: NumPy would ask for their memory first.
-        version = np.lib.format.read_magic(file)
-        read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-        shape, _, dtype = read.get(version, read[2, 0])(file)
-        if not dtype.hasobject and member.file_size - file.tell() < dtype.itemsize * math.prod(shape):
-            raise ValueError(f"{member.filename} is cut short")
-        file.seek(0)
-        return np.lib.format.read_array(file, allow_pickle=False)
+    version = np.lib.format.read_magic(file)
+    read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+    shape, _, dtype = read.get(version, read[2, 0])(file)
+    if not dtype.hasobject and size - file.tell() != dtype.itemsize * math.prod(shape):
+        raise ValueError(f"an array of shape {shape} has other than {size - file.tell():,} bytes")
+    file.seek(0)
+    return np.lib.format.read_array(file, allow_pickle=False)
 
 
 def read_text(path: Path, remedy: str, most: int = _MOST_TEXT) -> str:

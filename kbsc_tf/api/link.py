@@ -41,6 +41,7 @@ class Link:
     """
 
     def __init__(self, folder: LinksFolder, saved: SavedLink, encoder: Callable | None = None) -> None:
+        folder.check(saved)
         self.folder, self._config = folder.folder, saved.config
         self.scheme, self.mcs, self.channel, self.k, _ = saved.curve
         self._receiver, entries = folder.receiver(saved.config)

@@ -14,8 +14,9 @@ from kbsc_tf.coding.plan import TransportPlan
 from kbsc_tf.coding.transport_link import TransportLink
 from kbsc_tf.data.cache import REMEDY, cache_root
 from kbsc_tf.errors import UserError
-from kbsc_tf.files import make_folder, read_json, write_atomically
+from kbsc_tf.files import make_folder, write_atomically
 from kbsc_tf.metrics import wilson
+from kbsc_tf.seals import read_sealed, sealed
 
 VERSION = 2
 """Raised when the link changes so that error rates change: old tables are then not found."""
@@ -100,7 +101,7 @@ class BlerTable:
         """
         file = self.file(snr_db)
         try:
-            kept = read_json(file, "")
+            kept = read_sealed(file, "")
             return BlockErrorRate(kept["count"], kept["errors"], kept["undetected"])
         except (UserError, KeyError, TypeError):
             pass  # not measured yet, or spoilt: measure
@@ -108,7 +109,7 @@ class BlerTable:
         low, high = measured.interval
         result = {**asdict(measured), "bler": measured.rate, "low": low, "high": high}
         make_folder(self.folder, REMEDY)
-        write_atomically(file, json.dumps({**result, **self._determinants(snr_db)}, indent=1) + "\n", REMEDY)
+        write_atomically(file, sealed({**result, **self._determinants(snr_db)}), REMEDY)
         return measured
 
     def file(self, snr_db: float) -> Path:

@@ -2,7 +2,6 @@
 
 import contextlib
 import hashlib
-import json
 import os
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -16,8 +15,9 @@ from kbsc_tf.data.cache import cache_root
 from kbsc_tf.data.decode import BadImageError, decode
 from kbsc_tf.data.image_set import ImageSet, fingerprint
 from kbsc_tf.errors import UserError
-from kbsc_tf.files import check_name, home_path, make_folder, read_json, write_atomically
+from kbsc_tf.files import check_name, home_path, make_folder, write_atomically
 from kbsc_tf.progress import counting
+from kbsc_tf.seals import read_sealed, sealed
 
 ENDINGS = (".jpg", ".jpeg", ".png")
 """Names of image files end so, in upper or lower case; other files are passed over."""
@@ -177,15 +177,15 @@ def _scan(files: list[Path], folder: Path, root: Path, progress: bool) -> list[_
     """Check every file, or read what an earlier run found about the very same files."""
     kept = root / "scans" / f"{_scan_key(files, folder)}.json"
     try:
-        rows = read_json(kept, "")
+        rows = read_sealed(kept, "")["files"]
         known = [_Checked(str(digest), (int(h), int(w)), str(problem)) for digest, h, w, problem in rows]
         if len(known) == len(files) and all(c.problem or len(c.digest) == 64 for c in known):
             return known
-    except (UserError, ValueError, TypeError):
+    except (UserError, ValueError, TypeError, KeyError):
         pass  # not there, or broken: look again
     with counting(f"checking {folder.name}", len(files), progress) as advance, ThreadPoolExecutor(_THREADS) as pool:
         scan = list(_counted(pool.map(_check, files), advance))
-    content = json.dumps([(c.digest, *c.shape, c.problem) for c in scan]).encode()
+    content = sealed({"files": [(c.digest, *c.shape, c.problem) for c in scan]})
     with contextlib.suppress(UserError):  # costs the next run some time, nothing else
         make_folder(kept.parent)
         write_atomically(kept, content)

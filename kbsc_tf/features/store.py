@@ -1,15 +1,18 @@
 """The feature store: what an encoder made of an image set, on disk, so that a second run embeds nothing.
 
-``<root>/features/<key>.npy`` is written row by row under another name and put in place when it is whole. A run that is
-stopped leaves the rows it made; the next one goes on after them.
+``<root>/features/<key>.npy`` is written row by row under another name and put in place when it is whole, with the
+CRC-32 of all before as its last four bytes, which readers of .npy files pass over. A run that is stopped leaves the
+rows it made; the next one goes on after them.
 """
 
 import contextlib
 import io
 import os
 import time
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,7 +94,7 @@ def embed_prompts(encoder: TextEncoder, texts: Sequence[str], store: Path | None
     if x is None:
         x = encoder.embed_texts(texts)
         make_folder(path.parent, REMEDY)
-        write_atomically(path, lambda file: np.save(file, x), REMEDY)
+        write_atomically(path, lambda file: _save(file, x), REMEDY)
     return x
 
 
@@ -103,7 +106,24 @@ def _open(path: Path, shape: tuple[int, int]) -> NDArray[np.float32] | None:
         return None
     if x.shape != shape or x.dtype != np.float32 or not _unit_rows(x):
         return None
-    return x
+    with path.open("rb") as file:
+        crc = _crc(file, x.offset + x.nbytes)
+        return x if file.read() == crc else None
+
+
+def _crc(file: BinaryIO, size: int) -> bytes:
+    """The CRC-32, four bytes, of the next ``size`` bytes of a file."""
+    crc = 0
+    while size and (block := file.read(min(size, 1 << 22))):
+        crc, size = zlib.crc32(block, crc), size - len(block)
+    return crc.to_bytes(4, "little")
+
+
+def _save(file: BinaryIO, x: NDArray[np.float32]) -> None:
+    np.save(file, x)
+    size = file.tell()
+    file.seek(0)
+    file.write(_crc(file, size))
 
 
 def _unit_rows(x: NDArray[np.float32]) -> bool:
@@ -135,6 +155,9 @@ def _embed(encoder: Encoder, images: ImageSet, path: Path, progress: bool, batch
                     elapsed = time.perf_counter() - started
                     if batch == 0 and done < len(images):
                         counted, started = 0, time.perf_counter()
+            with partial.open("r+b") as file:
+                file.write(_crc(file, partial.stat().st_size))
+                file.flush()
                 os.fsync(file.fileno())
         os.replace(partial, path)
     except OSError as error:

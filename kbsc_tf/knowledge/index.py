@@ -1,6 +1,8 @@
 """FAISS indices: factory string to trained index, CPU or GPU, bytes and back."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import faiss
 import numpy as np
@@ -132,7 +134,42 @@ def index_to_bytes(index: faiss.Index, device: str) -> bytes:
 
 def index_from_bytes(content: bytes) -> faiss.Index:
     """Inverse of :func:`index_to_bytes`, on the CPU; raises RuntimeError on bytes that are not an index."""
-    return faiss.deserialize_index(np.frombuffer(content, np.uint8))
+    with _no_more_than(len(content)):
+        return faiss.deserialize_index(np.frombuffer(content, np.uint8))
+
+
+@contextmanager
+def _no_more_than(size: int) -> Iterator[None]:
+    """Let FAISS, where it can be told, believe no length in an index that ``size`` bytes cannot hold.
+
+    It would take and clear that memory first, some gigabytes for one bit.
+    """
+    before = {}
+    for name in ("vector_byte_limit", "loop_limit"):
+        if hasattr(faiss, f"set_deserialization_{name}"):  # of 1.9 it is not yet
+            before[name] = getattr(faiss, f"get_deserialization_{name}")()
+            getattr(faiss, f"set_deserialization_{name}")(size)
+    try:
+        yield
+    finally:
+        for name, limit in before.items():
+            getattr(faiss, f"set_deserialization_{name}")(limit)
+
+
+def check_entries(index: faiss.Index, factory: str, metric: str) -> None:
+    """Raise ValueError of an index that was read and is not one of ``factory`` and ``metric``, whole and of numbers."""
+    made = make_index(index.d, factory, metric)
+    if not isinstance(index, type(made)) or index.metric_type != made.metric_type or not index.is_trained:
+        raise ValueError(f"its index is no {factory} of {metric}")
+    if isinstance(index, faiss.IndexFlat):
+        if not np.isfinite(faiss.rev_swig_ptr(index.get_xb(), index.ntotal * index.d)).all():
+            raise ValueError("its index holds NaN or infinity")
+    elif ivf := faiss.try_extract_index_ivf(index):
+        lists = ivf.invlists
+        filled = [i for i in range(lists.nlist) if lists.list_size(i)]
+        ids = [faiss.rev_swig_ptr(lists.get_ids(i), lists.list_size(i)).copy() for i in filled]
+        if not np.array_equal(np.sort(np.concatenate([*ids, []])), np.arange(index.ntotal)):
+            raise ValueError("its index has an entry twice")
 
 
 def _codebook_size(index: str) -> int:
@@ -141,7 +178,7 @@ def _codebook_size(index: str) -> int:
     return 2 ** max(bits) if bits else 0
 
 
-def cause(error: RuntimeError) -> str:
+def cause(error: Exception) -> str:
     """The part of a FAISS message that says what is wrong, without its C++ signature."""
     return re.sub(r"^Error in .*? at \S+:\d+:\s*(Error: )?", "", str(error)).split("\n")[0][:160]
 

@@ -9,8 +9,9 @@ import numpy as np
 from kbsc_tf.config import ReceiverConfig
 from kbsc_tf.errors import UserError
 from kbsc_tf.features import FeatureSet
+from kbsc_tf.files import read_array
 from kbsc_tf.knowledge.decision import Decision, decide_nearest, decide_vote, soft_vote
-from kbsc_tf.knowledge.index import build_index, index_from_bytes, index_to_bytes, place_index
+from kbsc_tf.knowledge.index import build_index, cause, check_entries, index_from_bytes, index_to_bytes, place_index
 from kbsc_tf.knowledge.preparation import as_features, centred
 from kbsc_tf.knowledge.storage import DESCRIPTION, read_folder, write_folder
 
@@ -139,14 +140,13 @@ class KnowledgeBase:
         where = Path(path) / DESCRIPTION
         try:
             faiss_index = index_from_bytes(files["index.faiss"])
-            labels = np.load(io.BytesIO(files["labels.npy"]), allow_pickle=False)
-            mean = np.load(io.BytesIO(files["mean.npy"]), allow_pickle=False)
-            sizes = {faiss_index.ntotal, len(labels), len(description["references"]), description["count"]}
-            if len(sizes) > 1 or faiss_index.d != len(mean):
-                raise ValueError("its parts do not belong together")
-            return cls(faiss_index, labels, mean, description, gpu)
-        except Exception as error:  # FAISS, NumPy and the constructor have many for parts that are not theirs
-            raise UserError(f"{where}: damaged ({str(error)[:120]}); build the knowledge base again") from None
+            labels, mean = (
+                read_array(io.BytesIO(files[name]), len(files[name])) for name in ("labels.npy", "mean.npy")
+            )
+            _check_parts(faiss_index, labels, mean, description)
+        except Exception as error:  # FAISS and NumPy have many for parts that are not theirs
+            raise UserError(f"{where}: damaged ({cause(error)}); build the knowledge base again") from None
+        return cls(faiss_index, labels, mean, description, gpu)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -273,3 +273,19 @@ class KnowledgeBase:
             self.check(top_k, encoder)
             return decide_vote(*self.vote(queries, temperature, neighbours, encoder), top_k)
         raise UserError(f"receiver.decision: expected nearest or vote, got {decision!r}")
+
+
+def _check_parts(index: Any, labels: np.ndarray, mean: np.ndarray, description: dict[str, Any]) -> None:
+    """Raise ValueError of parts of a saved knowledge base that are no such parts, or do not belong together."""
+    texts = description["class_names"], description["references"]
+    if not all(isinstance(one, list) and all(isinstance(text, str) for text in one) for one in texts):
+        raise ValueError("its names are not text")
+    if not isinstance(description["encoder"], str) or not isinstance(description["centre"], bool):
+        raise ValueError("its encoder or centring are not said")
+    if labels.shape != (index.ntotal,) or labels.dtype != np.int64 or len(texts[1]) != len(labels):
+        raise ValueError("its parts do not belong together")
+    if len(labels) and not 0 <= labels.min() <= labels.max() < len(texts[0]):
+        raise ValueError("its labels are of other classes")
+    if mean.shape != (index.d,) or mean.dtype != np.float32 or not np.isfinite(mean).all():
+        raise ValueError("its mean is not one of its features")
+    check_entries(index, description["index"], description["metric"])

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from kbsc_tf.errors import Infeasible, UserError
 from kbsc_tf.files import load_arrays, save_arrays
-from kbsc_tf.knowledge.index import index_from_bytes, index_to_bytes
+from kbsc_tf.knowledge.index import cause, index_from_bytes, index_to_bytes
 from kbsc_tf.knowledge.preparation import as_features, centred
 from kbsc_tf.threads import one_thread
 
@@ -132,7 +132,15 @@ class Quantiser:
     def load(cls, path: Path, remedy: str) -> "Quantiser":
         """Read what `save` wrote; a UserError names a file that is missing or damaged and says the ``remedy``."""
         arrays = load_arrays(path, remedy)
-        return cls(index_from_bytes(arrays["index"].tobytes()), arrays["mean"], str(arrays["factory"]))
+        try:
+            index, mean, factory = index_from_bytes(arrays["index"].tobytes()), arrays["mean"], str(arrays["factory"])
+            if not isinstance(index, type(faiss.index_factory(index.d, factory))) or not index.is_trained:
+                raise ValueError(f"its index is no {factory[:40]}")
+            if mean.shape != (index.d,) or mean.dtype != np.float32 or not np.isfinite(mean).all():
+                raise ValueError("its mean is not one of its features")
+        except Exception as error:  # FAISS and NumPy have many for what is not theirs
+            raise UserError(f"{path}: damaged ({cause(error)}); {remedy}") from None
+        return cls(index, mean, factory)
 
     @property
     def bits(self) -> int:

@@ -1,6 +1,5 @@
 """A knowledge base on disk: a folder of an index, arrays and a JSON description, replaced as a whole."""
 
-import json
 import os
 import shutil
 import zlib
@@ -9,9 +8,10 @@ from typing import Any
 
 from kbsc_tf.errors import UserError
 from kbsc_tf.files import cannot, read_json
+from kbsc_tf.seals import read_sealed, sealed
 
 FORMAT = "kbsc_tf knowledge base"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 DESCRIPTION = "knowledge_base.json"
 
 
@@ -36,7 +36,7 @@ def write_folder(path: Path, description: dict[str, Any], files: dict[str, bytes
     path = Path(path).absolute()
     _check_replaceable(path)
     checks = {name: {"bytes": len(content), "crc32": zlib.crc32(content)} for name, content in files.items()}
-    text = json.dumps({"format": FORMAT, "version": FORMAT_VERSION, **description, "files": checks}, indent=1)
+    text = sealed({"format": FORMAT, "version": FORMAT_VERSION, **description, "files": checks})
     temporary = path.with_name(f".{path.name}.new-{os.getpid()}")
     previous = path.with_name(f".{path.name}.old-{os.getpid()}")
     try:
@@ -100,12 +100,13 @@ def read_folder(path: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
         raise UserError(
             f"{where}: format version {description.get('version')}, this program reads {FORMAT_VERSION}; {remedy}"
         )
-    files = {}
+    files, description = {}, read_sealed(where, remedy)
     checks = description.get("files")
     for name, check in checks.items() if isinstance(checks, dict) else ():
         where = path / Path(name).name  # names are ours: never outside the folder
         try:
-            content = where.read_bytes()
+            fits = isinstance(check, dict) and where.stat().st_size == check.get("bytes")  # before it takes memory
+            content = where.read_bytes() if fits else b""
         except OSError as error:
             raise cannot("read the knowledge base", where, error, remedy) from None
         if check != {"bytes": len(content), "crc32": zlib.crc32(content)}:

@@ -7,7 +7,7 @@ import numpy as np
 
 from kbsc_tf.config import PosteriorConfig
 from kbsc_tf.features import FeatureSet, FeatureSplits
-from kbsc_tf.files import load_arrays, save_arrays
+from kbsc_tf.files import load_numbers, save_arrays
 from kbsc_tf.knowledge import Decision
 from kbsc_tf.receiver.axes import SemanticAxes, semantic_axes
 from kbsc_tf.receiver.calibration import Calibration
@@ -16,6 +16,12 @@ from kbsc_tf.receiver.fit_posterior import ValidationCodes, calibrate_posterior,
 from kbsc_tf.receiver.posterior import PosteriorRule, PosteriorSearch
 from kbsc_tf.transmission import Coder, Observation
 
+_AXES = {
+    "axes/mean": "D", "axes/basis": "DA", "axes/variance": "A",
+    "rule/weights": "A", "rule/kernel_variance": "", "rule/metric_exponent?": "",
+    "calibration/quality": "K", "calibration/sharpness": "K",
+    "calibration/confidence": "M", "calibration/accuracy": "M",
+}  # fmt: skip
 _KEPT = 4  # searches of codes that are no longer the receiver's own
 
 
@@ -43,7 +49,7 @@ class Posterior(NamedTuple):
     def load(cls, path: Path, remedy: str) -> "Posterior":
         """Read what `save` wrote; a UserError names a file that is missing or damaged and says the ``remedy``."""
         parts: dict[str, dict] = {"axes": {}, "rule": {}, "calibration": {}}
-        for name, value in load_arrays(path, remedy).items():
+        for name, value in load_numbers(path, remedy, _AXES).items():
             part, _, field = name.partition("/")
             parts[part][field] = value if value.ndim else value.item()
         calibration = Calibration(**parts["calibration"])

@@ -19,6 +19,7 @@ from kbsc_tf.config import (
     FeatureFileConfig,
     FolderConfig,
     ProceduralConfig,
+    parse_channel,
 )
 from kbsc_tf.config.channels.choice import kind_of
 from kbsc_tf.config.channels.flat import flat_kinds
@@ -33,6 +34,7 @@ from kbsc_tf.registry import schemes
 from kbsc_tf.results.records import add_columns
 from kbsc_tf.results.run_json import FILE, SCHEMA, describe_experiment, head_of, read_any_run
 from kbsc_tf.results.schema_1 import name_outcomes, name_trainings, run_of_schema_2, training_seeds
+from kbsc_tf.seals import seal_trainings
 
 _SECTIONS = {  # of options, and the schemes that they were of
     "training": ("kbsc", "kbsc_awgn"),
@@ -77,8 +79,12 @@ def migrate_folder(path: Path | str, describe: Callable[[dict[str, Any]], dict[s
     records = path / "records.csv"
     if old.get("schema") == SCHEMA:
         has_grown = records.exists() and add_columns(records, {})
-        if _lacks_code(old["config"]):
-            write_atomically(file, json.dumps(_name_code(old), indent=1) + "\n")
+        is_old = seal_trainings(path)
+        new = _name_clipping(_name_code(old) if _lacks_code(old["config"]) else old)
+        if new != old:
+            write_atomically(file, json.dumps(new, indent=1) + "\n")
+            is_old = True
+        if is_old:
             return f"{file}: brought up to date"
         return f"{records}: given the columns of today" if has_grown else f"{file}: up to date already"
     if old.get("schema") == 1:
@@ -126,6 +132,24 @@ def _name_code(run: dict[str, Any]) -> dict[str, Any]:
     return {**run, **head_of(settings, config)}
 
 
+def _name_clipping(run: dict[str, Any]) -> dict[str, Any]:
+    """run.json in which the clipping ratio of flat channels is called as that of OFDM."""
+    config, settings = _clipping(run["config"]), _clipping(run["settings"], with_label=False)
+    return run if config == run["config"] else {**run, **head_of(settings, config)}
+
+
+def _clipping(value: Any, with_label: bool = True) -> Any:
+    """A configuration, or a part, in today's key. A channel keeps the name that its records have."""
+    if isinstance(value, list):
+        return [_clipping(one, with_label) for one in value]
+    if not isinstance(value, dict):
+        return value
+    new = {"clipping_db" if key == "peak_db" else key: _clipping(one, with_label) for key, one in value.items()}
+    if with_label and value.get("peak_db") is not None and not new.get("name"):
+        new["name"] = parse_channel(new).label.replace("clipping_db", "peak_db")
+    return new
+
+
 def _as_made(settings: dict[str, Any]) -> dict[str, Any]:
     """Settings whose schemes and channels are of the revision that there was before revisions were counted."""
     made = {
@@ -143,6 +167,7 @@ def _from_schema_1(path: Path, old: dict[str, Any]) -> str:
     try:
         seeds = training_seeds(old)
         new = _name_code(run_of_schema_2(old, seeds))
+        seal_trainings(path)
         name_trainings(path, seeds)
         if (path / "records.csv").exists():
             add_columns(path / "records.csv", seeds)

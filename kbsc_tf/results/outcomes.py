@@ -2,6 +2,7 @@
 
 import json
 import uuid
+import zlib
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,11 +10,13 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from kbsc_tf.errors import UserError
 from kbsc_tf.files import cannot, make_folder
 from kbsc_tf.results.points import Point, as_json, as_point
+from kbsc_tf.seals import sealed, unsealed
 
 FOLDER = "per_image"
 _GROUP_ROWS = 100_000
@@ -34,6 +37,7 @@ _SCHEMA = pa.schema(
     ]
 )
 HEAD = b"kbsc"  # key of a file's metadata that says which point it is of
+_CHECKS = b"kbsc_checks"  # and of that with the checksums of the head and of every column
 
 
 @contextmanager
@@ -43,12 +47,13 @@ def per_image_writer(folder: Path, point: Point, class_names: tuple[str, ...]) -
     make_folder(path.parent)
     # Its own: a worker that was given up may still be writing when another has begun the point again.
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}{_PART}")
-    head = {**dict(zip(Point._fields, as_json(point), strict=True)), "class_names": list(class_names)}
+    head = {**dict(zip(Point._fields, as_json(point), strict=True)), "class_names": list(class_names), "checked": True}
     try:
         with pq.ParquetWriter(temporary, _SCHEMA.with_metadata({HEAD: json.dumps(head)}), compression="zstd") as file:
             writer = PerImageWriter(file)
             yield writer
             writer.flush()
+            file.add_key_value_metadata({_CHECKS: sealed({"head": head, "columns": writer.checksums})})
         temporary.replace(path)
     except OSError as error:
         raise cannot("write", path, error) from None
@@ -62,6 +67,7 @@ class PerImageWriter:
     def __init__(self, file: pq.ParquetWriter) -> None:
         self._file = file
         self._waiting: list[pa.Table] = []
+        self.checksums: dict[str, int] = {}
 
     def add(self, columns: dict[str, Any]) -> None:
         """Write a trial: a value [B] or a scalar for every column; PSNR and MS-SSIM may be None."""
@@ -79,7 +85,9 @@ class PerImageWriter:
     def flush(self) -> None:
         """Write what is waiting as a row group."""
         if self._waiting:
-            self._file.write_table(pa.concat_tables(self._waiting).combine_chunks())
+            table = pa.concat_tables(self._waiting).combine_chunks()
+            self._file.write_table(table)
+            self.checksums = _checksums(table, self.checksums)
             self._waiting.clear()
 
 
@@ -110,19 +118,25 @@ def read_per_image(folder: Path | str, point: Point) -> pd.DataFrame:
         raise UserError(
             f"{path}: no outcomes of {point.text}; run the sweep with --set sweep.per_image=true into a new --out"
         )
-    return _read(path).to_pandas()
+    table, (head, checks) = _read(path), _head(path)
+    if checks is not None and _checksums(table, {}) != checks:
+        raise _damaged(path, ValueError("its checksums do not fit"))
+    classes = pc.max(table["label"]).as_py(), pc.max(table["shown"]).as_py()
+    if any(one is not None and one >= len(head["class_names"]) for one in classes):
+        raise _damaged(path, ValueError("it has other classes than it names"))
+    return table.to_pandas()
 
 
 def per_image_points(folder: Path | str) -> list[Point]:
     """Points whose outcomes are kept, in the order of their file names; empty without any."""
-    heads = (_head(path) for path in sorted((Path(folder) / FOLDER).glob("*.parquet")))
+    heads = (_head(path)[0] for path in sorted((Path(folder) / FOLDER).glob("*.parquet")))
     return [as_point([head[name] for name in Point._fields]) for head in heads]
 
 
 def class_names(folder: Path | str) -> list[str]:
     """Names of the classes that ``label`` and ``shown`` count; empty without any outcomes."""
     first = next(iter(sorted((Path(folder) / FOLDER).glob("*.parquet"))), None)
-    return [] if first is None else _head(first)["class_names"]
+    return [] if first is None else _head(first)[0]["class_names"]
 
 
 def _read(path: Path) -> pa.Table:
@@ -132,13 +146,28 @@ def _read(path: Path) -> pa.Table:
         raise _damaged(path, error) from None
 
 
-def _head(path: Path) -> dict[str, Any]:
+def _head(path: Path) -> tuple[dict[str, Any], dict[str, int] | None]:
+    """What a file says of itself, and the checksums of its columns; None in files of earlier versions."""
     try:
-        head = json.loads(pq.read_schema(path).metadata[HEAD])
-        as_point([head[name] for name in Point._fields])
-        return head
+        metadata = pq.read_metadata(path).metadata
+        head, checks = json.loads(metadata[HEAD]), None
+        if "checked" in head or _CHECKS in metadata:
+            checks = unsealed(json.loads(metadata[_CHECKS]))
+            if checks is None or checks["head"] != head:
+                raise ValueError("its checksum does not fit")
+            checks = checks["columns"]
+        if as_point([head[name] for name in Point._fields]).stem != path.stem:
+            raise ValueError("it is that of another point")
+        if not all(isinstance(name, str) for name in head["class_names"]):
+            raise TypeError("its class names are not text")
+        return head, checks
     except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
         raise _damaged(path, error) from None
+
+
+def _checksums(table: pa.Table, before: dict[str, int]) -> dict[str, int]:
+    """CRC-32 of the values of each column, gone on with from rows ``before``."""
+    return {name: zlib.crc32(table[name].to_numpy().tobytes(), before.get(name, 0)) for name in table.schema.names}
 
 
 def _damaged(path: Path, error: Exception) -> UserError:

@@ -166,6 +166,23 @@ def read_any_run(path: Path | str) -> dict[str, Any]:
     return run
 
 
+def config_of(file: Path, content: Mapping[str, Any], remedy: str) -> ExperimentConfig:
+    """The experiment that a run.json, or another description, has under ``config``.
+
+    Raises
+    ------
+    UserError
+        This program has no such experiment; names the file and the key.
+    """
+    try:
+        return ExperimentConfig.model_validate(content["config"])
+    except ValidationError as error:
+        first = error.errors()[0]
+        where, what = ".".join(map(str, first["loc"])), first["msg"].removeprefix("Value error, ")
+        why = " ".join(f"{where}: {what}".removeprefix(": ").split())[:200]
+        raise UserError(f"{file}: its config is none of this version ({why}); {remedy}") from None
+
+
 def run_if_any(path: Path | str) -> dict[str, Any]:
     """run.json as `read_run` reads it; of records that stand alone one that says nothing."""
     return read_run(path) if (Path(path) / FILE).exists() else {"config": {}}

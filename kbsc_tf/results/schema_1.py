@@ -8,10 +8,10 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from kbsc_tf.config.training import TrainingSettings
-from kbsc_tf.files import read_json, write_atomically
+from kbsc_tf.files import write_atomically
 from kbsc_tf.registry import schemes
 from kbsc_tf.results.outcomes import FOLDER, HEAD
-from kbsc_tf.results.points import Curve, Point, as_point
+from kbsc_tf.results.points import Point, as_point
 from kbsc_tf.results.run_json import head_of
 
 
@@ -42,7 +42,9 @@ def run_of_schema_2(run: dict[str, Any], seeds: dict[str, str]) -> dict[str, Any
 
 
 def name_trainings(path: Path, seeds: dict[str, str]) -> None:
-    """Give the files of trained schemes their training seed: outcomes of images, checkpoints and saved links.
+    """Give the files of trained schemes their training seed: outcomes of images, and checkpoints.
+
+    Links are not touched: those of this version have no checksums, and are made again.
 
     Parameters
     ----------
@@ -58,8 +60,6 @@ def name_trainings(path: Path, seeds: dict[str, str]) -> None:
         titles = [title for title in seeds if folder.name == title or folder.name.startswith(f"{title}_")]
         if titles and not folder.name.endswith(suffix := f"_seed{seeds[max(titles, key=len)]}"):
             os.replace(folder, folder.with_name(folder.name + suffix))
-    for file in sorted(path.glob("links/*/link.json")):
-        _name_link(file, seeds)
 
 
 def name_outcomes(path: Path, seeds: dict[str, str]) -> None:
@@ -77,16 +77,6 @@ def _name_outcomes(file: Path, seeds: dict[str, str]) -> None:
     write_atomically(new, lambda content: pq.write_table(table, content, compression="zstd"))
     if new != file:
         file.unlink()
-
-
-def _name_link(file: Path, seeds: dict[str, str]) -> None:
-    content = read_json(file, "mend or delete it")
-    content = {"training_seed": seeds.get(content["scheme"], ""), **content}
-    content["config"] = _with_seeds(content["config"], seeds)
-    write_atomically(file, json.dumps(content, indent=1) + "\n")
-    stem = Curve(*(content[name] for name in Curve._fields)).stem
-    if file.parent.name != stem:
-        os.replace(file.parent, file.parent.with_name(stem))
 
 
 def _with_seeds(config: dict[str, Any], seeds: dict[str, str]) -> dict[str, Any]:

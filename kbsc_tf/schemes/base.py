@@ -141,7 +141,7 @@ class Scheme(ABC):
             content = read_json(folder / _COMMON, REMEDY)
             saved = content["calibration"]
             self.summary = content["summary"]
-            self.calibration = None if saved is None else Calibration(*map(np.array, saved))
+            self.calibration = None if saved is None else Calibration(*(np.array(part, float) for part in saved))
         except (ValueError, KeyError, TypeError) as error:
             raise UserError(f"{folder / _COMMON}: cannot be read ({error}); {REMEDY}") from None
 

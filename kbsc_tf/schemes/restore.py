@@ -10,11 +10,12 @@ from kbsc_tf.coding.selection import chosen_mcs
 from kbsc_tf.config import ExperimentConfig
 from kbsc_tf.config.training import training_seed, trainings
 from kbsc_tf.data import ImageSet
+from kbsc_tf.errors import UserError
 from kbsc_tf.features import FeatureSet
 from kbsc_tf.receiver import Receiver
 from kbsc_tf.results.envelope import GENIE
 from kbsc_tf.results.points import Curve
-from kbsc_tf.schemes.base import Scheme
+from kbsc_tf.schemes.base import REMEDY, Scheme
 from kbsc_tf.schemes.build import BuildContext, Shared, built
 from kbsc_tf.schemes.coded.genie import GenieScheme
 
@@ -76,7 +77,13 @@ def restore(
     context = _Restoring(Shared(experiment, training.features(), receiver, knowledge), channel, entry)
     context.wanted = wanted
     scheme = next(one for one in built(entry, context) if (one.mcs, one.k) == (wanted.mcs, wanted.k))
-    scheme.load(folder)
+    try:
+        scheme.load(folder)
+    except UserError:
+        raise
+    except Exception as error:  # a scheme may have any for a file that is not its own
+        why = " ".join(f"{type(error).__name__}: {error}".split())[:120]
+        raise UserError(f"{folder}: damaged, {wanted.scheme} cannot be read from it ({why}); {REMEDY}") from None
     return scheme
 
 

@@ -10,7 +10,6 @@ Not there: training features and images, CLIP, large images of the entries, opti
 """
 
 import filecmp
-import json
 import os
 import shutil
 from contextlib import suppress
@@ -23,13 +22,14 @@ import numpy as np
 from kbsc_tf.config import ChannelConfig, ExperimentConfig, Needs
 from kbsc_tf.errors import UserError
 from kbsc_tf.features import FeatureSet
-from kbsc_tf.files import cannot, load_array, make_folder, read_json, write_atomically
+from kbsc_tf.files import cannot, load_array, make_folder, write_atomically
 from kbsc_tf.knowledge import KnowledgeBase
 from kbsc_tf.receiver import CodeSearch, Posterior, Receiver
 from kbsc_tf.results.points import Curve
-from kbsc_tf.results.run_json import read_run
+from kbsc_tf.results.run_json import FILE, config_of, read_run
 from kbsc_tf.schemes.base import REMEDY, Scheme
 from kbsc_tf.schemes.restore import TrainingShape, restore
+from kbsc_tf.seals import LINK, check_link, files_of_link, read_sealed, sealed
 from kbsc_tf.study.kb_images import KbImages, save_images
 from kbsc_tf.study.prepare import Study, curve_of
 
@@ -54,7 +54,7 @@ class SavedLink:
     @cached_property
     def config(self) -> ExperimentConfig:
         """The experiment that it was fitted in."""
-        config = ExperimentConfig.model_validate(self.content["config"])
+        config = config_of(self.path / LINK, self.content, REMEDY)
         # One image at a time: it is encoded here.
         return config.model_copy(update={"codec": config.codec.model_copy(update={"processes": 1})})
 
@@ -112,7 +112,7 @@ class LinksFolder:
                 "training": TrainingShape(len(training), training.dim, study.features.image_shape)._asdict(),
                 "config": study.config.model_dump(mode="json"),
             }
-            write_atomically(temporary / "link.json", json.dumps(content, indent=1, default=str) + "\n")
+            write_atomically(temporary / LINK, sealed({**content, "files": files_of_link(temporary)}))
             for file in temporary.rglob("*.npz"):
                 self._share(file)
             os.replace(temporary, folder)
@@ -132,10 +132,10 @@ class LinksFolder:
         UserError
             The folder is not that of a run, or a file is damaged.
         """
-        config, found = ExperimentConfig.model_validate(read_run(self.folder)["config"]), []
-        for file in sorted(self.path.glob("*/link.json")):
+        config, found = config_of(self.folder / FILE, read_run(self.folder), "mend it or give another folder"), []
+        for file in sorted(self.path.glob(f"*/{LINK}")):
+            content = read_sealed(file, REMEDY)
             try:
-                content = read_json(file, REMEDY)
                 names = {name: content[name] for name in Curve._fields}
                 found.append(SavedLink(Curve(**names), file.parent, content))
             except (KeyError, TypeError) as error:
@@ -147,6 +147,10 @@ class LinksFolder:
             return _place(titles, curve.scheme), _place(labels, curve.channel), -curve.k, link.content["number"]
 
         return sorted(found, key=place)
+
+    def check(self, link: SavedLink) -> None:
+        """Refuse a link of which a file is not what was saved: damaged, of another link, or of another run."""
+        check_link(link.path, link.content["files"], REMEDY)
 
     def receiver(self, config: ExperimentConfig) -> tuple[Receiver, FeatureSet]:
         """The receiver, and the entries of its knowledge base; their features are NaN where nothing looks at them."""

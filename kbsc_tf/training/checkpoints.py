@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 
 from kbsc_tf.errors import UserError
-from kbsc_tf.files import cannot, read_json, write_atomically
+from kbsc_tf.files import cannot, write_atomically
+from kbsc_tf.seals import BEST, TRAINING, checksum, read_sealed, training_state
 
 
 def fingerprint(*parts: np.ndarray | str | int | dict | list) -> str:
@@ -39,7 +40,7 @@ class CheckpointFolder:
 
     def __init__(self, path: Path, identity: str) -> None:
         self.path, self.identity = path, identity
-        names = ("training.json", "best.keras", "history.csv", "resume")
+        names = (TRAINING, BEST, "history.csv", "resume")
         self._marker, self.best, self.history, self._resume = (path / name for name in names)
 
     @contextmanager
@@ -54,8 +55,8 @@ class CheckpointFolder:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             if not self._marker.exists():
-                self._mark(done=False)
-            if self._state()[0] != self.identity:
+                write_atomically(self._marker, training_state(self.identity, None))
+            if self._state()["identity"] != self.identity:
                 raise UserError(
                     f"{self.path}: holds a model trained on other features or settings; "
                     "delete it or choose another --out"
@@ -66,7 +67,7 @@ class CheckpointFolder:
 
     def is_done(self) -> bool:
         """Whether the training has ended, and its best checkpoint is there."""
-        return self._state()[1] and self.best.exists()
+        return self._state()["best"] is not None and self.best.exists()
 
     def restore(self, model: keras.Model) -> int:
         """Put a compiled model into the last state that was kept; how many epochs it has seen, 0 without any.
@@ -99,7 +100,10 @@ class CheckpointFolder:
 
     def logged(self, figure: str) -> list[float]:
         """What the judge said at the epochs that `restore` has found."""
-        return self._epochs()[figure].tolist()
+        epochs = self._epochs()
+        if figure not in epochs or not pd.api.types.is_numeric_dtype(epochs[figure]):
+            raise UserError(f"{self.history}: damaged (no numbers of {figure}); delete {self.path} to train anew")
+        return epochs[figure].tolist()
 
     def losses(self) -> pd.Series:
         """The loss of every epoch."""
@@ -107,11 +111,22 @@ class CheckpointFolder:
 
     def finish(self) -> None:
         """Note that the training is done; what it could have gone on from is removed."""
-        self._mark(done=True)
+        write_atomically(self._marker, training_state(self.identity, self.best))
         shutil.rmtree(self._resume)
 
     def load(self) -> keras.Model:
-        """The best checkpoint."""
+        """The best checkpoint.
+
+        Raises
+        ------
+        UserError
+            Its file is damaged, or that of another training.
+        """
+        if checksum(self.best) != self._state()["best"]:
+            raise UserError(
+                f"{self.best}: damaged or of another training (its checksum does not fit {TRAINING}); "
+                f"delete {self.path} to train anew"
+            )
         try:
             return keras.saving.load_model(self.best, compile=False)
         except Exception as error:  # Keras, zipfile and h5py have many for a damaged file
@@ -125,19 +140,17 @@ class CheckpointFolder:
         try:
             content = self.history.read_bytes()
             # A last line without its end was cut short by a full disk.
-            return pd.read_csv(io.BytesIO(content[: content.rfind(b"\n") + 1]))
+            epochs = pd.read_csv(io.BytesIO(content[: content.rfind(b"\n") + 1]))
+            if not all(map(pd.api.types.is_numeric_dtype, (epochs["epoch"], epochs["loss"]))):
+                raise ValueError("its epochs or losses are no numbers")
+            return epochs
         except (ValueError, KeyError) as error:  # pandas' parser errors are ValueErrors
-            raise UserError(f"{self.history}: damaged ({error}); delete {self.path} to train anew") from None
+            why = " ".join(str(error).split())[:100]
+            raise UserError(f"{self.history}: damaged ({why}); delete {self.path} to train anew") from None
 
-    def _mark(self, done: bool) -> None:
-        write_atomically(self._marker, json.dumps({"identity": self.identity, "done": done}, indent=1))
-
-    def _state(self) -> tuple[str, bool]:
-        try:
-            state = read_json(self._marker, "")
-            return state["identity"], state["done"]
-        except (UserError, KeyError, TypeError):
-            raise UserError(f"{self._marker}: damaged; delete the folder {self.path} to train anew") from None
+    def _state(self) -> dict:
+        remedy = f"bring an earlier version's up to date with kbsc migrate, or delete {self.path} to train anew"
+        return read_sealed(self._marker, remedy)
 
 
 def _csv(table: pd.DataFrame) -> str:

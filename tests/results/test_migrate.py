@@ -23,7 +23,8 @@ from kbsc_tf.results.migrate import migrate_config
 from kbsc_tf.results.outcomes import HEAD, per_image_points, per_image_writer, read_per_image
 from kbsc_tf.results.points import KEY, Point
 from kbsc_tf.results.records import BLOCKS, COLUMNS, KNOWLEDGE, THUMBNAILS, VALIDATION, line, read_records
-from kbsc_tf.results.run_json import check_folder, read_run, read_shown
+from kbsc_tf.results.run_json import check_folder, describe_experiment, read_run, read_shown
+from kbsc_tf.seals import training_state
 
 RESULTS = Path(__file__).parents[2] / "results"
 COMMITTED = sorted(path.parent for path in RESULTS.glob("**/run.json"))
@@ -88,6 +89,20 @@ def test_a_folder_of_an_earlier_version_is_refused_migrated_and_goes_on(tmp_path
     check_goes_on(folder)
     after = (folder / "run.json").read_bytes()
     assert migrate(folder).endswith("up to date already") and (folder / "run.json").read_bytes() == after
+
+
+def test_the_clipping_of_flat_channels_is_called_as_that_of_ofdm(tmp_path):
+    """It was ``peak_db``. Records keep the channel's name, and a folder without clipping its settings."""
+    config = ExperimentConfig(name="t", schemes=["pca"], k=[16], channels=[{"clipping_db": 6.0}, "rayleigh"])
+    now = describe_experiment(config)
+    old = json.loads(json.dumps(now).replace("clipping_db", "peak_db"))
+    folder = folder_of(tmp_path / "run", old)
+    assert migrate(folder).endswith("brought up to date") and migrate(folder).endswith("up to date already")
+    new = read_run(folder)
+    clipped, plain = ExperimentConfig.model_validate(new["config"]).channels
+    assert (clipped.clipping_db, clipped.label, plain.label) == (6.0, "awgn_peak_db=6", "rayleigh_fast")
+    assert "awgn_peak_db=6" in new["names"]["channels"] and 'peak_db"' not in json.dumps(new)
+    check_folder(folder, settings_of_experiment(ExperimentConfig.model_validate(new["config"])))
 
 
 def schema_1(folder, without=("training_seed",)):
@@ -162,7 +177,7 @@ def write_old_outcomes(folder, point):
     file = folder / "per_image" / f"{point._replace(training_seed='').stem}.parquet"
     table = pq.read_table(file)
     head = json.loads(table.schema.metadata[HEAD])
-    del head["training_seed"]
+    del head["training_seed"], head["checked"]
     pq.write_table(table.replace_schema_metadata({HEAD: json.dumps(head)}), file)
 
 
@@ -176,7 +191,7 @@ def test_outcomes_of_the_first_versions_stay_readable(tmp_path):
 
 
 def test_a_seed_of_schema_1_is_that_of_all_its_trainings(tmp_path):
-    """It named no file, and now it does: records, outcomes, checkpoints and links."""
+    """It named no file, and now it does: records, outcomes and checkpoints."""
     config = ExperimentConfig(name="small", schemes=[{"scheme": "kbsc", "seeds": 3}, "pca"], snr_db=[0])
     folder = tmp_path / "results"
     results = ResultsFolder(folder, config)
@@ -186,11 +201,8 @@ def test_a_seed_of_schema_1_is_that_of_all_its_trainings(tmp_path):
         write_old_outcomes(folder, point)
     for name in ("kbsc_awgn_k64", "kbsc_awgn_awgn_k64"):
         (folder / "models" / name).mkdir(parents=True)
-        (folder / "models" / name / "training.json").write_text("{}")
-    link = {**trained.curve._replace(training_seed="")._asdict(), "number": 0, "config": read_run(folder)["config"]}
-    del link["training_seed"], link["config"]["schemes"][0]["seeds"]
-    (folder / "links" / "kbsc").mkdir(parents=True)
-    (folder / "links" / "kbsc" / "link.json").write_text(json.dumps(link))
+        (folder / "models" / name / "best.keras").write_bytes(name.encode())
+        (folder / "models" / name / "training.json").write_text(json.dumps({"identity": name, "done": True}))
     schema_1(folder)
     assert json.loads((folder / "run.json").read_text())["settings"]["schemes"]["kbsc"]["seed"] == 3
 
@@ -198,10 +210,23 @@ def test_a_seed_of_schema_1_is_that_of_all_its_trainings(tmp_path):
     assert ResultsFolder(folder, config).done() == {trained, closed}
     assert set(per_image_points(folder)) == {trained, closed} and len(read_per_image(folder, trained)) == 2
     assert sorted(path.name for path in folder.glob("models/*")) == ["kbsc_awgn_awgn_k64_seed3", "kbsc_awgn_k64_seed3"]
-    (saved,) = folder.glob("links/*/link.json")
-    content = json.loads(saved.read_text())
-    assert saved.parent.name == trained.curve.stem and content["training_seed"] == "3"
-    assert content["config"]["schemes"][0]["seeds"] == [3]
+    for name in ("kbsc_awgn_k64", "kbsc_awgn_awgn_k64"):
+        best = folder / "models" / f"{name}_seed3" / "best.keras"
+        assert best.with_name("training.json").read_text() == training_state(name, best)
+
+
+def test_trainings_of_before_get_the_checksums_that_are_asked_for(tmp_path):
+    folder = tmp_path / "results"
+    ResultsFolder(folder, ExperimentConfig(name="small", schemes=["kbsc"], snr_db=[0]))
+    for name in ("whole", "begun"):
+        (folder / "models" / name).mkdir(parents=True)
+        (folder / "models" / name / "best.keras").write_bytes(b"network")
+        text = json.dumps({"identity": "x", "done": name == "whole"})
+        (folder / "models" / name / "training.json").write_text(text)
+    assert migrate(folder).endswith("brought up to date") and migrate(folder).endswith("up to date already")
+    best = folder / "models" / "whole" / "best.keras"
+    assert (folder / "models" / "whole" / "training.json").read_text() == training_state("x", best)
+    assert (folder / "models" / "begun" / "training.json").read_text() == training_state("x", None)
 
 
 @pytest.mark.parametrize(("coherence", "kept"), [("block", {"outage": 0.1}), ("fast", {})])
@@ -250,7 +275,7 @@ def test_adaptive_schemes_share_their_section_and_drop_what_one_does_not_use():
     old["schemes"] = ["adaptive", "adaptive_linear", "adaptive_supervised"]
     old["adaptive"] |= {"objective": "contrastive", "hidden": 256, "exponent": 0.5}
     found = settings_of_experiment(ExperimentConfig.model_validate(migrate_config(old)))["schemes"]
-    assert all(one.pop("revision") == 2 for one in found.values())
+    assert all(one.pop("revision") == 3 for one in found.values())
     assert found == {
         "adaptive": {"scheme": "adaptive", "objective": "contrastive", "hidden": 256, "order_exponent": 0.5},
         "adaptive_linear": {"scheme": "adaptive_linear", "order_exponent": 0.5},

@@ -96,7 +96,7 @@ class AnalogueScheme(ChannelScheme):
 
     def load(self, folder: Path) -> None:
         super().load(folder)
-        networks, arrays = load_networks(folder / _CODEC)
+        networks, arrays = load_networks(folder / _CODEC, "encoder", "decoder", "repeats")
         self.link = SemanticLink(**networks, channel=self.channel, repeats=int(arrays["repeats"]))
 
     def _observe(self, received: ReceivedValues) -> Observation | None:

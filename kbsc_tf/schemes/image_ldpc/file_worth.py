@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kbsc_tf.files import load_arrays, save_arrays
+from kbsc_tf.files import load_numbers, save_arrays
 from kbsc_tf.schemes.base import REMEDY, Validation
 from kbsc_tf.schemes.image_ldpc.image_files import ImageFiles, pictures
 from kbsc_tf.transmission import Transmission
@@ -71,7 +71,7 @@ class FileWorth:
         """Read what `save` wrote; False if there is nothing."""
         if not (folder / _FILE).exists():
             return False
-        arrays = load_arrays(folder / _FILE, REMEDY)
+        arrays = load_numbers(folder / _FILE, REMEDY, {"sizes": "S", "accuracy": "S"})
         self._sizes, self._accuracy = arrays["sizes"], arrays["accuracy"]
         return True
 

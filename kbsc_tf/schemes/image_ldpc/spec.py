@@ -66,6 +66,8 @@ class ImageLdpcSpec(SchemeSpec):
 
     def text(self, config: SchemeConfig, experiment: Any) -> str:
         label = self.label.replace("image file", f"{self._codec(config)} file")
+        # Nearly all files are too long for what auto puts on polar codes.
+        label = label.replace("LDPC", "polar") if experiment.coding.code == "polar" else label
         return ", ".join([label, *config.options])
 
     def validate(self, config: SchemeConfig, experiment: Any) -> None:

@@ -152,6 +152,8 @@ def _assign(path: Path, state: dict[str, np.ndarray], entries: list[Entry], unus
                 f"{path}: {name} has shape {state[name].shape}, which does not fit the {tuple(variable.shape)} here; "
                 "choose the size and variant that the file holds"
             )
+        if not np.isfinite(value).all():
+            raise UserError(f"{path}: {name} has values that are not finite; save it again or give another file")
     for (_, variable), value in zip(entries, values, strict=True):
         variable.assign(value)
 

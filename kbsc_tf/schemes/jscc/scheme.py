@@ -117,7 +117,7 @@ class NeuralImageScheme(ChannelScheme):
 
     def load(self, folder: Path) -> None:
         super().load(folder)
-        networks, arrays = load_networks(folder / _CODEC)
+        networks, arrays = load_networks(folder / _CODEC, "encoder", "decoder", "favour")
         self._use(**networks, **arrays)
 
     def _use(self, encoder: keras.Model, decoder: keras.Model, favour: np.ndarray | keras.Variable) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kbsc_tf.files import load_arrays, save_arrays
+from kbsc_tf.files import load_numbers, save_arrays
 from kbsc_tf.receiver.axes import SemanticAxes
 from kbsc_tf.schemes.base import REMEDY
 from kbsc_tf.schemes.linear.linear_codec import LinearDecoder
@@ -62,7 +62,7 @@ class LinearObserver:
     @classmethod
     def load(cls, path: Path) -> "LinearObserver":
         """Read what `save` wrote."""
-        return cls(**load_arrays(path, REMEDY))
+        return cls(**load_numbers(path, REMEDY, {"mean": "k", "variance": "k", "matrix": "kA", "offset": "1A"}))
 
     def __call__(self, values: np.ndarray, noise_var_per_symbol: np.ndarray, bias: np.ndarray) -> Observation:
         """Observe received values, given the noise variance of their complex symbols and their bias; all [B, k]."""

@@ -6,7 +6,7 @@ import numpy as np
 
 from kbsc_tf.config import ChannelConfig, CodingConfig
 from kbsc_tf.features import FeatureSet
-from kbsc_tf.files import load_arrays, save_arrays
+from kbsc_tf.files import load_numbers, save_arrays
 from kbsc_tf.schemes.base import REMEDY
 from kbsc_tf.schemes.coded.fixed_length import NamingScheme
 
@@ -40,7 +40,7 @@ class LabelLdpcScheme(NamingScheme):
 
     def load(self, folder: Path) -> None:
         super().load(folder)
-        self._prompts = load_arrays(folder / _PROMPTS, REMEDY)["prompts"]
+        self._prompts = load_numbers(folder / _PROMPTS, REMEDY, {"prompts": "CD"})["prompts"]
 
     def number(self, features: np.ndarray) -> np.ndarray:
         return np.argmax(features @ self._prompts.T, axis=1)
