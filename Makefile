@@ -1,34 +1,48 @@
 PYTHON ?= python3
 OUT ?= results/quickstart
 BENCH ?=
+LOWEST_PYTHON ?= python3.10
 BIN := .venv/bin
+# For which Python .venv was made; another Python makes it anew.
+READY := .venv/ready-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 
-.PHONY: quickstart test test-slow notebooks bench lint clean
+.PHONY: quickstart test test-slow test-lowest notebooks bench lint clean
 
-quickstart: .venv/ready
+quickstart: $(READY)
 	$(BIN)/kbsc run sims/quickstart.yaml --out $(OUT)
 
 # A worker holds up to some 4 GB of what TensorFlow has compiled.
-test: .venv/ready
+test: $(READY)
 	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist worksteal
 
-notebooks: .venv/ready
+notebooks: $(READY)
 	$(BIN)/python -m pytest tests/test_notebooks.py -m 'slow or not slow' --durations=0
 
-test-slow: .venv/ready
+test-slow: $(READY)
 	$(BIN)/python -m pytest -m slow
 
-bench: .venv/ready
+# The fast tests with the lowest versions that pyproject.toml allows, on the lowest Python; uv reads them from there.
+test-lowest: .venv-lowest/ready
+	.venv-lowest/bin/python -m pytest -n logical --maxprocesses 4 --dist worksteal
+
+bench: $(READY)
 	$(BIN)/python sims/bench.py $(BENCH)
 
-lint: .venv/ready
+lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-.venv/ready: pyproject.toml constraints.txt
-	$(PYTHON) -m venv .venv
+$(READY): pyproject.toml constraints.txt
+	test -e $@ || $(PYTHON) -m venv --clear .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
 	touch $@
 
+.venv-lowest/ready: pyproject.toml
+	$(LOWEST_PYTHON) -m venv --clear .venv-lowest
+	.venv-lowest/bin/pip install --quiet --disable-pip-version-check uv
+	.venv-lowest/bin/uv pip install --quiet --python .venv-lowest/bin/python --resolution lowest-direct \
+		-e '.[test,tensorboard]'
+	touch $@
+
 clean:
-	rm -rf .venv build dist *.egg-info
+	rm -rf .venv .venv-lowest build dist *.egg-info
