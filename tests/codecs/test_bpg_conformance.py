@@ -27,7 +27,7 @@ def test_every_conformance_file_is_listed():
     assert len(VECTORS) >= 23
 
 
-@pytest.mark.parametrize("vector", VECTORS, ids=[f"{one['file']} {one['bpgenc_options']}" for one in VECTORS])
+@pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: f"{vector['file']} {vector['bpgenc_options']}")
 def test_conformance(vector, codec):
     data = (CONFORMANCE / vector["file"]).read_bytes()
     pixels = codec.decode(data)
