@@ -6,7 +6,7 @@ BIN := .venv/bin
 # For which Python .venv was made; another Python makes it anew.
 READY := .venv/ready-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 
-.PHONY: quickstart test test-slow test-lowest notebooks bench lint clean
+.PHONY: quickstart test test-slow test-lowest cluster notebooks bench lint clean
 
 quickstart: $(READY)
 	$(BIN)/kbsc run sims/quickstart.yaml --out $(OUT)
@@ -24,6 +24,10 @@ test-slow: $(READY)
 # The fast tests with the lowest versions that pyproject.toml allows, on the lowest Python; uv reads them from there.
 test-lowest: .venv-lowest/ready
 	.venv-lowest/bin/python -m pytest -n logical --maxprocesses 4 --dist worksteal
+
+# Ray on three nodes of this machine, of which one is killed.
+cluster: $(READY)
+	$(BIN)/python -m pytest tests/sweep/test_ray_cluster.py -m slow
 
 bench: $(READY)
 	$(BIN)/python sims/bench.py $(BENCH)

@@ -5,6 +5,7 @@ All text, JSON and .npz of a user is read here: a damaged or hostile file is one
 
 import codecs
 import contextlib
+import errno
 import json
 import math
 import os
@@ -26,6 +27,9 @@ _BOMB_BYTES, _BOMB_RATIO = 1 << 29, 100  # of what an archive unpacks to, and of
 _MEMO = ("PUT", "BINPUT", "LONG_BINPUT")  # opcodes of a pickle
 _MOST_TEXT = 1 << 28  # bytes; a device file has no end
 UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_FULL = {errno.ENOSPC: "the disk is full"}
+if hasattr(errno, "EDQUOT"):
+    _FULL[errno.EDQUOT] = "the disk quota is used up"
 REMEDY = "free space or give another --out"
 
 
@@ -211,9 +215,25 @@ def make_folder(folder: Path, remedy: str = REMEDY) -> None:
         raise cannot("write", folder, error, remedy) from None
 
 
+def check_writable(folder: Path, remedy: str = REMEDY) -> None:
+    """Refuse, before long work and without writing, a folder where nothing can be written, there already or not."""
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not os.access(there, os.W_OK):
+        is_read_only = hasattr(os, "statvfs") and os.statvfs(there).f_flag & os.ST_RDONLY
+        number = errno.EROFS if is_read_only else errno.EACCES
+        raise cannot("write", folder, OSError(number, os.strerror(number)), remedy)
+
+
 def cannot(verb: str, path: Path, error: Exception, remedy: str = REMEDY) -> UserError:
     """Put a failed operation on a file into one sentence that names ``path``."""
-    return UserError(f"{path}: cannot {verb} ({getattr(error, 'strerror', None) or error}); {remedy}")
+    if verb == "write" and isinstance(error, FileNotFoundError):
+        remedy = "its folder is not there, or is no more; make it, or give the command again"
+    return UserError(f"{path}: cannot {verb} ({reason(error)}); {remedy}")
+
+
+def reason(error: Exception) -> str:
+    """Why the system refuses an operation on a file, in words; libraries wrap a full disk into words of their own."""
+    return _FULL.get(getattr(error, "errno", None)) or getattr(error, "strerror", None) or str(error)
 
 
 def _umask() -> int:

@@ -172,6 +172,8 @@ class Transmission(Rows):
         What a receiver that decides by posterior looks at instead of ``features``, where the scheme has it.
     blocks : Blocks or None
         The transport blocks of a coded scheme.
+    thumbnail : [B], bool, or None
+        Whether what was sent codes the image at less than its size; None: the scheme sends no thumbnails.
     """
 
     features: np.ndarray | None
@@ -186,6 +188,7 @@ class Transmission(Rows):
     groups: np.ndarray | None = None
     observation: Observation | None = None
     blocks: Blocks | None = None
+    thumbnail: np.ndarray | None = None
 
     @classmethod
     def concat(cls, parts: Sequence["Transmission"]) -> "Transmission":

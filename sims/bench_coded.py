@@ -10,7 +10,7 @@ from sionna.phy.fec.ldpc import LDPC5GDecoder, LDPC5GEncoder
 from sionna.phy.mapping import Constellation, Demapper, Mapper
 
 from kbsc_tf.channel import FlatChannel
-from kbsc_tf.codecs import BpgCodec, BpgToolsCodec
+from kbsc_tf.codecs import BpgCodec, BpgToolsCodec, SourceCoder
 from kbsc_tf.coding import Mcs, TransportPlan
 from kbsc_tf.coding.ldpc import DecoderSettings
 from kbsc_tf.coding.transport_link import TransportLink
@@ -32,7 +32,7 @@ def bench_coded() -> dict[str, dict]:
 def bench_images() -> dict[str, float | str]:
     """Images/s of encoding to the budget, coding, channel, decoding; everything compiled once before."""
     images = procedural_set(IMAGES + 200, 0, "bench")
-    files = ImageFiles(BpgCodec())
+    files = ImageFiles(SourceCoder(BpgCodec()))
     scheme = ImageLdpcScheme(K, AwgnConfig(), CodingConfig(), Mcs.parse(MCS), files, CodecConfig())
     pictures = images.read(np.arange(IMAGES))
     batch = SourceBatch(np.zeros((IMAGES, 1), np.float32), pictures)

@@ -1,10 +1,11 @@
 """Train, export and score the small CLIP that ships in kbsc_tf/features/clip_small.
 
-    python sims/train_small_clip.py --cifar10 DIR --tiny-imagenet DIR --out DIR [--minutes M] [--resume]
-    python sims/train_small_clip.py --evaluate DIR --cifar10 DIR --tiny-imagenet DIR
+    python sims/train_small_clip.py --cifar10 DIR --cifar100 DIR --tiny-imagenet DIR --out DIR [--minutes M] [--resume]
+    python sims/train_small_clip.py --evaluate DIR --cifar10 DIR --cifar100 DIR --tiny-imagenet DIR
 
-DIR of an image set holds train/CLASS/*.jpg and test/CLASS/*.jpg (CIFAR-10) or val/CLASS/*.jpg (Tiny-ImageNet). Without
-either, the model learns the procedural set alone. Ctrl-C leaves a checkpoint, which --resume takes up.
+DIR of an image set holds train/CLASS/*.jpg and test/CLASS/*.jpg (CIFAR-10) or val/CLASS/*.jpg (Tiny-ImageNet), or the
+set's own archive (CIFAR-100). Without any, the model learns the procedural set alone. Ctrl-C leaves a checkpoint,
+which --resume takes up.
 """
 
 import argparse
@@ -18,6 +19,7 @@ def arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cifar10", type=Path, metavar="DIR", help="CIFAR-10 as folders of images")
+    parser.add_argument("--cifar100", type=Path, metavar="DIR", help="CIFAR-100 as its archive has it")
     parser.add_argument("--tiny-imagenet", type=Path, metavar="DIR", help="Tiny-ImageNet classes as folders of images")
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder of checkpoints; the model goes to DIR/export")
     parser.add_argument("--minutes", type=float, default=70, help="length of the training (default 70)")
@@ -26,7 +28,7 @@ def arguments() -> argparse.Namespace:
     chosen = parser.parse_args()
     if not (chosen.evaluate or chosen.out):
         parser.error("give --out DIR to train, or --evaluate DIR to score a model")
-    for folder in filter(None, (chosen.cifar10, chosen.tiny_imagenet, chosen.evaluate)):
+    for folder in filter(None, (chosen.cifar10, chosen.cifar100, chosen.tiny_imagenet, chosen.evaluate)):
         if not folder.is_dir():
             parser.error(f"{folder} is not a folder")
     return chosen
@@ -41,7 +43,7 @@ def train(chosen: argparse.Namespace) -> Path:
     from small_clip.train import BATCH, TWINS, Trainer
 
     print("loading images", flush=True)
-    sets = load_sets(chosen.cifar10, chosen.tiny_imagenet)
+    sets = load_sets(chosen.cifar10, chosen.cifar100, chosen.tiny_imagenet)
     texts = [template.format(name) for one in sets for name in one.classes for template in TEMPLATES]
     tokenizer = save_tokenizer(texts, 32, chosen.out / "tokenizer")
     trainer = Trainer(sets, tokenizer, chosen.out, chosen.minutes)
@@ -69,7 +71,8 @@ def main() -> int:
     from small_clip.data import load_sets
     from small_clip.evaluate import as_table, evaluate_sets
 
-    print(as_table(evaluate_sets(folder, load_sets(chosen.cifar10, chosen.tiny_imagenet, training=False))))
+    sets = load_sets(chosen.cifar10, chosen.cifar100, chosen.tiny_imagenet, training=False)
+    print(as_table(evaluate_sets(folder, sets)))
     return 0
 
 

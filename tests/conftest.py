@@ -1,6 +1,7 @@
 """Settings that must come before TensorFlow."""
 
 import os
+import subprocess
 from functools import partial
 
 import pytest
@@ -24,6 +25,13 @@ def eager():
 
 
 @pytest.fixture
+def no_figures(monkeypatch):
+    """A run draws nothing: figures take longer than the few points of a small test."""
+    for name in ("draw_figures", "galleries"):
+        monkeypatch.setattr(f"kbsc_tf.study.experiment.{name}", lambda *arguments: [])
+
+
+@pytest.fixture
 def codes_as_graphs(monkeypatch):
     """Compiling a code takes XLA seconds and changes nothing of what is shown."""
     from kbsc_tf.coding.ldpc import DecoderSettings
@@ -39,3 +47,17 @@ def quiet():
     from kbsc_tf.progress import Progress
 
     return Progress(Console(quiet=True))
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """A small disk of its own."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", place], capture_output=True, text=True)
+    if made.returncode:
+        pytest.skip(f"no disk can be mounted here: {made.stderr.strip()}")
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", "--lazy", place], check=True)

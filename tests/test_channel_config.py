@@ -220,7 +220,7 @@ def test_the_label_says_what_differs(one, other, label, text):
 def test_no_two_channels_of_other_physics_have_one_label():
     """Each key of each kind of channel, at another value than its default."""
     other = {
-        "power": "per_batch", "peak_db": 5.0, "coherence": "block", "csi": "none", "equaliser": "zf",
+        "power": "per_batch", "coherence": "block", "csi": "none", "equaliser": "zf",
         "rician_k_db": 1.5,
         "domain": "time", "interleave": False, "count_overhead": False, "cfo_hz": 5.0, "linewidth_hz": 5.0,
         "clipping_db": 5.0, "snr_error_db": 5.0, "fft_size": 128, "subcarrier_spacing_khz": 15.0,
@@ -248,3 +248,12 @@ def test_channels_whose_numbers_changed_are_of_another_revision():
     for interpolation, revision in {"nearest": 1, "linear": 2, "lmmse": 1}.items():
         channel = parse_channel({"type": "ofdm", "csi": {"type": "ls", "interpolation": interpolation}})
         assert channel.revision == revision and "revision" not in channel.label
+        assert channel.model_copy(update={"clipping_db": 3.0}).revision == revision + 1
+    assert parse_channel({"clipping_db": 3.0}).revision == 1
+
+
+def test_clipping_has_one_name():
+    for base, text in (({}, "AWGN"), ({"type": "ofdm", "model": "awgn"}, "OFDM AWGN")):
+        channel = parse_channel({**base, "clipping_db": 3.0})
+        assert channel.label.endswith("_clipping_db=3") and channel.text.startswith(text)
+        assert channel.text.endswith(", clipping 3 dB")

@@ -56,6 +56,17 @@ def test_an_option_of_a_scheme_is_set_however_the_file_names_it(load, text):
     assert config.titles == load(text).titles
 
 
+def test_an_entry_whose_options_change_its_name_is_found_by_either(load):
+    """As recorded, or as the scheme is called where only one entry is of it."""
+    both = "schemes.bpg_ldpc.format=abbreviated", "schemes.bpg_ldpc.thumbnails=true"
+    assert load("schemes: [pca, bpg_ldpc]\n", *both).titles == ["pca", "bpg_ldpc_abbreviated_thumbnails"]
+    text = "schemes: [bpg_ldpc, {scheme: bpg_ldpc, format: abbreviated}]\n"
+    config = load(text, "schemes.bpg_ldpc_abbreviated.thumbnails=true")
+    assert config.titles == ["bpg_ldpc", "bpg_ldpc_abbreviated_thumbnails"]
+    with pytest.raises(UserError, match="two schemes are called the same"):
+        load(text, "schemes.bpg_ldpc.format=abbreviated")
+
+
 def test_tensorboard_is_refused_where_it_is_not_installed(load, monkeypatch):
     config = load("schemes: [{scheme: kbsc, tensorboard: true}, pca]\n")
     monkeypatch.setattr("kbsc_tf.config.schema.find_spec", lambda name: None)

@@ -28,7 +28,7 @@ def test_a_full_disk_keeps_the_old_content(tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(UserError, match="a: cannot write .No space left on device.; free space"):
+    with pytest.raises(UserError, match="a: cannot write .the disk is full.; free space"):
         write_atomically(tmp_path / "a", "new")
     assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == {"a": b"old"}
 

@@ -74,11 +74,12 @@ class Run:
             ``scheme``, ``mcs`` ("" for schemes without, "qpsk-1/2" and the like, "genie"), ``channel``, ``k`` (real
             symbols), ``channel_uses`` (complex, everything counted), ``cbr``, ``snr_db`` (inf without noise), ``seed``;
             ``n`` images times ``trials``; the accuracies ``top1``, ``top5``, ``coarse1`` with ``_low`` and ``_high`` of
-            their 95 % intervals, and the shares ``delivered``, ``answered``, ``feasible``, as fractions; ``psnr`` in dB
-            and ``ms_ssim`` of schemes that send images; of coded schemes ``bler``, the share of transport blocks lost
-            of those sent, and ``throughput`` and ``goodput``, payload bits and bits that mean the image delivered per
-            complex channel use; ``header_uses`` and other parts of the channel uses; ``papr_db``; mean squared errors
-            and cosines of features. What a scheme does not have is NaN.
+            their 95 % intervals, and the shares ``delivered``, ``answered``, ``feasible`` and, sent at less than their
+            size, ``thumbnails``, as fractions; ``psnr`` in dB and ``ms_ssim`` of schemes that send images; of coded
+            schemes ``bler``, the share of transport blocks lost of those sent, and ``throughput`` and ``goodput``,
+            payload bits and bits that mean the image delivered per complex channel use; ``header_uses`` and other parts
+            of the channel uses; ``papr_db``; mean squared errors and cosines of features. What a scheme does not have
+            is NaN.
 
         Examples
         --------

@@ -35,9 +35,10 @@ class FlatChannel(SymbolChannel):
         Rician K factor in dB.
     real_gain : bool
         Multiply by |h| instead of h, as the original KBSC code does (no phase rotation to undo).
-    peak_db : float, optional
-        The sender clips symbols whose power is more than this over 1, in dB, to that power; their phase stays. What
-        that takes is not sent instead, and the receiver does not know of it: SNR stays that of symbols of power 1.
+    clipping_db : float, optional
+        Clipping ratio. The sender clips symbols whose power is more than this over 1, in dB, to that power; their
+        phase stays. What that takes is not sent instead, and the receiver does not know of it: SNR stays that of
+        symbols of power 1.
 
     Notes
     -----
@@ -52,7 +53,7 @@ class FlatChannel(SymbolChannel):
         equaliser: str = "mmse",
         rician_k_db: float = 6.0,
         real_gain: bool = False,
-        peak_db: float | None = None,
+        clipping_db: float | None = None,
     ) -> None:
         for name, value, allowed in (
             ("fading", fading, ("none", "rayleigh", "rician")),
@@ -67,15 +68,15 @@ class FlatChannel(SymbolChannel):
         if fading != "none" and csi == "none" and equaliser != "none":
             raise ValueError(f"equaliser {equaliser} needs csi perfect")
         self.fading, self.coherence, self.csi, self.equaliser = fading, coherence, csi, equaliser
-        self.rician_k_db, self.real_gain, self.peak_db = rician_k_db, real_gain, peak_db
+        self.rician_k_db, self.real_gain, self.clipping_db = rician_k_db, real_gain, clipping_db
         self._awgn = AWGN()
         self._rayleigh = FlatFadingChannel(num_tx_ant=1, num_rx_ant=1, return_channel=True)
         self._scatter = GenerateFlatFadingChannel(num_tx_ant=1, num_rx_ant=1)
 
     def __call__(self, symbols: tf.Tensor, snr_db: tf.Tensor) -> Received:
         """Transmit ``symbols`` ([B, n], tf.complex64) at Es/N0 ``snr_db`` ([] or [B], tf.float32, dB)."""
-        if self.peak_db is not None:
-            symbols = clip(symbols, self.peak_db)
+        if self.clipping_db is not None:
+            symbols = clip(symbols, self.clipping_db)
         peak, no = papr_db(symbols), snr_db_to_no(snr_db)
         no = tf.broadcast_to(no[:, None] if no.shape.rank == 1 else no, tf.shape(symbols))
         if self.fading == "none":
@@ -114,9 +115,9 @@ def papr_db(symbols: tf.Tensor) -> tf.Tensor:
     return 10.0 / math.log(10.0) * tf.math.log(tf.where(ratio > 0.0, ratio, 1.0))
 
 
-def clip(symbols: tf.Tensor, peak_db: float) -> tf.Tensor:
-    """Symbols [B, n] whose power is at most ``peak_db`` over 1: larger ones keep their phase."""
-    highest = 10.0 ** (peak_db / 20.0)
+def clip(symbols: tf.Tensor, clipping_db: float) -> tf.Tensor:
+    """Symbols [B, n] whose power is at most ``clipping_db`` over 1: larger ones keep their phase."""
+    highest = 10.0 ** (clipping_db / 20.0)
     return symbols * tf.cast(highest / tf.maximum(tf.abs(symbols), highest), symbols.dtype)
 
 
@@ -129,7 +130,7 @@ def build_flat(config: FlatConfig) -> FlatChannel:
         config.equaliser,
         config.rician_k_db,
         real_gain=config.preset == "original",
-        peak_db=config.peak_db,
+        clipping_db=config.clipping_db,
     )
 
 

@@ -1,9 +1,13 @@
 """Commands that compute: an experiment's stages, and studies of the knowledge base."""
 
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from kbsc_tf.cli.app import (
     ExperimentFile,
+    Folder,
     Out,
     Overrides,
     SkipBad,
@@ -69,6 +73,41 @@ def sweep(file: ExperimentFile, set_: Overrides = None, out: Out = None, skip_ba
         experiment.fit(study, progress)
     experiment.sweep(study, results, progress)
     show_table(folder, progress)
+
+
+@app.command()
+def reproduce(
+    folder: Folder,
+    points: Annotated[int, typer.Option("--points", min=1, help="How many points, drawn at random.")] = 5,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the draw.")] = 0,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Where data lie here, as in data.path=DIR; may be repeated."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="For what is computed; default DIR_reproduced.")] = None,
+) -> None:
+    """Compute some points of a results folder again, trainings too; exit status 1 if any is different now."""
+    from kbsc_tf.analysis.reproduction import Verdict, summary
+    from kbsc_tf.config.reading.overrides import from_option
+    from kbsc_tf.results.names import named
+    from kbsc_tf.results.reproducible import reproducible
+    from kbsc_tf.results.run_json import read_run
+    from kbsc_tf.study.start import prepare_tensorflow
+
+    out = out or folder.with_name(f"{folder.resolve().name}_reproduced")
+    places = {one.key: one.value for one in map(from_option, set_ or [])}
+    config = reproducible(folder, places, out)
+    prepare_tensorflow()
+    from kbsc_tf.study.reproduce import reproduce as compute
+
+    progress = new_progress()
+    found = compute(folder, config, points, seed, out, progress)
+    with named(read_run(folder)):
+        for one in found:
+            progress.say(one.text)
+    progress.say(summary(found))
+    if any(one.verdict is Verdict.DIFFERENT for one in found):
+        raise typer.Exit(1)
 
 
 @app.command("kb-scaling")

@@ -108,3 +108,16 @@ def confidence(
     with named(read_run(folder)):
         progress.console.print(confidence_table(folder))
     list_files([*files, *draw_confidence(folder, formats, share, everything)], progress)
+
+
+@app.command("index")
+def index_(
+    root: Annotated[Path, typer.Argument(metavar="DIR", help="A folder of results folders.")] = Path("results"),
+) -> None:
+    """Write what all results folders in a folder hold into its index.json, for tables and pages."""
+    from kbsc_tf.files import write_atomically
+    from kbsc_tf.results.overview import as_text, overview
+
+    file = root / "index.json"
+    write_atomically(file, as_text(overview(root)))
+    list_files([file], new_progress())

@@ -2,18 +2,19 @@
 
 import signal
 import sys
-import threading
 
 from kbsc_tf.cli.app import app
 from kbsc_tf.errors import UserError
 from kbsc_tf.progress import replace_characters
 from kbsc_tf.quiet import open_streams
 
+_STOPS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
 
 def main() -> None:
-    """Entry point: a user's mistake is one sentence and exit status 2, Ctrl-C is 130."""
+    """Entry point: a user's mistake is one sentence and status 2, Ctrl-C is 130, another signal 128 and its number."""
     open_streams()
-    interrupted = _note_ctrl_c()
+    stops = _note_stops()
     try:
         for argument in sys.argv:
             if not argument.isascii():
@@ -24,23 +25,29 @@ def main() -> None:
         app()
     except (Exception, SystemExit) as end:
         # Typer makes 130 of a KeyboardInterrupt, but TensorFlow a TypeError, while it looks up a traced function.
-        if interrupted.is_set() or getattr(end, "code", None) == 130:
-            print("kbsc: stopped; the same command goes on from here", file=sys.stderr)
-            sys.exit(130)
+        if stops or getattr(end, "code", None) == 130:
+            number = stops[0] if stops else signal.SIGINT
+            by = "" if number == signal.SIGINT else f" by {number.name}"
+            print(f"kbsc: stopped{by}; the same command goes on from here", file=sys.stderr)
+            sys.exit(128 + number)
         if isinstance(end, UserError):
             print(f"kbsc: {end}", file=sys.stderr)
             sys.exit(2)
         raise
 
 
-def _note_ctrl_c() -> threading.Event:
-    """An event that is set at the first Ctrl-C, whatever becomes of the exception; ignored interrupts stay ignored."""
-    interrupted = threading.Event()
+def _note_stops() -> list[signal.Signals]:
+    """Signals that ask to stop, as they come; the first is a KeyboardInterrupt, whatever becomes of that.
 
-    def interrupt(number, frame):
-        interrupted.set()
-        signal.default_int_handler(number, frame)
+    Ignored signals stay ignored, as under nohup.
+    """
+    came: list[signal.Signals] = []
 
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, interrupt)
-    return interrupted
+    def stop(number, frame):
+        came.append(signal.Signals(number))
+        raise KeyboardInterrupt
+
+    for number in _STOPS:
+        if signal.getsignal(number) in (signal.default_int_handler, signal.SIG_DFL):
+            signal.signal(number, stop)
+    return came

@@ -1,13 +1,14 @@
 """Image codecs: image <-> bytes, and the best file within a budget of bytes. Imports no TensorFlow.
 
-image [H, W, 3], uint8 ─► ImageCodec.encode_to_budget ─► bytes ─► ImageCodec.decode ─► image [H, W, 3], uint8
+image [H, W, 3], uint8 ─► SourceCoder.encode_to_budgets ─► bytes ─► SourceCoder.decode ─► image [H, W, 3], uint8
 """
 
 from kbsc_tf.codecs.bpg import BpgCodec
 from kbsc_tf.codecs.bpg_tools import BpgToolsCodec
-from kbsc_tf.codecs.image_codec import CodecError, ImageCodec
+from kbsc_tf.codecs.image_codec import AbbreviatedCodec, CodecError, ImageCodec
 from kbsc_tf.codecs.jpeg import JpegCodec
 from kbsc_tf.codecs.pool import CodecPool
+from kbsc_tf.codecs.source_coder import SourceCoder
 from kbsc_tf.config import CodecConfig
 
 
@@ -21,4 +22,15 @@ def build_jpeg(config: CodecConfig) -> ImageCodec:
     return JpegCodec(config.chroma)
 
 
-__all__ = ["BpgCodec", "BpgToolsCodec", "CodecError", "CodecPool", "ImageCodec", "JpegCodec", "build_bpg", "build_jpeg"]
+__all__ = [
+    "AbbreviatedCodec",
+    "BpgCodec",
+    "BpgToolsCodec",
+    "CodecError",
+    "CodecPool",
+    "ImageCodec",
+    "JpegCodec",
+    "SourceCoder",
+    "build_bpg",
+    "build_jpeg",
+]

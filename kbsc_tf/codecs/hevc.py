@@ -20,8 +20,8 @@ AV_FORMATS = {"grey": "gray", "420": "yuv420p", "422": "yuv422p", "444": "yuv444
 PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow", "placebo")
 MAX_QP = 51
 MIN_CODED_SIDE = 16  # the wrapper refuses smaller ones
-# Open encoders, one for each size and QP: more than the QPs of one size. Each takes 4 MB and 26 bytes a pixel.
-MAX_CONTEXTS, MAX_CONTEXT_PIXELS = 64, 1 << 22
+# Open encoders, one for each size and QP: of images and their thumbnails. Each takes 4 MB and 26 bytes a pixel.
+MAX_CONTEXTS, MAX_CONTEXT_PIXELS = 128, 1 << 22
 # FFmpeg reads ahead this far, and PyAV's packets end with the bytes they are made of.
 INPUT_PADDING = 64
 # One intra picture at a constant QP, whose parameter sets a BPG header can express.
@@ -50,10 +50,12 @@ class HevcEncoder:
         Of the planes.
     preset : str
         x265's.
+    sao : bool
+        Whether the preset may use sample adaptive offset.
     """
 
-    def __init__(self, chroma: str, preset: str) -> None:
-        self.chroma, self.preset = chroma, preset
+    def __init__(self, chroma: str, preset: str, sao: bool = True) -> None:
+        self.chroma, self.preset, self.sao = chroma, preset, sao
         self._contexts: OrderedDict[tuple[int, int, int, int], list] = OrderedDict()
 
     def encode(self, planes: list[NDArray[np.uint8]], qp: int) -> bytes:
@@ -93,7 +95,7 @@ class HevcEncoder:
             raise UserError(f"this PyAV cannot encode HEVC: {error}; install the av wheel from PyPI") from None
         context.width, context.height, context.pix_fmt = width, height, AV_FORMATS[self.chroma]
         context.time_base, context.framerate = Fraction(1, 25), Fraction(25, 1)
-        sizes = f"ctu={tree_unit}:min-cu-size={block}:max-tu-size={min(32, tree_unit)}"
+        sizes = f"ctu={tree_unit}:min-cu-size={block}:max-tu-size={min(32, tree_unit)}{'' if self.sao else ':sao=0'}"
         context.options = {"preset": self.preset, "forced-idr": "1", "x265-params": f"qp={qp}:{X265}:{sizes}"}
         try:
             context.open()

@@ -79,6 +79,31 @@ def set_loop_filter_across_slices(unit: bytes, pps: PpsSummary, sao: bool, chrom
     """
     payload = unescape(unit)
     bits = BitReader(payload)
+    if not _skip_to_loop_filter_flag(bits, pps, sao, chroma):
+        return unit
+    byte, bit = divmod(bits.position, 8)
+    payload = bytearray(payload)
+    payload[byte] |= 0x80 >> bit
+    return escape(bytes(payload))
+
+
+def slice_header_bytes(unit: bytes, pps: PpsSummary, sao: bool, chroma: bool) -> int:
+    """Bytes before the coded data of an IDR slice that is the whole picture: NAL unit header and slice header.
+
+    Parameters
+    ----------
+    unit : bytes
+        As stored. A header that x265 writes has no two zero bytes in a row, so nothing in it is escaped.
+    pps, sao, chroma
+        As in `set_loop_filter_across_slices`.
+    """
+    bits = BitReader(unescape(unit))
+    bits.u(_skip_to_loop_filter_flag(bits, pps, sao, chroma))
+    return bits.position // 8 + 1  # the alignment is a one, and zeros to the end of the byte
+
+
+def _skip_to_loop_filter_flag(bits: BitReader, pps: PpsSummary, sao: bool, chroma: bool) -> bool:
+    """Read a slice NAL unit up to slice_loop_filter_across_slices_enabled_flag; whether it has that flag."""
     bits.u(NAL_HEADER_BITS)
     if not bits.flag():
         raise CodecError("the picture has more than one slice")
@@ -99,9 +124,4 @@ def set_loop_filter_across_slices(unit: bytes, pps: PpsSummary, sao: bool, chrom
         disabled = bits.flag()
         if not disabled:
             bits.se(), bits.se()
-    if not pps.loop_filter_across_slices or (disabled and not filtered):
-        return unit
-    byte, bit = divmod(bits.position, 8)
-    payload = bytearray(payload)
-    payload[byte] |= 0x80 >> bit
-    return escape(bytes(payload))
+    return pps.loop_filter_across_slices and (filtered or not disabled)

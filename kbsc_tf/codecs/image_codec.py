@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,29 +88,98 @@ class ImageCodec(ABC):
         list of bytes or None
             One for each budget; None where even the worst quality does not fit.
         """
-        files: dict[int, bytes] = {}
+        encode = cache(lambda index: self.encode(image, self.qualities[index]))
+        return [best_within(budget, encode, len(self.qualities)) for budget in budgets]
 
-        def fits(index: int, budget: int) -> bool:
-            if index not in files:
-                files[index] = self.encode(image, self.qualities[index])
-            return len(files[index]) <= budget
+    def abbreviated(self) -> "AbbreviatedCodec":
+        """This codec, for receivers that know the headers and tables of its files.
 
-        return [self._search(fits, budget, files) for budget in budgets]
+        Raises
+        ------
+        UserError
+            It has no abbreviated format.
+        """
+        raise UserError(f"the codec {self.name} has no abbreviated format; give format: file")
 
-    def _search(self, fits: Callable[[int, int], bool], budget: int, files: dict[int, bytes]) -> bytes | None:
-        fitting, too_large = -1, len(self.qualities)
-        while too_large - fitting > 1:
-            middle = (fitting + too_large) // 2
-            if fits(middle, budget):
-                fitting = middle
-            else:
-                too_large = middle
-        if fitting < 0:
-            return None
-        last = len(self.qualities) - 1
-        while better := [i for i in (fitting + 1, fitting + 2) if i <= last and fits(i, budget)]:
-            fitting = better[-1]
-        return files[fitting]
+
+class AbbreviatedCodec(ABC):
+    """A codec whose streams are coded picture data alone: both ends know the headers and tables of its files.
+
+    image ─► file = header │ coded data │ trailer ─► encode ─► coded data ─► complete ─► the same file ─► image
+
+    Header and trailer follow from the size of the image and the quality, so that those must be known at the receiver.
+
+    Attributes
+    ----------
+    codec : ImageCodec
+        Makes and reads the files.
+    """
+
+    def __init__(self, codec: ImageCodec) -> None:
+        self.codec = codec
+        self._known: dict[tuple[tuple[int, int], int], tuple[bytes, bytes]] = {}
+
+    @abstractmethod
+    def split(self, file: bytes) -> tuple[bytes, bytes, bytes]:
+        """A file as header, coded picture data and trailer."""
+
+    def encode(self, image: NDArray[np.uint8], quality: int) -> bytes:
+        """The coded picture data of an image ([H, W, 3], uint8) at one of the codec's ``qualities``."""
+        header, stream, trailer = self.split(self.codec.encode(image, quality))
+        if (header, trailer) != self._frame(image.shape[:2], quality):
+            raise RuntimeError(f"{self.codec.name}: the header of a file depends on its image")
+        return stream
+
+    def complete(self, stream: bytes, quality: int, shape: tuple[int, int]) -> bytes:
+        """The whole file of a stream, for an image of ``shape`` (H, W) at the quality that it was encoded at."""
+        header, trailer = self._frame(shape, quality)
+        return header + stream + trailer
+
+    def decode(self, stream: bytes, quality: int, shape: tuple[int, int]) -> NDArray[np.uint8]:
+        """Decode a stream, which zeros may follow, to RGB, [H, W, 3], uint8.
+
+        Raises
+        ------
+        CodecError
+            It cannot be decoded.
+        """
+        return self.codec.decode(self.complete(stream, quality, shape))
+
+    def _frame(self, shape: tuple[int, int], quality: int) -> tuple[bytes, bytes]:
+        """Header and trailer of all files of a size and quality: those of one grey image."""
+        shape = tuple(shape)
+        if (shape, quality) not in self._known:
+            header, _, trailer = self.split(self.codec.encode(np.full((*shape, 3), 128, np.uint8), quality))
+            self._known[shape, quality] = header, trailer
+        return self._known[shape, quality]
+
+
+def best_within(budget: int, encode: Callable[[int], bytes], count: int) -> bytes | None:
+    """The best of ``count`` files, the worst first, that has at most ``budget`` bytes: see `encode_to_budgets`.
+
+    Parameters
+    ----------
+    budget : int
+    encode : callable
+        Makes the file of an index; called more than once with the same one.
+    count : int
+    """
+
+    def fits(index: int) -> bool:
+        return len(encode(index)) <= budget
+
+    fitting, too_large = -1, count
+    while too_large - fitting > 1:
+        middle = (fitting + too_large) // 2
+        if fits(middle):
+            fitting = middle
+        else:
+            too_large = middle
+    if fitting < 0:
+        return None
+    while better := [i for i in (fitting + 1, fitting + 2) if i < count and fits(i)]:
+        fitting = better[-1]
+    return encode(fitting)
 
 
 def check_image(image: NDArray[np.uint8], max_pixels: int = MAX_PIXELS, max_side: int = MAX_PIXELS) -> None:

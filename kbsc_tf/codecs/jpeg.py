@@ -7,7 +7,14 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from kbsc_tf.codecs.image_codec import MAX_PIXELS, CodecError, ImageCodec, check_image, check_quality
+from kbsc_tf.codecs.image_codec import (
+    MAX_PIXELS,
+    AbbreviatedCodec,
+    CodecError,
+    ImageCodec,
+    check_image,
+    check_quality,
+)
 
 SOI, EOI = b"\xff\xd8", b"\xff\xd9"
 DHT, SOS, DQT, APP0, COM = 0xC4, 0xDA, 0xDB, 0xE0, 0xFE
@@ -17,7 +24,7 @@ MAX_SIDE = 65500  # of libjpeg
 
 
 class JpegCodec(ImageCodec):
-    """JPEG (ITU-T T.81), baseline with optimised Huffman tables.
+    """JPEG (ITU-T T.81), baseline.
 
     Parameters
     ----------
@@ -25,15 +32,19 @@ class JpegCodec(ImageCodec):
         Chroma of the files that are written. Any is read.
     max_pixels : int
         A file that says it has more is refused before it is decoded.
+    optimised : bool
+        Huffman tables made for each image, which its file has to carry; else the typical ones of T.81 annex K.3.
     """
 
     name = "jpeg"
     qualities = range(1, 96)
 
-    def __init__(self, chroma: Literal["444", "422", "420"] = "444", max_pixels: int = MAX_PIXELS) -> None:
+    def __init__(
+        self, chroma: Literal["444", "422", "420"] = "444", max_pixels: int = MAX_PIXELS, optimised: bool = True
+    ) -> None:
         if chroma not in SUBSAMPLING:
             raise ValueError(f"chroma: expected one of {', '.join(SUBSAMPLING)}, got {chroma!r}")
-        self.chroma, self.max_pixels = chroma, max_pixels
+        self.chroma, self.max_pixels, self.optimised = chroma, max_pixels, optimised
 
     def encode(self, image: NDArray[np.uint8], quality: int) -> bytes:
         """Encode ``image`` ([H, W, 3], uint8) at libjpeg's ``quality``, 1 (smallest) to 95."""
@@ -42,7 +53,7 @@ class JpegCodec(ImageCodec):
         check_image(image, self.max_pixels, MAX_SIDE)
         check_quality(quality, self.qualities)
         file = io.BytesIO()
-        options = {"optimize": True, "subsampling": SUBSAMPLING[self.chroma]}
+        options = {"optimize": self.optimised, "subsampling": SUBSAMPLING[self.chroma]}
         Image.fromarray(image).save(file, "JPEG", quality=quality, **options)
         return _strip(file.getvalue())
 
@@ -66,6 +77,21 @@ class JpegCodec(ImageCodec):
     def header_bytes(self, data: bytes) -> int:
         """All bytes but the entropy-coded ones: the markers with their segments, EOI included."""
         return sum(len(segment) for _, segment, _ in _segments(data)) + len(SOI) + len(EOI)
+
+    def abbreviated(self) -> "AbbreviatedJpeg":
+        """This codec with the Huffman tables of T.81 annex K.3, for receivers that know all tables and headers."""
+        return AbbreviatedJpeg(JpegCodec(self.chroma, self.max_pixels, optimised=False))
+
+
+class AbbreviatedJpeg(AbbreviatedCodec):
+    """JPEG in T.81's abbreviated format for compressed image data: tables are not sent. Nor are frame and scan header.
+
+    Both ends make the quantisation tables from the quality, as RFC 2435 does for JPEG over RTP.
+    """
+
+    def split(self, file: bytes) -> tuple[bytes, bytes, bytes]:
+        header = self.codec.header_bytes(file) - len(EOI)
+        return file[:header], file[header : -len(EOI)], EOI
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:

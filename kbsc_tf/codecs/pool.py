@@ -1,20 +1,18 @@
 """Encode many images in several processes."""
 
-import contextlib
 import multiprocessing
 import os
-import signal
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import resource_tracker
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kbsc_tf.codecs.image_codec import ImageCodec
+from kbsc_tf.codecs.source_coder import SourceCoder
 from kbsc_tf.errors import UserError
+from kbsc_tf.workers import begin_worker, starting_workers
 
 IN_PLACE_PIXELS = 1 << 16  # about a second's work: less than this is done before the processes have started
 CHUNK_PIXELS = 1 << 13  # of one message to a process: 8 images of 32x32
@@ -27,17 +25,18 @@ class CodecPool:
 
     The processes are spawned, not forked (encoders and TensorFlow do not survive a fork), when there is work for them,
     and kept until `close`. A script that uses a pool needs the usual ``if __name__ == "__main__":``. Ctrl-C stops
-    them without a word from them; if one dies, e.g. for want of memory, the call ends with an error.
+    them without a word from them, and they end when this process is killed; if one dies, e.g. for want of memory, the
+    call ends with an error.
 
     Parameters
     ----------
-    codec : ImageCodec
+    codec : ImageCodec or SourceCoder
         Goes to the processes by pickle.
     processes : int, optional
         By default one for each core. With 1, or little work, everything is done in this process.
     """
 
-    def __init__(self, codec: ImageCodec, processes: int | None = None) -> None:
+    def __init__(self, codec: ImageCodec | SourceCoder, processes: int | None = None) -> None:
         if processes is not None and processes < 1:
             raise UserError(f"a codec pool needs at least 1 process, got {processes}")
         self.codec, self.processes = codec, processes or os.cpu_count() or 1
@@ -101,7 +100,7 @@ class CodecPool:
 
     def _distribute(self, images, budgets: list[int], report: Callable[[int], None]) -> list[list[bytes | None]]:
         results: list = [None] * len(images)
-        with _interrupts_blocked():  # the first work starts the processes
+        with starting_workers():  # the first work starts the processes
             if self._executor is None:
                 context = multiprocessing.get_context("spawn")
                 self._executor = ProcessPoolExecutor(self.processes, context, _begin, (self.codec,))
@@ -121,12 +120,12 @@ class CodecPool:
             self._executor = None
 
 
-_codec: ImageCodec | None = None  # of a process of a pool
+_codec: ImageCodec | SourceCoder | None = None  # of a process of a pool
 
 
-def _begin(codec: ImageCodec) -> None:
+def _begin(codec: ImageCodec | SourceCoder) -> None:
     global _codec
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    begin_worker()
     _codec = codec
 
 
@@ -148,29 +147,3 @@ def _chunks(images) -> Iterator[range]:
             start, pixels = index + 1, 0
     if start < len(images):
         yield range(start, len(images))
-
-
-@contextlib.contextmanager
-def _interrupts_blocked() -> Iterator[None]:
-    """Start processes that Ctrl-C does not reach while they import; for this one it waits."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
-        return
-    # Python's helper process is started with the first spawned one, and that start unblocks the signal again.
-    resource_tracker.ensure_running()
-    handler = signal.getsignal(signal.SIGINT)
-    # Processes inherit the mask. Here it holds for this thread alone, and another one may take the signal: so the
-    # handler, which always runs in the main thread, notes it for later.
-    is_ours = handler is not None and threading.current_thread() is threading.main_thread()
-    came: list[tuple] = []
-    if is_ours:
-        signal.signal(signal.SIGINT, lambda *arguments: came.append(arguments))
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        if is_ours:
-            signal.signal(signal.SIGINT, handler)
-            if came and callable(handler):
-                handler(*came[0])

@@ -89,6 +89,20 @@ class TransportPlan:
                 f"{self._capacity} information bits in {self.channel_uses} channel uses: the CRC alone takes "
                 f"{self.transport_crc}; give more channel uses or a higher rate"
             )
+        if not self.is_polar:
+            self._check_graph()
+
+    def _check_graph(self) -> None:
+        """Belief propagation must find the information bits that are not sent, or blocks are lost without noise."""
+        from kbsc_tf.coding.peeling import MAX_ROUNDS, peeling_rounds  # NumPy, which no list of names waits for
+
+        rounds = peeling_rounds(self.code_block)
+        if rounds is None or rounds > MAX_ROUNDS:
+            raise Infeasible(
+                f"{self.info_bits} information bits in {self.coded_bits} coded bits: 5G LDPC leaves out "
+                f"{2 * self.code_block.lifting_size} of them, which its decoder cannot find even without noise; give "
+                "code polar, more channel uses or a lower rate"
+            )
 
     def _check_polar(self) -> None:
         if self.payload_bits > POLAR_PAYLOAD[1]:
@@ -119,7 +133,8 @@ class TransportPlan:
         Raises
         ------
         Infeasible
-            The budget cannot hold 12 information bits, or a CRC.
+            The budget cannot hold 12 information bits, or a CRC; or LDPC of so few bits at a rate above 0.9 cannot be
+            decoded.
         UserError
             ``block_length`` is out of range.
         """

@@ -17,6 +17,9 @@ class BpgSpec(CodecSpec):
         if config.bpg_tools:
             self.build(config).check()
 
+    def abbreviates(self, config: CodecConfig) -> bool:
+        return not config.bpg_tools
+
 
 class JpegSpec(CodecSpec):
     """Baseline JPEG, by Pillow."""
@@ -26,6 +29,9 @@ class JpegSpec(CodecSpec):
     def validate(self, config: CodecConfig) -> None:
         if config.chroma == "grey":
             raise UserError(_GREY)
+
+    def abbreviates(self, config: CodecConfig) -> bool:
+        return True
 
 
 _GREY = 'codec.chroma: grey is for the built-in BPG codec alone; choose "444", "422" or "420"'

@@ -92,6 +92,10 @@ class CodecSpec(Spec):
     def check(self, config: CodecConfig) -> None:
         """Refuse programs that are missing, by a UserError."""
 
+    def abbreviates(self, config: CodecConfig) -> bool:
+        """Whether it has streams without headers and tables that both ends can know."""
+        return False
+
 
 class ExperimentConfig(Strict):
     """A whole experiment: the contents of one file under ``sims/``."""

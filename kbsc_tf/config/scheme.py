@@ -99,8 +99,8 @@ class SchemeSpec(Spec):
         """What else of the experiment the records of this entry depend on, such as all k of a network for several."""
         return {}
 
-    def text(self, experiment: Any) -> str:
-        """The label in figures and tables of an experiment, where it depends on the experiment."""
+    def text(self, config: SchemeConfig, experiment: Any) -> str:
+        """The label in figures and tables of an entry that has no name of its own."""
         return self.label
 
     def validate(self, config: SchemeConfig, experiment: Any) -> None:

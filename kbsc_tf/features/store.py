@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from filelock import FileLock
 from numpy.typing import NDArray
 
 from kbsc_tf.data.cache import REMEDY, cache_root
@@ -21,6 +20,7 @@ from kbsc_tf.errors import UserError
 from kbsc_tf.features.encoder import Encoder, TextEncoder
 from kbsc_tf.features.feature_set import FeatureSet
 from kbsc_tf.files import cannot, load_array, make_folder, write_atomically
+from kbsc_tf.locks import Lock
 from kbsc_tf.progress import counting
 
 _READ_AT_ONCE, _HELD_BYTES = 8, 1 << 28  # images read at once, and when a batch of them is large enough
@@ -62,7 +62,7 @@ def extract(
     x = _open(path, shape)
     if x is None:
         make_folder(path.parent, REMEDY)
-        with FileLock(path.with_suffix(".lock")):  # one process at a time embeds the same images
+        with Lock(path.with_suffix(".lock"), REMEDY):  # one process at a time embeds the same images
             x = _open(path, shape)  # another process may have made it meanwhile
             if x is None:
                 images_per_s = _embed(encoder, images, path, progress, batch_size)

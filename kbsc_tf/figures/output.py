@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import pandas as pd
 from matplotlib.figure import Figure
+from PIL import Image
 
 from kbsc_tf.errors import UserError
 from kbsc_tf.files import write_atomically
@@ -49,6 +50,7 @@ class Output(NamedTuple):
 
 
 PLAIN = Output()
+_DPI = 300
 
 
 def save_figure(
@@ -78,11 +80,22 @@ def save_figure(
     """
     files = []
     for kind in output.formats:
-        figure.savefig(buffer := io.BytesIO(), format=kind, dpi=300, metadata=_METADATA[kind])
+        figure.savefig(buffer := io.BytesIO(), format=kind, dpi=_DPI, metadata=_METADATA[kind])
+        content = buffer.getvalue()
+        if kind == "png" and not any(axes.images for axes in figure.axes):
+            content = _with_palette(content)
         files.append(out_dir / f"{stem}.{kind}")
-        write_atomically(files[-1], buffer.getvalue())
+        write_atomically(files[-1], content)
     if output.data and points is not None:
         files.append(out_dir / f"{stem}.csv")
         table = points.assign(metric=metric, n=points["n"].round().astype(int))[DATA_COLUMNS].drop_duplicates()
         write_atomically(files[-1], table.to_csv(index=False, lineterminator="\n"))
     return files
+
+
+def _with_palette(content: bytes) -> bytes:
+    """A PNG of lines and text with at most 256 colours: a third of the bytes, and the same to the eye."""
+    with Image.open(io.BytesIO(content)) as picture:
+        few = picture.convert("RGB").quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    few.save(buffer := io.BytesIO(), "PNG", dpi=(_DPI, _DPI))
+    return buffer.getvalue()

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from filelock import FileLock, Timeout
 
 from kbsc_tf.errors import UserError
-from kbsc_tf.files import REMEDY, cannot, make_folder, read_text, write_atomically
+from kbsc_tf.files import REMEDY, make_folder, read_text, write_atomically
 from kbsc_tf.kb_scaling.config import KbScalingConfig
+from kbsc_tf.locks import Lock
 from kbsc_tf.results.provenance import describe_session
 from kbsc_tf.results.records import as_numbers, cells, line, put_in_order, read_table
 from kbsc_tf.results.run_json import check_folder, head_of, read_run
@@ -84,18 +84,13 @@ class ScalingResults:
     def locked(self) -> Iterator[None]:
         """Keep the folder for this process: times of two that compute at once would be worth nothing."""
         make_folder(self.path)
-        lock = FileLock(str(self.path / ".lock"))
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            raise UserError(f"{self.path}: another process works in this folder; wait or give another --out") from None
-        except OSError as error:
-            raise cannot("write", self.path, error, "give an --out where you may write") from None
+        lock = Lock(self.path / ".lock", "give an --out where you may write")
+        if not lock.acquire(timeout_s=0):
+            raise UserError(f"{self.path}: another process works in this folder; wait or give another --out")
         try:
             yield
         finally:
-            lock.release()
-            Path(lock.lock_file).unlink(missing_ok=True)
+            lock.remove()
 
     def rows(self) -> pd.DataFrame:
         """The rows there are."""

@@ -10,6 +10,7 @@ import faiss
 import numpy as np
 
 from kbsc_tf.errors import UserError
+from kbsc_tf.files import cannot
 from kbsc_tf.knowledge.disk_space import LEFTOVER, check_memory, check_room, entry_bytes, serialised_bytes
 from kbsc_tf.knowledge.index import METRICS, cause, make_index, training_needed
 
@@ -206,7 +207,7 @@ class ShardedIndex:
                 part = faiss.clone_index(self._index)
                 part.add_with_ids(features[start:stop], np.arange(start, stop))
                 parts.append(str(Path(self._files.name) / f"part-{start}"))
-                faiss.write_index(part, parts[-1])
+                _write(part, parts[-1])
             merge_ondisk(self._index, parts, str(Path(self._files.name) / "lists"))
         finally:
             for part in parts:
@@ -237,6 +238,13 @@ def check_parameters(dimension: int, factory: str, metric: str, parameters: str)
 def search_threads() -> int:
     """Threads that FAISS searches with; see `kbsc_tf.knowledge.set_search_threads`."""
     return faiss.omp_get_max_threads()
+
+
+def _write(index: faiss.Index, path: str) -> None:
+    try:
+        faiss.write_index(index, path)
+    except RuntimeError as error:  # of a disk that others have filled since its room was looked at
+        raise cannot("write", Path(path), error, "free space or set scratch to a folder on another disk") from None
 
 
 def _names(parameters: str) -> set[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from kbsc_tf.errors import UserError
-from kbsc_tf.files import read_json
+from kbsc_tf.files import cannot, read_json
 
 FORMAT = "kbsc_tf knowledge base"
 FORMAT_VERSION = 1
@@ -57,9 +57,7 @@ def write_folder(path: Path, description: dict[str, Any], files: dict[str, bytes
                 os.replace(previous, path)
             raise
     except OSError as error:
-        raise UserError(
-            f"{path}: cannot write the knowledge base ({error.strerror or error}); free space or give another path"
-        ) from None
+        raise cannot("write the knowledge base", path, error, "free space or give another path") from None
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
         if path.exists():
@@ -109,7 +107,7 @@ def read_folder(path: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
         try:
             content = where.read_bytes()
         except OSError as error:
-            raise UserError(f"{where}: cannot read the knowledge base ({error.strerror or error}); {remedy}") from None
+            raise cannot("read the knowledge base", where, error, remedy) from None
         if check != {"bytes": len(content), "crc32": zlib.crc32(content)}:
             raise UserError(f"{where}: damaged, size or checksum differ from {DESCRIPTION}; {remedy}")
         files[name] = content

@@ -10,12 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
 from kbsc_tf.config import ExperimentConfig
 from kbsc_tf.config.identity import union
 from kbsc_tf.errors import UserError
 from kbsc_tf.files import UTF16, cannot, write_atomically
+from kbsc_tf.locks import Lock
 from kbsc_tf.results.names import grown
 from kbsc_tf.results.points import KEY, Curve, Point, as_point
 from kbsc_tf.results.provenance import describe_session
@@ -76,7 +75,7 @@ class ResultsFolder:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise cannot("use the results folder", self.path, error) from None
-        self._lock = FileLock(str(self.path / ".lock"))
+        self._lock = Lock(self.path / ".lock", "give an --out where you may write")
         try:
             with self.locked():
                 check_folder(path, self._experiment["settings"])  # another process may have created it
@@ -94,17 +93,11 @@ class ResultsFolder:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Keep other processes from writing into the folder; a killed process's lock is the next one's."""
-        try:
-            self._lock.acquire()
-        except OSError as error:
-            raise cannot("write", self.path, error, "give an --out where you may write") from None
-        try:
+        with self._lock:
             yield
-        finally:
-            self._lock.release()
 
     def append(self, record: Mapping[str, Any]) -> None:
-        """Add one point; after a crash or on a full disk it is there as a whole or not at all.
+        """Add one point; after a crash or on a full disk it is there as a whole or not at all, and never twice.
 
         Parameters
         ----------
@@ -116,7 +109,9 @@ class ResultsFolder:
             if not self._is_recorded:
                 self._record_session(read_run(self.path))
             self._mend()
-            known = self._is_current()
+            point = as_point([record[name] for name in KEY])
+            if point in self.done():  # by a process that could not tell that this one computes it
+                return
             try:
                 size = self.records_path.stat().st_size
                 with open(self.records_path, "ab", buffering=0) as file:  # unbuffered: one write call for a whole line
@@ -126,9 +121,8 @@ class ResultsFolder:
                     os.fsync(file)
             except OSError as error:
                 raise cannot("write", self.records_path, error) from None
-            if known:
-                self._done.add(as_point([record[name] for name in KEY]))
-                self._size = size + len(text)
+            self._done.add(point)
+            self._size = size + len(text)
             if time.monotonic() - self._written > _RUN_EVERY_S:
                 self._write_run(complete=False)  # the wall time so far survives a crash
 
@@ -194,7 +188,7 @@ class ResultsFolder:
         try:
             return self.records_path.stat().st_size == self._size
         except OSError as error:
-            raise cannot("read", self.records_path, error) from None
+            raise cannot("read", self.records_path, error, "it was there before; give the command again") from None
 
     def _record_session(self, shown: Mapping[str, Any]) -> None:
         """Say in run.json what makes records from now on, and keep what made earlier ones.

@@ -19,6 +19,7 @@ from kbsc_tf.config import (
     FeatureFileConfig,
     FolderConfig,
     ProceduralConfig,
+    parse_channel,
 )
 from kbsc_tf.config.channels.choice import kind_of
 from kbsc_tf.config.channels.flat import flat_kinds
@@ -28,7 +29,7 @@ from kbsc_tf.config.features import from_file
 from kbsc_tf.config.receiver import NearestConfig, PosteriorConfig, VoteConfig
 from kbsc_tf.config.strict import Strict, settings_of
 from kbsc_tf.errors import UserError
-from kbsc_tf.files import write_atomically
+from kbsc_tf.files import cannot, read_json, write_atomically
 from kbsc_tf.registry import schemes
 from kbsc_tf.results.records import add_columns
 from kbsc_tf.results.run_json import FILE, SCHEMA, describe_experiment, head_of, read_any_run
@@ -76,10 +77,15 @@ def migrate_folder(path: Path | str, describe: Callable[[dict[str, Any]], dict[s
     file, old = path / FILE, read_any_run(path)
     records = path / "records.csv"
     if old.get("schema") == SCHEMA:
-        if _lacks_code(old["config"]):
-            write_atomically(file, json.dumps(_name_code(old), indent=1) + "\n")
+        has_grown = records.exists() and add_columns(records, {})
+        new = _name_clipping(_name_code(old) if _lacks_code(old["config"]) else old)
+        for link in sorted(path.glob("links/*/link.json")) if new != old else ():
+            content = read_json(link, "mend or delete it")
+            write_atomically(link, json.dumps(content | {"config": _clipping(content["config"])}, indent=1) + "\n")
+        if new != old:  # last: until then it is done again
+            write_atomically(file, json.dumps(new, indent=1) + "\n")
             return f"{file}: brought up to date"
-        return f"{file}: up to date already"
+        return f"{records}: given the columns of today" if has_grown else f"{file}: up to date already"
     if old.get("schema") == 1:
         return _from_schema_1(path, old)
     if "config_hash" not in old:
@@ -125,6 +131,24 @@ def _name_code(run: dict[str, Any]) -> dict[str, Any]:
     return {**run, **head_of(settings, config)}
 
 
+def _name_clipping(run: dict[str, Any]) -> dict[str, Any]:
+    """run.json in which the clipping ratio of flat channels is called as that of OFDM."""
+    config, settings = _clipping(run["config"]), _clipping(run["settings"], with_label=False)
+    return run if config == run["config"] else {**run, **head_of(settings, config)}
+
+
+def _clipping(value: Any, with_label: bool = True) -> Any:
+    """A configuration, or a part, in today's key. A channel keeps the name that its records have."""
+    if isinstance(value, list):
+        return [_clipping(one, with_label) for one in value]
+    if not isinstance(value, dict):
+        return value
+    new = {"clipping_db" if key == "peak_db" else key: _clipping(one, with_label) for key, one in value.items()}
+    if with_label and value.get("peak_db") is not None and not new.get("name"):
+        new["name"] = parse_channel(new).label.replace("clipping_db", "peak_db")
+    return new
+
+
 def _as_made(settings: dict[str, Any]) -> dict[str, Any]:
     """Settings whose schemes and channels are of the revision that there was before revisions were counted."""
     made = {
@@ -145,6 +169,8 @@ def _from_schema_1(path: Path, old: dict[str, Any]) -> str:
         name_trainings(path, seeds)
         if (path / "records.csv").exists():
             add_columns(path / "records.csv", seeds)
+    except OSError as error:
+        raise cannot("bring up to date", path, error) from None
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path / FILE}: damaged, it cannot be brought up to date ({error!r}); mend it") from None
     write_atomically(path / FILE, json.dumps(new, indent=1) + "\n")  # last: until then it is done again

@@ -32,7 +32,7 @@ def names_of(config: ExperimentConfig) -> Names:
     found: Names = {"schemes": {}, "channels": {}}
     for entry in config.schemes:
         spec = schemes[entry.scheme]
-        label = spec.text(config) if entry.title == spec.name else _plain(entry.title)
+        label = spec.text(entry, config) if entry.name in (None, spec.name) else _plain(entry.name)
         found["schemes"][entry.title] = {
             "label": label,
             "scheme": spec.name,

@@ -1,7 +1,8 @@
 """Every outcome of a point, a Parquet file each: for confusion matrices and paired tests. Imports no TensorFlow."""
 
 import json
-from collections.abc import Iterator
+import uuid
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from kbsc_tf.results.points import Point, as_json, as_point
 
 FOLDER = "per_image"
 _GROUP_ROWS = 100_000
+_PART = ".part"  # ends the name of a file that is being written
 _SCHEMA = pa.schema(
     [
         ("trial", pa.int32()),
@@ -39,7 +41,8 @@ def per_image_writer(folder: Path, point: Point, class_names: tuple[str, ...]) -
     """A writer of one point's file, which is there as a whole when the block ends well, and else not at all."""
     path = folder / FOLDER / f"{point.stem}.parquet"
     make_folder(path.parent)
-    temporary = path.with_name(f".{path.name}")  # what a killed process left of it is overwritten
+    # Its own: a worker that was given up may still be writing when another has begun the point again.
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}{_PART}")
     head = {**dict(zip(Point._fields, as_json(point), strict=True)), "class_names": list(class_names)}
     try:
         with pq.ParquetWriter(temporary, _SCHEMA.with_metadata({HEAD: json.dumps(head)}), compression="zstd") as file:
@@ -78,6 +81,14 @@ class PerImageWriter:
         if self._waiting:
             self._file.write_table(pa.concat_tables(self._waiting).combine_chunks())
             self._waiting.clear()
+
+
+def remove_parts(folder: Path, recorded: Collection[Point]) -> None:
+    """Remove what killed processes were writing of points that have been recorded since."""
+    stems = {point.stem for point in recorded}
+    for path in (folder / FOLDER).glob(f".*{_PART}"):
+        if path.name[1:].rpartition(".parquet.")[0] in stems:
+            path.unlink(missing_ok=True)
 
 
 def read_per_image(folder: Path | str, point: Point) -> pd.DataFrame:

@@ -18,10 +18,11 @@ from kbsc_tf.results.points import KEY
 TEXT = ["scheme", "channel", "mcs"]  # mcs: "" for schemes without, "qpsk-1/2" and the like, or "genie"
 TRAINING = "training_seed"  # of schemes that are trained, as text; "" for others
 BLOCKS = ["bler", "throughput", "goodput"]  # of coded schemes, see `kbsc_tf.study.measurement`
+THUMBNAILS = "thumbnails"  # share of the images that were sent at less than their size, of schemes that may do so
 COLUMNS = [
     *TEXT, "k", "channel_uses", "cbr", "snr_db", "seed", TRAINING, "n", "trials", "stop",
     *chain.from_iterable(map(columns_of, ACCURACIES)),
-    "delivered", "answered", "feasible", "stand_ins", *BLOCKS,
+    "delivered", "answered", "feasible", "stand_ins", THUMBNAILS, *BLOCKS,
     *chain.from_iterable(map(columns_of, QUALITIES)),
     "header_uses", "crc_uses", "padding_uses", "pilot_uses", "guard_uses", "prefix_uses", "unused_uses", "papr_db",
     "mse_sent_received", "cosine_sent_received", "mse_received_retrieved", "cosine_received_retrieved",
@@ -29,7 +30,7 @@ COLUMNS = [
 LATENCY_COLUMNS = [
     *TEXT, "k", "network_batch1_s", "network_batch_s_per_image", "search_batch1_s", "search_batch_s_per_image", "batch"
 ]  # fmt: skip
-_FIRST_COLUMNS = [column for column in COLUMNS if column not in (*BLOCKS, TRAINING)]  # of the first version
+_FIRST_COLUMNS = [column for column in COLUMNS if column not in (*BLOCKS, TRAINING, THUMBNAILS)]  # of the first version
 _WORDS = [*TEXT, TRAINING, "stop"]
 _WHOLE = ["k", "seed", "n", "trials"]
 

@@ -73,9 +73,8 @@ def _name_outcomes(file: Path, seeds: dict[str, str]) -> None:
     head = json.loads(table.schema.metadata[HEAD])
     head = {"training_seed": seeds.get(head["scheme"], ""), **head}
     new = file.with_name(f"{as_point([head[name] for name in Point._fields]).stem}.parquet")
-    temporary = new.with_name(f".{new.name}")
-    pq.write_table(table.replace_schema_metadata({HEAD: json.dumps(head)}), temporary, compression="zstd")
-    os.replace(temporary, new)
+    table = table.replace_schema_metadata({HEAD: json.dumps(head)})
+    write_atomically(new, lambda content: pq.write_table(table, content, compression="zstd"))
     if new != file:
         file.unlink()
 

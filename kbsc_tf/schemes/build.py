@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from kbsc_tf.codecs import SourceCoder
 from kbsc_tf.coding.selection import chosen_mcs
 from kbsc_tf.config import (
     ChannelConfig,
@@ -158,10 +159,14 @@ class BuildContext:
             self._shared.made[key] = make()
         return self._shared.made[key]
 
-    def files(self, codec: str) -> ImageFiles:
-        """The files of an image codec, encoded once for all schemes."""
-        settings = self.experiment.codec
-        return self.once(("files", codec), lambda: ImageFiles(codecs[codec].build(settings), settings.processes))
+    def files(self, codec: str, abbreviated: bool = False, thumbnails: bool = False) -> ImageFiles:
+        """The files of an image codec and of a `SourceCoder`'s options, encoded once for all schemes."""
+        settings, options = self.experiment.codec, (abbreviated, thumbnails)
+
+        def make() -> ImageFiles:
+            return ImageFiles(SourceCoder(codecs[codec].build(settings), *options), settings.processes)
+
+        return self.once(("files", codec, *options), make)
 
     def prompts(self) -> np.ndarray:
         """Features of the class prompts, [C, D], float32."""

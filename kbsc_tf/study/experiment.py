@@ -6,19 +6,18 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from kbsc_tf.config import ExperimentConfig
 from kbsc_tf.config.identity import settings_of_experiment
 from kbsc_tf.features import load_features
 from kbsc_tf.figures.curves import draw_figures
 from kbsc_tf.files import remove_leftovers, write_atomically
 from kbsc_tf.knowledge import KnowledgeBase
+from kbsc_tf.locks import Lock
 from kbsc_tf.progress import Progress
 from kbsc_tf.results import outcomes
 from kbsc_tf.results.envelope import GENIE
 from kbsc_tf.results.folder import ResultsFolder
-from kbsc_tf.results.points import Curve
+from kbsc_tf.results.points import Curve, Point
 from kbsc_tf.results.records import LATENCY_COLUMNS
 from kbsc_tf.results.run_json import check_folder
 from kbsc_tf.schemes.base import Scheme
@@ -71,10 +70,8 @@ def fit(study: Study, progress: Progress) -> None:
 @contextmanager
 def _training(folder: Path, progress: Progress) -> Iterator[None]:
     """Two processes do not train the same networks: the second waits, and loads what the first has made."""
-    lock = FileLock(str(folder / ".training.lock"))
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
+    lock = Lock(folder / ".training.lock", "give another --out")
+    if not lock.acquire(timeout_s=0):
         progress.say(f"waiting for another process that trains in {folder}")
         lock.acquire()
     try:
@@ -83,9 +80,9 @@ def _training(folder: Path, progress: Progress) -> Iterator[None]:
         lock.release()
 
 
-def sweep(study: Study, results: ResultsFolder, progress: Progress) -> None:
-    """Measure every point that the results folder does not hold yet, one record each."""
-    points, config, done = study.points(), study.config, results.done()
+def sweep(study: Study, results: ResultsFolder, progress: Progress, points: list[Point] | None = None) -> None:
+    """Measure every point that the results folder does not hold yet, one record each; all unless some are given."""
+    points, config, done = points or study.points(), study.config, results.done()
     left = {point.curve for point in points if point not in done}
     encoding = [(channel, s) for channel, s in study.schemes if s.needs_images and not s.shortfall]
     schemes = [s for channel, s in encoding if curve_of(channel, s) in left]
@@ -101,6 +98,7 @@ def sweep(study: Study, results: ResultsFolder, progress: Progress) -> None:
             progress,
         )
     results.finish(points)
+    outcomes.remove_parts(study.folder, results.done())
 
 
 def latencies(study: Study, results: ResultsFolder, progress: Progress) -> None:

@@ -71,6 +71,7 @@ class Measurement:
         self._mean("delivered", delivered)
         self._mean("answered", candidates[:, 0] >= 0)
         self._mean("feasible", np.ones(len(sent)) if transmission.feasible is None else transmission.feasible)
+        self._mean("thumbnails", transmission.thumbnail)
         for field in fields(Overhead):
             part = None if transmission.overhead is None else getattr(transmission.overhead, field.name)
             self._mean(f"{field.name.removesuffix('s')}_uses", part)  # pilots become pilot_uses

@@ -1,15 +1,19 @@
 """Galleries of a run: sent images, what arrived of them, and what the receiver showed for them."""
 
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from kbsc_tf.config import ChannelConfig
+from kbsc_tf.data.image_set import fingerprint
+from kbsc_tf.errors import UserError
 from kbsc_tf.figures.gallery import Column, draw_gallery
 from kbsc_tf.figures.style import as_written
+from kbsc_tf.files import read_json, write_atomically
 from kbsc_tf.metrics import top_k_correct
 from kbsc_tf.results.envelope import GENIE, envelope
 from kbsc_tf.results.names import channel_text, mcs_text, named, names_of, scheme_text
@@ -18,6 +22,7 @@ from kbsc_tf.schemes.base import Scheme
 from kbsc_tf.study.prepare import Study
 from kbsc_tf.study.trial import Outcome, Trials
 
+_MARK = "galleries.json"
 _ROWS = 6
 _COLUMNS = 4
 _COLUMNS_OF_TWO = 3  # what arrived and what was retrieved: together as wide as a page
@@ -37,7 +42,7 @@ def galleries(study: Study) -> list[Path]:
     ``gallery`` is of the first scheme, at its largest k. Each scheme that delivers images has its own,
     ``gallery_SCHEME``, with what arrived beside what was retrieved. A coded scheme is shown by its best MCS by outcome
     or, without that, by the fixed MCS that did best in the records. Without source images, or where nothing fits, there
-    is nothing to draw. Galleries that are newer than the records stay: encoding whole chunks again takes its time.
+    is nothing to draw. Galleries that were drawn of the same records stay: encoding whole chunks again takes its time.
 
     Parameters
     ----------
@@ -52,22 +57,26 @@ def galleries(study: Study) -> list[Path]:
     possible = [scheme for _, scheme in study.schemes if not scheme.shortfall]
     if study.features.sender.images is None or not possible:
         return []
+    mark, now = study.folder / _MARK, {"drawn_from": _fingerprint(study)}
     with named({"names": names_of(study.config)}):
-        return list(_galleries(study, possible))
+        files = list(_galleries(study, possible, _read(mark) == now))
+    write_atomically(mark, json.dumps(now, indent=1) + "\n")
+    return files
 
 
-def _galleries(study: Study, possible: Sequence[Scheme]) -> Iterator[Path]:
+def _galleries(study: Study, possible: Sequence[Scheme], are_current: bool) -> Iterator[Path]:
     names = list(dict.fromkeys(scheme.name for scheme in possible))
     delivering = {scheme.name for scheme in possible if scheme.needs_images}
-    yield from _gallery(study, names[0], "gallery", _COLUMNS, with_received=False)
+    yield from _gallery(study, names[0], "gallery", are_current, with_received=False)
     for name in (name for name in names if name in delivering):
-        yield from _gallery(study, name, f"gallery_{name}", _COLUMNS_OF_TWO, with_received=True)
+        yield from _gallery(study, name, f"gallery_{name}", are_current, with_received=True)
 
 
-def _gallery(study: Study, name: str, stem: str, count: int, with_received: bool) -> list[Path]:
+def _gallery(study: Study, name: str, stem: str, is_current: bool, with_received: bool) -> list[Path]:
     files = [study.folder / f"{stem}.{kind}" for kind in ("png", "pdf")]
-    if _are_newer(files, study.folder / "records.csv"):
+    if is_current and all(path.exists() for path in files):
         return files
+    count = _COLUMNS_OF_TWO if with_received else _COLUMNS
     sender, receiver, config = study.features.sender, study.features.receiver, study.config
     rows = _one_per_class(sender.labels, config.seeds[0])
     snrs, trials = _spread(sorted(config.snr_db), count), Trials(study.receiver, sender, config.sweep.chunk)
@@ -92,11 +101,18 @@ def _gallery(study: Study, name: str, stem: str, count: int, with_received: bool
     return draw_gallery(sender.images.read(rows), names, columns, study.folder, stem, title)
 
 
-def _are_newer(files: Sequence[Path], records: Path) -> bool:
+def _fingerprint(study: Study) -> str:
+    """Of what galleries are drawn from; times of files would follow a clock that may be set."""
+    records = study.folder / "records.csv"
+    content = records.read_bytes() if records.exists() else b""
+    return fingerprint(content, study.config.model_dump_json(exclude={"executor"}).encode())
+
+
+def _read(mark: Path) -> Any:
     try:
-        return min(path.stat().st_mtime_ns for path in files) > records.stat().st_mtime_ns
-    except OSError:  # one is not there
-        return False
+        return read_json(mark, "")
+    except UserError:  # not there, or damaged: they are drawn again
+        return None
 
 
 def _choose(study: Study, name: str, snrs: Sequence[float]) -> _Choice:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from kbsc_tf.config import ExperimentConfig
 from kbsc_tf.config.identity import settings_of_experiment
+from kbsc_tf.files import check_writable
 from kbsc_tf.quiet import ENVIRONMENT
 from kbsc_tf.results.run_json import check_folder
 
@@ -22,6 +23,7 @@ def check(config: ExperimentConfig, folder: Path) -> None:
         In one sentence.
     """
     check_folder(folder, settings_of_experiment(config))
+    check_writable(folder)
     config.check()
 
 

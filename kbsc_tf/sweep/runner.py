@@ -57,6 +57,7 @@ def run_points(points: list[Point], results: ResultsFolder, build: Callable[[], 
                     waiting = dict.fromkeys(point for point in waiting if point not in done)
                     view.elsewhere(len(waiting))
                     continue
+                session.beat()
                 for point, figures, record in executor.events(_WAIT_S):
                     if record is None:
                         session.update(point, **figures._asdict())

@@ -12,17 +12,23 @@ import socket
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
-
-from filelock import FileLock, Timeout
+from typing import Any, NamedTuple
 
 from kbsc_tf.errors import UserError
-from kbsc_tf.files import cannot, make_folder, read_json, write_atomically
+from kbsc_tf.files import REMEDY, make_folder, read_json, write_atomically
+from kbsc_tf.locks import Lock
 from kbsc_tf.results.folder import ResultsFolder
 from kbsc_tf.results.points import Point, as_json, as_point
 
 FOLDER = ".sessions"
-_WRITE_EVERY_S = 1.0
+_WRITE_EVERY_S, _LOOK_EVERY_S = 1.0, 0.5
+_SIGN_EVERY_S, _SIGN_S = 5.0, 30.0  # how often a session gives a sign of life, and how long one waits for it
+_FORGOTTEN_S = 600.0  # who gave none for so long is gone; more than two hosts' clocks may differ
+
+
+class _Sign(NamedTuple):
+    host: str
+    time: float
 
 
 class Session:
@@ -40,15 +46,18 @@ class Session:
         self._written, self._points = 0.0, {}
         self._head = {"pid": os.getpid(), "host": socket.gethostname(), "started": time.time(), "workers": workers}
         self._computed, self._busy_s = 0, 0.0
+        self._begun: dict[Point, float] = {}  # by the clock that is never set
         self._path = self._folder / f"{results.session}.json"
-        self._lock = FileLock(str(self._path.with_suffix(".lock")))
+        self._lock = Lock(self._path.with_suffix(".lock"), REMEDY)
+        _check_hosts(self._folder)
         with results.locked():
             make_folder(self._folder)
+            self._lock.acquire(timeout_s=0)
             try:
-                self._lock.acquire(timeout=0)
-            except OSError as error:
-                raise cannot("write", self._path, error) from None
-            self._write()
+                self._write()
+            except BaseException:
+                self._remove()
+                raise
 
     def claim(self, candidates: Iterable[Point]) -> Point | None:
         """The first of ``candidates`` that is not recorded and that nobody computes; None if there is none."""
@@ -59,6 +68,7 @@ class Session:
             for point in candidates:
                 if point not in done and point not in taken and point not in self._points:
                     self._points[point] = {"since": time.time()}
+                    self._begun[point] = time.monotonic()
                     self._write()
                     return point
         return None
@@ -69,19 +79,27 @@ class Session:
         if time.monotonic() - self._written > _WRITE_EVERY_S:
             self._write()
 
+    def beat(self) -> None:
+        """A sign of life now and then, for other hosts, however long a point takes."""
+        if time.monotonic() - self._written > _SIGN_EVERY_S:
+            self._write()
+
     def release(self, point: Point) -> None:
         """A point is recorded."""
-        self._busy_s += max(0.0, time.time() - self._points.pop(point)["since"])  # the clock may have been set back
+        del self._points[point]
+        self._busy_s += time.monotonic() - self._begun.pop(point)  # the clock may have been set meanwhile
         self._computed += 1
 
     def close(self) -> None:
         """Give up what is still claimed; the last one out removes what killed processes left."""
         with self.results.locked():
-            self._path.unlink(missing_ok=True)
-            self._lock.release()
-            Path(self._lock.lock_file).unlink(missing_ok=True)
+            self._remove()
             if not live_sessions(self.results.path):
                 shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _remove(self) -> None:
+        self._path.unlink(missing_ok=True)
+        self._lock.remove()
 
     def _write(self) -> None:
         points = [{"point": as_json(point), **figures} for point, figures in self._points.items()]
@@ -117,14 +135,49 @@ def live_sessions(folder: Path, but: str = "") -> list[dict[str, Any]]:
 
 
 def _is_alive(path: Path) -> bool:
-    lock = FileLock(str(path.with_suffix(".lock")))
+    lock = Lock(path.with_suffix(".lock"), REMEDY)
     try:
-        with lock.acquire(timeout=0):
-            path.unlink(missing_ok=True)
-    except Timeout:
+        if not lock.acquire(timeout_s=0):
+            return True
+        path.unlink(missing_ok=True)
+        lock.remove()
+    except (UserError, OSError):  # a folder that we may only read: it cannot be told
         return True
-    except OSError:  # a folder that we may only read: it cannot be told
-        return True
-    with contextlib.suppress(OSError):
-        path.with_suffix(".lock").unlink(missing_ok=True)
     return False
+
+
+def _check_hosts(folder: Path) -> None:
+    """Refuse to begin beside another host that is at work though its lock is free here.
+
+    Who was killed gives no sign of life any more, and to see that takes a while.
+    """
+    here = socket.gethostname()
+    for path in sorted(folder.glob("*.json")):
+        first, began = _sign(path), time.monotonic()
+        if first is None or first.host == here or time.time() - first.time > _FORGOTTEN_S:
+            continue
+        while (now := _sign(path)) is not None and time.monotonic() - began < _SIGN_S and _is_free(path):
+            if now != first:
+                raise UserError(
+                    f"{folder.parent}: {first.host} works in this folder, but its lock is free on {here}: their file "
+                    "system does not share locks; let one host work at a time, or mount it with locks"
+                )
+            time.sleep(_LOOK_EVERY_S)
+
+
+def _sign(path: Path) -> _Sign | None:
+    """The last sign of life of a session, None if it has ended."""
+    try:
+        return _Sign(str(read_json(path, "")["host"]), path.stat().st_mtime)
+    except (UserError, OSError, KeyError, TypeError):
+        return None
+
+
+def _is_free(path: Path) -> bool:
+    lock = Lock(path.with_suffix(".lock"), REMEDY)
+    try:
+        is_free = lock.acquire(timeout_s=0)
+    except UserError:
+        return False
+    lock.release()
+    return is_free

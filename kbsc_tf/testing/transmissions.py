@@ -23,7 +23,7 @@ def check_transmission(sent: Transmission, batch: SourceBatch, name: str) -> Non
         _check_images(sent, count, name)
     optional = {
         "noise_var_per_symbol": np.float32, "entries": np.int64, "feasible": np.bool_,
-        "papr_db": np.float32, "groups": np.int64,
+        "papr_db": np.float32, "groups": np.int64, "thumbnail": np.bool_,
     }  # fmt: skip
     for field, dtype in optional.items():
         if getattr(sent, field) is not None:

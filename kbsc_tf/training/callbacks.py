@@ -73,6 +73,26 @@ class ResumedEarlyStopping(keras.callbacks.EarlyStopping):
             self.on_epoch_end(epoch, {self.monitor: value})
 
 
+class Backup(keras.callbacks.Callback):
+    """Keep the state after each epoch, to go on from.
+
+    Keras' own writes weights and the number of the epoch into two files: cut short between them, a training would go on
+    with an epoch too many.
+
+    Parameters
+    ----------
+    keep : callable
+        Given the model and how many epochs it has seen.
+    """
+
+    def __init__(self, keep: Callable[[keras.Model, int], None]) -> None:
+        super().__init__()
+        self.keep = keep
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        self.keep(self.model, epoch + 1)
+
+
 class ProgressReport(keras.callbacks.Callback):
     """Call ``report(epoch, epochs, logs)`` after each epoch."""
 

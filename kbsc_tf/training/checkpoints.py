@@ -1,7 +1,9 @@
 """The folder of a training: its identity, best checkpoint, history, and the state to go on from."""
 
 import hashlib
+import io
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from kbsc_tf.errors import UserError
-from kbsc_tf.files import read_json, write_atomically
+from kbsc_tf.files import cannot, read_json, write_atomically
 
 
 def fingerprint(*parts: np.ndarray | str | int | dict | list) -> str:
@@ -38,7 +40,7 @@ class CheckpointFolder:
     def __init__(self, path: Path, identity: str) -> None:
         self.path, self.identity = path, identity
         names = ("training.json", "best.keras", "history.csv", "resume")
-        self._marker, self.best, self.history, self.resume = (path / name for name in names)
+        self._marker, self.best, self.history, self._resume = (path / name for name in names)
 
     @contextmanager
     def claimed(self) -> Iterator[None]:
@@ -60,31 +62,53 @@ class CheckpointFolder:
                 )
             yield
         except OSError as error:  # Keras writes checkpoints itself
-            reason = error.strerror or error
-            raise UserError(
-                f"{self.path}: cannot keep the training ({reason}); free space or give another --out"
-            ) from None
+            raise cannot("keep the training", self.path, error) from None
 
     def is_done(self) -> bool:
         """Whether the training has ended, and its best checkpoint is there."""
         return self._state()[1] and self.best.exists()
 
+    def restore(self, model: keras.Model) -> int:
+        """Put a compiled model into the last state that was kept; how many epochs it has seen, 0 without any.
+
+        What an epoch logged that was not kept is dropped: it is run again.
+        """
+        states = self._states()
+        for path in reversed(states):
+            try:
+                model.load_weights(path)
+            except (OSError, ValueError, KeyError):  # damaged; the one before is there too
+                continue
+            epochs = int(path.name.partition(".")[0])
+            write_atomically(self.history, _csv(self._epochs().query("epoch < @epochs")))
+            return epochs
+        if states:
+            raise UserError(f"{self._resume}: damaged, no state of the training can be read; delete {self.path}")
+        return 0
+
+    def keep(self, model: keras.Model, epochs: int) -> None:
+        """Keep the state of a model that has seen so many epochs: the file's name says it, so that both are of one."""
+        self._resume.mkdir(exist_ok=True)
+        writing = self._resume / "writing.weights.h5"
+        model.save_weights(writing)
+        with open(writing, "rb") as file:
+            os.fsync(file)
+        os.replace(writing, self._resume / f"{epochs:06}.weights.h5")
+        for path in self._states()[:-2]:
+            path.unlink()
+
     def logged(self, figure: str) -> list[float]:
-        """What the judge said at the epochs that an interrupted training has logged."""
-        if not self.resume.exists() or not self.history.exists() or self.history.stat().st_size == 0:
-            return []
+        """What the judge said at the epochs that `restore` has found."""
         return self._epochs()[figure].tolist()
 
-    def tidy_history(self) -> pd.DataFrame:
-        """The epochs, each once: one cut short between its log and its backup has been run, and logged, again."""
-        epochs = self._epochs()
-        epochs.to_csv(self.history, index=False)
-        return epochs
+    def losses(self) -> pd.Series:
+        """The loss of every epoch."""
+        return self._epochs()["loss"]
 
     def finish(self) -> None:
         """Note that the training is done; what it could have gone on from is removed."""
         self._mark(done=True)
-        shutil.rmtree(self.resume)
+        shutil.rmtree(self._resume)
 
     def load(self) -> keras.Model:
         """The best checkpoint."""
@@ -94,9 +118,14 @@ class CheckpointFolder:
             why = " ".join(str(error).split())[:100]
             raise UserError(f"{self.best}: cannot be loaded ({why}); delete {self.path} to train anew") from None
 
+    def _states(self) -> list[Path]:
+        return sorted(self._resume.glob("[0-9]*.weights.h5"))
+
     def _epochs(self) -> pd.DataFrame:
         try:
-            return pd.read_csv(self.history).drop_duplicates("epoch", keep="last")
+            content = self.history.read_bytes()
+            # A last line without its end was cut short by a full disk.
+            return pd.read_csv(io.BytesIO(content[: content.rfind(b"\n") + 1]))
         except (ValueError, KeyError) as error:  # pandas' parser errors are ValueErrors
             raise UserError(f"{self.history}: damaged ({error}); delete {self.path} to train anew") from None
 
@@ -109,3 +138,7 @@ class CheckpointFolder:
             return state["identity"], state["done"]
         except (UserError, KeyError, TypeError):
             raise UserError(f"{self._marker}: damaged; delete the folder {self.path} to train anew") from None
+
+
+def _csv(table: pd.DataFrame) -> str:
+    return table.to_csv(index=False, lineterminator="\n")

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from kbsc_tf.config import TrainingSettings
 from kbsc_tf.errors import UserError
-from kbsc_tf.training.callbacks import EpochSeeds, ProgressReport, ResumedEarlyStopping, Validating
+from kbsc_tf.training.callbacks import Backup, EpochSeeds, ProgressReport, ResumedEarlyStopping, Validating
 from kbsc_tf.training.checkpoints import CheckpointFolder
 from kbsc_tf.training.judges import Judge
 
@@ -64,19 +64,20 @@ class Trainer:
 
     def _train(self, link: keras.Model, folder: CheckpointFolder, report: Report) -> None:
         keras.utils.set_random_seed(self.config.seed)
-        logged = folder.logged(self.judge.figure)
         with tf.device("CPU:0"):  # where tf.data reads it
             epoch = tf.Variable(0, dtype=tf.int64)
         data = self.batches(epoch)
         self._compile(link, len(data))
+        first = folder.restore(link)
         callbacks = [
             EpochSeeds(self.config.seed, epoch),
             Validating(self.judge),
             ProgressReport(report),
-            *self._checkpoints(folder, logged),
+            *self._checkpoints(folder, folder.logged(self.judge.figure) if first else []),
         ]
-        link.fit(data, epochs=self.config.epochs, callbacks=callbacks, shuffle=False, verbose=0)
-        first, last = folder.tidy_history()["loss"].iloc[[0, -1]]
+        epochs = self.config.epochs
+        link.fit(data, initial_epoch=first, epochs=epochs, callbacks=callbacks, shuffle=False, verbose=0)
+        first, last = folder.losses().iloc[[0, -1]]
         # BatchNorm can keep the loss of ruined weights finite. A model with its own loss draws one SNR for a whole
         # batch, and its loss follows the draws.
         if self.loss is not None and last > first:
@@ -107,8 +108,7 @@ class Trainer:
             # A resumed run must not replace the best model by a worse one.
             initial_value_threshold=max(logged) if logged and folder.best.exists() else None,
         )
-        # Two states, as writing one may be cut short; kept until the training is marked as done.
-        backup = keras.callbacks.BackupAndRestore(folder.resume, double_checkpoint=True, delete_checkpoint=False)
+        backup = Backup(folder.keep)
         log = keras.callbacks.CSVLogger(folder.history, append=bool(logged))
         stop = ResumedEarlyStopping(logged, monitor=figure, mode="max", patience=config.patience)
         if not config.tensorboard:

@@ -1,12 +1,14 @@
 """The image sets the small CLIP learns from, their prompts, and augmented batches drawn from them."""
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from kbsc_tf.data.cifar import CIFAR100_NAMES, load_cifar
 from kbsc_tf.data.procedural import CLASS_NAMES, FILLS, procedural_labels, render
 
 TEMPLATES = (
@@ -77,10 +79,10 @@ def _shrunk(images: np.ndarray) -> np.ndarray:
     return (whole.transpose(0, 2, 3, 1) + 0.5).astype(np.uint8)
 
 
-def _resized(file: Path, crops: int, seed: int) -> np.ndarray:
+def _resized(source: Path | np.ndarray, crops: int, seed: int) -> np.ndarray:
     """Return the whole image and random square crops of it, as CLIPImageProcessor resizes: PIL bicubic."""
     rng = np.random.default_rng(seed)
-    with Image.open(file) as opened:
+    with Image.open(source) if isinstance(source, Path) else Image.fromarray(source) as opened:
         image = opened.convert("RGB")
     side = min(image.size)
     variants = [image.resize((SIZE, SIZE), Image.Resampling.BICUBIC)]
@@ -98,9 +100,13 @@ def _load_folder(folder: Path, classes: list[str], crops: int) -> Examples:
         found = sorted(file for file in (folder / name).iterdir() if file.suffix.lower() in {".jpg", ".png"})
         files += found
         labels += [label] * len(found)
+    return _with_crops(files, np.array(labels), crops)
+
+
+def _with_crops(sources: Sequence[Path | np.ndarray], labels: np.ndarray, crops: int) -> Examples:
     with ThreadPoolExecutor(2) as pool:
-        images = list(pool.map(_resized, files, [crops] * len(files), range(len(files)), chunksize=256))
-    return Examples(np.stack(images), np.array(labels))
+        images = list(pool.map(_resized, sources, [crops] * len(sources), range(len(sources)), chunksize=256))
+    return Examples(np.stack(images), labels)
 
 
 def load_folders(name: str, root: Path, test_split: str, share: float, held_out: int, training: bool) -> ImageSet:
@@ -125,14 +131,33 @@ def load_folders(name: str, root: Path, test_split: str, share: float, held_out:
     """
     folders = sorted(path.name for path in (root / test_split).iterdir() if path.is_dir())
     test = _load_folder(root / test_split, folders, crops=0)
-    empty = Examples(test.images[:0], test.labels[:0])
-    kept, rest = empty, empty
-    if training:
-        both = _load_folder(root / "train", folders, _CROPS)
-        rank = np.concatenate([np.arange(count) for count in np.bincount(both.labels)])
-        kept = Examples(both.images[rank < held_out, :1], both.labels[rank < held_out])
-        rest = Examples(both.images[rank >= held_out], both.labels[rank >= held_out])
-    return ImageSet(name, tuple(map(class_words, folders)), share, rest, kept, test)
+    both = _load_folder(root / "train", folders, _CROPS) if training else _none_of(test)
+    return ImageSet(name, tuple(map(class_words, folders)), share, *_parted(both, held_out), test)
+
+
+def load_cifar100(root: Path, share: float, held_out: int, training: bool) -> ImageSet:
+    """Load CIFAR-100 from its archive or the archive's contents in ``root``; parameters as in `load_folders`."""
+    images, tests = load_cifar("cifar100", root)
+    test = _with_crops(tests.read(np.arange(len(tests))), tests.labels, crops=0)
+    both = _with_crops(images.read(np.arange(len(images))), images.labels, _CROPS) if training else _none_of(test)
+    return ImageSet("CIFAR-100", CIFAR100_NAMES, share, *_parted(both, held_out), test)
+
+
+def _none_of(examples: Examples) -> Examples:
+    return Examples(examples.images[:0], examples.labels[:0])
+
+
+def _parted(examples: Examples, held_out: int) -> tuple[Examples, Examples]:
+    """Part the first ``held_out`` images of each class, whole, from the rest -> (rest, held out)."""
+    order = np.argsort(examples.labels, kind="stable")
+    counts = np.bincount(examples.labels)
+    rank = np.empty(len(order), np.int64)
+    rank[order] = np.concatenate([np.arange(count) for count in counts]) if len(order) else 0
+    kept = rank < held_out
+    return (
+        Examples(examples.images[~kept], examples.labels[~kept]),
+        Examples(examples.images[kept, :1], examples.labels[kept]),
+    )
 
 
 def load_procedural(count: int, share: float) -> ImageSet:
@@ -158,14 +183,37 @@ def load_procedural(count: int, share: float) -> ImageSet:
     )
 
 
-def load_sets(cifar10: Path | None, tiny_imagenet: Path | None, training: bool = True) -> list[ImageSet]:
-    """Load every set that is there; the procedural one always is. Shares of a batch add up to one."""
-    sets = [load_procedural(72_000 if training else 0, 0.26)]
+def load_sets(
+    cifar10: Path | None, cifar100: Path | None, tiny_imagenet: Path | None, training: bool = True
+) -> list[ImageSet]:
+    """Load every set that is there; the procedural one always is. `Batches` makes their shares add up to one."""
+    sets = [load_procedural(72_000 if training else 0, 0.2)]
     if tiny_imagenet:
-        sets.append(load_folders("Tiny-ImageNet-100", tiny_imagenet, "val", 0.45, 20, training))
+        sets.append(load_folders("Tiny-ImageNet-100", tiny_imagenet, "val", 0.3, 20, training))
     if cifar10:
-        sets.append(load_folders("CIFAR-10", cifar10, "test", 0.29, 200, training))
-    return sets
+        sets.append(load_folders("CIFAR-10", cifar10, "test", 0.2, 200, training))
+    if cifar100:
+        sets.append(load_cifar100(cifar100, 0.3, 20, training))
+    return without_test_images(sets)
+
+
+def without_test_images(sets: list[ImageSet]) -> list[ImageSet]:
+    """Leave out of every training set what is, pixel by pixel, a test image of any set, and say how many that are.
+
+    CIFAR-10 and CIFAR-100 were drawn from one collection, and each holds some images twice.
+    """
+    tests = {image.tobytes() for one in sets for image in one.test.images[:, 0]}
+    clean = []
+    for one in sets:
+        parts = []
+        for examples in (one.training, one.held_out):
+            known = np.array([image.tobytes() in tests for image in examples.images[:, 0]], bool)
+            parts.append(Examples(examples.images[~known], examples.labels[~known]))
+        left_out = len(one.training.labels) + len(one.held_out.labels) - sum(len(part.labels) for part in parts)
+        if left_out:
+            print(f"{one.name}: {left_out} training images are test images too, and left out", flush=True)
+        clean.append(replace(one, training=parts[0], held_out=parts[1]))
+    return clean
 
 
 class Batches:

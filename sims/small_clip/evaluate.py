@@ -38,12 +38,12 @@ class Score:
 
 
 def neighbour_scores(features: np.ndarray, labels: np.ndarray) -> list[Score]:
-    """Score nearest neighbours: images at odd places are the knowledge base, those at even places the queries.
+    """Score nearest neighbours: the first half of every class is asked, the second half is the knowledge base.
 
     Parameters
     ----------
     features : [N, D], float32
-        Normalised features, in the order of the sorted classes and files.
+        Normalised features.
     labels : [N], int
         Classes.
 
@@ -53,8 +53,13 @@ def neighbour_scores(features: np.ndarray, labels: np.ndarray) -> list[Score]:
         One neighbour; ten that vote with one voice each (ties go to the lower class number); ten weighted by
         exp(20 x cosine).
     """
-    known, asked = labels[1::2], labels[::2]
-    similar = features[::2] @ features[1::2].T
+    counts = np.bincount(labels)
+    order = np.argsort(labels, kind="stable")
+    rank = np.concatenate([np.arange(count) for count in counts])
+    first = rank < counts[labels[order]] // 2
+    queries, entries = order[first], order[~first]
+    known, asked = labels[entries], labels[queries]
+    similar = features[queries] @ features[entries].T
     rows = np.arange(len(asked))[:, None]
     best = np.argpartition(-similar, NEIGHBOURS, axis=1)[:, :NEIGHBOURS]
     votes, weighted = np.zeros((2, len(asked), labels.max() + 1))

@@ -203,7 +203,7 @@ def test_the_peak_of_a_square_constellation(bits, expected, fading):
 def test_symbols_above_the_peak_are_clipped_to_it(jit_compile):
     """What is below passes; the phase of what is above stays. Without noise the receiver has just that."""
     symbols = np.exp(1j * np.linspace(0, 6, 8)) * np.linspace(0, 3.5, 8)
-    channel = tf.function(FlatChannel(peak_db=6.0), jit_compile=jit_compile)
+    channel = tf.function(FlatChannel(clipping_db=6.0), jit_compile=jit_compile)
     received = channel(tf.constant(symbols[None], tf.complex64), tf.constant(math.inf))
     highest = 10 ** (6 / 20)
     expected = np.where(np.abs(symbols) > highest, highest * np.exp(1j * np.angle(symbols)), symbols)
@@ -216,7 +216,7 @@ def test_clipping_passes_the_gradient_of_the_phase():
     symbols = tf.constant([[0.5 + 0.5j, 3.0 + 4.0j]], tf.complex64)
     with tf.GradientTape() as tape:
         tape.watch(symbols)
-        loss = tf.reduce_sum(tf.math.imag(FlatChannel(peak_db=3.0)(symbols, tf.constant(math.inf)).symbols))
+        loss = tf.reduce_sum(tf.math.imag(FlatChannel(clipping_db=3.0)(symbols, tf.constant(math.inf)).symbols))
     gradient = tape.gradient(loss, symbols).numpy()
     assert np.isfinite(gradient).all() and (np.abs(gradient) > 0).all()
     assert abs(np.real(gradient[0, 1] * np.conj(3 + 4j))) < 1e-6  # longer is not more

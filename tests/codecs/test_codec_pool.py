@@ -167,6 +167,28 @@ def test_ctrl_c(tmp_path, when):
             os.killpg(process.pid, signal.SIGKILL)
 
 
+@pytest.mark.skipif(os.name != "posix", reason="needs process groups")
+@pytest.mark.parametrize("when", ["while starting", "at work"])
+def test_nobody_is_left_when_the_process_is_killed(tmp_path, when):
+    script = write_script(tmp_path, 'if __name__ == "__main__":')
+    process = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, start_new_session=True)
+    try:
+        if when == "at work":
+            assert process.stdout.readline().strip() == b"1"
+        else:
+            wait_for_children(process.pid)
+        process.kill()
+        process.wait()
+        deadline = time.monotonic() + 10
+        while group_is_alive(process.pid) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert not group_is_alive(process.pid)
+    finally:
+        process.stdout.close()
+        if group_is_alive(process.pid):
+            os.killpg(process.pid, signal.SIGKILL)
+
+
 def test_a_script_without_main_guard_is_told(tmp_path):
     script = write_script(tmp_path, "if True:")
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=60)

@@ -83,7 +83,7 @@ def test_channel_uses_are_split_into_payload_and_overhead():
     rows = {tuple(row[:3]): row[3:] for row in cells(channel_uses_table(records))}
     assert rows["Scheme", "MCS", "k"] == ["Channel uses", "Payload", "Header", "CRC", "Padding"]
     assert rows["KBSC", "", "64"] == ["32.0", "32.0 (100 %)", "", "", ""]
-    assert rows["feature + LDPC (PQ)", "16-QAM 1/2", "64"] == [
+    assert rows["feature + 5G code (PQ)", "16-QAM 1/2", "64"] == [
         "32.0", "18.0 (56 %)", "4.5 (14 %)", "8.0 (25 %)", "1.5 (5 %)",
     ]  # fmt: skip
     assert rows["JPEG + LDPC", "QPSK 1/2", "64"] == ["no fit", "", "", "", ""]

@@ -238,9 +238,9 @@ def test_a_full_disk_leaves_the_old_one(cloud, tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(storage.os, "fsync", full)
-    with pytest.raises(UserError, match="No space left"):
+    with pytest.raises(UserError, match="the disk is full"):
         make(cloud, index="HNSW32").save(tmp_path / "kb")
-    with pytest.raises(UserError, match="No space left"):
+    with pytest.raises(UserError, match="the disk is full"):
         make(cloud).save(tmp_path / "other")
     assert os.listdir(tmp_path) == ["kb"]
     assert KnowledgeBase.load(tmp_path / "kb").index == "Flat"

@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "results"
 NO_FIT = "no fit"
 SCHEMES = {scheme_text(name): name for name in schemes}
+SCHEMES |= {label.replace("5G code", "LDPC"): name for label, name in SCHEMES.items()}  # of experiments with LDPC alone
 CHANNELS = {"AWGN": "awgn", "Rayleigh, fast": "rayleigh_fast", "": "awgn"}
 _NUMBER = re.compile(r"[-+]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?")
 

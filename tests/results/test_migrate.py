@@ -22,8 +22,8 @@ from kbsc_tf.results.folder import ResultsFolder
 from kbsc_tf.results.migrate import migrate_config
 from kbsc_tf.results.outcomes import HEAD, per_image_points, per_image_writer, read_per_image
 from kbsc_tf.results.points import KEY, Point
-from kbsc_tf.results.records import BLOCKS, COLUMNS, line, read_records
-from kbsc_tf.results.run_json import check_folder, read_run, read_shown
+from kbsc_tf.results.records import BLOCKS, COLUMNS, THUMBNAILS, line, read_records
+from kbsc_tf.results.run_json import check_folder, describe_experiment, read_run, read_shown
 
 RESULTS = Path(__file__).parents[2] / "results"
 COMMITTED = sorted(path.parent for path in RESULTS.glob("**/run.json"))
@@ -88,6 +88,24 @@ def test_a_folder_of_an_earlier_version_is_refused_migrated_and_goes_on(tmp_path
     check_goes_on(folder)
     after = (folder / "run.json").read_bytes()
     assert migrate(folder).endswith("up to date already") and (folder / "run.json").read_bytes() == after
+
+
+def test_the_clipping_of_flat_channels_is_called_as_that_of_ofdm(tmp_path):
+    """It was ``peak_db``. Records keep the channel's name, and a folder without clipping its settings."""
+    config = ExperimentConfig(name="t", schemes=["pca"], k=[16], channels=[{"clipping_db": 6.0}, "rayleigh"])
+    now = describe_experiment(config)
+    old = json.loads(json.dumps(now).replace("clipping_db", "peak_db"))
+    folder = folder_of(tmp_path / "run", old)
+    (folder / "links" / "one").mkdir(parents=True)
+    (folder / "links" / "one" / "link.json").write_text(json.dumps({"k": 16, "config": old["config"]}))
+    assert migrate(folder).endswith("brought up to date") and migrate(folder).endswith("up to date already")
+    new = read_run(folder)
+    clipped, plain = ExperimentConfig.model_validate(new["config"]).channels
+    assert (clipped.clipping_db, clipped.label, plain.label) == (6.0, "awgn_peak_db=6", "rayleigh_fast")
+    assert "awgn_peak_db=6" in new["names"]["channels"] and 'peak_db"' not in json.dumps(new)
+    link = json.loads((folder / "links" / "one" / "link.json").read_text())
+    assert link == {"k": 16, "config": new["config"]}
+    check_folder(folder, settings_of_experiment(ExperimentConfig.model_validate(new["config"])))
 
 
 def schema_1(folder, without=("training_seed",)):
@@ -235,7 +253,7 @@ def test_adaptive_schemes_share_their_section_and_drop_what_one_does_not_use():
     old["schemes"] = ["adaptive", "adaptive_linear", "adaptive_supervised"]
     old["adaptive"] |= {"objective": "contrastive", "hidden": 256, "exponent": 0.5}
     found = settings_of_experiment(ExperimentConfig.model_validate(migrate_config(old)))["schemes"]
-    assert all(one.pop("revision") == 2 for one in found.values())
+    assert all(one.pop("revision") == 3 for one in found.values())
     assert found == {
         "adaptive": {"scheme": "adaptive", "objective": "contrastive", "hidden": 256, "order_exponent": 0.5},
         "adaptive_linear": {"scheme": "adaptive_linear", "order_exponent": 0.5},
@@ -356,3 +374,15 @@ def test_commands_accept_committed_folders(tmp_path, name):
     for command, *options in commands:
         done = CliRunner().invoke(app, [command, str(folder), *options])
         assert done.exit_code == 0, (command, done.output, done.exception)
+
+
+def test_records_of_today_without_a_column_get_it_empty(tmp_path):
+    folder = tmp_path / "results"
+    shutil.copytree(RESULTS / "tiled_bpg_cifar10" / "444", folder)
+    table = pd.read_csv(folder / "records.csv", dtype=str, keep_default_na=False)
+    table.drop(columns=[THUMBNAILS]).to_csv(folder / "records.csv", index=False, lineterminator="\n")
+    with pytest.raises(UserError, match="records.csv: of an earlier version; bring it up to date with kbsc migrate"):
+        read_records(folder)
+    assert migrate(folder).endswith("records.csv: given the columns of today")
+    pd.testing.assert_frame_equal(read_records(folder), read_records(RESULTS / "tiled_bpg_cifar10" / "444"))
+    assert read_records(folder)[THUMBNAILS].isna().all() and migrate(folder).endswith("up to date already")

@@ -80,8 +80,23 @@ def test_mcs_names(mcs, text):
 
 def test_scheme_names():
     assert [scheme_text(s) for s in ("bpg_ldpc", "label_ldpc", "my_scheme")] == [
-        "BPG + LDPC", "zero-shot label + LDPC, informed sender", "my scheme",
+        "BPG + LDPC", "zero-shot label + 5G code, informed sender", "my scheme",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "code, names",
+    [
+        ("auto", ["KB index + 5G code, informed sender", "feature + 5G code (PQ)", "BPG + LDPC"]),
+        ("ldpc", ["KB index + LDPC, informed sender", "feature + LDPC (PQ)", "BPG + LDPC"]),
+        ("polar", ["KB index + polar, informed sender", "feature + polar (PQ)", "BPG + polar"]),
+    ],
+)
+def test_a_label_says_which_code_is_sent(code, names):
+    """Of ``auto`` short payloads go on polar codes and long ones, as files of images are, on LDPC."""
+    run = run_of(schemes=["index_ldpc", "feature_ldpc_pq", "bpg_ldpc"], coding={"code": code})
+    with named(run):
+        assert [scheme_text(name) for name in ("index_ldpc", "feature_ldpc_pq", "bpg_ldpc")] == names
 
 
 def test_kbsc_trained_on_another_channel_is_told_from_kbsc():

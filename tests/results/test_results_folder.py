@@ -303,9 +303,14 @@ def test_whole_numbers_stay_exact(tmp_path, seed):
 
 
 def test_a_point_that_stands_twice_is_refused(tmp_path):
+    """It is never recorded twice; a hand may copy a line."""
     folder = open_folder(tmp_path / "a")
     for _ in range(2):
         folder.append(point())
+    path = tmp_path / "a" / "records.csv"
+    lines = path.read_text().splitlines(keepends=True)
+    assert len(lines) == 2 and len(read_records(tmp_path / "a")) == 1
+    path.write_text("".join([*lines, lines[1]]))
     with pytest.raises(UserError, match="records.csv line 3: a point that an earlier line has already; remove one"):
         read_records(tmp_path / "a")
 

@@ -38,14 +38,15 @@ def networks(folder):
     return {path.parent.name: path.stat().st_mtime_ns for path in (folder / "models").glob("*/best.keras")}
 
 
-def test_more_schemes_channels_k_snrs_and_seeds_retrain_and_repeat_nothing(run, eager):
+def test_more_schemes_channels_k_snrs_and_seeds_retrain_and_repeat_nothing(run, eager, no_figures):
     folder = run()
     before, lines = networks(folder), (folder / "records.csv").read_text().splitlines()
     timed = read_table(folder / "latency.csv", LATENCY_COLUMNS).to_numpy().tolist()
     assert len(before) == 1 and len(lines) == 1 + 4
     record = read_run(folder)
     stages = record["stages_s"]
-    assert list(stages) == ["prepare", "train", "sweep", "latency", "figures"] and min(stages.values()) > 0
+    assert list(stages) == ["prepare", "train", "sweep", "latency", "figures"]
+    assert min(seconds for stage, seconds in stages.items() if stage != "figures") > 0
     assert record["wall_time_s"] == pytest.approx(sum(stages.values()))
     run(schemes=[KBSC, "raw", "pca"], channels=["awgn", "rayleigh"], k=[8, 4], snr_db=["inf", 0, 6], seeds=[0, 1])
     after = networks(folder)
@@ -68,7 +69,7 @@ def test_more_schemes_channels_k_snrs_and_seeds_retrain_and_repeat_nothing(run, 
         assert ("Rayleigh, fast" in (folder / "report.html").read_text()) == bool(options)
 
 
-def test_more_trainings_are_more_records_and_the_first_stays(run):
+def test_more_trainings_are_more_records_and_the_first_stays(run, eager, no_figures):
     """Two trainings of KBSC at two k; what is not trained is computed once."""
     keep = {"chunk": 50, "per_image": True, "latency": False}
     folder = run(k=[8, 4], sweep=keep)
@@ -95,7 +96,7 @@ def test_more_trainings_are_more_records_and_the_first_stays(run):
     assert set(read_shown(folder)["training_seed"]) == {"5", ""} and len(read_records(folder)) == len(records)
 
 
-def test_trainings_face_each_other_and_what_is_not_trained(run):
+def test_trainings_face_each_other_and_what_is_not_trained(run, eager, no_figures):
     keep = {"chunk": 50, "per_image": True, "latency": False}
     folder = run(schemes=[{**KBSC, "seeds": [0, 1]}, {**KBSC, "name": "other", "seeds": [1, 2]}, "pca"], sweep=keep)
     pairs = ["training_seed_a", "training_seed_b"]

@@ -112,7 +112,7 @@ def test_status_tells_done_running_left_and_the_time(folder, tmp_path, monkeypat
     session = Session(folder, 2)
     session.claim(POINTS)
     session.claim(POINTS)
-    session._points[POINTS[0]]["since"] -= 10
+    session._begun[POINTS[0]] -= 10
     record = (
         dict.fromkeys(read_records(tmp_path).columns, 0.5) | POINTS[0]._asdict() | {"n": 10, "trials": 1, "stop": ""}
     )

@@ -1,6 +1,8 @@
 """Training: resumable to the bit, best checkpoint, early stopping, refusals."""
 
+import errno
 import itertools
+import os
 import resource
 import shutil
 
@@ -107,9 +109,44 @@ def test_interrupted_training_ends_like_uninterrupted(uninterrupted, tmp_path, x
 def test_a_torn_resume_state_falls_back_to_the_one_before(uninterrupted, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path, report=stop_at(4))
-    latest = tmp_path / "resume" / "latest.weights.h5"
+    latest = tmp_path / "resume" / "000003.weights.h5"
     latest.write_bytes(latest.read_bytes()[: latest.stat().st_size // 2])
     assert_same(tmp_path, run(tmp_path), uninterrupted)
+
+
+@pytest.mark.parametrize("torn", ["2", "2,5.07", "2,5.07,0."])
+def test_a_line_of_the_history_that_was_cut_short_is_run_again(uninterrupted, tmp_path, torn):
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, report=stop_at(3))
+    with open(tmp_path / "history.csv", "a") as file:
+        file.write(torn)
+    assert_same(tmp_path, run(tmp_path), uninterrupted)
+
+
+@pytest.mark.parametrize("step", ["save_weights", "fsync", "replace", "mark"])
+def test_a_disk_that_is_full_while_a_state_is_kept_costs_and_adds_no_epoch(uninterrupted, tmp_path, monkeypatch, step):
+    """Keras' own backup would go on with an epoch too many where weights are written and their epoch is not."""
+
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def keep(folder, model, epochs):
+        with monkeypatch.context() as patch:
+            if epochs == 3 and step != "mark":
+                patch.setattr(*{"save_weights": (model, step), "fsync": (os, step), "replace": (os, step)}[step], full)
+            whole(folder, model, epochs)
+            if epochs == 3:
+                full()
+
+    whole = CheckpointFolder.keep
+    with monkeypatch.context() as patch:
+        patch.setattr(CheckpointFolder, "keep", keep)
+        with pytest.raises(UserError, match="cannot keep the training .the disk is full.; free space"):
+            run(tmp_path)
+    epochs = []
+    link = run(tmp_path, report=lambda epoch, epochs_, logs: epochs.append(epoch))
+    assert_same(tmp_path, link, uninterrupted)
+    assert epochs == ([4] if step == "mark" else [3, 4])
 
 
 def test_a_full_disk_is_one_sentence_and_training_goes_on_when_there_is_space(uninterrupted, tmp_path):

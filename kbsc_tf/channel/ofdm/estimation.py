@@ -8,6 +8,7 @@ from sionna.phy import config as sionna_config
 from sionna.phy.channel import GenerateOFDMChannel
 from sionna.phy.ofdm import LMMSEInterpolator, LSChannelEstimator, RemoveNulledSubcarriers, ResourceGrid
 
+from kbsc_tf.channel.ofdm.clipped_pilots import ClippedPilots
 from kbsc_tf.channel.ofdm.interpolation import WeightedInterpolator
 from kbsc_tf.config import OfdmConfig
 
@@ -47,6 +48,8 @@ class PilotKnowledge:
             interpolator = LMMSEInterpolator(grid.pilot_pattern, in_time, in_frequency, order="f-t")
         else:
             interpolator = WeightedInterpolator(grid.pilot_pattern, csi.interpolation, csi.smoothing)
+        if config.clipping_db is not None:
+            interpolator = ClippedPilots(interpolator, config, grid)
         self._estimate = LSChannelEstimator(grid, interpolator=interpolator)
 
     def __call__(self, y: tf.Tensor, h: tf.Tensor, no: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -1,6 +1,5 @@
 """The OFDM link: rows of symbols in, equalised symbols with their noise out, through resource grids."""
 
-import math
 from collections.abc import Callable
 
 import numpy as np
@@ -13,8 +12,9 @@ from kbsc_tf.channel.ofdm.air import FrequencyDomainAir, TimeDomainAir
 from kbsc_tf.channel.ofdm.equalise import as_complex, build_equaliser
 from kbsc_tf.channel.ofdm.estimation import PerfectKnowledge, PilotKnowledge
 from kbsc_tf.channel.ofdm.grid import SlotMap, build_grid
-from kbsc_tf.channel.ofdm.impairments import bussgang, papr_db, receiver_no
+from kbsc_tf.channel.ofdm.impairments import clipped_streams, papr_db, receiver_no
 from kbsc_tf.channel.ofdm.models import build_model
+from kbsc_tf.channel.ofdm.precoding import precoder, to_antennas
 from kbsc_tf.channel.received import AirOverhead, Received
 from kbsc_tf.config import OfdmConfig
 
@@ -45,7 +45,8 @@ class OFDMLink:
     Notes
     -----
     The receiver's noise power includes the variance that noise gives its channel estimate on each resource element, and
-    what an amplifier's clipping adds, but not interference between carriers or symbols.
+    what an amplifier's clipping adds, but not interference between carriers or symbols: how far its oscillator is off,
+    a receiver that could tell would correct.
     """
 
     heavy = True
@@ -57,7 +58,7 @@ class OFDMLink:
         self._slots = SlotMap(config)
         self._map = ResourceGridMapper(self.grid)
         self._streams = StreamManagement(np.ones([1, 1], int), config.streams)
-        self._precoder = _precoder(config)
+        self._precoder = precoder(config)
         air = FrequencyDomainAir if config.domain == "frequency" else TimeDomainAir
         self._air = air(config, self.grid, self.model)
         self._know = (
@@ -67,6 +68,7 @@ class OFDMLink:
         )
         self._equalise = build_equaliser(config.equaliser, config.streams, self.grid)
         self._detectors: dict[int, Callable] = {}
+        self._gain, self._own, self._elsewhere = clipped_streams(config)
         # Sionna's LMMSE interpolator does not compile.
         lmmse_interpolation = config.csi.type == "ls" and config.csi.interpolation == "lmmse"
         self.detects_jointly = config.detector.type != "linear"
@@ -93,7 +95,11 @@ class OFDMLink:
         """
         count, n = tf.shape(symbols)[0], symbols.shape[1]
         y, h_hat, error, no, papr = self._transmit(symbols, snr_db)
-        unbiased, no_eff = self._equalise(y, h_hat, error, no)
+        # Clipping sends x + d in place of x. To the equaliser all streams are as much louder, and with each of them
+        # only its own d comes through.
+        louder = 1.0 + self._own / self._gain**2
+        unbiased, no_eff = self._equalise(y, h_hat * louder**0.5, error * louder, no + self._elsewhere)
+        unbiased, no_eff = unbiased * louder**0.5, no_eff * louder + (louder - 1.0)
         unbiased = self._slots.to_rows(unbiased, count, n)
         no_eff = self._slots.to_rows(no_eff, count, n)
         papr = tf.repeat(papr, self._slots.rows_per_realisation(n))[:count]
@@ -121,6 +127,8 @@ class OFDMLink:
             with tf.init_scope():  # out of the function that is being traced: its tensors are used by others too
                 self._detectors[bits_per_symbol] = self._detector(bits_per_symbol)
         y, h_hat, error, no, _ = self._transmit(symbols, snr_db)
+        # These detectors know of no noise that antennas share.
+        error, no = error + self._own / self._gain**2 * squared_magnitude(h_hat), no + self._elsewhere
         llrs = self._detectors[bits_per_symbol](y, h_hat, error, no)
         llrs = tf.reshape(llrs, [-1, 1, self.config.streams, self.config.slots // self.config.streams, bits_per_symbol])
         return self._slots.to_rows(llrs, tf.shape(symbols)[0], symbols.shape[1])
@@ -163,7 +171,7 @@ class OFDMLink:
         config, n = self.config, symbols.shape[1]
         self._per_grid(n)  # refuses what does not fit
         grids = self._map(self._slots.to_grids(symbols))
-        sent = grids if self._precoder is None else tf.einsum("as,bistf->biatf", self._precoder, grids)
+        sent = to_antennas(grids, self._precoder)
         no = snr_db_to_no(snr_db)
         count = tf.shape(grids)[0]
         if no.shape.rank == 1:
@@ -175,15 +183,8 @@ class OFDMLink:
         if self._precoder is not None:
             h = tf.einsum("briajtf,js->briastf", h, self._precoder)
         no = tf.maximum(receiver_no(no, config.snr_error_db), _LEAST_NO) * config.streams
-        if config.clipping_db is None:
-            return y, *self._know(y, h, no), no, papr_db(sent)
-        gain, distortion = bussgang(config.clipping_db)
-        # Distortion spreads over guards and DC too, and hits pilots like noise: with power 1 a stream on average.
-        share = distortion * config.subcarriers / config.fft_size
-        h_hat, error = self._know(y, h, no + share * config.streams)
-        if config.csi.type == "perfect":
-            h_hat *= gain  # which pilots show anyway
-        return y, h_hat, error + share / gain**2 * squared_magnitude(h_hat), no, papr_db(sent)
+        h_hat, error = self._know(y, h, no)
+        return y, h_hat * self._gain, error * self._gain**2, no, papr_db(sent)
 
     def _detector(self, bits_per_symbol: int) -> Callable:
         streams = self.config.streams
@@ -191,16 +192,3 @@ class OFDMLink:
             return EPDetector("bit", self.grid, self._streams, bits_per_symbol)
         paths = min(self.config.detector.k, 2 ** (bits_per_symbol * streams))
         return KBestDetector("bit", streams, paths, self.grid, self._streams, "qam", bits_per_symbol)
-
-
-def _precoder(config: OfdmConfig) -> tf.Tensor | None:
-    """[tx_ant, S] with orthonormal columns; None where every antenna has its own stream.
-
-    The chirp is a Zadoff-Chu sequence, whose DFT has constant modulus (D. Chu, IEEE Trans. Inf. Theory 18(4), 1972).
-    """
-    antennas = config.tx_antennas
-    if antennas == config.streams:
-        return None
-    antenna, stream = np.arange(antennas)[:, None], np.arange(config.streams)
-    turns = (antenna * (antenna + antennas % 2) / 2 - antenna * stream) / antennas
-    return tf.constant(np.exp(2j * math.pi * turns) / math.sqrt(antennas), tf.complex64)

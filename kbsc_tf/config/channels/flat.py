@@ -12,7 +12,7 @@ from kbsc_tf.config.units import KDb
 
 _FADING = "Fading of the symbols."
 _POWER = "What has a mean power of 1 per symbol: each feature, or a batch of them."
-_PEAK = "Most power of a symbol over the mean power of 1, in dB: the sender clips what is above; no limit unless given."
+_CLIPPING = "Clipping ratio: most power of a symbol over the mean power of 1, in dB; no limit unless given."
 _K = "Power of the line of sight over that of the scatter, in dB."
 _WORDS = {
     "awgn": "AWGN", "rayleigh": "Rayleigh", "rician": "Rician", "zf": "ZF", "mmse": "MMSE", "none": "no equaliser",
@@ -24,7 +24,8 @@ class FlatConfig(ChannelSettings):
     """What flat channels have in common.
 
     Each also has ``preset``, ``fading``, ``coherence``, ``csi``, ``equaliser``, ``rician_k_db``, ``power`` and
-    ``peak_db`` as `kbsc_tf.channel.build_channel` reads them; those without effect, or without a choice, are no fields.
+    ``clipping_db`` as `kbsc_tf.channel.build_channel` reads them; those without effect, or without a choice, are no
+    fields.
     """
 
     _said = frozenset({"type", "fading", "preset", "coherence", "csi", "equaliser"})
@@ -51,7 +52,7 @@ class AwgnConfig(FlatConfig):
 
     fading: Literal["none"] = Field("none", description=_FADING)
     power: Literal["per_feature", "per_batch"] = Field("per_feature", description=_POWER)
-    peak_db: float | None = Field(None, ge=0, description=_PEAK)
+    clipping_db: float | None = Field(None, ge=0, description=_CLIPPING)
 
     def _words(self) -> list[str]:
         return ["awgn"]
@@ -70,7 +71,7 @@ class FadingConfig(FlatConfig):
         "mmse", description="How the receiver undoes the fading; zf and mmse need csi: perfect."
     )
     power: Literal["per_feature", "per_batch"] = Field("per_feature", description=_POWER)
-    peak_db: float | None = Field(None, ge=0, description=_PEAK)
+    clipping_db: float | None = Field(None, ge=0, description=_CLIPPING)
 
     @model_validator(mode="after")
     def _possible(self) -> "FadingConfig":
@@ -105,7 +106,7 @@ class _Original(FlatConfig):
     csi: ClassVar[str] = "none"
     equaliser: ClassVar[str] = "none"
     power: ClassVar[str] = "per_batch"
-    peak_db: ClassVar[None] = None
+    clipping_db: ClassVar[None] = None
 
     preset: Literal["original"] = Field("original", description="The channel of the original KBSC code.")
 

@@ -106,7 +106,10 @@ class OfdmConfig(ChannelSettings, GridConfig):
     )
     cfo_hz: float = Field(0.0, description="Carrier frequency offset in Hz.")
     linewidth_hz: float = Field(0.0, ge=0, description="Linewidth of the receiver's oscillator (phase noise) in Hz.")
-    clipping_db: float | None = Field(None, description="The amplifier's clipping level over the mean power, in dB.")
+    clipping_db: float | None = Field(
+        None,
+        description="Clipping ratio: most power of a time sample over the mean power, in dB; no limit unless given.",
+    )
     snr_error_db: float = Field(
         0.0, ge=0, description="Standard deviation of the receiver's knowledge of the SNR, in dB."
     )
@@ -126,9 +129,12 @@ class OfdmConfig(ChannelSettings, GridConfig):
 
     @property
     def revision(self) -> int:
-        """2 with the error variance of linear interpolation on every resource element, or the rays of TR 38.901."""
+        """2 with the error variance of linear interpolation on every resource element, or the rays of TR 38.901.
+
+        One more with clipping: its pilots are known, and distortion comes through as its stream does.
+        """
         linear = self.csi.type == "ls" and self.csi.interpolation == "linear"
-        return 2 if linear or isinstance(self.model, ScenarioConfig) else 1
+        return 1 + (linear or isinstance(self.model, ScenarioConfig)) + (self.clipping_db is not None)
 
     def per_grid(self, n: int) -> int:
         """How many rows of n data symbols share a grid; 0 if none fits."""

@@ -9,6 +9,7 @@ from kbsc_tf.config.reading.yaml_loader import problem_of, read_yaml
 from kbsc_tf.config.schema import ExperimentConfig
 from kbsc_tf.config.strict import Strict, did_you_mean
 from kbsc_tf.errors import UserError
+from kbsc_tf.registry import schemes as known
 
 # A dict that has one of these is a whole section; any other changes the keys that it names.
 _WHOLE = {"data": {"source", "images"}, "features": {"file", "encoder"}}
@@ -72,7 +73,7 @@ def as_given(section: Strict) -> dict[str, Any]:
 
 
 def title_of(entry: Any) -> Any:
-    """The name of an entry of ``schemes`` in records and figures."""
+    """What an entry of ``schemes`` is called: its name, or that of its scheme."""
     return entry.get("name") or entry.get("scheme") if isinstance(entry, dict) else entry
 
 
@@ -83,10 +84,20 @@ def _listed(schemes: Any) -> list:
     return list(schemes) if isinstance(schemes, list) else [schemes]
 
 
+def _recorded(entry: Any) -> Any:
+    """The name of an entry in records, which may say its options; as it is called where it is not valid."""
+    try:
+        return known[entry["scheme"]].parse(entry).title
+    except (KeyError, TypeError, ValueError, UserError):
+        return title_of(entry)
+
+
 def _entry(schemes: list, title: str, override: Override) -> dict:
     """The options of a scheme in a list of schemes, by its name; one that was no more than a name becomes a mapping."""
     schemes[:] = [as_given(one) if isinstance(one, Strict) else one for one in schemes]
-    titles = [title_of(one) for one in schemes]
+    titles, called = [_recorded(one) for one in schemes], [title_of(one) for one in schemes]
+    if title not in titles and called.count(title) == 1:
+        titles = called  # an option may have changed how it is recorded
     if title not in titles:
         names = [str(one) for one in titles]
         raise UserError(

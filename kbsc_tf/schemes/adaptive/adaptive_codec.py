@@ -15,6 +15,7 @@ from kbsc_tf.schemes.adaptive.schedule import schedule
 LOWEST_SNR_DB, HIGHEST_SNR_DB = -10, 20
 SYMBOLS = 512
 _KNOT_DB = 5.0
+_REACH = 3  # ratio of numbers of symbols up to which one is sent as the other
 _PRIOR_FEATURES = 10  # of power 1 beside those measured: a few quiet features must not make an axis loud
 
 
@@ -42,7 +43,7 @@ class AdaptiveCodec(keras.Model):
 
     Until it is trained the residual is zero and the amplitude one: the code is linear. Both ends look the order up by
     the SNR, which both know, to the nearest dB within -10 and 20 dB, and by the number of symbols, where the sender
-    knows how many will be received; else one order serves all numbers.
+    knows how many will be received and there is one near; else one order serves all numbers.
 
     A sender that knows the number k of its symbols learns an amplitude for each axis, and gives the k symbols of every
     feature a mean power of 1. One that does not know k cannot scale by it: nothing is learned there, and every symbol
@@ -53,7 +54,7 @@ class AdaptiveCodec(keras.Model):
     dim, axes : int
         D, and the number A of axes that the features vary along.
     rates : sequence of int
-        Numbers of symbols that have an order and amplitudes of their own; others take those of the nearest, by ratio.
+        Numbers of symbols that have an order and amplitudes of their own; others see `row_of`.
     hidden : int
         Width of the residual network; 0 for none: only the amplitudes are learned then.
     symbols : int
@@ -79,7 +80,7 @@ class AdaptiveCodec(keras.Model):
         self.mean, self.whiten = fixed("mean", self.dim), fixed("whiten", self.dim, self.axes)
         self.colour = fixed("colour", self.axes, self.dim)
         self.power = fixed("power", self.axes, initializer="ones")
-        # Row 0 is for a sender that does not know how many symbols will be received.
+        # Row 0 is for a sender that does not know how many symbols will be received, or nothing for their number.
         self.order = fixed("order", 1 + len(self.rates), rows, self.symbols, dtype="int32")
         shape = (len(self.rates), knots, self.axes)
         self.log_gain = self.add_weight(shape=shape, initializer="zeros", name="log_gain")
@@ -142,8 +143,13 @@ class AdaptiveCodec(keras.Model):
         return ops.convert_to_numpy(self.code(tf.constant(features, tf.float32)))
 
     def row_of(self, count: int) -> int:
-        """Row of orders and amplitudes for a sender that knows that ``count`` symbols arrive; 0 if it does not."""
-        return 1 + int(np.argmin(np.abs(np.log(np.array(self.rates) / count))))
+        """Row of orders and amplitudes for a sender that knows that ``count`` symbols arrive.
+
+        That of the nearest number that has one. Further away than `_REACH` nobody has looked how they do: 0, where
+        they are those of a sender that does not know the number, so that knowing it costs nothing.
+        """
+        away = np.abs(np.log(np.array(self.rates) / count))
+        return 1 + int(np.argmin(away)) if away.min() < np.log(_REACH) else 0
 
     def symbols_of(
         self,
@@ -161,7 +167,7 @@ class AdaptiveCodec(keras.Model):
 
     def on_air(self, count: int, row: tf.Tensor | int, used: tf.Tensor | int) -> tf.Tensor:
         """Which of ``count`` symbols are sent, [count], 0 or 1: a sender that knows that ``used`` will be received
-        leaves the others empty, one that does not (row 0) sends all.
+        leaves the others empty, in row 0 all are sent.
         """
         return ops.cast((ops.arange(count) < used) | (row == 0), "float32")
 

@@ -73,7 +73,7 @@ class AdaptiveLink(AirLink):
         """
         row = self.codec.row_of(count) if used is None else 0
         symbols, air = self.codec.symbols_of(self.codec.code(features), snr_db, count, row), air or self.air
-        received = (replace(air, power="per_symbol") if row == 0 else air)(symbols, snr_db)
+        received = (air if used is None else replace(air, power="per_symbol"))(symbols, snr_db)
         code = self.codec.combine(received, snr_db, row, used)
         return AdaptiveReception(
             self.codec.restore(code), code, ops.mean(received.noise_var_per_symbol, axis=1), received.papr_db

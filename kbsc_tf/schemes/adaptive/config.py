@@ -23,7 +23,7 @@ class AdaptiveOptions(SchemeConfig):
     validation_symbols: SomeNumbers[EvenK] = Field(
         [64, 128, 256],
         description="Numbers of real symbols that have an order and powers of their own, and at which an epoch is "
-        "judged; any other number takes those of the nearest, by ratio.",
+        "judged; any other number takes those of the nearest within a factor of 3, or else those that serve all.",
     )
 
     @model_validator(mode="after")

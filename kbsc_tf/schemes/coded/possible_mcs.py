@@ -9,8 +9,17 @@ from kbsc_tf.config import CodingConfig, ExperimentConfig
 from kbsc_tf.config.scheme import Shortfall
 from kbsc_tf.errors import Infeasible
 
-CODING_REVISION = 2
-"""Of the coded schemes. Revision 1 had LDPC alone, repeated its bits below rate 1/5 and knew no wider set of MCSs."""
+CODING_REVISION = 3
+"""Of the coded schemes. Revision 1 had LDPC alone, repeated its bits below rate 1/5 and knew no wider set of MCSs;
+2 sent LDPC blocks that cannot be decoded, and lost them."""
+
+
+_CODES = {"ldpc": "LDPC", "polar": "polar"}
+
+
+def name_code(label: str, coding: CodingConfig) -> str:
+    """A label in which "5G code" is the code that an experiment sends, if it is one for all payloads."""
+    return label.replace("5G code", _CODES.get(coding.code, "5G code"))
 
 
 def check_mcs(experiment: ExperimentConfig) -> None:

@@ -32,6 +32,8 @@ class Packed:
         Each image's share of codec headers and length fields, and of the zeros.
     data_bits : [B], float64
         Each image's share of what means it: of its file with the codec's header, or its code word; 0 if not feasible.
+    thumbnail : [B], bool, or None
+        As in `Transmission`.
     """
 
     bits: np.ndarray
@@ -39,6 +41,7 @@ class Packed:
     header_bits: np.ndarray
     padding_bits: np.ndarray
     data_bits: np.ndarray
+    thumbnail: np.ndarray | None = None
 
 
 class CodedScheme(ChannelScheme):
@@ -145,6 +148,7 @@ class CodedScheme(ChannelScheme):
             papr_db=None if papr_db is None else np.repeat(papr_db, self.per_block)[:count],
             groups=sharing(self._images_per_realisation, count),
             blocks=self._blocks(packed, passed),
+            thumbnail=packed.thumbnail,
         )
 
     def forget(self) -> None:

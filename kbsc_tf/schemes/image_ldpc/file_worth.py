@@ -6,25 +6,25 @@ import numpy as np
 
 from kbsc_tf.files import load_arrays, save_arrays
 from kbsc_tf.schemes.base import REMEDY, Validation
-from kbsc_tf.schemes.image_ldpc.image_files import ImageFiles, pictures, untile
+from kbsc_tf.schemes.image_ldpc.image_files import ImageFiles, pictures
 from kbsc_tf.transmission import Transmission
 
 MOST_IMAGES = 200
 """Validation images that are encoded; what is chosen by them depends little on their number."""
 _STEPS = 4  # to an octave of bytes: between two of them the codec has one or two qualities
-_SMALLEST = 8  # bytes
+_SMALLEST = 2  # bytes
 _FILE = "file_worth.npz"
 
 
 class FileWorth:
     """Top-1 accuracy of images that arrive as the best file of so many bytes.
 
-    Shared by the schemes of a codec, for all k and channels.
+    Shared by the schemes of a source coder, for all k and channels.
 
     Parameters
     ----------
     files : ImageFiles
-        Of the codec.
+        Of the source coder.
     per_file : int
         Images in one file, a square number.
 
@@ -52,7 +52,8 @@ class FileWorth:
         octaves = np.arange(np.ceil(_STEPS * np.log2(best / _SMALLEST)) + 1) / _STEPS
         sizes = np.unique(np.ceil(_SMALLEST * 2**octaves).astype(int))
         files = self.files.encode(tiles, sizes.tolist())
-        accuracy = [self._accuracy_of([one[i] for one in files], rows, validation) for i in range(len(sizes))]
+        shapes = [picture.shape[:2] for picture in tiles]
+        accuracy = [self._accuracy_of([one[i] for one in files], shapes, rows, validation) for i in range(len(sizes))]
         # A larger file is no worse: what falls is chance, or a receiver that likes blurred images.
         self._sizes, self._accuracy = sizes, np.maximum.accumulate(accuracy)
 
@@ -74,11 +75,10 @@ class FileWorth:
         self._sizes, self._accuracy = arrays["sizes"], arrays["accuracy"]
         return True
 
-    def _accuracy_of(self, files: list[bytes | None], rows: np.ndarray, validation: Validation) -> float:
-        images: list[np.ndarray | None] = []
-        for file in files:
-            shown = [None] * self._per_file if file is None else untile(self.files.codec.decode(file), self._per_file)
-            images += shown
+    def _accuracy_of(
+        self, files: list[bytes | None], shapes: list[tuple[int, int]], rows: np.ndarray, validation: Validation
+    ) -> float:
+        images = [image for one in zip(files, shapes, strict=True) for image in self.files.decode(*one, self._per_file)]
         images = images[: len(rows)]
         delivered = np.array([image is not None for image in images])
         if not delivered.any():

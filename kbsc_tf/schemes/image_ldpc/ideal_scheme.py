@@ -13,7 +13,7 @@ from kbsc_tf.schemes.base import ChannelScheme, Report, Validation, silent
 from kbsc_tf.schemes.cost import sharing
 from kbsc_tf.schemes.image_ldpc.file_worth import FileWorth
 from kbsc_tf.schemes.image_ldpc.ideal_code import IdealCode
-from kbsc_tf.schemes.image_ldpc.image_files import pictures, untile
+from kbsc_tf.schemes.image_ldpc.image_files import picture_shapes, pictures, thumbnails
 from kbsc_tf.transmission import SourceBatch, Transmission
 
 _UNLIMITED = 1 << 30
@@ -36,7 +36,7 @@ class IdealCodeScheme(ChannelScheme):
     code : IdealCode
         Of that channel.
     worth : FileWorth
-        Of the codec's files.
+        Of the source coder's files.
     images : (int, int)
         Images in one block of the code, and in one file: a square number.
     snr_db : list of float
@@ -59,7 +59,7 @@ class IdealCodeScheme(ChannelScheme):
     ) -> None:
         super().__init__(k, channel)
         self.files, self._code, self._worth, self._loss = worth.files, code, worth, loss
-        self.name = f"{self.files.codec.name}_{code.name}"
+        self.name = f"{self.files.coder.name}_{code.name}"
         self.per_block, self.per_file = images
         self._snr_db, self._chooses = snr_db, loss is None and not code.is_certain
         self.budget = cache(self._budget)
@@ -117,13 +117,20 @@ class IdealCodeScheme(ChannelScheme):
             lost = self._code.lost(blocks, self.k / 2 * self.per_block, bits, snr_db, seed)
         feasible = np.repeat([file is not None for file in files], self.per_file)[:count]
         delivered = feasible & ~np.repeat(lost, self.per_block)[:count]
-        images: list[np.ndarray | None] = []
-        for file in files:
-            picture = None if file is None else self.files.codec.decode(file)
-            images += [None] * self.per_file if picture is None else untile(picture, self.per_file)
+        shapes = picture_shapes(batch.images, self.per_block, self.per_file)
+        images = [image for one in zip(files, shapes, strict=True) for image in self.files.decode(*one, self.per_file)]
+        small = thumbnails(self.files.coder, files, shapes, self.per_file)
         shown = [image if there else None for image, there in zip(images, delivered, strict=False)]
         groups = None if self._code.is_certain else sharing(self.per_block, count)
-        return Transmission(None, shown, delivered, np.full(count, self.k / 2), feasible=feasible, groups=groups)
+        return Transmission(
+            None,
+            shown,
+            delivered,
+            np.full(count, self.k / 2),
+            feasible=feasible,
+            groups=groups,
+            thumbnail=None if small is None else small[:count],
+        )
 
     def forget(self) -> None:
         self.files.forget()

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from kbsc_tf.codecs import CodecPool, ImageCodec
+from kbsc_tf.codecs import CodecPool, SourceCoder
 from kbsc_tf.data.image_set import fingerprint
 from kbsc_tf.errors import UserError
 
@@ -13,18 +13,18 @@ from kbsc_tf.errors import UserError
 class ImageFiles:
     """Files of images, each of the best quality within a budget of bytes; kept in memory.
 
-    Shared by the schemes of a codec, on all channels: the same picture at the same budget is the same file. What is
-    kept does not grow with trials: it is bounded by the pictures that a run sends, times the budgets.
+    Shared by the schemes of a source coder, on all channels: the same picture at the same budget is the same file.
+    What is kept does not grow with trials: it is bounded by the pictures that a run sends, times the budgets.
 
     Parameters
     ----------
-    codec : ImageCodec
+    coder : SourceCoder
     processes : int, optional
         Encoders side by side; one per core unless given. They stay for the next images and end with this process.
     """
 
-    def __init__(self, codec: ImageCodec, processes: int | None = None) -> None:
-        self.codec, self._pool = codec, CodecPool(codec, processes)
+    def __init__(self, coder: SourceCoder, processes: int | None = None) -> None:
+        self.coder, self._pool = coder, CodecPool(coder, processes)
         self._budgets: set[int] = set()
         self._files: dict[str, dict[int, bytes | None]] = {}
 
@@ -58,6 +58,10 @@ class ImageFiles:
         """Files of each picture for each budget, as `fit` returns them, of which nothing is kept."""
         return self._pool.encode_to_budgets(pictures, budgets)
 
+    def decode(self, file: bytes | None, shape: tuple[int, int], count: int) -> list[np.ndarray | None]:
+        """The ``count`` images of a file of ``shape`` (H, W) that was made here; None each where there is no file."""
+        return [None] * count if file is None else untile(self.coder.decode(file, shape), count)
+
     def content(self) -> dict[str, dict[int, bytes | None]]:
         """All files so far: by fingerprint of the picture, then by budget."""
         return self._files
@@ -78,6 +82,23 @@ def pictures(images: Sequence[np.ndarray], per_block: int, per_file: int) -> lis
     blocks = -(-len(images) // per_block)
     filled = [images[i % len(images)] for i in range(blocks * per_block)]
     return [tile(filled[i : i + per_file]) for i in range(0, len(filled), per_file)]
+
+
+def picture_shapes(images: Sequence[np.ndarray], per_block: int, per_file: int) -> list[tuple[int, int]]:
+    """Height and width of what `pictures` makes of images of these sizes; all that the receiver knows of them."""
+    side, count = math.isqrt(per_file), -(-len(images) // per_block) * per_block
+    firsts = (images[i % len(images)].shape for i in range(0, count, per_file))
+    return [(side * height, side * width) for height, width, _ in firsts]
+
+
+def thumbnails(
+    coder: SourceCoder, files: Sequence[bytes | None], shapes: Sequence[tuple[int, int]], per_file: int
+) -> np.ndarray | None:
+    """Whether the images of each file are sent as a thumbnail, bool, ``per_file`` for each; None if none ever is."""
+    if not coder.has_thumbnails:
+        return None
+    small = [file is not None and coder.is_thumbnail(file, size) for file, size in zip(files, shapes, strict=True)]
+    return np.repeat(small, per_file)
 
 
 def tile(images: Sequence[np.ndarray]) -> np.ndarray:

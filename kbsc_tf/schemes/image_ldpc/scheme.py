@@ -11,16 +11,16 @@ from kbsc_tf.coding.bits import bits_to_bytes, pack
 from kbsc_tf.coding.selection import transport_plan
 from kbsc_tf.config import ChannelConfig, CodecConfig, CodingConfig
 from kbsc_tf.schemes.coded.scheme import CodedScheme, Packed
-from kbsc_tf.schemes.image_ldpc.image_files import ImageFiles, pictures, untile
+from kbsc_tf.schemes.image_ldpc.image_files import ImageFiles, picture_shapes, pictures, thumbnails, untile
 from kbsc_tf.transmission import Blocks, Overhead, SourceBatch, Transmission
 
 
 class ImageLdpcScheme(CodedScheme):
     """Send each image as the best file that fits its channel uses at one modulation and code rate.
 
-    A transport block holds, per file, its length (7 bits a byte, the high bit: more follows), the whole file with its
-    codec's header, and zeros to the end. An image is delivered if all checksums of its block hold and its file decodes
-    to the size of a source image.
+    A transport block holds, per file, its length (7 bits a byte, the high bit: more follows), what the source coder
+    makes of the image, headers included, and zeros to the end. One abbreviated stream alone needs no length. An image
+    is delivered if all checksums of its block hold and its file decodes to the size of a source image.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ class ImageLdpcScheme(CodedScheme):
     coding : CodingConfig
     mcs : Mcs
     files : ImageFiles
-        Of the codec; shared with other schemes.
+        Of the source coder; shared with other schemes.
     codec : CodecConfig
         ``tiled``: the images of a block are one picture in one file.
     """
@@ -46,10 +46,11 @@ class ImageLdpcScheme(CodedScheme):
         codec: CodecConfig,
     ) -> None:
         plan = transport_plan(coding, mcs, k)
-        super().__init__(f"{files.codec.name}_ldpc", k, channel, coding, plan, mcs.name)
+        super().__init__(f"{files.coder.name}_ldpc", k, channel, coding, plan, mcs.name)
         self.files, self.per_file = files, self.per_block if codec.tiled else 1
         share = plan.payload_bits // 8 * self.per_file // self.per_block
-        self.budget = max(0, share - len(write_ue7(share)))
+        self._has_length = not files.coder.is_abbreviated or self.per_file < self.per_block
+        self.budget = max(0, share - len(write_ue7(share)) * self._has_length)
         files.expect(self.budget)
 
     def prepare(self, batch: SourceBatch, progress: Callable[[int], None] | None = None) -> None:
@@ -58,15 +59,17 @@ class ImageLdpcScheme(CodedScheme):
     def pack(self, batch: SourceBatch) -> Packed:
         count = len(batch.features)
         files = self.files.fit(pictures(batch.images, self.per_block, self.per_file), self.budget)
-        contents = [write_ue7(len(file or b"")) + (file or b"") for file in files]
-        per_payload, size = self.per_block // self.per_file, self.plan.payload_bits
+        lengths = [write_ue7(len(file or b"")) * self._has_length for file in files]
+        contents = [length + (file or b"") for length, file in zip(lengths, files, strict=True)]
+        coder, per_payload, size = self.files.coder, self.per_block // self.per_file, self.plan.payload_bits
         if size < 8 * per_payload:  # not even a length for every file: none is sent
             contents = [b""] * len(files)
         headers = [
-            8 * (len(c) - len(f) + self.files.codec.header_bytes(f)) if f else 8 * len(c)
+            8 * (len(c) - len(f) + coder.header_bytes(f)) if f else 8 * len(c)
             for f, c in zip(files, contents, strict=True)
         ]
         payloads = [b"".join(contents[i : i + per_payload]) for i in range(0, len(contents), per_payload)]
+        small = thumbnails(coder, files, picture_shapes(batch.images, self.per_block, self.per_file), self.per_file)
         padding = [(size - 8 * len(payload)) / self.per_block for payload in payloads]
         return Packed(
             pack(payloads, size),
@@ -74,19 +77,24 @@ class ImageLdpcScheme(CodedScheme):
             np.repeat(np.divide(headers, self.per_file), self.per_file)[:count],
             np.repeat(padding, self.per_block)[:count],
             np.repeat([8 * len(file or b"") / self.per_file for file in files], self.per_file)[:count],
+            None if small is None else small[:count],
         )
 
     def unpack(
         self, bits: np.ndarray, arrived: np.ndarray, batch: SourceBatch
     ) -> tuple[list[np.ndarray | None], np.ndarray]:
         images: list[np.ndarray | None] = []
+        shapes = picture_shapes(batch.images, self.per_block, self.per_file)
+        per_payload = self.per_block // self.per_file
         for number, row in enumerate(bits):
             first = number * self.per_block
             if not arrived[first : first + self.per_block].any():
                 images += [None] * self.per_block
                 continue
-            for file in split_files(bits_to_bytes(row), self.per_block // self.per_file):
-                images += self._decode(file)
+            content = bits_to_bytes(row)
+            files = split_files(content, per_payload) if self._has_length else [content]
+            for file, shape in zip(files, shapes[number * per_payload :], strict=False):
+                images += self._decode(file, shape)
         sizes = [image.shape for image in batch.images]
         whole = [image is not None and image.shape == size for image, size in zip(images, sizes, strict=False)]
         delivered = np.array(whole, bool) & arrived
@@ -101,10 +109,9 @@ class ImageLdpcScheme(CodedScheme):
         super().forget()
         self.files.forget()
 
-    def _decode(self, file: bytes) -> list[np.ndarray | None]:
+    def _decode(self, file: bytes, shape: tuple[int, int]) -> list[np.ndarray | None]:
         try:
-            picture = self.files.codec.decode(file)
-            return untile(picture, self.per_file)
+            return untile(self.files.coder.decode(file, shape), self.per_file)
         except (CodecError, ValueError):  # a block that passed its checksums with wrong bits, or an empty file
             return [None] * self.per_file
 

@@ -1,7 +1,7 @@
 """Image files over 5G LDPC or an ideal code, as experiments name them."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -15,15 +15,45 @@ from kbsc_tf.schemes.coded.possible_mcs import CODING_REVISION, check_mcs, plan_
 _DASHED, _DASH_DOT_DOT = (0, (4, 1.2)), (0, (5, 1.2, 1, 1.2, 1, 1.2))
 
 
-class ImageConfig(SchemeConfig):
+class ImageFileConfig(SchemeConfig):
+    """A scheme that sends images by a codec; what it leaves out and how small it makes them is part of its name."""
+
+    format: Literal["file", "abbreviated"] = Field(
+        "file",
+        description="Whole files, or abbreviated: without headers and tables, which both ends know; a byte of setting.",
+    )
+    thumbnails: bool = Field(
+        False,
+        description="Send a half or a quarter of both sides, enlarged at the receiver, where that has the higher PSNR "
+        "within the budget, or alone fits.",
+    )
+
+    @property
+    def base(self) -> str:
+        """Name of the scheme with its codec."""
+        return self.scheme
+
+    @property
+    def options(self) -> list[str]:
+        """Words for the options that differ from whole files of whole images."""
+        words = {"abbreviated": self.format == "abbreviated", "thumbnails": self.thumbnails}
+        return [word for word, is_on in words.items() if is_on]
+
+    @property
+    def title(self) -> str:
+        """Name in records and figures."""
+        return self.name or "_".join([self.base, *self.options])
+
+
+class ImageConfig(ImageFileConfig):
     """An image scheme of any codec."""
 
     codec: str = Field(description="Image codec; kbsc list codecs shows all.")
 
     @property
-    def title(self) -> str:
-        """Name in records and figures."""
-        return self.name or f"{self.codec}_{self.scheme.removeprefix('image_')}"
+    def base(self) -> str:
+        """Name of the scheme with its codec."""
+        return f"{self.codec}_{self.scheme.removeprefix('image_')}"
 
 
 class ImageLdpcSpec(SchemeSpec):
@@ -34,8 +64,14 @@ class ImageLdpcSpec(SchemeSpec):
     revision = CODING_REVISION
     Config = ImageConfig
 
+    def text(self, config: SchemeConfig, experiment: Any) -> str:
+        label = self.label.replace("image file", f"{self._codec(config)} file")
+        # Nearly all files are too long for what auto puts on polar codes.
+        label = label.replace("LDPC", "polar") if experiment.coding.code == "polar" else label
+        return ", ".join([label, *config.options])
+
     def validate(self, config: SchemeConfig, experiment: Any) -> None:
-        codecs[self._codec(config)].validate(experiment.codec)
+        self._check_codec(config, experiment)
         check_mcs(experiment)
 
     def shortfalls(self, config: SchemeConfig, experiment: Any) -> Iterator[Shortfall]:
@@ -47,7 +83,7 @@ class ImageLdpcSpec(SchemeSpec):
     def build(self, config: SchemeConfig, context: Any) -> Iterator[Any]:
         from kbsc_tf.schemes.image_ldpc.scheme import ImageLdpcScheme
 
-        settings, files = context.experiment, context.files(self._codec(config))
+        settings, files = context.experiment, context.files(*self._coder(config))
         yield from context.per_mcs(
             lambda k, mcs: ImageLdpcScheme(k, context.channel, settings.coding, mcs, files, settings.codec)
         )
@@ -55,13 +91,25 @@ class ImageLdpcSpec(SchemeSpec):
     def _codec(self, config: SchemeConfig) -> str:
         return getattr(config, "codec", None) or self.name.partition("_")[0]
 
+    def _coder(self, config: SchemeConfig) -> tuple[str, bool, bool]:
+        """Name of the codec and the options of a `SourceCoder`."""
+        return self._codec(config), config.format == "abbreviated", config.thumbnails
+
+    def _check_codec(self, config: SchemeConfig, experiment: Any) -> None:
+        name, is_abbreviated, _ = self._coder(config)
+        codec, settings = codecs[name], experiment.codec
+        codec.validate(settings)
+        if is_abbreviated and not codec.abbreviates(settings):
+            which = "codec.bpg_tools" if settings.bpg_tools and name == "bpg" else f"the codec {name}"
+            raise UserError(f"format: {which} writes whole files only; give format: file")
+
 
 class BpgLdpcSpec(ImageLdpcSpec):
     """The best BPG file that fits, over CRC, 5G LDPC and QAM; the receiver's CLIP embeds what is decoded."""
 
     name, label, order = "bpg_ldpc", "BPG + LDPC", 200
     colour, marker = "#009E73", "D"
-    Config = SchemeConfig
+    Config = ImageFileConfig
 
 
 class JpegLdpcSpec(ImageLdpcSpec):
@@ -69,7 +117,7 @@ class JpegLdpcSpec(ImageLdpcSpec):
 
     name, label, order = "jpeg_ldpc", "JPEG + LDPC", 220
     colour, marker = "#CC79A7", "v"
-    Config = SchemeConfig
+    Config = ImageFileConfig
 
 
 class ImageCapacitySpec(ImageLdpcSpec):
@@ -81,15 +129,15 @@ class ImageCapacitySpec(ImageLdpcSpec):
     needs, sections = ImageLdpcSpec.needs | {Needs.FLAT}, ImageLdpcSpec.sections | {"validation"}
     code, loss = "CapacityCode", "outage"
 
-    def text(self, experiment: Any) -> str:
-        chosen = experiment.codec.outage
+    def text(self, config: SchemeConfig, experiment: Any) -> str:
+        label, chosen = super().text(config, experiment), experiment.codec.outage
         over_blocks = any(one.fading != "none" and one.coherence == "block" for one in experiment.channels)
         if self.code == "CapacityCode" and not over_blocks:
-            return self.label
-        return f"{self.label}, {f'best {self.loss}' if chosen is None else f'{self.loss} {chosen:g}'}"
+            return label
+        return f"{label}, {f'best {self.loss}' if chosen is None else f'{self.loss} {chosen:g}'}"
 
     def validate(self, config: SchemeConfig, experiment: Any) -> None:
-        codecs[self._codec(config)].validate(experiment.codec)
+        self._check_codec(config, experiment)
         for channel in experiment.channels:
             if not isinstance(channel, FlatConfig):
                 raise UserError(f"the capacity of channel {channel.label} is not known; leave one of them out")
@@ -102,10 +150,10 @@ class ImageCapacitySpec(ImageLdpcSpec):
         from kbsc_tf.schemes.image_ldpc.file_worth import FileWorth
         from kbsc_tf.schemes.image_ldpc.ideal_scheme import IdealCodeScheme
 
-        settings, codec = context.experiment, self._codec(config)
+        settings, coder = context.experiment, self._coder(config)
         per_block = settings.coding.images_per_block
         per_file = per_block if settings.codec.tiled else 1
-        worth = context.once(("worth", codec), lambda: FileWorth(context.files(codec), per_file))
+        worth = context.once(("worth", *coder), lambda: FileWorth(context.files(*coder), per_file))
         code = getattr(ideal_code, self.code)(context.channel)
         sizes, outage = (per_block, per_file), settings.codec.outage
         yield from context.per_k(
@@ -118,7 +166,7 @@ class BpgCapacitySpec(ImageCapacitySpec):
 
     name, label, order = "bpg_capacity", "BPG, capacity", 210
     colour, marker = "#009E73", "d"
-    Config = SchemeConfig
+    Config = ImageFileConfig
 
 
 class JpegCapacitySpec(ImageCapacitySpec):
@@ -126,7 +174,7 @@ class JpegCapacitySpec(ImageCapacitySpec):
 
     name, label, order = "jpeg_capacity", "JPEG, capacity", 230
     colour, marker = "#CC79A7", "<"
-    Config = SchemeConfig
+    Config = ImageFileConfig
 
 
 class ImageFiniteLengthSpec(ImageCapacitySpec):
@@ -142,7 +190,7 @@ class BpgFiniteLengthSpec(ImageFiniteLengthSpec):
 
     name, label, order = "bpg_finite_length", "BPG, normal approximation", 215
     colour, marker = "#009E73", "h"
-    Config = SchemeConfig
+    Config = ImageFileConfig
 
 
 class JpegFiniteLengthSpec(ImageFiniteLengthSpec):
@@ -150,4 +198,4 @@ class JpegFiniteLengthSpec(ImageFiniteLengthSpec):
 
     name, label, order = "jpeg_finite_length", "JPEG, normal approximation", 235
     colour, marker = "#CC79A7", ">"
-    Config = SchemeConfig
+    Config = ImageFileConfig

@@ -17,6 +17,7 @@ from kbsc_tf.quiet import hidden_stderr
 from kbsc_tf.results.points import Point
 from kbsc_tf.sweep.events import Event
 from kbsc_tf.sweep.executors.protocols import DEATHS, Computer, Job, too_many_deaths, worker_environment
+from kbsc_tf.workers import begin_worker, starting_workers
 
 _STOP_S = 5.0  # how long a worker may take to end before it is killed
 
@@ -24,8 +25,8 @@ _STOP_S = 5.0  # how long a worker may take to end before it is killed
 class ProcessExecutor:
     """Spawned workers, each with its own TensorFlow and a fixed number of threads.
 
-    A worker that dies, however, is replaced, and its point computed again. A script that uses this needs the usual
-    ``if __name__ == "__main__":``.
+    A worker that dies, however, is replaced, and its point computed again; when this process dies, they end. A script
+    that uses this needs the usual ``if __name__ == "__main__":``.
 
     Parameters
     ----------
@@ -82,7 +83,8 @@ class ProcessExecutor:
         process = context.Process(
             target=_serve, args=(theirs, pickle.dumps(self._job)), daemon=True, name="kbsc worker"
         )
-        with _environment(worker_environment(self._threads)):  # read by libraries when they are loaded in the worker
+        # The environment is read by libraries when they are loaded in the worker.
+        with starting_workers(), _environment(worker_environment(self._threads)):
             process.start()
         theirs.close()
         self._workers[ours] = process
@@ -126,7 +128,7 @@ def _environment(variables: dict[str, str]) -> Iterator[None]:
 
 def _serve(connection: Connection, pickled: bytes) -> None:
     """The worker: points in, events out, until the other end is closed or dies, or with an error as the last."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends its workers
+    begin_worker()
     computer = point = None
     try:
         while True:

@@ -2,6 +2,8 @@
 
 import logging
 import os
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -27,6 +29,11 @@ class RayExecutor:
     settings : RayConfig
         That its spec's ``check`` has found no fault with.
 
+    Attributes
+    ----------
+    slots : int
+        As many as the cluster has room for now, unless ``settings`` say: machines may come and go.
+
     Raises
     ------
     UserError
@@ -36,12 +43,13 @@ class RayExecutor:
     def __init__(self, job: Job, settings: RayConfig) -> None:
         import ray
 
-        self._ray = ray
+        self._ray, self._settings = ray, settings
         self._is_ours = not ray.is_initialized()
         if self._is_ours:
             _connect(ray, settings.address)
         try:
-            self.slots = settings.workers or _room(ray.cluster_resources(), settings)
+            if not settings.workers:
+                _check_room(ray.cluster_resources(), settings)
             threads = settings.threads or max(1, round(settings.num_cpus))
             passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
             self._compute = ray.remote(_compute).options(
@@ -56,6 +64,11 @@ class RayExecutor:
             self.close()
             raise
         self._points: dict[Any, Point] = {}
+
+    @property
+    def slots(self) -> int:
+        # At least one: a point waits where the last machine has gone, until another comes.
+        return self._settings.workers or max(1, _room(self._ray.cluster_resources(), self._settings))
 
     def submit(self, point: Point) -> None:
         """Hand a point to the cluster."""
@@ -129,21 +142,25 @@ def _connect(ray: Any, address: str | None) -> None:
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     if address is None:
         options["include_dashboard"] = False
+    terminated = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(address=address or "local", **options)
     except (OSError, ValueError, RuntimeError) as error:
         raise unreachable(address, error) from None
+    if callable(terminated) and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, terminated)  # Ray's own handler would end this process at once
 
 
 def _room(resources: dict[str, float], settings: RayConfig) -> int:
     """How many points fit the cluster side by side."""
     room = int(resources.get("CPU", 0) // settings.num_cpus)
-    if settings.num_gpus:
-        room = min(room, int(resources.get("GPU", 0) / settings.num_gpus + 1e-9))
-    if room < 1:
+    return min(room, int(resources.get("GPU", 0) / settings.num_gpus + 1e-9)) if settings.num_gpus else room
+
+
+def _check_room(resources: dict[str, float], settings: RayConfig) -> None:
+    if _room(resources, settings) < 1:
         has = ", ".join(f"{resources.get(name, 0):g} {name}" for name in ("CPU", "GPU"))
         raise UserError(
             f"executor: the Ray cluster has {has}, and a point asks for {settings.num_cpus:g} CPU and "
             f"{settings.num_gpus:g} GPU; lower num_cpus or num_gpus"
         )
-    return room

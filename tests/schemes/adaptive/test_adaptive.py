@@ -256,7 +256,8 @@ def test_numbers_of_symbols_have_orders_of_their_own():
     codec.adapt(semantic_axes(TRAINING), np.array([[1.0] * 31, [2.0] * 31, [0.25] * 31]))
     orders = [codec.order_at(tf.constant(0.0), row).numpy().tolist() for row in range(3)]
     assert orders[0] != orders[1] != orders[2]
-    assert [codec.row_of(count) for count in (2, 16, 31, 33, 64, 512)] == [1, 1, 1, 2, 2, 2]  # nearest by ratio
+    rows = {2: 0, 4: 0, 6: 1, 16: 1, 31: 1, 33: 2, 64: 2, 190: 2, 194: 0}  # nearest by ratio, if that is below 3
+    assert {count: codec.row_of(count) for count in rows} == rows
     link, x = AdaptiveLink(codec), tf.constant(TRAINING[:BATCH])
     received = link.transmit(x, tf.constant(0.0), 16).code.noise_var_per_axis.numpy()
     np.testing.assert_array_equal(np.isfinite(received[0]), np.isin(np.arange(DIM), orders[1][:16]))
@@ -299,3 +300,22 @@ def test_a_sender_that_does_not_know_how_many_count_starts_alike_whatever_counts
     assert 0 < sent.sum() < DIM
     np.testing.assert_allclose(few.values.numpy()[:, sent], many.values.numpy()[:, sent], atol=1e-4)
     np.testing.assert_allclose(many.values.numpy(), link.codec.codewords(TRAINING[:BATCH]), atol=1e-3)
+
+
+def test_far_from_numbers_with_an_order_of_their_own_one_is_sent_by_the_common_one():
+    """As by a sender that does not know the number, but for the power rule: a feature's symbols have power 1."""
+    link = make_link()
+    codec, x, snr_db = link.codec, tf.constant(TRAINING[:BATCH]), tf.constant(0.0)
+    codec.log_gain.assign(tf.random.stateless_normal(codec.log_gain.shape, [1, 2]))
+    few, sent = 12, []
+    assert codec.row_of(few) == 0 < codec.row_of(14)
+
+    def air(symbols, snr_db):
+        sent.append(symbols.numpy())
+        return link.air(symbols, snr_db)
+
+    link.transmit(x, snr_db, few, air=air)
+    common, nearest = (codec.symbols_of(codec.code(x), snr_db, few, row).numpy() for row in (0, 1))
+    np.testing.assert_allclose(sent[0], common, rtol=1e-6)
+    assert not np.allclose(nearest, common)
+    assert link.air.power == "per_feature"

@@ -108,7 +108,7 @@ def test_padding_is_what_the_file_leaves_over():
 def test_images_arrive_as_the_codec_left_them(name):
     [scheme] = build([name], 12_288)
     sent = scheme.transmit(BATCH, math.inf, 0)
-    codec = scheme.files.codec
+    codec = scheme.files.coder.codec
     for image, file in zip(sent.images, scheme.files.fit(BATCH.images, scheme.budget), strict=True):
         np.testing.assert_array_equal(image, codec.decode(file))
         assert len(file) <= scheme.plan.payload_bits // 8 - 1
@@ -153,7 +153,7 @@ def test_the_bits_of_blocks_are_data_header_and_padding(name, per_block):
     if name == "bpg_ldpc":
         files = scheme.files.fit(BATCH.images, scheme.budget)
         np.testing.assert_array_equal(blocks.data_bits, [8 * len(file) for file in files])
-        codec_header = np.array([8 * scheme.files.codec.header_bytes(file) for file in files])
+        codec_header = np.array([8 * scheme.files.coder.codec.header_bytes(file) for file in files])
         rest = packed.header_bits - codec_header + packed.padding_bits
     else:
         assert (blocks.data_bits == scheme.quantiser.bits).all()
@@ -233,7 +233,7 @@ def test_tiles_are_one_file():
     coding, codec = {"mcs": ["qpsk-1/2"], "images_per_block": 4}, {"tiled": True}
     [scheme] = build(["bpg_ldpc"], 1024, coding=coding, codec=codec)
     sent = scheme.transmit(BATCH, math.inf, 0)
-    picture = scheme.files.codec.decode(scheme.files.fit([tile(BATCH.images[:4])], scheme.budget)[0])
+    picture = scheme.files.coder.codec.decode(scheme.files.fit([tile(BATCH.images[:4])], scheme.budget)[0])
     assert picture.shape == (64, 64, 3)
     for image, expected in zip(sent.images[:4], untile(picture, 4), strict=True):
         np.testing.assert_array_equal(image, expected)
@@ -285,7 +285,7 @@ def test_an_ideal_code_sends_n_log2_1_plus_snr_bits():
     assert sent.delivered.all() and (sent.channel_uses == 512).all()
     best = scheme.transmit(BATCH, math.inf, 0)
     np.testing.assert_array_equal(
-        best.images[0], scheme.files.codec.decode(scheme.files.codec.encode(BATCH.images[0], 0))
+        best.images[0], scheme.files.coder.codec.decode(scheme.files.coder.codec.encode(BATCH.images[0], 0))
     )
 
 
@@ -405,7 +405,7 @@ def test_files_are_split_by_their_lengths_and_broken_ones_are_empty():
 
 
 def test_a_third_codec_is_a_scheme_as_it_stands():
-    from kbsc_tf.codecs import ImageCodec
+    from kbsc_tf.codecs import ImageCodec, SourceCoder
     from kbsc_tf.schemes.image_ldpc.image_files import ImageFiles
     from kbsc_tf.schemes.image_ldpc.scheme import ImageLdpcScheme
 
@@ -419,7 +419,7 @@ def test_a_third_codec_is_a_scheme_as_it_stands():
         def decode(self, data):
             return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
 
-    mcs, files = Mcs.parse("16qam-1/2"), ImageFiles(WebP(), 1)
+    mcs, files = Mcs.parse("16qam-1/2"), ImageFiles(SourceCoder(WebP()), 1)
     scheme = ImageLdpcScheme(4096, AwgnConfig(), CodingConfig(), mcs, files, CodecConfig())
     sent = scheme.transmit(BATCH, 20.0, 0)
     assert sent.delivered.all() and sent.images[0].shape == (32, 32, 3)

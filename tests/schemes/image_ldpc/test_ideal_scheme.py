@@ -62,7 +62,7 @@ def expected_accuracy(scheme, channel, snr_db, loss):
     """Measured: what arrives, decided by the receiver of the validation."""
     size = int(scheme._code.bits(scheme.k / 2, snr_db, loss) // 8)
     files = scheme.files.fit(BATCH.images, size)
-    shown = [None if file is None else scheme.files.codec.decode(file) for file in files]
+    shown = [None if file is None else scheme.files.coder.codec.decode(file) for file in files]
     there = [image is not None for image in shown]
     x = Thumbnails().embed_images([image if image is not None else BATCH.images[0] for image in shown])
     right = VALIDATION.receiver.decide_features(x, np.array(there)).labels[:, 0] == VALIDATION.labels
