@@ -3,46 +3,60 @@ OUT ?= results/quickstart
 BENCH ?=
 SOAK ?=
 FUZZ ?=
+LOWEST_PYTHON ?= python3.10
 BIN := .venv/bin
 FUZZ_PYTHON ?= $(BIN)/python
+# For which Python .venv was made; another Python makes it anew.
+READY := .venv/ready-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 
-.PHONY: quickstart test test-slow cluster notebooks bench soak fuzz lint clean
+.PHONY: quickstart test test-slow test-lowest cluster notebooks bench soak fuzz lint clean
 
-quickstart: .venv/ready
+quickstart: $(READY)
 	$(BIN)/kbsc run sims/quickstart.yaml --out $(OUT)
 
 # A worker holds up to some 4 GB of what TensorFlow has compiled.
-test: .venv/ready
+test: $(READY)
 	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist worksteal
 
-notebooks: .venv/ready
+notebooks: $(READY)
 	$(BIN)/python -m pytest tests/test_notebooks.py -m 'slow or not slow' --durations=0
 
-test-slow: .venv/ready
+test-slow: $(READY)
 	$(BIN)/python -m pytest -m slow
 
+# The fast tests with the lowest versions that pyproject.toml allows, on the lowest Python; uv reads them from there.
+test-lowest: .venv-lowest/ready
+	.venv-lowest/bin/python -m pytest -n logical --maxprocesses 4 --dist worksteal
+
 # Ray on three nodes of this machine, of which one is killed.
-cluster: .venv/ready
+cluster: $(READY)
 	$(BIN)/python -m pytest tests/sweep/test_ray_cluster.py -m slow
 
-bench: .venv/ready
+bench: $(READY)
 	$(BIN)/python sims/bench.py $(BENCH)
 
-soak: .venv/ready
+soak: $(READY)
 	$(BIN)/python sims/soak.py $(SOAK)
 
 # Needs atheris: FUZZ_PYTHON names a Python that has it and the package.
-fuzz: .venv/ready
+fuzz: $(READY)
 	$(FUZZ_PYTHON) tests/fuzz/guided.py $(FUZZ)
 
-lint: .venv/ready
+lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-.venv/ready: pyproject.toml constraints.txt
-	$(PYTHON) -m venv .venv
+$(READY): pyproject.toml constraints.txt
+	test -e $@ || $(PYTHON) -m venv --clear .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
 	touch $@
 
+.venv-lowest/ready: pyproject.toml
+	$(LOWEST_PYTHON) -m venv --clear .venv-lowest
+	.venv-lowest/bin/pip install --quiet --disable-pip-version-check uv
+	.venv-lowest/bin/uv pip install --quiet --python .venv-lowest/bin/python --resolution lowest-direct \
+		-e '.[test,tensorboard]'
+	touch $@
+
 clean:
-	rm -rf .venv build dist *.egg-info
+	rm -rf .venv .venv-lowest build dist *.egg-info

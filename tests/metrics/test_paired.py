@@ -132,7 +132,7 @@ def test_next_to_nothing():
     assert ours.low < difference_interval(15, 0, 15)[0] and ours.high == 1.0
     assert ours.p == pytest.approx(2 * t.sf(math.sqrt(15), 14))
     same = paired_difference(right, right, [groups])
-    assert same.low == -same.high < difference_interval(0, 0, 15)[0] and same.p == 1.0
+    assert same.low == pytest.approx(-same.high) and same.low < difference_interval(0, 0, 15)[0] and same.p == 1.0
     alone = paired_difference(right, wrong, [np.zeros(60)])
     assert alone[1:] == pytest.approx((*difference_interval(1, 0, 1), 1.0))
     assert math.isnan(paired_difference([], []).difference) and paired_difference([], [])[1:] == (-1.0, 1.0, 1.0)
