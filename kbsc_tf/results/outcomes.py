@@ -70,7 +70,7 @@ class PerImageWriter:
         self.checksums: dict[str, int] = {}
 
     def add(self, columns: dict[str, Any]) -> None:
-        """Write a trial: a value [B] or a scalar for every column; PSNR and MS-SSIM may be None."""
+        """Write a trial: its number, and [B] values for every other column; PSNR and MS-SSIM may be None."""
         count = len(columns["image"])
         arrays = []
         for field in _SCHEMA:

@@ -63,7 +63,7 @@ def outcomes(folder):
     with per_image_writer(folder, POINT, ("a", "b")) as writer:
         for trial in range(8):
             images, draw = np.arange(50_000), np.random.default_rng(trial)
-            columns = dict.fromkeys(("label", "shown", "entry", "group"), images)
+            columns = {"label": images % 2, "shown": images % 2, "entry": images, "group": images}
             columns |= {"delivered": images > 3, "correct": images > 5, "confidence": draw.random(50_000)}
             writer.add({"trial": trial, "image": images, **columns, "psnr": None, "ms_ssim": None})
 

@@ -13,7 +13,8 @@ POINT, OTHER = (Point("pca", "", "awgn", 8, snr, 0) for snr in (0.0, 5.0))
 def add(writer, trials, images=60_000):
     """More rows than are held, so that a part of the file is there."""
     for trial in trials:
-        columns = dict.fromkeys(("label", "shown", "entry", "group"), np.arange(images))
+        columns = dict.fromkeys(("entry", "group"), np.arange(images))
+        columns |= dict.fromkeys(("label", "shown"), np.zeros(images))
         columns |= {"delivered": np.ones(images, bool), "correct": np.ones(images, bool)}
         columns["confidence"] = np.full(images, 0.5)
         writer.add({"trial": trial, "image": np.arange(images), **columns, "psnr": None, "ms_ssim": None})
