@@ -10,7 +10,7 @@ from kbsc_tf.config import ExperimentConfig
 from kbsc_tf.config.identity import settings_of_experiment
 from kbsc_tf.features import load_features
 from kbsc_tf.figures.curves import draw_figures
-from kbsc_tf.files import remove_leftovers, write_atomically
+from kbsc_tf.files import make_folder, remove_leftovers, write_atomically
 from kbsc_tf.knowledge import KnowledgeBase
 from kbsc_tf.locks import Lock
 from kbsc_tf.progress import Progress
@@ -50,6 +50,7 @@ def fit(study: Study, progress: Progress) -> None:
     """Fit every scheme, and save it as a link; trained ones are loaded from their checkpoints."""
     said: set[tuple[str, str, int, str]] = set()
     links, unsaved = LinksFolder(study.folder), {}
+    make_folder(study.folder, "give another --out")
     with _training(study.folder, progress):
         links.save_receiver(study)
         for number, (channel, scheme) in enumerate(study.schemes, 1):

@@ -222,11 +222,10 @@ def test_another_configuration_is_refused_and_nothing_touched(make, tmp_path):
         (12_000, "raw", "out/kb"),
         (30_000, "kbsc", "models/kbsc_awgn_k8"),
         (30_000, "raw", "links/.raw"),
-        (42_000, "raw", "accuracy"),
     ],
 )
 def test_a_full_disk_is_one_sentence_wherever_it_strikes(make, tmp_path, eager, limit, scheme, place):
-    """A file size limit stands for the full disk: in run.json, in the trained model, in a figure."""
+    """A file size limit stands for the full disk: in run.json, the knowledge base, the trained model, a link."""
     trained = {"scheme": "kbsc", "epochs": 1, "validation_snr_db": [0]}
     config = make(schemes=[trained if scheme == "kbsc" else scheme])
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
