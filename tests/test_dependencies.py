@@ -17,6 +17,7 @@ PACKAGE = Path(kbsc_tf.__file__).parent
 ROOT = PACKAGE.parent
 NOT_NAMED = {
     "pydantic-core": "one version of it fits each of pydantic, which brings it",
+    "psutil": "comes with the extra test, which kbsc_tf.testing.soak is for",
     "tensorflow-datasets": "Images.from_tfds asks for it",
 }
 NOT_IMPORTED = {

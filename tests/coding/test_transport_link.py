@@ -57,15 +57,20 @@ def plain_sionna(k, n):
     return errors
 
 
-def test_error_rate_over_awgn_is_that_of_a_plain_sionna_script():
+# In the waterfall, where a mistake would show.
+WATERFALL = [(1.25, 0.08, 0.22)]
+WATERFALL += [pytest.param(*one, marks=pytest.mark.slow) for one in ((1.0, 0.35, 0.6), (1.5, 0.005, 0.05))]
+
+
+@pytest.mark.parametrize(("snr_db", "low", "high"), WATERFALL)
+def test_error_rate_over_awgn_is_that_of_a_plain_sionna_script(snr_db, low, high):
     plan = TransportPlan.for_uses(Mcs.parse("qpsk-1/2"), 1024)
     assert (plan.info_bits, plan.coded_bits, plan.code_block.reach) == (1024, 2048, 2048)
     link, plain_errors = TransportLink(plan, FlatChannel()), plain_sionna(1024, 2048)
-    for snr_db, low, high in ((1.0, 0.35, 0.6), (1.25, 0.08, 0.22), (1.5, 0.005, 0.05)):
-        _, delivered = link(random_bits(plan, 800), snr_db, seed=2)
-        errors, plain = int((~delivered).sum()), plain_errors(snr_db, 600, seed=3)
-        assert_same_rate(errors, 800, plain, 600)
-        assert low < errors / 800 < high  # in the waterfall, where a mistake would show
+    _, delivered = link(random_bits(plan, 800), snr_db, seed=2)
+    errors, plain = int((~delivered).sum()), plain_errors(snr_db, 600, seed=3)
+    assert_same_rate(errors, 800, plain, 600)
+    assert low < errors / 800 < high
 
 
 @pytest.mark.parametrize("mcs", ["qpsk-1/2", "16qam-2/3"])

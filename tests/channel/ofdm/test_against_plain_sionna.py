@@ -58,7 +58,7 @@ SLOW = pytest.mark.slow
 @pytest.mark.parametrize(
     ("csi", "snr_db", "blocks"),
     [
-        ("ls", 6.5, 1024),
+        ("ls", 6.5, 256),
         *(pytest.param("perfect", snr_db, 2048, marks=SLOW) for snr_db in (3.2, 7.2)),
         *(pytest.param("ls", snr_db, 2048, marks=SLOW) for snr_db in (6.5, 10.5)),
     ],

@@ -181,7 +181,7 @@ def test_without_noise_the_symbols_return(model, fields, equaliser):
     np.testing.assert_allclose(unbiased(received), symbols, atol=1e-3)
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", ["eager", *(pytest.param(mode, marks=pytest.mark.slow) for mode in MODES[1:])])
 @pytest.mark.parametrize(
     ("model", "fields"),
     [("tdl-a", TWO | {"csi": "ls"}), ("rayleigh", {"rx_antennas": 2, "equaliser": "zf"})]
