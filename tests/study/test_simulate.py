@@ -88,7 +88,8 @@ def test_a_point_stops_where_more_noise_cannot_help(tmp_path):
     record, _ = compute(study(tmp_path, scheme, 100, trials=1000, half_width=0.05))
     assert (record["stop"], record["trials"], record["top1"]) == ("images", 2, 0.5)
     alone, _ = compute(study(tmp_path, scheme, 100))
-    assert (record["top1_low"], record["top1_high"]) == pytest.approx((alone["top1_low"], alone["top1_high"]), abs=2e-3)
+    # Of several trials the quantile is Student's with 99 degrees, 1.984; of one it is 1.960.
+    assert (record["top1_low"], record["top1_high"]) == pytest.approx((alone["top1_low"], alone["top1_high"]), abs=3e-3)
     # About these very images, more noise does tell more.
     record, _ = compute(study(tmp_path, scheme, 100, trials=1000, half_width=0.05, estimand="test_set"))
     assert record["stop"] == "target" and record["trials"] == 4
