@@ -399,6 +399,7 @@ def test_images_go_over_the_coded_link_all_the_way(kbsc, image_file, tmp_path, c
     assert content(tmp_path / "results" / "trial").keys() == before.keys()
 
 
+@pytest.mark.slow
 def test_images_that_fit_nowhere_stop_nothing_and_have_no_gallery(kbsc, image_file, tmp_path, codes_as_graphs):
     trained = {"scheme": "deepjscc", "epochs": 1, "batch_size": 16, "validation_snr_db": [0], "validation_images": 4}
     settings = yaml.safe_load(image_file.read_text()) | {

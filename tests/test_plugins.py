@@ -142,6 +142,7 @@ def test_what_a_prompt_registers_needs_a_module(folder):
     assert "cannot import what is registered in a notebook or at a prompt; move it into a module" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_worker_that_lacks_the_module_says_so(folder):
     """It registers here, and is gone when workers look for it."""
     (folder / "mine.py").write_text(BY_DECORATOR)

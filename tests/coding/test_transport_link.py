@@ -124,7 +124,7 @@ SHORT = TransportPlan("qpsk", 1, 60, 150)
 @pytest.mark.parametrize(
     "plan, channel, snr_db, count",
     [
-        (TINY, FlatChannel(), -30.0, 40_000),
+        pytest.param(TINY, FlatChannel(), -30.0, 40_000, marks=pytest.mark.slow),
         (SHORT, FlatChannel(), -2.0, 25_000),
         (TINY, FlatChannel("rayleigh", csi="none", equaliser="none"), 10.0, 40_000),
     ],

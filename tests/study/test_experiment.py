@@ -148,6 +148,7 @@ def test_what_cannot_work_is_refused_before_anything_is_written(make, tmp_path, 
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_what_does_not_fit_is_said_once_recorded_and_stops_nothing(make, tmp_path, eager, no_figures):
     """The README's schemes with their posterior, and two k that some of them have no room or no symbols for."""
     once = {"epochs": 1, "batch_size": 100, "validation_snr_db": [0]}

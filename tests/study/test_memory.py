@@ -55,7 +55,7 @@ class MeanColour:
         return np.array([np.resize(image.mean(axis=(0, 1)), DIM) / 255 for image in images], np.float32)
 
 
-@pytest.mark.parametrize("name", ["bpg_ldpc", "feature_ldpc_pq"])
+@pytest.mark.parametrize("name", ["bpg_ldpc", pytest.param("feature_ldpc_pq", marks=pytest.mark.slow)])
 def test_many_trials_with_a_genie_take_no_memory(name, monkeypatch, tmp_path):
     """First as the sweep does it, fixed schemes before their genie; then the genie alone, as on a worker of its own.
 

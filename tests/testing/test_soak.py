@@ -32,6 +32,7 @@ def working(each=lambda: None):
         yield 10
 
 
+@pytest.mark.slow
 def test_what_keeps_nothing_is_flat():
     found = soak(working(lambda: time.sleep(0.002)), 60.0, 400, warm_up=2)
     assert found.images == 400 and found.seconds < 60 and len(found.samples) >= 11
@@ -45,6 +46,7 @@ def test_memory_that_is_kept_is_found():
     assert "memory grew by" in found.problem and 0.04 < found.growth < 0.12 and len(kept) == 13
 
 
+@pytest.mark.slow
 def test_files_threads_and_processes_that_stay_are_found():
     kept, done = [], threading.Event()
 

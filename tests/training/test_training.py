@@ -123,7 +123,9 @@ def test_a_line_of_the_history_that_was_cut_short_is_run_again(uninterrupted, tm
     assert_same(tmp_path, run(tmp_path), uninterrupted)
 
 
-@pytest.mark.parametrize("step", ["save_weights", "fsync", "replace", "mark"])
+@pytest.mark.parametrize(
+    "step", ["replace", *(pytest.param(step, marks=pytest.mark.slow) for step in ("save_weights", "fsync", "mark"))]
+)
 def test_a_disk_that_is_full_while_a_state_is_kept_costs_and_adds_no_epoch(uninterrupted, tmp_path, monkeypatch, step):
     """Keras' own backup would go on with an epoch too many where weights are written and their epoch is not."""
 

@@ -439,7 +439,7 @@ def test_estimates_of_a_flat_static_channel_are_exact(pilots, antennas, interpol
     assert np.all(error.numpy() > 0) and np.all(error.numpy() < 4e-6)  # extrapolated in time and frequency: 1.5 * 2.5
 
 
-@pytest.mark.parametrize("antennas", [{}, TWO])
+@pytest.mark.parametrize("antennas", [{}, pytest.param(TWO, marks=pytest.mark.slow)])
 def test_lmmse_interpolation_has_the_least_error_and_knows_it(antennas):
     """Nearly: going through frequency, then time, Sionna's takes errors of neighbouring carriers as independent."""
     model = {"type": "tdl-a", "delay_spread_ns": 300.0, "speed_kmh": 60.0}

@@ -28,8 +28,15 @@ KINDS = ["deepjscc", "adjscc", *SWIN]
 RATE_ADAPTIVE, SNR_ADAPTIVE = ["ra", "sa_ra"], ["adjscc", "sa", "sa_ra"]
 NO_NOISE = tf.constant(math.inf)
 
-every_kind = pytest.mark.parametrize("kind", KINDS)
 slow = partial(pytest.param, marks=pytest.mark.slow)
+
+
+def quick(kinds):
+    """Those of some kinds that the fast tests take: "sa_ra" does what "sa" and "ra" do."""
+    return [slow(kind) if kind in ("sa", "ra") else kind for kind in kinds]
+
+
+every_kind = pytest.mark.parametrize("kind", quick(KINDS))
 XLA = [("adjscc", True), slow("deepjscc", True), slow("sa_ra", True)]
 
 
@@ -96,7 +103,9 @@ def test_the_awgn_noise_power_is_told_truly(kind):
         )
 
 
-@pytest.mark.parametrize(("kind", "jit_compile"), [*((kind, False) for kind in KINDS), *XLA])
+@pytest.mark.parametrize(
+    ("kind", "jit_compile"), [*(slow(kind, False) if kind in ("sa", "ra") else (kind, False) for kind in KINDS), *XLA]
+)
 def test_eager_graph_and_xla_agree(kind, jit_compile):
     """Without noise, because XLA draws other random numbers; the equaliser undoes the fading."""
     link, images = make_link(kind, RAYLEIGH), pixels()
@@ -137,7 +146,7 @@ def test_gradients_pass_fading(kind, channel):
     check_gradients(kind, channel, "eager")
 
 
-@pytest.mark.parametrize("kind", ["adjscc", slow("sa_ra")])
+@pytest.mark.parametrize("kind", [slow("adjscc"), slow("sa_ra")])
 def test_gradients_pass_xla(kind):
     check_gradients(kind, AwgnConfig(), "xla")
 
@@ -206,7 +215,7 @@ def test_snr_adaptive_encoders_react_to_the_snr_and_others_do_not(kind):
     assert (np.abs(high - low).max() > 1e-4) == (kind in SNR_ADAPTIVE)
 
 
-@pytest.mark.parametrize("kind", SNR_ADAPTIVE)
+@pytest.mark.parametrize("kind", quick(SNR_ADAPTIVE))
 def test_networks_are_told_snrs_of_their_training_alone(kind):
     link = make_link(kind)
     air, _ = listen()  # without noise, so that what is told makes all the difference
@@ -220,7 +229,7 @@ def test_networks_are_told_snrs_of_their_training_alone(kind):
     assert np.abs(received(10.0) - received(TOLD[1])).max() > 1e-5
 
 
-@pytest.mark.parametrize("kind", RATE_ADAPTIVE)
+@pytest.mark.parametrize("kind", quick(RATE_ADAPTIVE))
 def test_only_the_favoured_channels_are_sent(kind):
     link = make_link(kind)
     gate = link.encoder.rate_net.gate  # its bias for a channel moves that channel of the latent alone
@@ -246,7 +255,7 @@ def test_the_latent_is_what_goes_on_the_air(kind):
         np.testing.assert_allclose(link.air.symbols(values), on_air[-1], atol=1e-6)
 
 
-@pytest.mark.parametrize("kind", RATE_ADAPTIVE)
+@pytest.mark.parametrize("kind", quick(RATE_ADAPTIVE))
 @pytest.mark.parametrize("number", [0, 1])
 def test_training_moves_the_favour_of_the_drawn_rate_alone(kind, number):
     link, images = make_link(kind), pixels()
@@ -270,7 +279,7 @@ def test_out_of_training_a_call_is_a_transmission_at_the_drawn_rate(number):
 
 
 @pytest.mark.parametrize("snr_db", [[0.0, 10.0], [math.inf]], ids=str)
-@pytest.mark.parametrize("kind", SWIN)
+@pytest.mark.parametrize("kind", quick(SWIN))
 def test_measuring_sets_the_favour_and_the_decoders_scale(kind, snr_db):
     link, images = make_link(kind), pixels()
     link.measure([images[:2], images[2:]], snr_db)

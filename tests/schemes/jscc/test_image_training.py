@@ -76,6 +76,7 @@ def test_interrupted_training_ends_like_uninterrupted(kind, tmp_path, eager):
     assert bool(np.all(link.favour > 0)) == (kind == "swinjscc_ra")  # both rates were trained, and the choice was kept
 
 
+@pytest.mark.slow
 def test_training_on_ms_ssim_raises_it(tmp_path):
     link = run(tmp_path, images=IMAGES, loss="ms_ssim", epochs=4, learning_rate=1e-2)
     history = pd.read_csv(tmp_path / "history.csv")
