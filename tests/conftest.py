@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from functools import partial
 
 import pytest
@@ -22,6 +23,22 @@ def eager():
     """Functions of the schemes are neither traced nor compiled: other tests do that."""
     with eagerly():
         yield
+
+
+@pytest.fixture
+def kbsc(monkeypatch, capfd):
+    """Run the command in this process -> (status, stdout, stderr)."""
+
+    from kbsc_tf.cli import main
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["kbsc", *map(str, arguments)])
+        with pytest.raises(SystemExit) as end:
+            main()
+        streams = capfd.readouterr()
+        return end.value.code or 0, streams.out, streams.err
+
+    return call
 
 
 @pytest.fixture

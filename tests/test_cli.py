@@ -18,7 +18,6 @@ import yaml
 from clustered import write_features
 from PIL import Image
 
-from kbsc_tf.cli import main
 from kbsc_tf.results.records import read_records
 
 HEAVY = ["tensorflow", "keras", "sionna", "transformers", "faiss", "pandas"]
@@ -34,20 +33,6 @@ def write_images(root):
             for i in range(count):
                 pixels = np.clip(level + rng.integers(-40, 40, (16, 16, 3)), 0, 255).astype(np.uint8)
                 Image.fromarray(pixels).save(root / split / name / f"{i:02}.png")
-
-
-@pytest.fixture
-def kbsc(monkeypatch, capfd):
-    """Run the command in this process -> (status, stdout, stderr)."""
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["kbsc", *map(str, arguments)])
-        with pytest.raises(SystemExit) as end:
-            main()
-        streams = capfd.readouterr()
-        return end.value.code or 0, streams.out, streams.err
-
-    return call
 
 
 @pytest.fixture

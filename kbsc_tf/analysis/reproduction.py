@@ -8,15 +8,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
 
 from kbsc_tf.errors import UserError
+from kbsc_tf.metrics.intervals import quantile
 from kbsc_tf.results.metric import METRICS, columns_of, metric_of
 from kbsc_tf.results.points import KEY, Point, as_point
 from kbsc_tf.results.records import COLUMNS
 
 _COUNTED = ["channel_uses", "cbr", "pilot_uses", "guard_uses", "prefix_uses"]  # no noise is in them
-_Z = norm.ppf(0.975)
 
 
 class Verdict(str, Enum):
@@ -97,7 +96,7 @@ def judge(points: Iterable[Point], recorded: pd.DataFrame, again: pd.DataFrame) 
     before, now = ({as_point([row[name] for name in KEY]): row for row in table.to_dict("records")}
                    for table in (recorded, again))  # fmt: skip
     metrics = [name for name in METRICS if name in recorded and recorded[name].notna().any()]
-    stretch = norm.ppf(1 - 0.025 / (len(points) * max(len(metrics), 1))) / _Z
+    stretch = quantile(1 - 0.05 / (len(points) * max(len(metrics), 1))) / quantile(0.95)
     return [_judged(point, before[point], now[point], metrics, stretch) for point in points]
 
 

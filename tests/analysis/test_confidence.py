@@ -2,7 +2,7 @@
 
 import json
 import math
-import sys
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -21,7 +21,6 @@ from kbsc_tf.analysis.confidence import (
     share_of,
     write_confidence,
 )
-from kbsc_tf.cli import main
 from kbsc_tf.errors import UserError
 from kbsc_tf.figures.confidence_figures import draw_confidence
 from kbsc_tf.figures.confidence_table import confidence_table
@@ -274,16 +273,8 @@ def test_what_cannot_be_judged_is_one_sentence(tmp_path, monkeypatch, work, name
 
 
 @pytest.fixture
-def kbsc(monkeypatch, capfd):
-    """Run the command in this process -> (status, stdout, stderr)."""
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["kbsc", "confidence", *map(str, arguments)])
-        with pytest.raises(SystemExit) as end:
-            main()
-        return end.value.code or 0, *capfd.readouterr()
-
-    return call
+def kbsc(kbsc):
+    return partial(kbsc, "confidence")
 
 
 def test_the_command_shows_and_writes(kbsc, tmp_path, monkeypatch):

@@ -16,20 +16,6 @@ from kbsc_tf.results import reproducible
 KBSC = {"scheme": "kbsc", "epochs": 1, "validation_snr_db": [0], "channel": "awgn", "seeds": [0, 1]}
 
 
-@pytest.fixture
-def kbsc(monkeypatch, capfd):
-    """Run the command in this process -> (status, stdout, stderr)."""
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["kbsc", *map(str, arguments)])
-        with pytest.raises(SystemExit) as end:
-            main()
-        streams = capfd.readouterr()
-        return end.value.code or 0, streams.out, streams.err
-
-    return call
-
-
 @pytest.fixture(autouse=True)
 def clean_code(monkeypatch, eager):
     """As if the code were committed; a developer's is not, and then nothing is gone on with."""

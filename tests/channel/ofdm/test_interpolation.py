@@ -5,11 +5,9 @@ import math
 import numpy as np
 import pytest
 import tensorflow as tf
-from sionna.phy.mapping import Mapper
 from sionna.phy.ofdm import LinearInterpolator, NearestNeighborInterpolator
+from test_no_eff import error_over_reported
 
-from kbsc_tf.channel.flat import seed_noise
-from kbsc_tf.channel.ofdm import OFDMLink
 from kbsc_tf.channel.ofdm.estimation import PilotKnowledge
 from kbsc_tf.channel.ofdm.grid import build_grid
 from kbsc_tf.channel.ofdm.interpolation import WeightedInterpolator, average, linear, nearest
@@ -104,14 +102,8 @@ def test_no_eff_is_the_noise_of_equalised_symbols(streams, snr_db, model, smooth
     """With one antenna at any SNR; with two the errors turn the equaliser too, by a share of their variance."""
     grids = 300
     config = configure(streams, model, {"smoothing": smoothing})
-    bits = np.random.default_rng(1).integers(2, size=[grids, 2 * config.slots])
-    symbols = Mapper("qam", 2)(bits.astype(np.float32))
-    seed_noise(1)
-    received = OFDMLink(config)(symbols, tf.constant(snr_db))
-    errors = received.symbols.numpy() / received.bias.numpy() - symbols.numpy()
-    ratio = np.mean(np.abs(errors) ** 2 / received.no_eff.numpy(), axis=1)
-    spread = np.std(ratio) / math.sqrt(grids)
-    assert abs(ratio.mean() - 1) < SIGMAS * spread + 0.002 * (streams == 2)
+    mean, spread = error_over_reported(config, snr_db, grids)
+    assert abs(mean - 1) < SIGMAS * spread + 0.002 * (streams == 2)
     assert spread < 0.012
 
 
