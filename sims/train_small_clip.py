@@ -12,6 +12,8 @@ import argparse
 import sys
 from pathlib import Path
 
+import numpy as np
+
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # kbsc_tf of this clone, installed or not
 
 
@@ -40,8 +42,9 @@ def train(chosen: argparse.Namespace) -> Path:
     from small_clip.export import export
     from small_clip.finish import spread_features
     from small_clip.tokenizer import save_tokenizer
-    from small_clip.train import BATCH, TWINS, Trainer
+    from small_clip.train import BATCH, HALVES, TWINS, Trainer, one_core_each
 
+    one_core_each()
     print("loading images", flush=True)
     sets = load_sets(chosen.cifar10, chosen.cifar100, chosen.tiny_imagenet)
     texts = [template.format(name) for one in sets for name in one.classes for template in TEMPLATES]
@@ -51,11 +54,12 @@ def train(chosen: argparse.Namespace) -> Path:
         print(f"going on from minute {float(trainer.elapsed) / 60:.1f}", flush=True)
     else:
         trainer.pretrain_texts(10)
-    trainer.run(Batches(sets, BATCH, TWINS, seed=int(trainer.step)))
+    trainer.run(Batches(sets, BATCH // HALVES, TWINS // HALVES, seed=int(trainer.step)))
     trainer.write_summary()
     spread_features(trainer, sets)
     folder = chosen.out / "export"
-    difference = export(trainer.weights, trainer.sizes, tokenizer, folder)
+    samples = np.concatenate([one.training.images[:64, 0] for one in sets])
+    difference = export(trainer.weights, trainer.sizes, tokenizer, samples, folder)
     print(f"written to {folder}; features differ from the training code's by at most {difference:.1e}")
     return folder
 

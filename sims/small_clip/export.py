@@ -11,7 +11,18 @@ import tensorflow as tf
 from safetensors.numpy import load_file, save_file
 from transformers import CLIPConfig, CLIPImageProcessor, PreTrainedTokenizerBase, TFCLIPModel
 
-from small_clip.model import MEAN, STD, ClipSizes, Tower, Weights, encode_prompts, pool_images
+from small_clip.model import (
+    MEAN,
+    PLACE_HEIGHT,
+    STD,
+    ClipSizes,
+    Tower,
+    Weights,
+    encode_prompts,
+    place_scales,
+    pool_images,
+)
+from small_clip.shifts import attention_weights, content_mask, place_code
 
 _ATTENTION = {"q": "q_proj", "k": "k_proj", "v": "v_proj", "out": "out_proj"}
 
@@ -87,7 +98,35 @@ def _named_like_hugging_face(weights: dict[str, np.ndarray], sizes: ClipSizes) -
     return named
 
 
-def export(weights: Weights, sizes: ClipSizes, tokenizer: PreTrainedTokenizerBase, folder: Path) -> float:
+def with_attention(weights: dict[str, np.ndarray], sizes: ClipSizes, scales: list[float]) -> dict[str, np.ndarray]:
+    """Add the queries and keys that do what the image tower's shifts do, and the channels of the places.
+
+    Parameters
+    ----------
+    weights : dict of str to array
+        Of the training.
+    sizes : ClipSizes
+    scales : list of float
+        Of `place_scales`.
+    """
+    width, grid = sizes.vision.width, sizes.grid
+    mask, done = content_mask(grid, width), dict(weights)
+    for name in ("vision.patch", "vision.class", "vision.position", "vision.pre.beta"):
+        done[name] = weights[name] * mask
+    done["vision.position"] = done["vision.position"] + place_code(grid, width, PLACE_HEIGHT)
+    done["vision.pre.gamma"] = weights["vision.pre.gamma"] * mask + (1 - mask)
+    for layer, scale in enumerate(scales):
+        root = f"vision.layer{layer}."
+        for name in ("out", "fc2", "norm1.beta"):
+            done[root + name] = weights[root + name] * mask
+        done[root + "norm1.gamma"] = weights[root + "norm1.gamma"] * mask + (1 - mask)
+        done[root + "q"], done[root + "k"] = attention_weights(grid, width, scale)
+    return done
+
+
+def export(
+    weights: Weights, sizes: ClipSizes, tokenizer: PreTrainedTokenizerBase, samples: np.ndarray, folder: Path
+) -> float:
     """Write a model to a folder and check the written model against the trained one.
 
     Weights are stored in float16, which halves the folder; `from_pretrained` computes with them in float32.
@@ -100,17 +139,20 @@ def export(weights: Weights, sizes: ClipSizes, tokenizer: PreTrainedTokenizerBas
         Sizes of the model.
     tokenizer : PreTrainedTokenizerBase
         Written along.
+    samples : [N, 32, 32, 3], uint8
+        Training images, of which attention is scaled and on which the written model is checked.
     folder : Path
         Where to write.
 
     Returns
     -------
     float
-        Largest difference between the features of the training code and of the written model, on random images and
+        Largest difference between the features of the training code and of the written model, on the samples and
         a few prompts, both in float32 with the stored weights.
     """
     stored = {name: weight.numpy().astype(np.float16).astype(np.float32) for name, weight in weights.items()}
-    named = _named_like_hugging_face(stored, sizes)
+    scales = place_scales(weights, sizes, tf.constant(samples))
+    named = _named_like_hugging_face(with_attention(stored, sizes, scales), sizes)
     model = TFCLIPModel(clip_config(sizes, tokenizer))
     model.build_in_name_scope()
     for variable in model.weights:
@@ -131,7 +173,8 @@ def export(weights: Weights, sizes: ClipSizes, tokenizer: PreTrainedTokenizerBas
         image_mean=list(MEAN),
         image_std=list(STD),
     ).save_pretrained(folder)
-    return _difference({name: tf.Variable(value) for name, value in stored.items()}, sizes, tokenizer, folder)
+    trained = {name: tf.Variable(value) for name, value in stored.items()}
+    return _difference(trained, sizes, tokenizer, samples, folder)
 
 
 def _halve(file: Path) -> None:
@@ -144,12 +187,13 @@ def _halve(file: Path) -> None:
     temporary.replace(file)
 
 
-def _difference(weights: Weights, sizes: ClipSizes, tokenizer: PreTrainedTokenizerBase, folder: Path) -> float:
+def _difference(
+    weights: Weights, sizes: ClipSizes, tokenizer: PreTrainedTokenizerBase, samples: np.ndarray, folder: Path
+) -> float:
     model = TFCLIPModel.from_pretrained(folder)
-    images = np.random.default_rng(0).integers(0, 256, (16, sizes.image_size, sizes.image_size, 3), np.uint8)
-    pixels = CLIPImageProcessor.from_pretrained(folder)(list(images), return_tensors="np").pixel_values
+    pixels = CLIPImageProcessor.from_pretrained(folder)(list(samples), return_tensors="np").pixel_values
     theirs = tf.math.l2_normalize(model.get_image_features(pixel_values=tf.constant(pixels)), -1)
-    ours = pool_images(weights, sizes, tf.constant(images), dtype=tf.float32) @ weights["vision.projection"]
+    ours = pool_images(weights, sizes, tf.constant(samples), dtype=tf.float32) @ weights["vision.projection"]
     tokens = tokenizer(["a photo of a bee", "the striped star"], padding=True, return_tensors="tf")
     their_texts = tf.math.l2_normalize(model.get_text_features(**tokens), -1)
     our_texts = encode_prompts(weights, sizes, tokens["input_ids"], tokenizer.eos_token_id)

@@ -1,9 +1,9 @@
 """The two towers of a small CLIP as plain TensorFlow functions over a dictionary of weights.
 
 The names of the weights are those of the Hugging Face model, so that an export is a copy. Written out because it has
-to be fast on a CPU: matrix products and activations in bfloat16 (AMX), normalisation and softmax in float32 with
-hand-written gradients (automatic ones keep and move several float32 copies), no biases in the image tower, and
-a last layer that computes only the class token, the one that is read.
+to be fast on a CPU: matrix products and activations in bfloat16, normalisation and softmax in float32 with
+hand-written gradients (automatic ones keep and move several float32 copies), no biases, shifts in the place of the
+image tower's attention (`shifts`), and a last layer that computes only the class token, the one that is read.
 
     pixels [B, H, W, 3] ─► 4x4 patches ─► + position, class token ─► layers ─► class token ─► projection ─► x [B, 512]
     tokens [C, T] ─► embedding + position ─► causal layers ─► end token ─► projection ─► t [C, 512]
@@ -14,9 +14,12 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import tensorflow as tf
 
+from small_clip.shifts import content_mask, place_code, shifted
+
 MEAN = (0.48145466, 0.4578275, 0.40821073)
 STD = (0.26862954, 0.26130258, 0.27577711)
 EPSILON = 1e-5
+PLACE_HEIGHT = 3.0  # of the one-hot rows and columns beside contents of variance one
 _HALF = tf.bfloat16
 
 Weights = dict[str, tf.Variable]
@@ -51,7 +54,7 @@ class ClipSizes:
     """
 
     vocabulary: int
-    vision: Tower = Tower(width=192, layers=6, heads=3, hidden=576)
+    vision: Tower = Tower(width=192, layers=8, heads=8, hidden=384)
     text: Tower = Tower(width=96, layers=2, heads=2, hidden=192)
     image_size: int = 32
     patch: int = 4
@@ -87,7 +90,7 @@ def initial_weights(sizes: ClipSizes, seed: int) -> Weights:
             root = f"{kind}.layer{layer}."
             for name in ("norm1", "norm2"):
                 add_norm(root + name, width)
-            for name in ("q", "k", "v"):
+            for name in ("v",) if kind == "vision" else ("q", "k", "v"):
                 add(root + name, width, width)
             # What writes into the residual stream starts small.
             add(root + "out", width, width, scale=(2 * tower.layers * width) ** -0.5)
@@ -145,37 +148,68 @@ def _norm(weights: Weights, name: str, x: tf.Tensor) -> tf.Tensor:
     return _layer_norm(x, tf.identity(weights[name + ".gamma"]), tf.identity(weights[name + ".beta"]))
 
 
-def _transformer_layer(
-    weights: Weights, root: str, tower: Tower, stream: tf.Tensor, tokens: int, mask: tf.Tensor | None, first_only: bool
+def _text_layer(
+    weights: Weights, root: str, tower: Tower, stream: tf.Tensor, tokens: int, mask: tf.Tensor
 ) -> tf.Tensor:
-    """Apply one pre-norm layer to the residual stream [B * tokens, width]; first_only -> [B, width]."""
+    """Apply one pre-norm layer with attention to the residual stream [B * tokens, width]."""
     width, heads = tower.width, tower.heads
 
     def matrix(name: str) -> tf.Tensor:
         return tf.cast(weights[root + name], stream.dtype)
 
-    def per_head(x: tf.Tensor, parts: int, length: int) -> list[tf.Tensor]:
-        return tf.unstack(tf.transpose(tf.reshape(x, (-1, length, parts, heads, width // heads)), (2, 0, 3, 1, 4)))
-
     normal = _norm(weights, root + "norm1", stream)
     query = matrix("q") * tf.cast((width // heads) ** -0.5, stream.dtype)
-    if first_only:
-        stream = tf.reshape(stream, (-1, tokens, width))[:, 0]
-        first = tf.reshape(normal, (-1, tokens, width))[:, 0]
-        (queries,) = per_head(tf.matmul(first, query), 1, 1)
-        keys, values = per_head(tf.matmul(normal, tf.concat([matrix("k"), matrix("v")], 1)), 2, tokens)
-    else:
-        joint = tf.concat([query, matrix("k"), matrix("v")], 1)
-        queries, keys, values = per_head(tf.matmul(normal, joint), 3, tokens)
-    scores = tf.matmul(queries, keys, transpose_b=True)
-    mixed = tf.matmul(_softmax(scores if mask is None else scores + mask), values)
+    joint = tf.matmul(normal, tf.concat([query, matrix("k"), matrix("v")], 1))
+    joint = tf.transpose(tf.reshape(joint, (-1, tokens, 3, heads, width // heads)), (2, 0, 3, 1, 4))
+    queries, keys, values = tf.unstack(joint)
+    mixed = tf.matmul(_softmax(tf.matmul(queries, keys, transpose_b=True) + mask), values)
     stream += tf.matmul(tf.reshape(tf.transpose(mixed, (0, 2, 1, 3)), (-1, width)), matrix("out"))
     normal = _norm(weights, root + "norm2", stream)
     return stream + tf.matmul(tf.nn.relu(tf.matmul(normal, matrix("fc1"))), matrix("fc2"))
 
 
+def _image_layer(
+    weights: Weights, root: str, mask: tf.Tensor, patches: tf.Tensor, first: tf.Tensor, last: bool
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Apply one pre-norm layer with shifts to patches [B, rows, columns, width] and the class token [B, width].
+
+    The third result is the layer's normalised input, [B * rows * columns, width].
+    """
+    _, rows, columns, width = patches.shape
+
+    def matrix(name: str) -> tf.Tensor:
+        return tf.cast(weights[root + name], patches.dtype)
+
+    def written(name: str) -> tf.Tensor:
+        return tf.cast(weights[root + name] * mask, patches.dtype)
+
+    def normal_of(stream: tf.Tensor) -> tf.Tensor:
+        gamma, beta = weights[root + "norm1.gamma"], weights[root + "norm1.beta"]
+        return _layer_norm(stream, gamma * mask + (1 - mask), beta * mask)
+
+    def with_mlp(stream: tf.Tensor) -> tf.Tensor:
+        hidden = tf.nn.relu(tf.matmul(_norm(weights, root + "norm2", stream), matrix("fc1")))
+        return stream + tf.matmul(hidden, written("fc2"))
+
+    normal, normal_first = normal_of(tf.reshape(patches, (-1, width))), normal_of(first)
+    count = rows * columns + 1
+    total = tf.reduce_sum(tf.cast(tf.reshape(normal, (-1, rows * columns, width)), tf.float32), 1)
+    mean = tf.cast((total + tf.cast(normal_first, tf.float32)) / count, patches.dtype)
+    first = with_mlp(first + tf.matmul(tf.matmul(mean, matrix("v")), written("out")))
+    if last:
+        return patches, first, normal
+    values = shifted(tf.reshape(tf.matmul(normal, matrix("v")), (-1, rows, columns, width)))
+    stream = tf.reshape(patches, (-1, width)) + tf.matmul(tf.reshape(values, (-1, width)), written("out"))
+    return tf.reshape(with_mlp(stream), (-1, rows, columns, width)), first, normal
+
+
 def pool_images(
-    weights: Weights, sizes: ClipSizes, images: tf.Tensor, corner: tf.Tensor | None = None, dtype: tf.DType = _HALF
+    weights: Weights,
+    sizes: ClipSizes,
+    images: tf.Tensor,
+    corner: tf.Tensor | None = None,
+    dtype: tf.DType = _HALF,
+    inputs: list[tf.Tensor] | None = None,
 ) -> tf.Tensor:
     """Run the image tower up to the class token.
 
@@ -187,6 +221,8 @@ def pool_images(
         Row and column, in patches, of the windows' first patch in the whole image.
     dtype : tf.DType
         Type of the products.
+    inputs : list, optional
+        Takes the normalised input of every layer, [B * patches, width].
 
     Returns
     -------
@@ -198,24 +234,35 @@ def pool_images(
     pixels = (tf.cast(images, tf.float32) / 255 - MEAN) / STD
     pixels = tf.reshape(tf.cast(pixels, dtype), (-1, rows, patch, columns, patch, 3))
     patches = tf.reshape(tf.transpose(pixels, (0, 1, 3, 2, 4, 5)), (-1, 3 * patch**2))
-    tokens = tf.reshape(tf.matmul(patches, tf.cast(weights["vision.patch"], dtype)), (-1, rows * columns, tower.width))
+    mask = tf.constant(content_mask(sizes.grid, tower.width))
+    tokens = tf.matmul(patches, tf.cast(weights["vision.patch"] * mask, dtype))
+    tokens = tf.reshape(tokens, (-1, rows, columns, tower.width))
 
-    place = weights["vision.position"]
+    place = weights["vision.position"] * mask + place_code(sizes.grid, tower.width, PLACE_HEIGHT)
     square = tf.reshape(place[1:], (sizes.grid, sizes.grid, tower.width))
     if corner is not None:
         square = tf.slice(square, tf.concat([corner, [0]], 0), (rows, columns, tower.width))
-    tokens += tf.cast(tf.reshape(square, (rows * columns, tower.width)), dtype)
-    first = tf.cast(weights["vision.class"] + place[0], dtype)
-    first = tf.broadcast_to(first, (tf.shape(tokens)[0], 1, tower.width))
-    stream = tf.reshape(tf.concat([first, tokens], 1), (-1, tower.width))
+    tokens += tf.cast(square, dtype)
+    first = tf.cast(weights["vision.class"] * mask + place[0], dtype)
+    first = tf.broadcast_to(first, (tf.shape(tokens)[0], tower.width))
 
-    stream = _norm(weights, "vision.pre", stream)
+    gamma, beta = weights["vision.pre.gamma"] * mask + (1 - mask), weights["vision.pre.beta"] * mask
+    tokens = tf.reshape(_layer_norm(tf.reshape(tokens, (-1, tower.width)), gamma, beta), tokens.shape)
+    first = _layer_norm(first, gamma, beta)
     for layer in range(tower.layers):
-        last = layer == tower.layers - 1
-        stream = _transformer_layer(
-            weights, f"vision.layer{layer}.", tower, stream, rows * columns + 1, None, first_only=last
-        )
-    return _norm(weights, "vision.final", tf.cast(stream, tf.float32))
+        root, last = f"vision.layer{layer}.", layer == tower.layers - 1
+        tokens, first, normal = _image_layer(weights, root, mask, tokens, first, last)
+        if inputs is not None:
+            inputs.append(normal)
+    return _norm(weights, "vision.final", tf.cast(first, tf.float32))
+
+
+def place_scales(weights: Weights, sizes: ClipSizes, images: tf.Tensor) -> list[float]:
+    """Return how high the one-hot rows and columns stand in the input of each layer: the mean of their squares."""
+    inputs: list[tf.Tensor] = []
+    pool_images(weights, sizes, images, dtype=tf.float32, inputs=inputs)
+    heights = [tf.reduce_max(one[:, : sizes.grid], -1) - tf.reduce_min(one[:, : sizes.grid], -1) for one in inputs]
+    return [float(tf.reduce_mean(tf.square(one))) for one in heights]
 
 
 def encode_images(weights: Weights, sizes: ClipSizes, images: tf.Tensor, corner: tf.Tensor | None = None) -> tf.Tensor:
@@ -231,7 +278,7 @@ def encode_prompts(weights: Weights, sizes: ClipSizes, tokens: tf.Tensor, end_to
     stream = tf.reshape(stream, (-1, sizes.text.width))
     mask = tf.constant(np.triu(np.full((length, length), -1e9, np.float32), 1))
     for layer in range(sizes.text.layers):
-        stream = _transformer_layer(weights, f"text.layer{layer}.", sizes.text, stream, length, mask, first_only=False)
+        stream = _text_layer(weights, f"text.layer{layer}.", sizes.text, stream, length, mask)
     stream = tf.reshape(_norm(weights, "text.final", stream), (-1, length, sizes.text.width))
     end = tf.argmax(tf.cast(tf.equal(tokens, end_token), tf.int32), 1)
     pooled = tf.gather(stream, end, batch_dims=1)

@@ -13,6 +13,7 @@ from small_clip.data import TEMPLATES, WINDOW, Batches, ImageSet
 from small_clip.model import ClipSizes, Weights, encode_images, encode_prompts, initial_weights
 from small_clip.optimizer import MuonAdam
 
+HALVES = 2  # of a batch; each runs on a core of its own, which is a third faster than both cores on each product
 BATCH = 256
 TWINS = 64
 TEXT_EVERY = 4  # steps between two updates of the text tower
@@ -21,6 +22,12 @@ WARM_UP = 0.02
 SMOOTHING = 0.1
 TWIN_WEIGHT, TWIN_TEMPERATURE = 0.25, 0.1
 SAVE_EVERY_S = 300
+
+
+def one_core_each() -> None:
+    """Give every product one core, and every half of a batch its own; to be called before TensorFlow computes."""
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(HALVES)
 
 
 def prompt_tokens(tokenizer: PreTrainedTokenizerBase, sets: list[ImageSet]) -> np.ndarray:
@@ -114,25 +121,31 @@ class Trainer:
         loss, accuracy = self.prompt_loss(features, labels, texts)
         # Two views of an image find each other among the batch. Without this, features would keep nothing but the
         # class, that is as many directions as there are classes.
-        distinct = images.shape[0] - TWINS
+        count = TWINS // HALVES
+        distinct = images.shape[0] - count
         similar = tf.matmul(features[distinct:], features[:distinct], transpose_b=True) / TWIN_TEMPERATURE
-        twins = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(tf.range(TWINS), similar))
+        twins = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(tf.range(count), similar))
         return loss + TWIN_WEIGHT * twins, accuracy, twins
 
+    def _mean_loss(self, halves, corner: tf.Tensor, texts: tf.Tensor) -> list[tf.Tensor]:
+        """Return the means of what `_image_loss` says of the halves, which do not wait for each other."""
+        figures = [self._image_loss(images, labels, corner, texts) for images, labels in halves]
+        return [tf.add_n(list(values)) / len(figures) for values in zip(*figures, strict=True)]
+
     @tf.function
-    def _image_step(self, images, labels, corner, factor):
+    def _image_step(self, halves, corner, factor):
         trained = self.image_optimizer.weights
         with tf.GradientTape() as tape:
-            loss, accuracy, twins = self._image_loss(images, labels, corner, self.features)
+            loss, accuracy, twins = self._mean_loss(halves, corner, self.features)
         gradients = tape.gradient(loss, trained)
         self.image_optimizer.apply({name: g for name, g in gradients.items() if g is not None}, factor)
         return accuracy, twins
 
     @tf.function
-    def _joint_step(self, images, labels, corner, factor, tokens):
+    def _joint_step(self, halves, corner, factor, tokens):
         with tf.GradientTape() as tape:
             texts = encode_prompts(self.weights, self.sizes, tokens, self.end_token)
-            loss, accuracy, twins = self._image_loss(images, labels, corner, texts)
+            loss, accuracy, twins = self._mean_loss(halves, corner, texts)
         gradients = tape.gradient(loss, self.weights)
         gradients = {name: g for name, g in gradients.items() if g is not None}
         self.image_optimizer.apply({n: g for n, g in gradients.items() if not n.startswith("text.")}, factor)
@@ -172,12 +185,12 @@ class Trainer:
             progress = float(self.elapsed) / self.seconds
             factor = tf.constant(min(progress / WARM_UP, (1 - progress) / (1 - WARM_UP)) + 1e-3, tf.float32)
             corner = np.zeros(2, np.int32)  # in patches
+            window = None
             if progress < WINDOW_PART:
                 corner = rng.integers((self.sizes.image_size - WINDOW) // self.sizes.patch + 1, size=2).astype(np.int32)
-                images, labels = batches.draw(tuple(corner * self.sizes.patch))
-            else:
-                images, labels = batches.draw()
-            arguments = [tf.constant(images), tf.constant(labels), tf.constant(corner), factor]
+                window = tuple(corner * self.sizes.patch)
+            halves = [tuple(map(tf.constant, batches.draw(window))) for _ in range(HALVES)]
+            arguments = [halves, tf.constant(corner), factor]
             if int(self.step) % TEXT_EVERY:
                 figures = self._image_step(*arguments)
             else:
@@ -187,7 +200,7 @@ class Trainer:
             now = time.monotonic()
             self.elapsed.assign_add(now - last)
             self.step.assign_add(1)
-            self.seen.assign_add(len(labels))
+            self.seen.assign_add(BATCH)
             last = now
             if now - shown > 15:
                 accuracy, twins = np.mean(recent, axis=0)
