@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "sims"))
 
 from small_clip.export import export
 from small_clip.model import ClipSizes, Tower, initial_weights
-from small_clip.shifts import NEIGHBOURS, attention_weights, shifted
+from small_clip.shifts import NEIGHBOURS, attention_weights, place_code, shifted
 from small_clip.tokenizer import save_tokenizer
 
 
@@ -37,10 +37,8 @@ def test_attention_with_the_constructed_weights_is_a_shift():
     """Through softmax as it is, on places as a layer sees them: of any height, less a mean that differs by patch."""
     grid, width, rng = 8, 192, np.random.default_rng(0)
     rows, columns = np.divmod(np.arange(grid**2), grid)
-    heights = rng.uniform(0.8, 1.2, (grid**2, 1))
-    seen = np.zeros((grid**2, width))
-    seen[np.arange(grid**2), rows] = seen[np.arange(grid**2), grid + columns] = 1
-    seen = (seen - rng.uniform(0, 0.5, (grid**2, 1))) * heights
+    heights = rng.uniform(0.2, 1.5, (1 + grid**2, 1))
+    seen = (place_code(grid, width, 1.0) - rng.uniform(-0.5, 0.5, (1 + grid**2, 1))) * heights
     queries, keys = attention_weights(grid, width, float(np.mean(heights**2)))
     size = width // len(NEIGHBOURS)
     for head, (down, right) in enumerate(NEIGHBOURS):
@@ -49,7 +47,8 @@ def test_attention_with_the_constructed_weights_is_a_shift():
         share = np.exp(scores - scores.max(1, keepdims=True))
         share /= share.sum(1, keepdims=True)
         target = np.clip(rows + down, 0, grid - 1) * grid + np.clip(columns + right, 0, grid - 1)
-        assert share[np.arange(grid**2), target].min() > 0.99
+        assert share[1 + np.arange(grid**2), 1 + target].min() > 0.99
+        np.testing.assert_allclose(share[0], 1 / (1 + grid**2), rtol=1e-3)
 
 
 @pytest.mark.slow
