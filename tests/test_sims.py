@@ -1,9 +1,13 @@
 """The scripts beside the experiments: they load, and what they run are experiments of today's keys."""
 
 import importlib
+import subprocess
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
+from PIL import Image
 
 from kbsc_tf.config import load_config
 from kbsc_tf.errors import UserError
@@ -18,7 +22,7 @@ def script(monkeypatch):
     return importlib.import_module
 
 
-@pytest.mark.parametrize("name", ["bench", "deepjscc_published", "plot_ber"])
+@pytest.mark.parametrize("name", ["bench", "deepjscc_published", "plot_ber", "stand_in_features", "write_readmes"])
 def test_scripts_load(script, name):
     assert callable(script(name).main)
 
@@ -44,3 +48,56 @@ def test_a_specialist_has_one_snr_and_k(script):
     assert type(own).model_validate(own.model_dump(mode="json")) == own
     with pytest.raises(UserError, match="expected adaptive among pca; add it"):
         specialists.of_one_model(load_config(SIMS / "adaptive.yaml", ["schemes=pca"]))
+
+
+def test_crops_come_together_again(script):
+    kodak = script("kodak")
+    image = np.random.default_rng(0).integers(0, 256, (70, 100, 3), np.uint8)
+    crops = kodak.cut(image, 32)
+    assert crops.shape == (6, 32, 32, 3)
+    np.testing.assert_array_equal(crops[4], image[32:64, 32:64])
+    np.testing.assert_array_equal(kodak.joined(crops, image.shape), image[:64, :96])
+
+
+def test_bd_rate_of_a_tenth_more_bits_at_every_quality_is_a_tenth(script):
+    rates = np.array([0.2, 0.4, 0.9, 1.7])
+    theirs = pd.DataFrame({"bits_per_pixel": rates, "psnr": [28.0, 31.0, 34.5, 38.0]})
+    ours = theirs.assign(bits_per_pixel=1.1 * rates)
+    assert script("kodak").bd_rate(ours, theirs) == pytest.approx(0.1, abs=1e-9)
+
+
+def test_kodak_rates_of_a_folder(script, tmp_path):
+    """Each row holds what the codec itself says of the image; better quality takes more bits."""
+    kodak = script("kodak")
+    rng = np.random.default_rng(1)
+    smooth = np.kron(rng.integers(0, 256, (4, 6, 3)), np.ones((16, 16, 1))).astype(np.uint8)
+    Image.fromarray(smooth).save(tmp_path / "one.png")
+    kodak.rate(tmp_path, tmp_path / "out.csv")
+    table = pd.read_csv(tmp_path / "out.csv", dtype={"chroma": str})
+    assert len(table) == len(kodak.QP) * len(kodak.CHROMAS) and set(table["image"]) == {"one"}
+    row = table[table["chroma"].eq("420") & table["qp"].eq(32)].iloc[0]
+    file = kodak.BpgCodec(chroma="420").encode(smooth, 32)
+    assert (row["bytes"], row["bits_per_pixel"]) == (len(file), pytest.approx(8 * len(file) / (64 * 96)))
+    assert all(part.sort_values("qp")["bytes"].is_monotonic_decreasing for _, part in table.groupby("chroma"))
+
+
+def test_kodak_names_a_folder_without_images(script, tmp_path):
+    with pytest.raises(UserError, match="holds no .png files; give the folder of the images"):
+        script("kodak").rate(tmp_path, tmp_path / "out.csv")
+
+
+def test_stand_in_features_have_the_properties_that_they_state(script):
+    arrays = script("stand_in_features").stand_in_features(0)
+    x, labels = arrays["test_send_x"], arrays["test_send_y"]
+    assert {name: len(values) for name, values in arrays.items() if name.endswith("_y")} == {
+        "train_y": 40_000, "val_send_y": 5000, "val_recv_y": 5000, "test_send_y": 5000, "test_recv_y": 5000,
+    }  # fmt: skip
+    np.testing.assert_allclose(np.linalg.norm(x, axis=1), 1, atol=1e-6)
+    assert np.bincount(labels).tolist() == [50] * 100
+    nearest = arrays["test_recv_y"][(x @ arrays["test_recv_x"].T).argmax(1)]
+    assert np.mean(nearest == labels) == pytest.approx(0.6996, abs=1e-4)  # what results/original states without noise
+
+
+def test_remake_says_what_can_be_remade():
+    done = subprocess.run([SIMS / "remake.sh", "nothing"], capture_output=True, text=True)
+    assert done.returncode == 2 and "one of: adaptive baselines_cifar10" in done.stderr

@@ -86,13 +86,13 @@ def markdown_table(records: pd.DataFrame, metric: str = "top1", all_mcs: bool = 
     """The same as a Markdown table with all SNRs, for the README of a results folder."""
     heads, names, snrs, cells, _ = accuracy_rows(records, metric, all_mcs)
     lines = [[*name, *row] for name, row in zip(names, cells, strict=True)]
-    return _markdown([*heads, *map(snr_text, snrs)], lines, left=len(heads) - 1)
+    return markdown([*heads, *map(snr_text, snrs)], lines, left=len(heads) - 1)
 
 
 def channel_uses_table(records: pd.DataFrame) -> str:
     """What the channel uses of an image go into, as a Markdown table: see `channel_uses_rows`."""
     heads, lines = channel_uses_rows(records)
-    return _markdown(heads, lines, left=heads.index("k"))
+    return markdown(heads, lines, left=heads.index("k"))
 
 
 def channel_uses_rows(records: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
@@ -148,7 +148,7 @@ def papr_table(records: pd.DataFrame) -> str:
     there = records[records["papr_db"].notna()]
     names = {**_NAMES, **_CHANNEL}
     lines = [[*_texts(names, key), f"{group['papr_db'].mean():.2f}"] for key, group in _in_order(there, [*names])]
-    return _markdown([*(head for head, _ in names.values()), "Mean PAPR (dB)"], lines, left=len(names))
+    return markdown([*(head for head, _ in names.values()), "Mean PAPR (dB)"], lines, left=len(names))
 
 
 def _in_order(records: pd.DataFrame, by: list[str]) -> DataFrameGroupBy:
@@ -190,8 +190,8 @@ def _with_interval(point: NamedTuple, metric: Metric) -> str:
     return f"{value:.{metric.decimals}f} ±{half:.{metric.decimals}f}{others}{spread}"
 
 
-def _markdown(heads: list[str], lines: list[list[str]], left: int) -> str:
-    """The first ``left`` columns to the left, numbers to the right."""
+def markdown(heads: list[str], lines: list[list[str]], left: int) -> str:
+    """A Markdown table: the first ``left`` columns to the left, numbers to the right."""
     rule = ["---"] * left + ["---:"] * (len(heads) - left)
     return "".join(
         "| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in [heads, rule, *lines]

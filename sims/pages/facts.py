@@ -1,0 +1,143 @@
+"""What a README may say of a results folder: numbers out of its records, and claims that these bear out."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from kbsc_tf.errors import UserError
+from kbsc_tf.figures.paired_table import comparison_note, comparison_rows
+from kbsc_tf.figures.table import channel_uses_table, markdown, markdown_table
+from kbsc_tf.results.envelope import condense, is_envelope
+from kbsc_tf.results.metric import columns_of, metric_of
+from kbsc_tf.results.names import named, snr_text
+from kbsc_tf.results.run_json import read_run, read_shown
+
+
+@dataclass(frozen=True, order=True)
+class Figure:
+    """A measured value with its 95 % interval, as shown: an accuracy in per cent. Figures compare by value."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+    decimals: int
+
+    def __str__(self) -> str:
+        return f"{self.value:.{self.decimals}f} ±{(self.high - self.low) / 2:.{self.decimals}f}"
+
+    @property
+    def alone(self) -> str:
+        """The value without its interval."""
+        return f"{self.value:.{self.decimals}f}"
+
+
+class Facts:
+    """Records of a results folder, for its README.
+
+    Parameters
+    ----------
+    folder : Path
+        Results folder.
+    """
+
+    def __init__(self, folder: Path):
+        self.folder, self.run = folder, read_run(folder)
+
+    @cached_property
+    def records(self) -> pd.DataFrame:
+        """What the folder shows, a row per point and MCS."""
+        return read_shown(self.folder)
+
+    def at(
+        self,
+        scheme: str,
+        k: int,
+        snr_db: float,
+        channel: str = "awgn",
+        metric: str = "top1",
+        mcs: str | None = None,
+        seed: int = 0,
+    ) -> Figure:
+        """Return the figure of one point; of a coded scheme without an MCS that of its envelope."""
+        rows = condense(self.records, metric, genie=True) if mcs is None else self.records
+        rows = rows[rows["mcs"].eq(mcs) if mcs else rows["mcs"].eq("") | is_envelope(rows["mcs"])]
+        where = {"scheme": scheme, "channel": channel, "k": k, "snr_db": float(snr_db), "seed": seed}
+        rows = _narrowed(rows, where)
+        if len(rows) != 1:
+            raise UserError(f"{self.folder}: {len(rows)} points have {where}; a README's figure needs one")
+        shown = metric_of(metric)
+        value, low, high = (shown.scale * float(rows[name].iloc[0]) for name in columns_of(metric))
+        return Figure(value, low, high, int(rows["n"].iloc[0]), shown.decimals)
+
+    def table(self, metric: str = "top1", all_mcs: bool = False, **where: Any) -> str:
+        """Return a Markdown table of the points with these values (one, or a list) in these columns."""
+        with named(self.run):
+            return markdown_table(_narrowed(self.records, where), metric, all_mcs)
+
+    def channel_uses(self, **where: Any) -> str:
+        """Return what the channel uses of these points go into, as a Markdown table."""
+        with named(self.run):
+            return channel_uses_table(_narrowed(self.records, where))
+
+    def compared(self, file: str, **where: Any) -> str:
+        """Return what `kbsc compare --csv` wrote into a file of the folder, as a Markdown table and its note."""
+        found = _narrowed(pd.read_csv(self.folder / file, keep_default_na=False), where)
+        with named(self.run):
+            heads, rows, left = comparison_rows(found)
+            return f"{markdown(heads, rows, left)}\n{comparison_note(found)}\n"
+
+    def csv(self, file: str) -> pd.DataFrame:
+        """Return a table of the folder."""
+        return pd.read_csv(self.folder / file, keep_default_na=False)
+
+    @property
+    def origin(self) -> str:
+        """The command, the commit, the day, the time it took and the device."""
+        sessions = [*self.run.get("earlier_sessions", []), self.run]
+        minutes = sum(one["wall_time_s"] for one in sessions) / 60
+        command = " ".join(self.run["command"])
+        commits = ", ".join(dict.fromkeys(one["commit"][:7] for one in sessions))
+        return (
+            f"`{command}`, commit {commits}, {self.run['started'][:10]}, {minutes:.0f} minutes on {self.run['device']}."
+        )
+
+
+def _narrowed(table: pd.DataFrame, where: dict[str, Any]) -> pd.DataFrame:
+    for column, wanted in where.items():
+        values = wanted if isinstance(wanted, list | tuple) else [wanted]
+        table = table[table[column].isin(values)]
+    return table
+
+
+def says(holds: bool, sentence: str) -> str:
+    """Return a sentence that the records bear out; refuse it if they do not."""
+    if not holds:
+        raise UserError(f"the records do not bear out: {sentence!r}; say what they say")
+    return sentence
+
+
+def between(figures: Iterable[Figure]) -> str:
+    """Return "lowest to highest" of figures, without intervals."""
+    found = sorted(figures)
+    return f"{found[0].alone} to {found[-1].alone}"
+
+
+def less(one: Figure, other: Figure) -> str:
+    """Return a difference of figures with its sign, without an interval."""
+    return f"{one.value - other.value:+.{one.decimals}f}"
+
+
+def headline(entry: dict[str, Any]) -> list[list[str]]:
+    """Return a row of the overview per scheme of a folder: scheme, where, accuracy with half its interval, n."""
+    rows = []
+    for found in entry.get("headline", []):
+        value, low, high = (100 * found[name] for name in columns_of("top1"))
+        snr = snr_text(float(found["snr_db"]))
+        where = f"{found['channel']}, k = {found['k']}, {snr}"
+        rows.append([found["scheme"], where, f"{value:.1f} ±{(high - low) / 2:.1f}", str(found["n"])])
+    return rows

@@ -1,0 +1,103 @@
+#!/usr/bin/env bash
+# Remake a folder of results/ from its data: sims/remake.sh NAME     (without NAME: which there are)
+#
+# Works from a clean commit, in remade/NAME, and goes on there where it was stopped; then replaces results/NAME by the
+# records, run.json and the pictures that its README shows, writes that README, results/index.json and results/README.md.
+# Data: $KBSC_SETS (default ../sets) holds cifar10 (train and test as folders of classes), cifar100 (its archive), tiny
+# (Tiny-ImageNet-100 as train and val), features/real_0.npz to real_2.npz (real CLIP) and features/synthetic_0.npz to
+# synthetic_2.npz, and deepjscc (a checkout of Deep-JSCC-PyTorch with its checkpoints), as far as NAME needs them.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+SETS=${KBSC_SETS:-../sets}
+PATH=$PWD/.venv/bin:$PATH
+NAME=${1:-}
+
+run() { # run SUBFOLDER FILE [OPTIONS]: one experiment into remade/NAME/SUBFOLDER
+  local out=remade/$NAME${1:+/$1} file=$2
+  shift 2
+  kbsc run "$file" --out "$out" "$@"
+}
+cifar10=(--set data.source=folder --set "data.path=$SETS/cifar10")
+cifar100=(--set "data.path=$SETS/cifar100" --set features.model=small)
+tiny=(--set "data.path=$SETS/tiny")
+
+make_adaptive() {
+  local seed
+  for seed in 0 1 2; do
+    run "bench_seed$seed" sims/adaptive.yaml --set "features.file=$SETS/features/synthetic_$seed.npz"
+  done
+  run cifar10 sims/adaptive_cifar10.yaml "${cifar10[@]}"
+  run tiny_imagenet_100 sims/adaptive_tiny_imagenet_100.yaml "${tiny[@]}"
+  run progressive sims/adaptive_progressive.yaml "${tiny[@]}"
+  run tiny_seen sims/adaptive_supervised.yaml "${tiny[@]}" --set features.test_classes=seen
+  run tiny_unseen sims/adaptive_supervised.yaml "${tiny[@]}" --set features.test_classes=unseen
+  local set other
+  for set in cifar10 tiny_imagenet_100; do
+    for other in kbsc pca; do compare "$set" adaptive "$other" "adaptive_vs_$other"; done
+  done
+}
+make_baselines_cifar10() { run "" sims/baselines_cifar10.yaml "${cifar10[@]}"; }
+make_baselines_tiny_imagenet_100() { run "" sims/baselines_tiny_imagenet_100.yaml "${tiny[@]}"; }
+make_cifar10() { run "" sims/cifar10.yaml "${cifar10[@]}"; }
+make_images_per_block() {
+  local number
+  for number in 1 4 16; do
+    run "$number" sims/images_per_block.yaml "${cifar10[@]}" --set "coding.images_per_block=$number"
+  done
+}
+make_kb_scaling() { kbsc kb-scaling sims/kb_scaling.yaml --out "remade/$NAME"; }
+make_neural_baselines() { run "" sims/neural_baselines.yaml "${cifar10[@]}"; }
+make_ofdm() {
+  local one
+  for one in tdl cdl impairments; do run "$one" "sims/ofdm_$one.yaml" "${cifar10[@]}"; done
+}
+make_original() { run "" sims/original.yaml --set "features.file=$SETS/features/synthetic_0.npz"; }
+make_paper() {
+  run awgn sims/paper_awgn.yaml "${cifar100[@]}"
+  run rayleigh sims/paper_rayleigh.yaml "${cifar100[@]}"
+}
+make_procedural() { run "" sims/quickstart.yaml --set sweep.per_image=false; }
+make_real_clip() {
+  local seed
+  for seed in 0 1 2; do
+    run "posterior_$seed" sims/real_clip.yaml --set "features.file=$SETS/features/real_$seed.npz"
+    run "nearest_$seed" sims/real_clip.yaml --set "features.file=$SETS/features/real_$seed.npz" \
+      --set receiver.decision=nearest
+    compare "posterior_$seed" adaptive pca adaptive_vs_pca
+    compare "posterior_$seed" adaptive kbsc adaptive_vs_kbsc
+  done
+}
+make_tiled_bpg_cifar10() {
+  run "" sims/tiled_bpg_cifar10.yaml "${cifar10[@]}"
+  run 444 sims/tiled_bpg_cifar10.yaml "${cifar10[@]}" --set 'codec.chroma="444"'
+}
+make_tiny_imagenet_100() { run "" sims/tiny_imagenet_100.yaml "${tiny[@]}"; }
+
+compare() { # compare SUBFOLDER SCHEME OTHER FILE: image by image, into FILE.csv of the subfolder
+  local folder=remade/$NAME/$1
+  kbsc compare "$folder:$2" "$folder:$3" --csv "$folder/$4.csv"
+}
+
+if [[ -z $NAME ]] || ! declare -F "make_$NAME" >/dev/null; then
+  echo "usage: sims/remake.sh NAME, one of: $(declare -F | sed -n 's/.* make_//p' | tr '\n' ' ')" >&2
+  exit 2
+fi
+if [[ ! -f sims/pages/$NAME.md.j2 ]]; then
+  echo "sims/pages/$NAME.md.j2 is missing: the README that says what the results are" >&2
+  exit 2
+fi
+if ! git diff --quiet HEAD -- kbsc_tf sims pyproject.toml; then
+  echo "there are changes that are not committed (git status); commit them, so that run.json names what made the results" >&2
+  exit 2
+fi
+
+"make_$NAME"
+
+rm -rf "results/$NAME"
+(cd remade && find "$NAME" \( -name '*.csv' -o -name run.json -o -name features.json -o -name '*.txt' \) -not -path '*/per_image/*' \
+  -exec cp --parents -t ../results {} +)
+grep -o '](\([^)]*\.png\))' "sims/pages/$NAME.md.j2" | tr -d ']()' | sort -u | while read -r picture; do
+  cp "remade/$NAME/$picture" "results/$NAME/$picture"
+done
+kbsc index results
+python sims/write_readmes.py
