@@ -5,7 +5,8 @@
 # records, run.json and the pictures that its README shows, writes that README, results/index.json and results/README.md.
 # Data: $KBSC_SETS (default ../sets) holds cifar10 (train and test as folders of classes), cifar100 (its archive), tiny
 # (Tiny-ImageNet-100 as train and val), features/real_0.npz to real_2.npz (real CLIP) and features/synthetic_0.npz to
-# synthetic_2.npz, and deepjscc (a checkout of Deep-JSCC-PyTorch with its checkpoints), as far as NAME needs them.
+# synthetic_2.npz, kodak (PNG files) and deepjscc (a checkout of Deep-JSCC-PyTorch), as far as NAME needs them.
+# kodak sends by the networks of remade/neural_baselines, which is made before it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 SETS=${KBSC_SETS:-../sets}
@@ -45,8 +46,17 @@ make_images_per_block() {
     run "$number" sims/images_per_block.yaml "${cifar10[@]}" --set "coding.images_per_block=$number"
   done
 }
+make_kodak() {
+  mkdir -p "remade/$NAME"
+  python sims/kodak.py rate "$SETS/kodak" "remade/$NAME/rate.csv"
+  python sims/kodak.py send remade/neural_baselines "$SETS/kodak" "remade/$NAME/crops.csv"
+}
 make_kb_scaling() { kbsc kb-scaling sims/kb_scaling.yaml --out "remade/$NAME"; }
-make_neural_baselines() { run "" sims/neural_baselines.yaml "${cifar10[@]}"; }
+make_neural_baselines() {
+  run "" sims/neural_baselines.yaml "${cifar10[@]}"
+  python sims/deepjscc_published.py "$SETS/deepjscc" "$SETS/cifar10/test" "remade/$NAME/deepjscc_published.csv" \
+    --images 10000 --figure
+}
 make_ofdm() {
   local one
   for one in tdl cdl impairments; do run "$one" "sims/ofdm_$one.yaml" "${cifar10[@]}"; done
@@ -55,6 +65,7 @@ make_original() { run "" sims/original.yaml --set "features.file=$SETS/features/
 make_paper() {
   run awgn sims/paper_awgn.yaml "${cifar100[@]}"
   run rayleigh sims/paper_rayleigh.yaml "${cifar100[@]}"
+  run images sims/paper_images.yaml "${cifar100[@]}"
 }
 make_procedural() { run "" sims/quickstart.yaml --set sweep.per_image=false; }
 make_real_clip() {

@@ -9,8 +9,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from pages.facts import Facts, between, headline, less, says
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
+from pages.facts import Facts, between, headline, less, margin, original, says
 
 from kbsc_tf.errors import UserError
 from kbsc_tf.figures.table import markdown
@@ -38,17 +38,25 @@ def templates() -> dict[str, Path]:
 def rendered(name: str) -> str:
     """Return the README of a results folder, of at most `MOST_LINES` lines."""
     tools = Environment(loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, keep_trailing_newline=True)
-    tools.globals |= {"says": says, "between": between, "less": less, "inf": float("inf")}
+    tools.globals |= {"says": says, "between": between, "less": less, "original": original, "margin": margin}
+    tools.globals |= {"inf": float("inf")}
     folder = RESULTS / name
     tools.globals["results"] = lambda path="": Facts(folder / path)
     try:
-        text = tools.get_template(f"{name}.md.j2").render()
-    except UserError as error:
+        text = tidied(tools.get_template(f"{name}.md.j2").render())
+    except (UserError, TemplateError) as error:
         raise UserError(f"sims/pages/{name}.md.j2: {error}") from error
     lines = text.count("\n")
     if lines > MOST_LINES:
         raise UserError(f"sims/pages/{name}.md.j2 makes {lines} lines; a README has at most {MOST_LINES}")
     return text
+
+
+def tidied(text: str) -> str:
+    """Return Markdown without blanks at ends of lines, nor two empty lines in a row."""
+    lines = [line.rstrip() for line in text.splitlines()]
+    kept = [line for line, before in zip(lines, ["", *lines], strict=False) if line or before]
+    return "\n".join(kept).rstrip() + "\n"
 
 
 def overview() -> str:

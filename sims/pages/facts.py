@@ -1,5 +1,7 @@
 """What a README may say of a results folder: numbers out of its records, and claims that these bear out."""
 
+import json
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,13 +10,17 @@ from typing import Any
 
 import pandas as pd
 
+from kbsc_tf.config import make_config
 from kbsc_tf.errors import UserError
 from kbsc_tf.figures.paired_table import comparison_note, comparison_rows
 from kbsc_tf.figures.table import channel_uses_table, markdown, markdown_table
 from kbsc_tf.results.envelope import condense, is_envelope
 from kbsc_tf.results.metric import columns_of, metric_of
-from kbsc_tf.results.names import named, snr_text
+from kbsc_tf.results.names import named, scheme_text, snr_text
+from kbsc_tf.results.reproducible import outdated
 from kbsc_tf.results.run_json import read_run, read_shown
+
+REFERENCE = Path(__file__).resolve().parent.parent / "reference"
 
 
 @dataclass(frozen=True, order=True)
@@ -53,6 +59,11 @@ class Facts:
         """What the folder shows, a row per point and MCS."""
         return read_shown(self.folder)
 
+    def fits(self, scheme: str, k: int, snr_db: float, channel: str = "awgn") -> bool:
+        """Return whether any image of a coded scheme fits the channel uses of a point."""
+        found = _narrowed(self.records, {"scheme": scheme, "channel": channel, "k": k, "snr_db": float(snr_db)})
+        return bool(found["feasible"].ne(0).any())
+
     def at(
         self,
         scheme: str,
@@ -73,6 +84,29 @@ class Facts:
         shown = metric_of(metric)
         value, low, high = (shown.scale * float(rows[name].iloc[0]) for name in columns_of(metric))
         return Figure(value, low, high, int(rows["n"].iloc[0]), shown.decimals)
+
+    def mean(self, column: str, scheme: str) -> float:
+        """Return the mean of a column over the points of a scheme at which something fits."""
+        return float(self.records[self.records["scheme"].eq(scheme) & self.records["feasible"].ne(0)][column].mean())
+
+    def ranked(self, *places: tuple[str, int], snr_db: float, channel: str = "awgn", metric: str = "top1") -> str:
+        """Return the figures of several (scheme, k) at one SNR, the best first: "PCA, k = 64: 61.4 ±1.3; ..."."""
+        figures = {place: self.at(*place, snr_db, channel, metric) for place in places}
+        best = sorted(figures, key=figures.__getitem__, reverse=True)
+        several = len({k for _, k in places}) > 1
+        with named(self.run):
+            return "; ".join(f"{scheme_text(s)}{f', k = {k}' * several} {figures[s, k]}" for s, k in best)
+
+    def wins(self, file: str) -> str:
+        """Return at how many points A is above and below B in what `kbsc compare --csv` wrote, at 5 % after Holm."""
+        found = self.csv(file)
+        sure = found["p_holm"].astype(float) < 0.05
+        above, below = (int((sure & (sign * found["difference"] > 0)).sum()) for sign in (1, -1))
+        most, least = (100 * found["difference"].agg(which) for which in ("max", "min"))
+        return (
+            f"above at {above} of {len(found)} points (by up to {most:.1f} points), below at {below} "
+            f"(by up to {max(-least, 0):.1f})"
+        )
 
     def table(self, metric: str = "top1", all_mcs: bool = False, **where: Any) -> str:
         """Return a Markdown table of the points with these values (one, or a list) in these columns."""
@@ -97,14 +131,16 @@ class Facts:
 
     @property
     def origin(self) -> str:
-        """The command, the commit, the day, the time it took and the device."""
+        """The command, the commit, the day, the time it took and the device; and what has other numbers by now."""
         sessions = [*self.run.get("earlier_sessions", []), self.run]
         minutes = sum(one["wall_time_s"] for one in sessions) / 60
         command = " ".join(self.run["command"])
         commits = ", ".join(dict.fromkeys(one["commit"][:7] for one in sessions))
-        return (
+        made = (
             f"`{command}`, commit {commits}, {self.run['started'][:10]}, {minutes:.0f} minutes on {self.run['device']}."
         )
+        old = sorted(outdated(self.folder, make_config(self.run["config"], {})))
+        return made + f" Made before the numbers of {', '.join(old)} changed; to be made anew." * bool(old)
 
 
 def _narrowed(table: pd.DataFrame, where: dict[str, Any]) -> pd.DataFrame:
@@ -130,6 +166,24 @@ def between(figures: Iterable[Figure]) -> str:
 def less(one: Figure, other: Figure) -> str:
     """Return a difference of figures with its sign, without an interval."""
     return f"{one.value - other.value:+.{one.decimals}f}"
+
+
+def original(file: str) -> dict[tuple[str, int, float], float]:
+    """Return what the original's code reached, of a file in sims/reference: (channel, k, SNR in dB) -> per cent."""
+    content = json.loads((REFERENCE / file).read_text(encoding="utf-8"))
+    snrs = [math.inf if snr in ("no", "inf") else float(snr) for snr in content["snr_db"]]
+    found = {}
+    for name, values in content["semantic_accuracy_percent"].items():
+        channel, k = "awgn" if "awgn" in name else "rayleigh", 512 if name.startswith("raw") else name.split("_")[1]
+        found |= {(channel, int(k), snr): value for snr, value in zip(snrs, values, strict=True)}
+    return found
+
+
+def margin(facts: Facts, scheme: str, channel: str, k: int, theirs: dict[tuple[str, int, float], float]) -> str:
+    """Return the least difference to the original over its SNRs, in points with the sign."""
+    of = "awgn" if channel.startswith("awgn") else "rayleigh"
+    snrs = [snr for where, size, snr in theirs if (where, size) == (of, k)]
+    return f"{min(facts.at(scheme, k, snr, channel).value - theirs[of, k, snr] for snr in snrs):+.1f}"
 
 
 def headline(entry: dict[str, Any]) -> list[list[str]]:

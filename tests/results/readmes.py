@@ -24,6 +24,11 @@ CHANNELS = {"AWGN": "awgn", "Rayleigh, fast": "rayleigh_fast", "": "awgn"}
 _NUMBER = re.compile(r"[-+]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?")
 
 
+def templates() -> list[str]:
+    """Folders whose README is written from a template: `test_written_readmes.py`."""
+    return [path.name.removesuffix(".md.j2") for path in (ROOT / "sims/pages").glob("*.md.j2")]
+
+
 class Table(NamedTuple):
     """A table of Markdown: the heading it stands under, its heads and its rows, all cells text."""
 
@@ -107,7 +112,7 @@ points = cache(Points)
 @cache
 def original() -> dict[tuple[str, int, float], float]:
     """Accuracies of the original in per cent, by its channel, k and SNR; k = 512 is the uncompressed feature."""
-    file = json.loads((RESULTS / "original/original_kbsc.json").read_text(encoding="utf-8"))
+    file = json.loads((ROOT / "sims/reference/original_kbsc.json").read_text(encoding="utf-8"))
     snrs = [math.inf if snr == "no" else float(snr) for snr in file["snr_db"]]
     keys = {"raw512_awgn": ("awgn", 512), "raw512_rayleigh": ("rayleigh", 512)}
     found = {}

@@ -174,46 +174,6 @@ def test_published_deepjscc():
     assert missing == []
 
 
-def test_images_per_block():
-    snrs = [-4, -2, -1, 0, 1, 2, 3, 4]
-    of = {n: points(f"images_per_block/{n}") for n in (1, 4, 16)}
-    at = {n: [of[n].at("feature_ldpc_pq", 128, snr) for snr in snrs] for n in (1, 16)}
-    half = {n: np.interp(at[n][-1] / 2, at[n], snrs) for n in at}
-    crc = of[16].row("feature_ldpc_pq", 128, 4).crc_uses / 64
-    missing = Readme("results/images_per_block").not_said(
-        f"down to {100 * crc:.1f} % of the channel uses",
-        f"rises from {at[1][-1]:.1f} to {at[16][-1]:.1f} %",
-        f"it ends at 1 dB ({at[16][4]:.1f} instead of {at[1][4]:.1f} %) and no longer at 3 dB, and half of that "
-        "level is reached at "
-        f"{half[16]:.1f} and no longer at {half[1]:.1f} dB",
-        f"(at 1 dB {of[16].at('feature_ldpc_pq', 1024, 1):.1f} against {of[1].at('feature_ldpc_pq', 1024, 1):.1f} %)",
-    )
-    assert missing == []
-
-
-def differences_to_published(scheme):
-    """To the published PSNR of the README's table: least and largest up to 7 dB, and from 10 dB on."""
-    (table,) = Readme("results/tiled_bpg_cifar10").tables
-    rows, of = {row[""]: row for row in table.labelled()}, points("tiled_bpg_cifar10", "psnr")
-    published = rows["BPG at capacity, published" if "capacity" in scheme else "BPG + LDPC, published"]
-    off = {snr: of.at(scheme, 1024, snr) - float(published[f"{snr} dB"]) for snr in (0, 2, 5, 7, 10, 12, 15)}
-    return [spread([off[snr] for snr in snrs], 1) for snrs in ((0, 2, 5, 7), (10, 12, 15))]
-
-
-def test_tiled_bpg():
-    (low, high), ideal = differences_to_published("bpg_ldpc"), differences_to_published("bpg_capacity")
-    assert Readme().not_said(f"{low} dB above them up to 7 dB, {high} dB above at higher rates") == []
-    tiled, single = points("tiled_bpg_cifar10/444", "psnr"), points("baselines_cifar10", "psnr")
-    pairs = [(tiled.at("bpg_capacity", 1024, s), single.at("bpg_capacity", 1024, s)) for s in (0, 2, 5, 7, 10, 12, 15)]
-    missing = Readme("results/tiled_bpg_cifar10").not_said(
-        f"Ours is higher by {low} dB up to 7 dB and by {high} dB above ({ideal[0]} and {ideal[1]} dB at capacity)",
-        f"the capacity is {512 * math.log2(1 + 10**1.5) / 8:.0f} bytes per image",
-        f"{spread([a - b for a, b in pairs], 1)} dB above those of single images (capacity at 0 to 15 dB, 4:4:4: "
-        f"{pairs[0][0]:.2f} to {pairs[-1][0]:.2f} against {pairs[0][1]:.2f} to {pairs[-1][1]:.2f} dB)",
-    )
-    assert missing == []
-
-
 @pytest.mark.parametrize(("printed", "value"), [("29.3 ±1.3", (29.34, 1.26)), ("1.39e+04", 13874), ("-0.5", -0.54)])
 def test_a_cell_agrees_to_its_last_digit(printed, value):
     assert not disagree(printed, value)
