@@ -1,7 +1,7 @@
 """Train, export and score the small CLIP that ships in kbsc_tf/features/clip_small.
 
     python sims/train_small_clip.py --cifar10 DIR --cifar100 DIR --tiny-imagenet DIR --out DIR [--minutes M] [--resume]
-    python sims/train_small_clip.py --evaluate DIR --cifar10 DIR --cifar100 DIR --tiny-imagenet DIR
+    python sims/train_small_clip.py --evaluate DIR --cifar10 DIR --cifar100 DIR --tiny-imagenet DIR [--card FILE]
 
 DIR of an image set holds train/CLASS/*.jpg and test/CLASS/*.jpg (CIFAR-10) or val/CLASS/*.jpg (Tiny-ImageNet), or the
 set's own archive (CIFAR-100). Without any, the model learns the procedural set alone. Ctrl-C leaves a checkpoint,
@@ -27,6 +27,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=70, help="length of the training (default 70)")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
     parser.add_argument("--evaluate", type=Path, metavar="DIR", help="only score the exported model in DIR")
+    parser.add_argument("--card", type=Path, metavar="training.json", help="with --evaluate: write DIR/README.md too")
     chosen = parser.parse_args()
     if not (chosen.evaluate or chosen.out):
         parser.error("give --out DIR to train, or --evaluate DIR to score a model")
@@ -72,11 +73,16 @@ def main() -> int:
     except KeyboardInterrupt:
         print(f"stopped; go on with --resume (checkpoint in {chosen.out})", file=sys.stderr)
         return 130
+    from small_clip.card import write_card
     from small_clip.data import load_sets
     from small_clip.evaluate import as_table, evaluate_sets
 
-    sets = load_sets(chosen.cifar10, chosen.cifar100, chosen.tiny_imagenet, training=False)
-    print(as_table(evaluate_sets(folder, sets)))
+    training = chosen.card if chosen.evaluate else chosen.out / "training.json"
+    sets = load_sets(chosen.cifar10, chosen.cifar100, chosen.tiny_imagenet, training=training is not None)
+    scores = as_table(evaluate_sets(folder, sets))
+    print(scores)
+    if training:
+        write_card(folder, training, sets, scores)
     return 0
 
 

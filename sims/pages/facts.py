@@ -12,8 +12,10 @@ import pandas as pd
 
 from kbsc_tf.config import make_config
 from kbsc_tf.errors import UserError
+from kbsc_tf.features.clip_files import find_clip
 from kbsc_tf.figures.paired_table import comparison_note, comparison_rows
 from kbsc_tf.figures.table import channel_uses_table, markdown, markdown_table
+from kbsc_tf.files import read_json
 from kbsc_tf.results.envelope import condense, is_envelope
 from kbsc_tf.results.metric import columns_of, metric_of
 from kbsc_tf.results.names import named, scheme_text, snr_text
@@ -139,8 +141,16 @@ class Facts:
         made = (
             f"`{command}`, commit {commits}, {self.run['started'][:10]}, {minutes:.0f} minutes on {self.run['device']}."
         )
+        return f"{made}{self._stale}"
+
+    @property
+    def _stale(self) -> str:
         old = sorted(outdated(self.folder, make_config(self.run["config"], {})))
-        return made + f" Made before the numbers of {', '.join(old)} changed; to be made anew." * bool(old)
+        text = f" Made before the numbers of {', '.join(old)} changed; to be made anew." if old else ""
+        encoder = read_json(self.folder / "features.json", "restore it")["encoder"]
+        if encoder["name"] == "small" and encoder["fingerprint"] != find_clip("small").fingerprint():
+            text += " Its features are of an earlier small CLIP."
+        return text
 
 
 def _narrowed(table: pd.DataFrame, where: dict[str, Any]) -> pd.DataFrame:
