@@ -4,7 +4,7 @@ import json
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +55,7 @@ class Facts:
 
     def __init__(self, folder: Path):
         self.folder, self.run = folder, read_run(folder)
+        self._condensed = cache(lambda metric: condense(self.records, metric, genie=True))
 
     @cached_property
     def records(self) -> pd.DataFrame:
@@ -77,7 +78,7 @@ class Facts:
         seed: int = 0,
     ) -> Figure:
         """Return the figure of one point; of a coded scheme without an MCS that of its envelope."""
-        rows = condense(self.records, metric, genie=True) if mcs is None else self.records
+        rows = self._condensed(metric) if mcs is None else self.records
         rows = rows[rows["mcs"].eq(mcs) if mcs else rows["mcs"].eq("") | is_envelope(rows["mcs"])]
         where = {"scheme": scheme, "channel": channel, "k": k, "snr_db": float(snr_db), "seed": seed}
         rows = _narrowed(rows, where)
