@@ -74,6 +74,8 @@ make_real_clip() {
     run "posterior_$seed" sims/real_clip.yaml --set "features.file=$SETS/features/real_$seed.npz"
     run "nearest_$seed" sims/real_clip.yaml --set "features.file=$SETS/features/real_$seed.npz" \
       --set receiver.decision=nearest
+    run "original_$seed" sims/original.yaml --set "features.file=$SETS/features/real_$seed.npz" --set schemes=[kbsc] \
+      --set 'channels=[{preset: original, fading: none}, {preset: original, fading: rayleigh}]' --set 'k=[32, 64, 256]'
     compare "posterior_$seed" adaptive pca adaptive_vs_pca
     compare "posterior_$seed" adaptive kbsc adaptive_vs_kbsc
   done

@@ -31,8 +31,9 @@ Top-1 semantic accuracy with half the width of its 95 % interval, over a folder'
 
 
 def templates() -> dict[str, Path]:
-    """Name of every results folder that has a template -> the template."""
-    return {path.name.removesuffix(".md.j2"): path for path in sorted(TEMPLATES.glob("*.md.j2"))}
+    """Name of every results folder that is there and has a template -> the template."""
+    found = {path.name.removesuffix(".md.j2"): path for path in sorted(TEMPLATES.glob("*.md.j2"))}
+    return {name: path for name, path in found.items() if (RESULTS / name).is_dir()}
 
 
 def rendered(name: str) -> str:
