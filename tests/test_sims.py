@@ -22,7 +22,9 @@ def script(monkeypatch):
     return importlib.import_module
 
 
-@pytest.mark.parametrize("name", ["bench", "deepjscc_published", "plot_ber", "stand_in_features", "write_readmes"])
+@pytest.mark.parametrize(
+    "name", ["bench", "bench_gpu", "deepjscc_published", "plot_ber", "stand_in_features", "write_readmes"]
+)
 def test_scripts_load(script, name):
     assert callable(script(name).main)
 
@@ -101,3 +103,35 @@ def test_stand_in_features_have_the_properties_that_they_state(script):
 def test_remake_says_what_can_be_remade():
     done = subprocess.run([SIMS / "remake.sh", "nothing"], capture_output=True, text=True)
     assert done.returncode == 2 and "one of: adaptive baselines_cifar10" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "tolerance", "agrees"),
+    [
+        ([1.0, 2.0], [1.0, 2.009], 1e-2, True),
+        ([1.0, 2.0], [1.0, 2.011], 1e-2, False),
+        (range(1000), [*range(999), -1], "ids", True),
+        (range(1000), [*range(998), -1, -1], "ids", False),
+        ([100, 1000], [150, 1000], "counts", True),  # four standard errors are 59 of 1,000
+        ([100, 1000], [170, 1000], "counts", False),
+    ],
+)
+def test_devices_agree_within_the_tolerance(script, one, other, tolerance, agrees):
+    arrays = ({"x": np.array(one)}, {"x": np.array(other)})
+    assert script("bench_gpu").agree(*arrays, tolerance)[0] is agrees
+
+
+def test_a_part_that_fails_on_a_device_is_said_and_the_others_go_on(script, monkeypatch):
+    bench, until = script("bench_gpu"), float("inf")
+
+    def run_part(name, device, size, seconds):
+        if device == "gpu":
+            raise RuntimeError("no kernel image")
+        return {"queries_per_s": 1.0}, {"ids": np.zeros(3)}
+
+    monkeypatch.setattr(bench, "run_part", run_part)
+    assert bench.check("search", ("cpu", "gpu"), "small", until) == {
+        "cpu": {"queries_per_s": 1.0}, "failed": "no kernel image",
+    }  # fmt: skip
+    assert bench.check("search", ("cpu", "cpu"), "small", until)["agrees"]
+    assert bench.check("search", ("cpu", "cpu"), "small", 0.0) == {"not_run": "the time was over"}
