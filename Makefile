@@ -1,5 +1,6 @@
 PYTHON ?= python3
 OUT ?= results/quickstart
+REPRODUCED ?= results/procedural_reproduced
 BENCH ?=
 SOAK ?=
 FUZZ ?=
@@ -9,10 +10,14 @@ FUZZ_PYTHON ?= $(BIN)/python
 # For which Python .venv was made; another Python makes it anew.
 READY := .venv/ready-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 
-.PHONY: quickstart test test-slow test-lowest cluster notebooks bench soak fuzz lint clean
+.PHONY: quickstart reproduce test test-slow test-lowest cluster notebooks bench soak fuzz lint clean
 
 quickstart: $(READY)
 	$(BIN)/kbsc run sims/quickstart.yaml --out $(OUT)
+
+# Points of the results that need no data, computed again.
+reproduce: $(READY)
+	$(BIN)/kbsc reproduce results/procedural --points 3 --out $(REPRODUCED)
 
 # A worker holds up to some 4 GB of what TensorFlow has compiled.
 test: $(READY)
