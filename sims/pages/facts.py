@@ -75,12 +75,14 @@ class Facts:
         channel: str = "awgn",
         metric: str = "top1",
         mcs: str | None = None,
-        seed: int = 0,
+        seed: int | None = None,
     ) -> Figure:
         """Return the figure of one point; of a coded scheme without an MCS that of its envelope."""
         rows = self._condensed(metric) if mcs is None else self.records
         rows = rows[rows["mcs"].eq(mcs) if mcs else rows["mcs"].eq("") | is_envelope(rows["mcs"])]
         where = {"scheme": scheme, "channel": channel, "k": k, "snr_db": float(snr_db), "seed": seed}
+        if seed is None:  # the folder has one
+            del where["seed"]
         rows = _narrowed(rows, where)
         if len(rows) != 1:
             raise UserError(f"{self.folder}: {len(rows)} points have {where}; a README's figure needs one")
@@ -100,16 +102,18 @@ class Facts:
         with named(self.run):
             return "; ".join(f"{scheme_text(s)}{f', k = {k}' * several} {figures[s, k]}" for s, k in best)
 
+    def least(self, scheme: str, other: str, k: int, channel: str = "awgn") -> str:
+        """Return the least difference of two schemes over the SNRs, in points with the sign."""
+        snrs = _narrowed(self.records, {"scheme": scheme, "channel": channel, "k": k})["snr_db"].unique()
+        return f"{min(self.at(scheme, k, s, channel).value - self.at(other, k, s, channel).value for s in snrs):+.1f}"
+
     def wins(self, file: str) -> str:
         """Return at how many points A is above and below B in what `kbsc compare --csv` wrote, at 5 % after Holm."""
         found = self.csv(file)
-        sure = found["p_holm"].astype(float) < 0.05
-        above, below = (int((sure & (sign * found["difference"] > 0)).sum()) for sign in (1, -1))
-        most, least = (100 * found["difference"].agg(which) for which in ("max", "min"))
-        return (
-            f"above at {above} of {len(found)} points (by up to {most:.1f} points), below at {below} "
-            f"(by up to {max(-least, 0):.1f})"
-        )
+        points = 100 * found["difference"][found["p_holm"].astype(float) < 0.05]
+        above, below = points[points > 0], -points[points < 0]
+        texts = [f"{len(one)}" + (f" (by up to {one.max():.1f} points)" if len(one) else "") for one in (above, below)]
+        return f"above at {texts[0]} of {len(found)} points, below at {texts[1]}"
 
     def table(self, metric: str = "top1", all_mcs: bool = False, **where: Any) -> str:
         """Return a Markdown table of the points with these values (one, or a list) in these columns."""

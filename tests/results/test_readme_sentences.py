@@ -79,12 +79,6 @@ COUNTS = {
     "baselines_cifar10": "{n:,} of the test half's",
     "baselines_tiny_imagenet_100": "{n:,} of the 2,500 images",
     "neural_baselines": "{n:,} test images sent",
-    "adaptive/bench_seed0": "n = {n:,} features",
-    "adaptive/cifar10": "({n:,} of 5,000 test images sent)",
-    "adaptive/tiny_imagenet_100": "`sims/adaptive_tiny_imagenet_100.yaml` ({n:,})",
-    "adaptive/progressive": "n = {n:,}, intervals at most ±{half:.1f}",
-    "adaptive/tiny_seen": "n = {n:,} (seen, ±{half:.1f})",
-    "adaptive/tiny_unseen": "and {n:,} (unseen, ±{half:.1f})",
 }
 
 
