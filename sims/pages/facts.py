@@ -16,9 +16,9 @@ from kbsc_tf.features.clip_files import find_clip
 from kbsc_tf.figures.paired_table import comparison_note, comparison_rows
 from kbsc_tf.figures.table import channel_uses_table, markdown, markdown_table
 from kbsc_tf.files import read_json
-from kbsc_tf.results.envelope import condense, is_envelope
+from kbsc_tf.results.envelope import condense, is_envelope, is_fixed
 from kbsc_tf.results.metric import columns_of, metric_of
-from kbsc_tf.results.names import named, scheme_text, snr_text
+from kbsc_tf.results.names import mcs_text, named, scheme_text, snr_text
 from kbsc_tf.results.reproducible import outdated
 from kbsc_tf.results.run_json import read_run, read_shown
 
@@ -89,6 +89,12 @@ class Facts:
         shown = metric_of(metric)
         value, low, high = (shown.scale * float(rows[name].iloc[0]) for name in columns_of(metric))
         return Figure(value, low, high, int(rows["n"].iloc[0]), shown.decimals)
+
+    @property
+    def mcs(self) -> str:
+        """The fixed modulations and code rates of the records."""
+        found = self.records["mcs"][is_fixed(self.records["mcs"])]
+        return ", ".join(map(mcs_text, pd.unique(found)))
 
     def mean(self, column: str, scheme: str) -> float:
         """Return the mean of a column over the points of a scheme at which something fits."""

@@ -9,24 +9,13 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from kbsc_tf.registry import schemes
 from kbsc_tf.results.envelope import envelope
 from kbsc_tf.results.metric import metric_of
-from kbsc_tf.results.names import scheme_text
 from kbsc_tf.results.records import read_records
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "results"
-NO_FIT = "no fit"
-SCHEMES = {scheme_text(name): name for name in schemes}
-SCHEMES |= {label.replace("5G code", "LDPC"): name for label, name in SCHEMES.items()}  # of experiments with LDPC alone
-CHANNELS = {"AWGN": "awgn", "Rayleigh, fast": "rayleigh_fast", "": "awgn"}
 _NUMBER = re.compile(r"[-+]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?")
-
-
-def templates() -> list[str]:
-    """Folders whose README is written from a template: `test_written_readmes.py`."""
-    return [path.name.removesuffix(".md.j2") for path in (ROOT / "sims/pages").glob("*.md.j2")]
 
 
 class Table(NamedTuple):
@@ -88,22 +77,9 @@ class Points:
         mcs = self.envelopes.get(scheme, "") if mcs is None else mcs
         return self._rows[scheme, channel, mcs, k, float(snr_db)]
 
-    def has(self, scheme: str, k: int, snr_db: float, channel: str = "awgn") -> bool:
-        """Whether there is such a record."""
-        return (scheme, channel, self.envelopes.get(scheme, ""), k, float(snr_db)) in self._rows
-
     def at(self, *key, **where) -> float:
         """The metric as the README prints it: an accuracy in per cent."""
         return self.scale * getattr(self.row(*key, **where), self.metric)
-
-    def half(self, *key, **where) -> float:
-        """Half the width of its interval."""
-        row = self.row(*key, **where)
-        return self.scale * (getattr(row, f"{self.metric}_high") - getattr(row, f"{self.metric}_low")) / 2
-
-    def cell(self, *key, **where) -> tuple[float, ...] | str:
-        """What a table shows of it: the value and half the width of the interval, or that nothing fits."""
-        return NO_FIT if self.row(*key, **where).feasible == 0 else (self.at(*key, **where), self.half(*key, **where))
 
 
 points = cache(Points)
@@ -120,14 +96,6 @@ def original() -> dict[tuple[str, int, float], float]:
         channel, k = keys.get(name) or name.split("_")
         found |= {(channel, int(k), snr): value for snr, value in zip(snrs, values, strict=True)}
     return found
-
-
-def snr_of(head: str) -> float | None:
-    """SNR in dB of a column; None if the column is not one of an SNR."""
-    if head == "no noise":
-        return math.inf
-    found = re.fullmatch(r"(-?\d+)(?: dB)?", head)
-    return float(found[1]) if found else None
 
 
 def disagree(printed: str, expected) -> bool:
@@ -147,9 +115,8 @@ def _unit(text: str) -> float:
     return 10.0 ** (int(exponent or 0) - len(digits.partition(".")[2]))
 
 
-def wrong_cells(table: Table, expected_of, heads=None) -> list[str]:
-    """Cells that disagree with ``expected_of(labels, head)``; in all columns of an SNR unless ``heads`` names them."""
-    heads = heads or [head for head in table.heads if snr_of(head) is not None]
+def wrong_cells(table: Table, expected_of, heads: list[str]) -> list[str]:
+    """Cells under ``heads`` that disagree with ``expected_of(labels, head)``."""
     assert heads and table.rows
     wrong = []
     for labels in table.labelled():
@@ -159,8 +126,3 @@ def wrong_cells(table: Table, expected_of, heads=None) -> list[str]:
                 name = ", ".join(cell for key, cell in labels.items() if key not in heads)
                 wrong.append(f"{table.heading} | {name} | {head}: {labels[head]!r}, but by the records {expected}")
     return wrong
-
-
-def overlap(one, other) -> bool:
-    """Whether the intervals of two records' accuracies overlap."""
-    return one.top1_low <= other.top1_high and other.top1_low <= one.top1_high

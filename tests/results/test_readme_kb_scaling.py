@@ -1,8 +1,37 @@
-"""Sentences with numbers in the README of large knowledge bases."""
+"""The README of large knowledge bases says what its records hold: its table, its sentences, its time."""
+
+import json
 
 import numpy as np
 import pandas as pd
-from readmes import RESULTS, Readme
+import pytest
+from readmes import RESULTS, Readme, disagree, wrong_cells
+
+
+def test_knowledge_bases_of_three_sizes():
+    (table,) = Readme("results/kb_scaling").tables
+    rows = pd.read_csv(RESULTS / "kb_scaling/kb_scaling.csv").set_index(["entries", "index"])
+
+    def expected(row, head):
+        r = rows.loc[int(row["entries"].replace(",", "")), row["index"]]
+        exact = r.factory == "Flat"
+        return {
+            "accuracy, %": (100 * r.accuracy, 100 * r.accuracy_low, 100 * r.accuracy_high),
+            "less exact, points": "–"
+            if exact
+            else (100 * r.difference, 100 * r.difference_low, 100 * r.difference_high),
+            "recall@1": r.recall_1,
+            "recall@10": r.recall_k,
+            "batched, queries/s": r.queries_per_s,
+            "CPU/query, ms": 1e3 * r.batch_cpu_s_per_query,
+            "one by one, ms": 1e3 * r.single_s,
+            "build, s (CPU)": "–" if exact else (r.train_s + r.add_s, r.build_cpu_s),
+            "index, MB": r.bytes / 1e6,
+            "bytes/entry": r.bytes_per_entry,
+            "load": r.load,
+        }[head]
+
+    assert wrong_cells(table, expected, table.heads[2:]) == []
 
 
 def test_large_knowledge_bases():
@@ -34,3 +63,14 @@ def test_large_knowledge_bases():
         f"{len(ranked)} comparisons",
     )
     assert missing == []
+
+
+def test_the_time_of_the_run():
+    run = json.loads((RESULTS / "kb_scaling/run.json").read_text(encoding="utf-8"))
+    assert Readme("results/kb_scaling").not_said(f", {run['wall_time_s'] / 60:.0f} minutes)") == []
+
+
+@pytest.mark.parametrize(("printed", "value"), [("29.3 ±1.3", (29.34, 1.26)), ("1.39e+04", 13874), ("-0.5", -0.54)])
+def test_a_cell_agrees_to_its_last_digit(printed, value):
+    assert not disagree(printed, value)
+    assert disagree(printed, tuple(1.05 * v for v in value) if isinstance(value, tuple) else 1.2 * value)

@@ -1,10 +1,8 @@
-"""Sentences of the results' READMEs that carry numbers say what the records beside them hold."""
+"""Sentences with numbers in the README of the repository say what the records hold."""
 
-import json
 import math
 
 import pandas as pd
-import pytest
 from readmes import RESULTS, Readme, original, points
 
 SNRS = [-7, -6, -5, -4, -2, 0, 2, 4, 5, 6, 7, 10, math.inf]
@@ -73,30 +71,3 @@ def adaptive_margins(reference):
                     elif key in original():
                         found.append(of.at("adaptive", k, snr, channel) - original()[key])
     return found
-
-
-COUNTS = {
-    "baselines_cifar10": "{n:,} of the test half's",
-    "baselines_tiny_imagenet_100": "{n:,} of the 2,500 images",
-    "neural_baselines": "{n:,} test images sent",
-}
-
-
-@pytest.mark.parametrize("folder", COUNTS)
-def test_images_of_a_point(folder):
-    (n,) = points(folder).records.n.unique()
-    said = COUNTS[folder].format(n=n, half=largest_half(folder))
-    assert Readme(f"results/{folder.split('/')[0]}").not_said(said) == []
-
-
-MINUTES = {
-    "baselines_cifar10": "({:.0f} minutes on two cores",
-    "baselines_tiny_imagenet_100": "({:.0f} minutes on two cores",
-    "kb_scaling": ", {:.0f} minutes)",
-}
-
-
-@pytest.mark.parametrize("folder", MINUTES)
-def test_time_of_a_run(folder):
-    run = json.loads((RESULTS / folder / "run.json").read_text(encoding="utf-8"))
-    assert Readme(f"results/{folder}").not_said(MINUTES[folder].format(run["wall_time_s"] / 60)) == []
