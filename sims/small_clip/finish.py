@@ -104,7 +104,8 @@ def spread_features(trainer: Trainer, sets: list[ImageSet]) -> None:
     left, _, right = np.linalg.svd(weights["vision.projection"].numpy(), full_matrices=False)
     projection = matrix @ left @ right
     weights["vision.final.beta"].assign_sub(mean)
-    weights["vision.projection"].assign(projection / np.mean([np.linalg.norm(x @ projection, axis=1) for x, _ in held]))
+    length = np.mean(np.concatenate([np.linalg.norm(x @ projection, axis=1) for x, _ in held]))
+    weights["vision.projection"].assign(projection / length)
 
     features, labels, offset = [], [], 0
     rng = np.random.default_rng(0)
