@@ -107,7 +107,8 @@ fi
 "make_$NAME"
 
 rm -rf "results/$NAME"
-(cd remade && find "$NAME" \( -name '*.csv' -o -name run.json -o -name features.json -o -name '*.txt' \) -not -path '*/per_image/*' \
+(cd remade && find "$NAME" \( -name '*.csv' -o -name run.json -o -name features.json -o -name '*.txt' \) \
+  -not -path '*/per_image/*' -not -path '*/models/*' -not -path '*/links/*' -not -path '*/kb/*' \
   -exec cp --parents -t ../results {} +)
 grep -o '](\([^)]*\.png\))' "sims/pages/$NAME.md.j2" | tr -d ']()' | sort -u | while read -r picture; do
   cp "remade/$NAME/$picture" "results/$NAME/$picture"
