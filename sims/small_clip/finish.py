@@ -104,7 +104,7 @@ def spread_features(trainer: Trainer, sets: list[ImageSet]) -> None:
     left, _, right = np.linalg.svd(weights["vision.projection"].numpy(), full_matrices=False)
     projection = matrix @ left @ right
     weights["vision.final.beta"].assign_sub(mean)
-    length = np.mean(np.concatenate([np.linalg.norm(x @ projection, axis=1) for x, _ in held]))
+    length = np.mean(np.concatenate([np.linalg.norm((x - mean) @ projection, axis=1) for x, _ in held]))
     weights["vision.projection"].assign(projection / length)
 
     features, labels, offset = [], [], 0

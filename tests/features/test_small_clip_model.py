@@ -1,6 +1,7 @@
 """The towers that train the small CLIP, and the Hugging Face model they become."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,13 @@ import tensorflow as tf
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "sims"))
 
+from small_clip import finish
+from small_clip.data import TEMPLATES, Examples, load_procedural
 from small_clip.export import export
 from small_clip.model import ClipSizes, Tower, initial_weights
 from small_clip.shifts import NEIGHBOURS, attention_weights, place_code, shifted
 from small_clip.tokenizer import save_tokenizer
+from small_clip.train import Trainer
 
 
 def test_a_head_reads_its_neighbour_and_at_an_edge_the_edge():
@@ -58,3 +62,19 @@ def test_the_exported_model_computes_the_features_of_the_training_code(tmp_path)
     weights = initial_weights(sizes, seed=1)
     samples = np.random.default_rng(2).integers(0, 256, (16, 32, 32, 3), np.uint8)
     assert export(weights, sizes, tokenizer, samples, tmp_path / "export") < 2e-3
+
+
+@pytest.mark.slow
+def test_features_are_spread_though_sets_hold_out_unequal_numbers_of_images(tmp_path, monkeypatch):
+    """As where a held-out image is a test image too, and was left out: features stay of length one on average."""
+    monkeypatch.setattr(finish, "REFIT_STEPS", 2)
+    drawn = [load_procedural(60, 0.5), load_procedural(60, 0.5)]
+    fewer = Examples(drawn[1].held_out.images[:-1], drawn[1].held_out.labels[:-1])
+    sets = [replace(drawn[0], name="A"), replace(drawn[1], name="B", held_out=fewer)]
+    texts = [template.format(name) for one in sets for name in one.classes for template in TEMPLATES]
+    trainer = Trainer(sets, save_tokenizer(texts, 32, tmp_path / "tokenizer"), tmp_path, 0)
+    finish.spread_features(trainer, sets)
+    projection = trainer.weights["vision.projection"].numpy()
+    pooled = [finish.pooled_features(trainer.weights, trainer.sizes, one.held_out) for one in sets]
+    lengths = np.linalg.norm(np.concatenate(pooled) @ projection, axis=1)
+    assert lengths.mean() == pytest.approx(1, abs=0.02)
