@@ -8,6 +8,7 @@ from jinja2 import Environment, StrictUndefined
 from safetensors.numpy import load_file
 
 from small_clip.data import ImageSet
+from small_clip.train import TWIN_WEIGHT
 
 TEMPLATE = Path(__file__).with_name("card.md.j2")
 
@@ -48,5 +49,6 @@ def write_card(folder: Path, training: Path, sets: list[ImageSet], scores: str) 
         training=json.loads(training.read_text(encoding="utf-8")),
         sets=counts,
         scores=scores,
+        twins=TWIN_WEIGHT,
     )
     (folder / "README.md").write_text(card, encoding="utf-8")

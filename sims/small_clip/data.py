@@ -187,13 +187,13 @@ def load_sets(
     cifar10: Path | None, cifar100: Path | None, tiny_imagenet: Path | None, training: bool = True
 ) -> list[ImageSet]:
     """Load every set that is there; the procedural one always is. `Batches` makes their shares add up to one."""
-    sets = [load_procedural(72_000 if training else 0, 0.17)]
+    sets = [load_procedural(72_000 if training else 0, 0.06)]
     if tiny_imagenet:
-        sets.append(load_folders("Tiny-ImageNet-100", tiny_imagenet, "val", 0.28, 20, training))
+        sets.append(load_folders("Tiny-ImageNet-100", tiny_imagenet, "val", 0.34, 20, training))
     if cifar10:
         sets.append(load_folders("CIFAR-10", cifar10, "test", 0.2, 200, training))
     if cifar100:
-        sets.append(load_cifar100(cifar100, 0.35, 20, training))
+        sets.append(load_cifar100(cifar100, 0.4, 20, training))
     return without_test_images(sets)
 
 

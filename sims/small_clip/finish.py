@@ -16,7 +16,7 @@ from small_clip.optimizer import MuonAdam
 from small_clip.train import Trainer
 
 STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)  # 1 makes the scatter inside classes equal in all directions
-TOLERANCE = 0.01  # accuracy of neighbours given away, at most, for a flatter spectrum
+TOLERANCE = 0.005  # accuracy of neighbours given away, at most, for a flatter spectrum
 REFIT_IMAGES = 12_000  # training images of each set that the prompts are fitted to again, beside those held out
 REFIT_STEPS = 2000
 REFIT_BATCH = 1024

@@ -20,7 +20,7 @@ TEXT_EVERY = 4  # steps between two updates of the text tower
 WINDOW_PART = 0.7  # of the time, at the beginning, images are cut to windows: about 1.7 times faster
 WARM_UP = 0.02
 SMOOTHING = 0.1
-TWIN_WEIGHT, TWIN_TEMPERATURE = 0.25, 0.1
+TWIN_WEIGHT, TWIN_TEMPERATURE = 0.1, 0.1
 SAVE_EVERY_S = 300
 
 
