@@ -384,7 +384,7 @@ def test_committed_folders_go_on(folder):
 
 @pytest.mark.parametrize(
     "name",
-    ["cifar10", "baselines_cifar10/low_rates", "neural_baselines/published/cbr_1_6_trained_at_7_db", "kb_scaling"],
+    ["cifar10", "baselines_cifar10", "neural_baselines/published/cbr_1_6_trained_at_7_db", "kb_scaling"],
 )
 def test_commands_accept_committed_folders(tmp_path, name):
     folder = tmp_path / "results"
