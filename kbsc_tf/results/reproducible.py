@@ -36,7 +36,8 @@ def reproducible(folder: Path, places: Mapping[str, Any], out: Path) -> Experime
     if run.get("names") is None:
         raise UserError(f"{folder}: its records are of a study of another kind; give a folder that kbsc run made")
     before = run["config"]
-    if (before.get("data") or {}).get("source") == "memory" or "encoder" in (before.get("features") or {}):
+    images, encoder = ((before.get(part) or {}).get(key) for part, key in (("data", "source"), ("features", "encoder")))
+    if images == "memory" or encoder == "function":
         raise UserError(f"{folder}: its images or its encoder were objects of a Python program, which are in no file")
     config = make_config({**before, "executor": LocalConfig().model_dump()}, places)
     settings = settings_of_experiment(config)
