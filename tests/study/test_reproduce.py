@@ -3,6 +3,7 @@
 import json
 import shutil
 import sys
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -146,3 +147,8 @@ def test_records_of_other_code_are_not_gone_on_with(kbsc, folder, tmp_path, monk
     monkeypatch.setattr(reproducible, "code_state", lambda: {"commit": "0123", "dirty": False})
     status, _, err = kbsc("reproduce", folder, "--points", 1)
     assert status == 2 and "small_reproduced: its records were computed by other code" in err
+
+
+def test_a_folder_of_images_that_clip_embeds_can_be_computed_again(tmp_path):
+    folder = Path(__file__).parents[2] / "results/procedural"
+    assert reproducible.reproducible(folder, {}, tmp_path / "again").features.encoder == "clip"
