@@ -1,11 +1,9 @@
 """Speed of training and sweeping through an OFDM channel, XLA against eager and graph mode; called by bench.py."""
 
-import time
-from collections.abc import Callable
-
 import keras
 import numpy as np
 import tensorflow as tf
+from timing import median_seconds
 
 from kbsc_tf.config import OfdmConfig
 from kbsc_tf.schemes.analogue.semantic_link import SemanticLink
@@ -31,7 +29,7 @@ def bench_ofdm() -> dict[str, dict]:
         keras.utils.set_random_seed(0)
         link = SemanticLink(SemanticEncoder(K, DIM), SemanticDecoder(K, DIM), CHANNEL)
         link.compile(optimizer="adam", loss=SemanticLoss(LossWeights(), features.mean(axis=0)), **settings)
-        training[mode] = _seconds(lambda link=link: link.train_on_batch(inputs, features))
+        training[mode] = median_seconds(lambda link=link: link.train_on_batch(inputs, features), CALLS)
         shared[mode] = _sweep(link, mode, features)
         per_row[mode] = _sweep(SemanticLink(link.encoder, link.decoder, PER_ROW), mode, features)
     return {
@@ -44,18 +42,7 @@ def bench_ofdm() -> dict[str, dict]:
 def _sweep(link: SemanticLink, mode: str, features: np.ndarray) -> float:
     transmit = link.transmit if mode == "eager" else tf.function(link.transmit, jit_compile=mode == "xla")
     x, snr_db = tf.constant(features), tf.constant(5.0)
-    return _seconds(lambda: transmit(x, snr_db).features.numpy())
-
-
-def _seconds(call: Callable) -> float:
-    """Median of some calls, after one that compiles."""
-    call()
-    times = []
-    for _ in range(CALLS):
-        start = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - start)
-    return float(np.median(times))
+    return median_seconds(lambda: transmit(x, snr_db).features.numpy(), CALLS)
 
 
 def _compared(seconds: dict[str, float]) -> dict[str, float | int | str]:

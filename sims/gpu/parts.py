@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from timing import median_seconds
 
+REPEATS = 5
 Evidence = dict[str, np.ndarray]
 
 
@@ -28,17 +30,6 @@ SIZES = {
 }
 
 
-def seconds(call: Callable, repeats: int = 5) -> float:
-    """Return the median of some calls, after one that compiles."""
-    call()
-    times = []
-    for _ in range(repeats):
-        started = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - started)
-    return float(np.median(times))
-
-
 def _features(count: int, seed: int) -> np.ndarray:
     x = np.random.default_rng(seed).standard_normal((count, 512)).astype(np.float32)
     return x / np.linalg.norm(x, axis=1, keepdims=True)
@@ -52,7 +43,7 @@ def memory(sizes: Sizes, gpu: bool) -> tuple[dict, Evidence]:
 
     kb, product = _knowledge_base(sizes, gpu), tf.function(lambda x: tf.matmul(x, x, transpose_b=True))
     x = tf.constant(_features(sizes.queries, 1))
-    taken = seconds(lambda: (product(x).numpy(), kb.search(x.numpy(), 1)), repeats=2)
+    taken = median_seconds(lambda: (product(x).numpy(), kb.search(x.numpy(), 1)), repeats=2)
     of = tf.config.experimental.get_memory_info("GPU:0") if gpu else {}
     figures = {"search_devices": search_devices(), "kb_device": kb.device, "seconds": taken, "tensorflow_bytes": of}
     return figures, {"product": product(x).numpy()[:50, :50]}
@@ -73,7 +64,7 @@ def search(sizes: Sizes, gpu: bool) -> tuple[dict, Evidence]:
     from kbsc_tf.knowledge import KnowledgeBase
 
     kb, queries = _knowledge_base(sizes, gpu), _features(sizes.queries, 2)
-    taken = seconds(lambda: kb.search(queries, 5))
+    taken = median_seconds(lambda: kb.search(queries, 5), REPEATS)
     with tempfile.TemporaryDirectory() as folder:
         kb.save(Path(folder) / "kb")
         again = KnowledgeBase.load(Path(folder) / "kb", gpu=gpu)
@@ -104,10 +95,12 @@ def training(sizes: Sizes, gpu: bool) -> tuple[dict, Evidence]:
         link = SemanticLink(SemanticEncoder(128, 512), SemanticDecoder(128, 512), AwgnConfig())
         link.compile(optimizer=keras.optimizers.SGD(0.1), loss=SemanticLoss(LossWeights(), x.mean(axis=0)), **settings)
         evidence[f"loss_{mode}"] = np.array([float(link.train_on_batch(inputs, x))])
-        taken = seconds(lambda link=link: link.train_on_batch(inputs, x))
+        taken = median_seconds(lambda link=link: link.train_on_batch(inputs, x), REPEATS)
         figures[f"training_features_per_s_{mode}"] = len(x) / taken
         transmit = link.transmit if mode == "eager" else tf.function(link.transmit, jit_compile=mode == "xla")
-        taken = seconds(lambda transmit=transmit: transmit(tf.constant(x), tf.constant(5.0)).features.numpy())
+        taken = median_seconds(
+            lambda transmit=transmit: transmit(tf.constant(x), tf.constant(5.0)).features.numpy(), REPEATS
+        )
         figures[f"sweep_features_per_s_{mode}"] = len(x) / taken
     return figures, evidence
 
@@ -134,7 +127,7 @@ def _link(sizes: Sizes, channel, snr_db: float) -> tuple[dict, Evidence]:
     plan = TransportPlan.for_uses(Mcs.parse("qpsk-1/2"), 512)
     bits = np.random.default_rng(0).integers(0, 2, (sizes.blocks, plan.payload_bits), np.uint8)
     link = TransportLink(plan, channel)
-    taken = seconds(lambda: link(bits, snr_db, 1), repeats=3)
+    taken = median_seconds(lambda: link(bits, snr_db, 1), repeats=3)
     _, delivered = link(bits, snr_db, 1)
     figures = {"mbit_per_s": sizes.blocks * plan.info_bits / taken / 1e6, "bler": float(1 - delivered.mean())}
     return figures, {"lost_blocks": np.array([(~delivered).sum(), sizes.blocks])}
@@ -156,7 +149,7 @@ def clip(sizes: Sizes, gpu: bool) -> tuple[dict, Evidence]:
         if len(variable.shape) > 1 or "class_embedding" in variable.name:
             variable.assign(rng.standard_normal(variable.shape).astype(np.float32) * 0.02)
     embed = tf.function(lambda x: model(pixel_values=x).pooler_output)
-    taken = seconds(lambda: embed(tf.constant(pixels)).numpy(), repeats=3)
+    taken = median_seconds(lambda: embed(tf.constant(pixels)).numpy(), repeats=3)
     return {"images_per_s": sizes.images / taken}, {"features": embed(tf.constant(pixels[:4])).numpy()}
 
 

@@ -13,8 +13,7 @@ import pandas as pd
 from kbsc_tf.config import make_config
 from kbsc_tf.errors import UserError
 from kbsc_tf.features.clip_files import find_clip
-from kbsc_tf.figures.paired_table import comparison_note, comparison_rows
-from kbsc_tf.figures.table import channel_uses_table, markdown, markdown_table
+from kbsc_tf.figures.table import markdown_table
 from kbsc_tf.files import read_json
 from kbsc_tf.results.envelope import condense, is_envelope, is_fixed
 from kbsc_tf.results.metric import columns_of, metric_of
@@ -75,14 +74,11 @@ class Facts:
         channel: str = "awgn",
         metric: str = "top1",
         mcs: str | None = None,
-        seed: int | None = None,
     ) -> Figure:
         """Return the figure of one point; of a coded scheme without an MCS that of its envelope."""
         rows = self._condensed(metric) if mcs is None else self.records
         rows = rows[rows["mcs"].eq(mcs) if mcs else rows["mcs"].eq("") | is_envelope(rows["mcs"])]
-        where = {"scheme": scheme, "channel": channel, "k": k, "snr_db": float(snr_db), "seed": seed}
-        if seed is None:  # the folder has one
-            del where["seed"]
+        where = {"scheme": scheme, "channel": channel, "k": k, "snr_db": float(snr_db)}
         rows = _narrowed(rows, where)
         if len(rows) != 1:
             raise UserError(f"{self.folder}: {len(rows)} points have {where}; a README's figure needs one")
@@ -126,18 +122,6 @@ class Facts:
         with named(self.run):
             return markdown_table(_narrowed(self.records, where), metric, all_mcs)
 
-    def channel_uses(self, **where: Any) -> str:
-        """Return what the channel uses of these points go into, as a Markdown table."""
-        with named(self.run):
-            return channel_uses_table(_narrowed(self.records, where))
-
-    def compared(self, file: str, **where: Any) -> str:
-        """Return what `kbsc compare --csv` wrote into a file of the folder, as a Markdown table and its note."""
-        found = _narrowed(pd.read_csv(self.folder / file, keep_default_na=False), where)
-        with named(self.run):
-            heads, rows, left = comparison_rows(found)
-            return f"{markdown(heads, rows, left)}\n{comparison_note(found)}\n"
-
     def csv(self, file: str) -> pd.DataFrame:
         """Return a table of the folder."""
         return pd.read_csv(self.folder / file, keep_default_na=False)
@@ -159,9 +143,15 @@ class Facts:
         old = sorted(outdated(self.folder, make_config(self.run["config"], {})))
         text = f" Made before the numbers of {', '.join(old)} changed; to be made anew." if old else ""
         encoder = read_json(self.folder / "features.json", "restore it")["encoder"]
-        if encoder["name"] == "small" and encoder["fingerprint"] != find_clip("small").fingerprint():
+        if encoder["name"] == "small" and encoder["fingerprint"] != _small_clip():
             text += " Its features are of an earlier small CLIP."
         return text
+
+
+@cache
+def _small_clip() -> str:
+    """Fingerprint of today's small CLIP, read once for all pages."""
+    return find_clip("small").fingerprint()
 
 
 def _narrowed(table: pd.DataFrame, where: dict[str, Any]) -> pd.DataFrame:

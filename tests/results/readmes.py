@@ -1,17 +1,9 @@
 """READMEs beside records: their tables and sentences, and the records that they have to agree with."""
 
-import json
-import math
 import re
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
-
-import pandas as pd
-
-from kbsc_tf.results.envelope import envelope
-from kbsc_tf.results.metric import metric_of
-from kbsc_tf.results.records import read_records
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "results"
@@ -58,44 +50,6 @@ def _tables(lines):
             yield Table(heading, block[0], block[2:])
         block = []
         heading = line if line.startswith("#") else heading
-
-
-class Points:
-    """Records of a results folder by scheme, k, SNR, channel and MCS; without an MCS the envelope of a coded scheme."""
-
-    def __init__(self, folder: str, metric: str = "top1"):
-        self.metric, self.scale = metric, metric_of(metric).scale
-        records = read_records(RESULTS / folder)
-        self.best = envelope(records, metric)
-        rows = pd.concat([records, self.best])
-        self.records = rows
-        self.envelopes = dict(zip(self.best["scheme"], self.best["mcs"], strict=True))  # what records call them
-        self._rows = {(r.scheme, r.channel, r.mcs, r.k, r.snr_db): r for r in rows.itertuples()}
-
-    def row(self, scheme: str, k: int, snr_db: float, channel: str = "awgn", mcs: str | None = None):
-        """The record itself, a named tuple."""
-        mcs = self.envelopes.get(scheme, "") if mcs is None else mcs
-        return self._rows[scheme, channel, mcs, k, float(snr_db)]
-
-    def at(self, *key, **where) -> float:
-        """The metric as the README prints it: an accuracy in per cent."""
-        return self.scale * getattr(self.row(*key, **where), self.metric)
-
-
-points = cache(Points)
-
-
-@cache
-def original() -> dict[tuple[str, int, float], float]:
-    """Accuracies of the original in per cent, by its channel, k and SNR; k = 512 is the uncompressed feature."""
-    file = json.loads((ROOT / "sims/reference/original_kbsc.json").read_text(encoding="utf-8"))
-    snrs = [math.inf if snr == "no" else float(snr) for snr in file["snr_db"]]
-    keys = {"raw512_awgn": ("awgn", 512), "raw512_rayleigh": ("rayleigh", 512)}
-    found = {}
-    for name, values in file["semantic_accuracy_percent"].items():
-        channel, k = keys.get(name) or name.split("_")
-        found |= {(channel, int(k), snr): value for snr, value in zip(snrs, values, strict=True)}
-    return found
 
 
 def disagree(printed: str, expected) -> bool:

@@ -1,16 +1,33 @@
 """Sentences with numbers in the README of the repository say what the records hold."""
 
 import math
+import sys
+from functools import cache
 
 import pandas as pd
-from readmes import RESULTS, Readme, original, points
+from readmes import RESULTS, ROOT, Readme
+
+sys.path.insert(0, str(ROOT / "sims"))
+
+from pages.facts import Facts, original
 
 SNRS = [-7, -6, -5, -4, -2, 0, 2, 4, 5, 6, 7, 10, math.inf]
+ORIGINAL = original("original_kbsc.json")
+
+
+@cache
+def facts(folder):
+    return Facts(RESULTS / folder)
+
+
+def at(folder, *place):
+    """Accuracy of a point in per cent."""
+    return facts(folder).at(*place).value
 
 
 def margins(scheme, k, channel, theirs):
     """Points above the original at each SNR, by its channel's name."""
-    return [points("original").at(scheme, k, snr, channel) - original()[theirs, k, snr] for snr in SNRS]
+    return [at("original", scheme, k, snr, channel) - ORIGINAL[theirs, k, snr] for snr in SNRS]
 
 
 def over_the_originals_channel():
@@ -53,21 +70,22 @@ def with_half(row):
 
 
 def largest_half(folder):
-    rows = points(folder).records
+    rows = facts(folder).records
     return 50 * (rows.top1_high - rows.top1_low).max()
 
 
+@cache
 def adaptive_margins(reference):
     """Points of `adaptive` above a reference at every SNR and seed that it has."""
     found = []
     for seed in range(3):
-        of = points(f"adaptive/bench_seed{seed}")
+        folder = f"adaptive/bench_seed{seed}"
         for channel in ("awgn", "rayleigh_fast"):
             for k in (64, 128, 256):
                 for snr in SNRS:
                     key = channel.split("_")[0], k, snr
                     if reference == "pca":
-                        found.append(of.at("adaptive", k, snr, channel) - of.at("pca", k, snr, channel))
-                    elif key in original():
-                        found.append(of.at("adaptive", k, snr, channel) - original()[key])
+                        found.append(at(folder, "adaptive", k, snr, channel) - at(folder, "pca", k, snr, channel))
+                    elif key in ORIGINAL:
+                        found.append(at(folder, "adaptive", k, snr, channel) - ORIGINAL[key])
     return found
