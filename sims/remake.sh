@@ -47,13 +47,25 @@ make_images_per_block() {
   done
 }
 make_kodak() {
+  local snr
   mkdir -p "remade/$NAME"
   python sims/kodak.py rate "$SETS/kodak" "remade/$NAME/rate.csv"
   python sims/kodak.py send remade/neural_baselines "$SETS/kodak" "remade/$NAME/crops.csv"
+  for snr in 1 7; do
+    python sims/kodak.py send "remade/neural_baselines/published/cbr_1_6_trained_at_${snr}_db" "$SETS/kodak" \
+      "remade/$NAME/crops_published_${snr}_db.csv"
+  done
+  git log -1 --format="commit %h, %cs" >"remade/$NAME/made.txt"
 }
 make_kb_scaling() { kbsc kb-scaling sims/kb_scaling.yaml --out "remade/$NAME"; }
 make_neural_baselines() {
+  local snr
   run "" sims/neural_baselines.yaml "${cifar10[@]}"
+  for snr in 1 7 19; do
+    run "published/cbr_1_6_trained_at_${snr}_db" sims/neural_baselines.yaml "${cifar10[@]}" --set schemes=[deepjscc] \
+      --set k=[1024] --set sweep.latency=false \
+      --set "deepjscc.checkpoint=$(echo "$SETS"/deepjscc/out/checkpoints/CIFAR10_8_"$snr".0_0.17_AWGN_*/epoch_999.pkl)"
+  done
   python sims/deepjscc_published.py "$SETS/deepjscc" "$SETS/cifar10/test" "remade/$NAME/deepjscc_published.csv" \
     --images 10000 --figure
 }

@@ -53,8 +53,13 @@ class Facts:
     """
 
     def __init__(self, folder: Path):
-        self.folder, self.run = folder, read_run(folder)
+        self.folder = folder
         self._condensed = cache(lambda metric: condense(self.records, metric, genie=True))
+
+    @cached_property
+    def run(self) -> dict[str, Any]:
+        """run.json of the folder."""
+        return read_run(self.folder)
 
     @cached_property
     def records(self) -> pd.DataFrame:
@@ -124,7 +129,11 @@ class Facts:
 
     def csv(self, file: str) -> pd.DataFrame:
         """Return a table of the folder."""
-        return pd.read_csv(self.folder / file, keep_default_na=False)
+        return pd.read_csv(self.folder / file, keep_default_na=False, na_values={"psnr": "", "ms_ssim": ""})
+
+    def text(self, file: str) -> str:
+        """Return a line that is kept in the folder as text."""
+        return (self.folder / file).read_text(encoding="utf-8").strip()
 
     @property
     def origin(self) -> str:
