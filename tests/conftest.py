@@ -51,7 +51,7 @@ def no_figures(monkeypatch):
 @pytest.fixture
 def codes_as_graphs(monkeypatch):
     """Compiling a code takes XLA seconds and changes nothing of what is shown."""
-    from kbsc_tf.coding.ldpc import DecoderSettings
+    from kbsc_tf.coding.ldpc.decoder import DecoderSettings
 
     monkeypatch.setattr("kbsc_tf.schemes.coded.scheme.DecoderSettings", partial(DecoderSettings, jit=False))
 

@@ -34,6 +34,7 @@ _DECODING = (
     "crc",
     "block_length",
     "iterations",
+    "schedule",
     "check_node",
 )  # of the section coding: what a link alone uses
 
@@ -70,8 +71,8 @@ class CodedLink:
     payload_bits : int, optional
         Bits of data in a block. What more fits is filled up with zeros; as many as fit, unless given.
     coding : dict, optional
-        ``code``, ``crc``, ``block_length``, ``iterations``, ``check_node``, as in the section ``coding`` of
-        an experiment.
+        ``code``, ``crc``, ``block_length``, ``iterations``, ``schedule``, ``check_node``, as in the section
+        ``coding`` of an experiment.
 
     Attributes
     ----------
@@ -184,10 +185,10 @@ class CodedLink:
     def _link(self) -> "TransportLink":
         prepare_tensorflow()
         from kbsc_tf.channel import build_channel
-        from kbsc_tf.coding.ldpc import DecoderSettings
+        from kbsc_tf.coding.ldpc.decoder import DecoderSettings
         from kbsc_tf.coding.transport_link import TransportLink
 
-        decoder = DecoderSettings(self._coding.iterations, self._coding.check_node)
+        decoder = DecoderSettings(self._coding.iterations, self._coding.check_node, self._coding.schedule)
         return TransportLink(self.plan, build_channel(self.channel), decoder)
 
     def _send_batch(self, found: "_Errors", snr_db: float, limits: _SweepSettings) -> None:

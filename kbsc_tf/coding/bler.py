@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from kbsc_tf.channel import Channel
-from kbsc_tf.coding.ldpc import DEFAULT_DECODER, DecoderSettings
+from kbsc_tf.coding.ldpc.decoder import DEFAULT_DECODER, DecoderSettings
 from kbsc_tf.coding.plan import TransportPlan
 from kbsc_tf.coding.transport_link import TransportLink
 from kbsc_tf.data.cache import REMEDY, cache_root
@@ -18,7 +18,7 @@ from kbsc_tf.files import make_folder, write_atomically
 from kbsc_tf.metrics import wilson
 from kbsc_tf.seals import read_sealed, sealed
 
-VERSION = 2
+VERSION = 3
 """Raised when the link changes so that error rates change: old tables are then not found."""
 
 MAX_MEASURED_BITS = 20_000_000
@@ -87,7 +87,7 @@ class BlerTable:
         self.stop = stop._replace(blocks=min(stop.blocks, most))
         self.folder = cache_root(store) / "bler"
         # What changes no error rate has no place here.
-        self._settings = {"channel": channel_key, "iterations": decoder.iterations, "cn_update": decoder.cn_update}
+        self._settings = {"channel": channel_key, "decoder": decoder._replace(jit=False)._asdict()}
         self._make_link = lambda: TransportLink(plan, channel, decoder)
         self._link: TransportLink | None = None
 

@@ -7,9 +7,9 @@ import numpy as np
 import tensorflow as tf
 from sionna.phy.mapping import Constellation, Demapper, Mapper
 
-from kbsc_tf.coding.code_block import CodeBlock
-from kbsc_tf.coding.ldpc import DEFAULT_DECODER, DecoderSettings, LdpcDecoder
-from kbsc_tf.coding.ldpc_code import LdpcCode
+from kbsc_tf.coding.ldpc.code import LdpcCode
+from kbsc_tf.coding.ldpc.code_block import CodeBlock
+from kbsc_tf.coding.ldpc.decoder import DEFAULT_DECODER, DecoderSettings, ldpc_decoder
 from kbsc_tf.coding.mcs import BITS_PER_SYMBOL
 from kbsc_tf.coding.polar_block import PolarBlock
 from kbsc_tf.coding.polar_code import PolarCode, PolarDecoder
@@ -56,7 +56,7 @@ class BlockCodec:
             self.decode = PolarDecoder(self._code)
         else:
             self._code = LdpcCode(block, self._bits_per_symbol)
-            self.decode = LdpcDecoder(self._code, settings, blocks)
+            self.decode = ldpc_decoder(self._code, settings, blocks)
         self._mapper = Mapper(constellation=constellation)
         self._axis_demapper = Demapper("app", constellation=_axis(modulation))
         air = [tf.TensorSpec([blocks, self.symbols], dtype) for dtype in (tf.complex64, tf.float32)]

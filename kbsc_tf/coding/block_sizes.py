@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import NamedTuple
 
-from kbsc_tf.coding.code_block import SMALL_PAYLOAD
+from kbsc_tf.coding.ldpc.code_block import SMALL_PAYLOAD
 from kbsc_tf.coding.mcs import MAX_RATE, Mcs
 from kbsc_tf.errors import UserError
 

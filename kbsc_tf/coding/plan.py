@@ -19,7 +19,7 @@ from kbsc_tf.coding.block_sizes import (
     max_symbols,
     payload_bits,
 )
-from kbsc_tf.coding.code_block import REDUNDANCY_VERSIONS, CodeBlock
+from kbsc_tf.coding.ldpc.code_block import REDUNDANCY_VERSIONS, CodeBlock
 from kbsc_tf.coding.mcs import BITS_PER_SYMBOL, MAX_RATE, Mcs, check_modulation
 from kbsc_tf.coding.polar_block import PolarBlock
 from kbsc_tf.errors import Infeasible, UserError
@@ -94,7 +94,7 @@ class TransportPlan:
 
     def _check_graph(self) -> None:
         """Belief propagation must find the information bits that are not sent, or blocks are lost without noise."""
-        from kbsc_tf.coding.peeling import MAX_ROUNDS, peeling_rounds  # NumPy, which no list of names waits for
+        from kbsc_tf.coding.ldpc.peeling import MAX_ROUNDS, peeling_rounds  # NumPy, which no list of names waits for
 
         rounds = peeling_rounds(self.code_block)
         if rounds is None or rounds > MAX_ROUNDS:

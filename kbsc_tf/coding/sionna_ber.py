@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from kbsc_tf.channel import Channel, build_channel
-from kbsc_tf.coding.ldpc import DecoderSettings
+from kbsc_tf.coding.ldpc.decoder import DecoderSettings
 from kbsc_tf.coding.mcs import Mcs
 from kbsc_tf.coding.plan import TransportPlan
 from kbsc_tf.coding.selection import code_of
@@ -75,7 +75,7 @@ class BerLink:
         plan = TransportPlan.for_uses(mcs, symbols, coding.block_length, code_of(coding))
         if shortfall := channel.shortfall(plan.channel_uses, mcs.name):
             raise UserError(f"{channel.label}: {shortfall}, or lower symbols")
-        decoder = DecoderSettings(coding.iterations, coding.check_node)
+        decoder = DecoderSettings(coding.iterations, coding.check_node, coding.schedule)
         return cls(TransportLink(plan, build_channel(channel), decoder), seed, overhead)
 
     def __call__(self, batch_size: int | tf.Tensor, ebno_db: float | tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

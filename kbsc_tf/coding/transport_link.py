@@ -9,7 +9,7 @@ import tensorflow as tf
 from kbsc_tf.channel import Channel, seed_noise, traced
 from kbsc_tf.coding.bits import bits_to_bytes, join, pack, segment
 from kbsc_tf.coding.block_codec import block_codec
-from kbsc_tf.coding.ldpc import DEFAULT_DECODER, DecoderSettings
+from kbsc_tf.coding.ldpc.decoder import DEFAULT_DECODER, DecoderSettings
 from kbsc_tf.coding.mcs import BITS_PER_SYMBOL
 from kbsc_tf.coding.plan import TransportPlan
 

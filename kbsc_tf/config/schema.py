@@ -43,9 +43,12 @@ class CodingConfig(Strict):
         None, description="Bits of the CRC of a transport block; as TS 38.212 assigns them to the code unless given."
     )
     block_length: int = Field(6144, ge=24, description="Coded bits of a code block, at most.")
-    iterations: int = Field(20, ge=1, description="Iterations of the decoder.")
+    iterations: int = Field(20, ge=1, description="Iterations of the LDPC decoder, at most.")
+    schedule: Literal["layered", "flooding"] = Field(
+        "layered", description="Of the LDPC decoder. Layered needs half the iterations; flooding is Sionna's decoder."
+    )
     check_node: Literal["boxplus-phi", "boxplus", "minsum", "offset-minsum"] = Field(
-        "boxplus-phi", description="Check node update of the decoder; minsum is faster and slightly weaker."
+        "boxplus-phi", description="Check node update of the LDPC decoder; minsum is faster and slightly weaker."
     )
     images_per_block: int = Field(1, ge=1, description="Images that share one transport block.")
     fast: bool = Field(

@@ -9,7 +9,7 @@ import pytest
 from kbsc_tf.channel import FlatChannel
 from kbsc_tf.coding import Mcs, TransportPlan
 from kbsc_tf.coding.bler import DEFAULT_STOP, BlerTable, BlockErrorRate, FastLink, StopRule
-from kbsc_tf.coding.ldpc import DecoderSettings
+from kbsc_tf.coding.ldpc.decoder import DecoderSettings
 from kbsc_tf.coding.transport_link import TransportLink
 from kbsc_tf.metrics import wilson
 
@@ -37,7 +37,7 @@ def test_the_fast_link_loses_as_many_blocks_as_the_full_one(tmp_path):
         _, full_delivered = full(bits, snr_db, 6)
         assert overlap(((~delivered).sum(), 1000), ((~full_delivered).sum(), 1000))
         rates.append(1 - full_delivered.mean())
-    assert rates[0] > 0.5 > rates[1] > 0.05 > rates[2]  # around the waterfall
+    assert rates[0] > 0.4 > rates[1] > 0.02 > rates[2]  # around the waterfall
 
 
 def test_a_rate_is_measured_once_and_kept(tmp_path):
@@ -69,7 +69,7 @@ def test_all_that_matters_is_in_the_name_of_the_file(tmp_path):
         name(snr_db=1.1),
         name(snr_db=math.inf),
         name(decoder=DECODER._replace(iterations=11)),
-        name(decoder=DECODER._replace(cn_update="minsum")),
+        name(decoder=DECODER._replace(check_node="minsum")),
         name(stop=StopRule(errors=50)),
         name(stop=StopRule(blocks=500)),
     ]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kbsc_tf.coding.code_block import CodeBlock
+from kbsc_tf.coding.ldpc.code_block import CodeBlock
 
 
 @pytest.mark.parametrize(

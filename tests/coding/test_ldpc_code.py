@@ -5,8 +5,8 @@ import pytest
 import tensorflow as tf
 from sionna.phy.fec.ldpc import LDPC5GEncoder
 
-from kbsc_tf.coding.code_block import CodeBlock
-from kbsc_tf.coding.ldpc_code import LdpcCode
+from kbsc_tf.coding.ldpc.code import LdpcCode
+from kbsc_tf.coding.ldpc.code_block import CodeBlock
 
 
 def random_bits(count, k):

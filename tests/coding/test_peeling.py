@@ -10,9 +10,9 @@ from kbsc_tf.channel import FlatChannel
 from kbsc_tf.coding import Mcs, TransportPlan
 from kbsc_tf.coding.block_codec import BlockCodec, block_codec
 from kbsc_tf.coding.block_sizes import Code
-from kbsc_tf.coding.code_block import CodeBlock
-from kbsc_tf.coding.ldpc import DEFAULT_DECODER, DecoderSettings
-from kbsc_tf.coding.peeling import MAX_ROUNDS, peeling_rounds
+from kbsc_tf.coding.ldpc.code_block import CodeBlock
+from kbsc_tf.coding.ldpc.decoder import DEFAULT_DECODER, DecoderSettings
+from kbsc_tf.coding.ldpc.peeling import MAX_ROUNDS, peeling_rounds
 from kbsc_tf.coding.transport_link import TransportLink
 from kbsc_tf.config import CodingConfig
 from kbsc_tf.errors import Infeasible
@@ -57,9 +57,10 @@ def test_rounds_are_iterations_of_the_decoder():
     assert CodingConfig().iterations == DEFAULT_DECODER.iterations == MAX_ROUNDS
 
 
-def share_right(k, e, iterations=20):
+def share_right(k, e, iterations=20, schedule="flooding"):
     """Share of 16 code blocks that come back without noise."""
-    codec = BlockCodec("bpsk", CodeBlock(k, e), 16, DecoderSettings(iterations, jit=False))
+    settings = DecoderSettings(iterations, "boxplus-phi", schedule, jit=False)
+    codec = BlockCodec("bpsk", CodeBlock(k, e), 16, settings)
     bits = np.random.default_rng(k).integers(0, 2, (16, k), np.uint8)
     symbols = codec.encode(bits)
     found = codec.decode([codec.demap(symbols, np.zeros(symbols.shape, np.float32))], 16)
@@ -71,6 +72,9 @@ def test_the_decoder_needs_as_many_iterations_as_peeling_has_rounds(eager):
     assert peeling_rounds(CodeBlock(*stuck)) is None and share_right(*stuck) < 0.5
     assert peeling_rounds(CodeBlock(*deep)) == 10
     assert share_right(*deep, iterations=6) < 0.5 and share_right(*deep, iterations=10) == 1
+    # Layer after layer a round finds more.
+    assert share_right(*stuck, schedule="layered") < 0.5
+    assert share_right(*deep, iterations=8, schedule="layered") == 1
 
 
 def delivered(plan, snr_db):

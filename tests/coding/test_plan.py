@@ -10,7 +10,7 @@ from sionna.phy.fec.ldpc import LDPC5GEncoder
 
 from kbsc_tf.coding import Mcs, TransportPlan, mcs_set
 from kbsc_tf.coding.block_sizes import Code
-from kbsc_tf.coding.ldpc_code import LdpcCode
+from kbsc_tf.coding.ldpc.code import LdpcCode
 from kbsc_tf.coding.mcs import BITS_PER_SYMBOL
 from kbsc_tf.errors import UserError
 

@@ -16,7 +16,7 @@ from kbsc_tf.coding.bits import passes, protect
 from kbsc_tf.coding.bler import BlerTable, FastLink
 from kbsc_tf.coding.block_codec import BlockCodec
 from kbsc_tf.coding.block_sizes import Code
-from kbsc_tf.coding.ldpc import DecoderSettings
+from kbsc_tf.coding.ldpc.decoder import DecoderSettings
 from kbsc_tf.coding.polar_block import PolarBlock
 from kbsc_tf.coding.polar_code import PolarCode, PolarDecoder
 from kbsc_tf.coding.transport_link import TransportLink

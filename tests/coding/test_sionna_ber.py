@@ -8,7 +8,7 @@ import tensorflow as tf
 from sionna.phy.utils import PlotBER, ebnodb2no, sim_ber
 
 from kbsc_tf.channel import build_channel
-from kbsc_tf.coding.ldpc import DecoderSettings
+from kbsc_tf.coding.ldpc.decoder import DecoderSettings
 from kbsc_tf.coding.sionna_ber import BerLink
 from kbsc_tf.coding.transport_link import TransportLink, batch_seeds
 from kbsc_tf.config import AwgnConfig, CodingConfig, OfdmConfig, RayleighConfig

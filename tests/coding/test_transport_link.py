@@ -14,12 +14,13 @@ from kbsc_tf.channel import FlatChannel, Received, seed_noise
 from kbsc_tf.coding import Mcs, TransportPlan
 from kbsc_tf.coding.bits import bits_to_bytes, bytes_to_bits
 from kbsc_tf.coding.block_codec import BlockCodec
-from kbsc_tf.coding.code_block import CodeBlock
-from kbsc_tf.coding.ldpc import DecoderSettings
+from kbsc_tf.coding.ldpc.code_block import CodeBlock
+from kbsc_tf.coding.ldpc.decoder import DecoderSettings
 from kbsc_tf.coding.transport_link import TransportLink
 from kbsc_tf.errors import UserError
 from kbsc_tf.metrics import wilson
 
+FLOODING = DecoderSettings(schedule="flooding")  # as those compared with
 SMALL = TransportPlan.for_uses(Mcs.parse("qpsk-1/2"), 100)
 
 
@@ -66,7 +67,7 @@ WATERFALL += [pytest.param(*one, marks=pytest.mark.slow) for one in ((1.0, 0.35,
 def test_error_rate_over_awgn_is_that_of_a_plain_sionna_script(snr_db, low, high):
     plan = TransportPlan.for_uses(Mcs.parse("qpsk-1/2"), 1024)
     assert (plan.info_bits, plan.coded_bits, plan.code_block.reach) == (1024, 2048, 2048)
-    link, plain_errors = TransportLink(plan, FlatChannel()), plain_sionna(1024, 2048)
+    link, plain_errors = TransportLink(plan, FlatChannel(), FLOODING), plain_sionna(1024, 2048)
     _, delivered = link(random_bits(plan, 800), snr_db, seed=2)
     errors, plain = int((~delivered).sum()), plain_errors(snr_db, 600, seed=3)
     assert_same_rate(errors, 800, plain, 600)
@@ -167,7 +168,7 @@ class Repeating(CodeBlock):
 
 def lost_at_minus_5_db(block, count):
     """Blocks of 128 bits whose decisions are wrong, QPSK over AWGN at -5 dB: paired, as bits and noise are the same."""
-    codec = BlockCodec("qpsk", block, 128)
+    codec = BlockCodec("qpsk", block, 128, FLOODING)
     rng, no = np.random.default_rng(6), 10**0.5
     bits = rng.integers(0, 2, (count, 128), np.uint8)
     sent = codec.encode(bits)
@@ -256,7 +257,7 @@ def test_links_share_what_is_compiled():
         for count in (1, 30):
             for snr_db in (3.0, math.inf):
                 link(random_bits(link.plan, count), snr_db, 1)
-    for function in (one._codec._encode, one._codec._demap, one._codec.decode._advance, one._channel, two._channel):
+    for function in (one._codec._encode, one._codec._demap, one._channel, two._channel):
         assert function.experimental_get_tracing_count() == 1
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from clustered import DIM, feature_set
 
-from kbsc_tf.coding.ldpc import DecoderSettings
+from kbsc_tf.coding.ldpc.decoder import DecoderSettings
 from kbsc_tf.config import ExperimentConfig, NearestConfig
 from kbsc_tf.data.sources import procedural_set
 from kbsc_tf.features import FeatureSet

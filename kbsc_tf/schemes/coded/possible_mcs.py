@@ -9,9 +9,9 @@ from kbsc_tf.config import CodingConfig, ExperimentConfig
 from kbsc_tf.config.scheme import Shortfall
 from kbsc_tf.errors import Infeasible
 
-CODING_REVISION = 3
+CODING_REVISION = 4
 """Of the coded schemes. Revision 1 had LDPC alone, repeated its bits below rate 1/5 and knew no wider set of MCSs;
-2 sent LDPC blocks that cannot be decoded, and lost them."""
+2 sent LDPC blocks that cannot be decoded, and lost them; 3 decoded LDPC by flooding."""
 
 
 _CODES = {"ldpc": "LDPC", "polar": "polar"}

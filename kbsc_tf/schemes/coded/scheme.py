@@ -8,7 +8,7 @@ import numpy as np
 from kbsc_tf.channel import build_channel
 from kbsc_tf.coding import TransportPlan
 from kbsc_tf.coding.bler import BlerTable, FastLink
-from kbsc_tf.coding.ldpc import DecoderSettings
+from kbsc_tf.coding.ldpc.decoder import DecoderSettings
 from kbsc_tf.coding.transport_link import TransportLink
 from kbsc_tf.config import ChannelConfig, CodingConfig
 from kbsc_tf.data.image_set import fingerprint
@@ -93,7 +93,7 @@ class CodedScheme(ChannelScheme):
     @plan.setter
     def plan(self, plan: TransportPlan) -> None:
         self._plan, air = plan, build_channel(self.channel)
-        decoder = DecoderSettings(self.coding.iterations, self.coding.check_node)
+        decoder = DecoderSettings(self.coding.iterations, self.coding.check_node, self.coding.schedule)
         if self.coding.fast:
             self._link = FastLink(BlerTable(plan, air, self.channel.model_dump_json(exclude={"name"}), decoder))
         else:

@@ -17,6 +17,7 @@ from kbsc_tf.quiet import hidden_stderr
 from kbsc_tf.results.points import Point
 from kbsc_tf.sweep.events import Event
 from kbsc_tf.sweep.executors.protocols import DEATHS, Computer, Job, too_many_deaths, worker_environment
+from kbsc_tf.threads import thread_count
 from kbsc_tf.workers import begin_worker, starting_workers
 
 _STOP_S = 5.0  # how long a worker may take to end before it is killed
@@ -106,7 +107,7 @@ def build_processes(
     settings: ProcessesConfig, computer: Callable[[], Computer], job: Callable[[], Job]
 ) -> ProcessExecutor:
     """As `build_executor`: as many workers as there are cores for, or threads as there are for each worker."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = thread_count()
     workers = settings.workers or max(1, cores // (settings.threads or 1))
     return ProcessExecutor(job(), workers, settings.threads or max(1, cores // workers))
 

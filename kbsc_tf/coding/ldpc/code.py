@@ -5,7 +5,7 @@ import tensorflow as tf
 from scipy.sparse import csr_matrix
 from sionna.phy.fec.ldpc import LDPC5GEncoder
 
-from kbsc_tf.coding.code_block import CodeBlock
+from kbsc_tf.coding.ldpc.code_block import CodeBlock
 
 
 class LdpcCode:
@@ -41,6 +41,16 @@ class LdpcCode:
         checks = columns - self._encoder.k_ldpc
         self.pcm: csr_matrix = self._encoder.pcm.tocsr()[:checks, :columns]
         self._others = self._bits_of_checks(block.reach - self._first)
+
+    @property
+    def layers(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Columns and shifts of the base graph's rows that `pcm` reaches into.
+
+        Check i of a row holds bit (i + shift) mod Z of each of its columns.
+        """
+        z, whole = self.block.lifting_size, self._encoder.pcm.tocsr()
+        firsts = whole[: self.pcm.shape[0] : z]
+        return [np.divmod(np.sort(row.indices), z) for row in firsts]
 
     @property
     def copies(self) -> int:

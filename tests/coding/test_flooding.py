@@ -5,9 +5,9 @@ import pytest
 import tensorflow as tf
 from sionna.phy.fec.ldpc import LDPC5GDecoder, LDPC5GEncoder
 
-from kbsc_tf.coding.code_block import CodeBlock
-from kbsc_tf.coding.ldpc import DecoderSettings, LdpcDecoder
-from kbsc_tf.coding.ldpc_code import LdpcCode
+from kbsc_tf.coding.ldpc.code import LdpcCode
+from kbsc_tf.coding.ldpc.code_block import CodeBlock
+from kbsc_tf.coding.ldpc.flooding import FloodingDecoder
 
 
 def noisy(encoder, count, sigma, seed=1):
@@ -33,7 +33,7 @@ def test_decisions_are_those_of_sionna(k, n, sigma, iterations):
     bits, llr = noisy(encoder, 60, sigma)
     plain = LDPC5GDecoder(encoder, num_iter=iterations, prune_pcm=(k, n) != (720, 3600))
     expected = tf.function(plain)(llr).numpy()
-    decoder = LdpcDecoder(LdpcCode(CodeBlock(k, n)), DecoderSettings(iterations, jit=False), slots=16)
+    decoder = FloodingDecoder(LdpcCode(CodeBlock(k, n)), iterations, "boxplus-phi", slots=16, jit=False)
     decoded = decoder(iter([llr]), len(llr))
     wrong = (expected != bits).any(axis=1)
     assert 0 < wrong.sum() < 60  # the noise is such that both happen
@@ -44,7 +44,7 @@ def test_decisions_are_those_of_sionna(k, n, sigma, iterations):
 def test_the_place_of_a_block_does_not_matter():
     encoder = LDPC5GEncoder(100, 200)
     _, llr = noisy(encoder, 50, 0.85)
-    decoder = LdpcDecoder(LdpcCode(CodeBlock(100, 200)), DecoderSettings(jit=False), slots=8)
+    decoder = FloodingDecoder(LdpcCode(CodeBlock(100, 200)), 20, "boxplus-phi", slots=8, jit=False)
     straight = decoder([llr], 50)
     np.testing.assert_array_equal(decoder([llr[:1], llr[1:20], llr[20:20], llr[20:]], 50), straight)
     np.testing.assert_array_equal(decoder([llr[::-1]], 50)[::-1], straight)
@@ -53,7 +53,7 @@ def test_the_place_of_a_block_does_not_matter():
 
 def test_easy_blocks_leave_their_slots_early():
     encoder = LDPC5GEncoder(100, 200)
-    decoder = LdpcDecoder(LdpcCode(CodeBlock(100, 200)), DecoderSettings(jit=False), slots=8)
+    decoder = FloodingDecoder(LdpcCode(CodeBlock(100, 200)), 20, "boxplus-phi", slots=8, jit=False)
     calls = []
     advance, decoder._advance = decoder._advance, lambda *arguments: calls.append(1) or advance(*arguments)
     bits, llr = noisy(encoder, 80, 0.3)
@@ -65,4 +65,7 @@ def test_easy_blocks_leave_their_slots_early():
 
 
 def test_no_block_is_no_work():
-    assert LdpcDecoder(LdpcCode(CodeBlock(100, 200)), DecoderSettings(jit=False), slots=8)([], 0).shape == (0, 100)
+    assert FloodingDecoder(LdpcCode(CodeBlock(100, 200)), 20, "boxplus-phi", slots=8, jit=False)([], 0).shape == (
+        0,
+        100,
+    )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kbsc_tf.coding.code_block import CodeBlock
+from kbsc_tf.coding.ldpc.code_block import CodeBlock
 
 MAX_ROUNDS = 20
 """Rounds in which a block must be peeled: the decoder's iterations unless an experiment gives others."""

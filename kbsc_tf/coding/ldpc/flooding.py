@@ -1,40 +1,15 @@
-"""5G LDPC decoding with Sionna's belief propagation; blocks that are done leave their place to others."""
+"""5G LDPC decoding with Sionna's flooding belief propagation; blocks that are done leave their place to others."""
 
 from collections.abc import Iterable
-from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 from sionna.phy.fec.ldpc import LDPCBPDecoder
 
-from kbsc_tf.coding.ldpc_code import LdpcCode
+from kbsc_tf.coding.ldpc.code import LdpcCode
 
 
-class DecoderSettings(NamedTuple):
-    """How 5G LDPC is decoded.
-
-    Attributes
-    ----------
-    iterations : int
-        Flooding iterations at most.
-    cn_update : {"boxplus-phi", "boxplus", "minsum", "offset-minsum"}
-        Check node update. ``boxplus`` is the same sum-product rule as ``boxplus-phi`` in a faster form.
-    stop_early : bool
-        False: always run all iterations.
-    jit : bool
-        Compile with XLA, once per block format and process; what is compiled with it, the encoder too.
-    """
-
-    iterations: int = 20
-    cn_update: str = "boxplus-phi"
-    stop_early: bool = True
-    jit: bool = True
-
-
-DEFAULT_DECODER = DecoderSettings()
-
-
-class LdpcDecoder:
+class FloodingDecoder:
     """Decode a stream of blocks, a fixed number of them side by side.
 
     llr [reach] ─► first free slot ─► two iterations in all slots ─► code word, or iterations used up: bits [K]
@@ -47,17 +22,22 @@ class LdpcDecoder:
     Parameters
     ----------
     code : LdpcCode
-    settings : DecoderSettings
+    iterations : int
+        At most.
+    check_node : str
+        Sionna's ``cn_update``.
     slots : int
         N, blocks side by side.
+    jit : bool
+        Compile with XLA.
     """
 
-    def __init__(self, code: LdpcCode, settings: DecoderSettings = DEFAULT_DECODER, slots: int = 32) -> None:
-        self.iterations, self.slots, self.stop_early = settings.iterations, slots, settings.stop_early
+    def __init__(self, code: LdpcCode, iterations: int, check_node: str, slots: int = 32, jit: bool = True) -> None:
+        self.iterations, self.slots = iterations, slots
         # Looking at the parity checks costs a good tenth of an iteration.
-        self.step = (1 if self.iterations % 2 else 2) if self.stop_early else self.iterations
+        self.step = 1 if iterations % 2 else 2
         self._code, pcm = code, code.pcm
-        self._decoder = LDPCBPDecoder(pcm, cn_update=settings.cn_update, num_iter=self.step, return_state=True)
+        self._decoder = LDPCBPDecoder(pcm, cn_update=check_node, num_iter=self.step, return_state=True)
         # Bits of every check, filled up with one more bit that is always zero.
         degrees = np.diff(pcm.indptr)
         self._bits_of_check = np.full([pcm.shape[0], degrees.max()], pcm.shape[1], np.int32)
@@ -72,25 +52,12 @@ class LdpcDecoder:
                 tf.TensorSpec([pcm.nnz, slots], tf.float32),
                 tf.TensorSpec([slots], tf.bool),
             ],
-            jit_compile=settings.jit,
+            jit_compile=jit,
             autograph=False,
         )
 
     def __call__(self, batches: Iterable[np.ndarray], count: int) -> np.ndarray:
-        """Decode.
-
-        Parameters
-        ----------
-        batches : iterable of [*, reach], float32
-            LLRs log p(1)/p(0) of blocks, as Sionna's demapper gives them; asked for when slots are free.
-        count : int
-            Blocks in all batches together.
-
-        Returns
-        -------
-        bits : [count, K], uint8
-            Hard decisions, in the order of the blocks.
-        """
+        """As `kbsc_tf.coding.ldpc.decoder.Decoder`."""
         bits = np.empty([count, self._code.block.info_bits], np.uint8)
         waiting = enumerate(row for batch in batches for row in batch)
         llr = np.zeros([self.slots, self._code.block.reach], np.float32)
@@ -114,8 +81,7 @@ class LdpcDecoder:
         llr = self._code.places(tf.clip_by_value(llr, -most, most), most)
         messages = tf.where(fresh, tf.gather(tf.transpose(llr), self._bit_of_message), messages)
         word, messages = self._decoder(llr, msg_v2c=messages)
-        is_code_word = self._is_code_word(word) if self.stop_early else tf.zeros([self.slots], tf.bool)
-        return tf.cast(word[:, : self._code.block.info_bits], tf.uint8), is_code_word, messages
+        return tf.cast(word[:, : self._code.block.info_bits], tf.uint8), self._is_code_word(word), messages
 
     def _is_code_word(self, word: tf.Tensor) -> tf.Tensor:
         """Whether all parity checks hold: [N, bits], tf.float32 -> [N], tf.bool."""

@@ -1,0 +1,1 @@
+"""5G LDPC codes: code blocks, encoding and rate matching, decoding."""
