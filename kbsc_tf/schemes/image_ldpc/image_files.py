@@ -1,6 +1,7 @@
 """Source images as files that fit the channel: encoded once, for all budgets that the schemes of a run have."""
 
 import math
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -8,6 +9,8 @@ import numpy as np
 from kbsc_tf.codecs import CodecPool, SourceCoder
 from kbsc_tf.data.image_set import fingerprint
 from kbsc_tf.errors import UserError
+
+_KEPT_PIXELS = 1 << 24  # of decoded images, 50 MB: a file that arrives at one SNR arrives at the next
 
 
 class ImageFiles:
@@ -27,6 +30,8 @@ class ImageFiles:
         self.coder, self._pool = coder, CodecPool(coder, processes)
         self._budgets: set[int] = set()
         self._files: dict[str, dict[int, bytes | None]] = {}
+        self._decoded: OrderedDict[tuple[bytes, tuple[int, int], int], list[np.ndarray]] = OrderedDict()
+        self._pixels = 0
 
     def expect(self, budget: int) -> None:
         """Announce a budget, so that pictures are encoded for all budgets at once."""
@@ -59,8 +64,42 @@ class ImageFiles:
         return self._pool.encode_to_budgets(pictures, budgets)
 
     def decode(self, file: bytes | None, shape: tuple[int, int], count: int) -> list[np.ndarray | None]:
-        """The ``count`` images of a file of ``shape`` (H, W) that was made here; None each where there is no file."""
-        return [None] * count if file is None else untile(self.coder.decode(file, shape), count)
+        """Decode a file, or what arrived as one.
+
+        Parameters
+        ----------
+        file : bytes or None
+        shape : tuple of int
+            Height and width of its picture.
+        count : int
+            Images in it.
+
+        Returns
+        -------
+        list of [H, W, 3], uint8, or None
+            None each where there is no file.
+
+        Raises
+        ------
+        CodecError, ValueError
+            It is no such file.
+        """
+        if file is None:
+            return [None] * count
+        key = (file, shape, count)
+        if key not in self._decoded:
+            images = untile(self.coder.decode(file, shape), count)
+            self._keep(key, images)
+            return images
+        self._decoded.move_to_end(key)
+        return self._decoded[key]
+
+    def _keep(self, key: tuple[bytes, tuple[int, int], int], images: list[np.ndarray]) -> None:
+        self._decoded[key] = images
+        self._pixels += math.prod(key[1])
+        while self._pixels > _KEPT_PIXELS:
+            (_, shape, _), _ = self._decoded.popitem(last=False)
+            self._pixels -= math.prod(shape)
 
     def content(self) -> dict[str, dict[int, bytes | None]]:
         """All files so far: by fingerprint of the picture, then by budget."""
@@ -75,6 +114,8 @@ class ImageFiles:
         """Drop all files, and the budgets that were announced: the next images are encoded for one alone."""
         self._files.clear()
         self._budgets.clear()
+        self._decoded.clear()
+        self._pixels = 0
 
 
 def pictures(images: Sequence[np.ndarray], per_block: int, per_file: int) -> list[np.ndarray]:

@@ -11,7 +11,7 @@ from kbsc_tf.coding.bits import bits_to_bytes, pack
 from kbsc_tf.coding.selection import transport_plan
 from kbsc_tf.config import ChannelConfig, CodecConfig, CodingConfig
 from kbsc_tf.schemes.coded.scheme import CodedScheme, Packed
-from kbsc_tf.schemes.image_ldpc.image_files import ImageFiles, picture_shapes, pictures, thumbnails, untile
+from kbsc_tf.schemes.image_ldpc.image_files import ImageFiles, picture_shapes, pictures, thumbnails
 from kbsc_tf.transmission import Blocks, Overhead, SourceBatch, Transmission
 
 
@@ -111,7 +111,7 @@ class ImageLdpcScheme(CodedScheme):
 
     def _decode(self, file: bytes, shape: tuple[int, int]) -> list[np.ndarray | None]:
         try:
-            return untile(self.files.coder.decode(file, shape), self.per_file)
+            return self.files.decode(file, shape, self.per_file)
         except (CodecError, ValueError):  # a block that passed its checksums with wrong bits, or an empty file
             return [None] * self.per_file
 
