@@ -21,6 +21,8 @@ from kbsc_tf.results.names import mcs_text, named, scheme_text, snr_text
 from kbsc_tf.results.reproducible import outdated
 from kbsc_tf.results.run_json import read_run, read_shown
 
+JOINED = {"33f3078": "4ee0e05", "4c51e49": "4ee0e05", "0da0fa4": "4ee0e05"}
+"""Commits of results that were joined into others of the history, by their dates."""
 REFERENCE = Path(__file__).resolve().parent.parent / "reference"
 
 
@@ -145,7 +147,13 @@ class Facts:
         made = (
             f"`{command}`, commit {commits}, {self.run['started'][:10]}, {minutes:.0f} minutes on {self.run['device']}."
         )
-        return f"{made}{self._stale}"
+        lost = "".join(
+            f" `run.json` names commit {one}, which is not in the history: by its date it is one of those that were "
+            f"joined into {whole}."
+            for one, whole in JOINED.items()
+            if one in commits
+        )
+        return f"{made}{lost}{self._stale}"
 
     @property
     def _stale(self) -> str:
