@@ -66,6 +66,12 @@ class BpgCodec(ImageCodec):
         self.chroma, self.preset, self.max_pixels, self.sao = chroma, preset, max_pixels, sao
         self._encoder = PerProcess(partial(HevcEncoder, chroma, preset, sao))
 
+    @property
+    def identity(self) -> str:
+        import av
+
+        return f"bpg {self.chroma} {self.preset} sao={self.sao}, PyAV {av.__version__} {av.library_versions}"
+
     def encode(self, image: NDArray[np.uint8], quality: int) -> bytes:
         """Encode ``image`` ([H, W, 3], uint8) at QP ``quality``, 51 (smallest) to 0."""
         check_image(image, self.max_pixels)

@@ -29,10 +29,14 @@ class ImageCodec(ABC):
         Short name for records and files.
     qualities : sequence of int
         All settings `encode` takes, from the smallest file and worst picture to the best.
+    identity : str or None
+        All that files depend on besides the image and the quality, versions of libraries included. None: not known,
+        so files are not kept for other runs.
     """
 
     name: str
     qualities: Sequence[int]
+    identity: str | None = None
 
     @abstractmethod
     def encode(self, image: NDArray[np.uint8], quality: int) -> bytes:

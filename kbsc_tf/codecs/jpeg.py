@@ -46,6 +46,14 @@ class JpegCodec(ImageCodec):
             raise ValueError(f"chroma: expected one of {', '.join(SUBSAMPLING)}, got {chroma!r}")
         self.chroma, self.max_pixels, self.optimised = chroma, max_pixels, optimised
 
+    @property
+    def identity(self) -> str:
+        import PIL
+        from PIL import features
+
+        libraries = PIL.__version__, features.version("jpg"), features.version("libjpeg_turbo")
+        return f"jpeg {self.chroma} optimised={self.optimised}, Pillow {libraries}"
+
     def encode(self, image: NDArray[np.uint8], quality: int) -> bytes:
         """Encode ``image`` ([H, W, 3], uint8) at libjpeg's ``quality``, 1 (smallest) to 95."""
         from PIL import Image

@@ -42,6 +42,8 @@ class SourceCoder:
     ----------
     codec : ImageCodec
     name : str
+    identity : str or None
+        All that streams depend on besides the image and the budget; None: not known.
     is_abbreviated : bool
         Whether streams need no length: zeros behind one change nothing.
     has_thumbnails : bool
@@ -60,6 +62,13 @@ class SourceCoder:
         self._qualities = {divisor: qualities if divisor == 1 else of_thumbnails for divisor in self._divisors}
         self.settings = [Setting(divisor, q) for divisor in self._divisors for q in self._qualities[divisor]]
         self._numbers = {setting: number for number, setting in enumerate(self.settings)}
+
+    @property
+    def identity(self) -> str | None:
+        import PIL  # makes the thumbnails
+
+        known = self.codec.identity
+        return known and f"{known}, abbreviated={self.is_abbreviated}, thumbnails={self._divisors} {PIL.__version__}"
 
     def encode_to_budgets(self, image: NDArray[np.uint8], budgets: Sequence[int]) -> list[bytes | None]:
         """The best stream of one image within each of several budgets; see `ImageCodec.encode_to_budgets`.

@@ -17,6 +17,7 @@ from kbsc_tf.config import (
 from kbsc_tf.config.scheme import Shortfall
 from kbsc_tf.config.training import training_seed, trainings
 from kbsc_tf.data import ImageSet
+from kbsc_tf.data.cache import cache_root
 from kbsc_tf.errors import Infeasible, UserError
 from kbsc_tf.features import FeatureSet, class_features, takes_text
 from kbsc_tf.receiver import Receiver
@@ -164,7 +165,8 @@ class BuildContext:
         settings, options = self.experiment.codec, (abbreviated, thumbnails)
 
         def make() -> ImageFiles:
-            return ImageFiles(SourceCoder(codecs[codec].build(settings), *options), settings.processes)
+            coder = SourceCoder(codecs[codec].build(settings), *options)
+            return ImageFiles(coder, settings.processes, cache_root(getattr(self.experiment.features, "store", None)))
 
         return self.once(("files", codec, *options), make)
 

@@ -2,19 +2,22 @@
 
 import math
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 
 from kbsc_tf.codecs import CodecPool, SourceCoder
 from kbsc_tf.data.image_set import fingerprint
 from kbsc_tf.errors import UserError
+from kbsc_tf.schemes.image_ldpc.file_store import FileStore
 
+_PART_PIXELS = 1 << 18  # are encoded before they are put on disk: 256 images of 32x32
 _KEPT_PIXELS = 1 << 24  # of decoded images, 50 MB: a file that arrives at one SNR arrives at the next
 
 
 class ImageFiles:
-    """Files of images, each of the best quality within a budget of bytes; kept in memory.
+    """Files of images, each of the best quality within a budget of bytes; kept in memory, and on disk.
 
     Shared by the schemes of a source coder, on all channels: the same picture at the same budget is the same file.
     What is kept does not grow with trials: it is bounded by the pictures that a run sends, times the budgets.
@@ -24,10 +27,13 @@ class ImageFiles:
     coder : SourceCoder
     processes : int, optional
         Encoders side by side; one per core unless given. They stay for the next images and end with this process.
+    root : Path, optional
+        Cache folder in which files are kept for other runs, if the coder says what they depend on.
     """
 
-    def __init__(self, coder: SourceCoder, processes: int | None = None) -> None:
+    def __init__(self, coder: SourceCoder, processes: int | None = None, root: Path | None = None) -> None:
         self.coder, self._pool = coder, CodecPool(coder, processes)
+        self._store = FileStore(coder.identity, root) if root and coder.identity else None
         self._budgets: set[int] = set()
         self._files: dict[str, dict[int, bytes | None]] = {}
         self._decoded: OrderedDict[tuple[bytes, tuple[int, int], int], list[np.ndarray]] = OrderedDict()
@@ -52,11 +58,18 @@ class ImageFiles:
         self._budgets.add(budget)
         keys = [fingerprint(picture) for picture in pictures]
         missing = {key: i for i, key in enumerate(keys) if budget not in self._files.get(key, {})}
-        if missing:
-            budgets = sorted(self._budgets)
-            files = self._pool.encode_to_budgets([pictures[i] for i in missing.values()], budgets, progress)
-            for key, found in zip(missing, files, strict=True):
-                self._files[key] = dict(zip(budgets, found, strict=True))
+        budgets, report = sorted(self._budgets), progress or (lambda count: None)
+        if missing and self._store:
+            stored = self._store.get(missing, budgets)
+            self._files |= stored
+            report(len(stored))
+            missing = {key: i for key, i in missing.items() if key not in stored}
+        for part in _parts(missing, pictures):
+            files = self._pool.encode_to_budgets([pictures[missing[key]] for key in part], budgets, report)
+            encoded = {key: dict(zip(budgets, found, strict=True)) for key, found in zip(part, files, strict=True)}
+            self._files |= encoded
+            if self._store:
+                self._store.put(encoded)
         return [self._files[key][budget] for key in keys]
 
     def encode(self, pictures: Sequence[np.ndarray], budgets: Sequence[int]) -> list[list[bytes | None]]:
@@ -111,11 +124,25 @@ class ImageFiles:
             self._files.setdefault(key, {}).update(files)
 
     def forget(self) -> None:
-        """Drop all files, and the budgets that were announced: the next images are encoded for one alone."""
+        """Drop all files, and the budgets that were announced: the next images are encoded, for one budget alone."""
+        self._store = None
         self._files.clear()
         self._budgets.clear()
         self._decoded.clear()
         self._pixels = 0
+
+
+def _parts(missing: dict[str, int], pictures: Sequence[np.ndarray]) -> Iterator[list[str]]:
+    """Keys of pictures to be encoded, so many at a time that a run that is stopped has not worked in vain."""
+    part, pixels = [], 0
+    for key, i in missing.items():
+        part.append(key)
+        pixels += pictures[i].shape[0] * pictures[i].shape[1]
+        if pixels >= _PART_PIXELS:
+            yield part
+            part, pixels = [], 0
+    if part:
+        yield part
 
 
 def pictures(images: Sequence[np.ndarray], per_block: int, per_file: int) -> list[np.ndarray]:
