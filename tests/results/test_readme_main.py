@@ -5,7 +5,7 @@ import sys
 from functools import cache
 
 import pandas as pd
-from readmes import RESULTS, ROOT, Readme
+from readmes import RESULTS, ROOT, not_said
 
 sys.path.insert(0, str(ROOT / "sims"))
 
@@ -47,7 +47,7 @@ def test_main_readme():
     hnsw, flat, pq = (kb.loc[10**6, name] for name in ("HNSW32 efSearch=64", "Flat", "IVFsqrt,PQ64"))
     least = min(adaptive_margins("original")), min(adaptive_margins("pca"))
     assert least[1] >= 0
-    missing = Readme().not_said(
+    missing = not_said(
         f"within {raw_off('awgn'):.1f} (AWGN) and {raw_off('rayleigh'):.1f} points (Rayleigh) at every SNR",
         f"by at least {own} points for k = 256, 128, 64 over AWGN, {rayleigh:.1f} for k = 128 over Rayleigh",
         f"above it at every SNR: by at least {default} points |",
