@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Remake a folder of results/ from its data: sims/remake.sh NAME     (without NAME: which there are)
 #
-# Works from a clean commit, in remade/NAME, and goes on there where it was stopped; then replaces results/NAME by the
+# Works from a clean commit, in remade/NAME, and goes on there where it was stopped at this commit; then replaces results/NAME by the
 # records, run.json and the pictures that its README shows, writes that README, results/index.json and results/README.md.
 # Data: $KBSC_SETS (default ../sets) holds cifar10 (train and test as folders of classes), cifar100 (its archive), tiny
 # (Tiny-ImageNet-100 as train and val), features/real_0.npz to real_2.npz (real CLIP) and features/synthetic_0.npz to
@@ -116,6 +116,12 @@ if ! git diff --quiet HEAD -- kbsc_tf sims pyproject.toml; then
   exit 2
 fi
 
+commit=$(git rev-parse HEAD)
+if [[ $(cat "remade/$NAME/commit.log" 2>/dev/null) != "$commit" ]]; then
+  rm -rf "remade/$NAME"
+  mkdir -p "remade/$NAME"
+  echo "$commit" >"remade/$NAME/commit.log"
+fi
 "make_$NAME"
 
 rm -rf "results/$NAME"
