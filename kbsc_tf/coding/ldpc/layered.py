@@ -47,13 +47,14 @@ class LayeredDecoder:
         self.code, self.iterations, self.check_node = code, iterations, CHECK_NODES[check_node]
         z = code.block.lifting_size
         self.slots = _eights(min(max(_LEAST_SLOTS, _ROW // z), _MOST_SLOTS))
-        edges = np.cumsum([0, *(len(columns) for columns, _ in code.layers)])
+        layers = code.layers
+        edges = np.cumsum([0, *(len(columns) for columns, _ in layers)])
         self.layers = [
             (slice(first, end), columns.tolist(), shifts.tolist())
-            for (columns, shifts), first, end in zip(code.layers, edges, edges[1:], strict=False)
+            for (columns, shifts), first, end in zip(layers, edges, edges[1:], strict=False)
         ]
         # Bits of every check, one check behind another, and where each begins.
-        lifted = [columns * z + (np.arange(z)[:, None] + shifts) % z for columns, shifts in code.layers]
+        lifted = [columns * z + (np.arange(z)[:, None] + shifts) % z for columns, shifts in layers]
         self.bits_of_checks = np.concatenate([rows.ravel() for rows in lifted])
         degrees = np.concatenate([np.full(z, rows.shape[1]) for rows in lifted])
         self.first_bits = np.cumsum(degrees) - degrees
