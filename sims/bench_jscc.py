@@ -1,11 +1,11 @@
 """Speed of training and inference of the neural image codecs, for `bench.py`."""
 
-import time
 from collections.abc import Iterator
 
 import keras
 import numpy as np
 import tensorflow as tf
+from timing import median_seconds
 
 from kbsc_tf.channel import seed_noise
 from kbsc_tf.config import AwgnConfig
@@ -44,7 +44,7 @@ def _links() -> Iterator[tuple[str, ImageLink]]:
 
 
 def _speeds(link: ImageLink) -> dict[str, float | int]:
-    """Best of some repeats, after a first run that traces."""
+    """Medians of some repeats, after a first run that traces."""
     seed_noise(0)
     count = BATCH * BATCHES
     images = np.random.default_rng(0).random((count, SIDE, SIDE, 3), np.float32)
@@ -54,21 +54,11 @@ def _speeds(link: ImageLink) -> dict[str, float | int]:
     link.compile(keras.optimizers.Adam(1e-4), "mse", jit_compile=False, steps_per_execution=BATCHES)
     rate = link.rates[0] if link.rates else None
     transmit = tf.function(lambda batch: link.transmit(batch, tf.constant(10.0), rate).images)
-    train_s = _seconds(lambda: link.fit(inputs, images, BATCH, epochs=1, verbose=0))
-    inference_s = _seconds(lambda: transmit(tf.constant(images)).numpy())
+    train_s = median_seconds(lambda: link.fit(inputs, images, BATCH, epochs=1, verbose=0), REPEATS)
+    inference_s = median_seconds(lambda: transmit(tf.constant(images)).numpy(), REPEATS)
     parameters = link.encoder.count_params() + link.decoder.count_params()
     return {
         "parameters": parameters,
         "train_images_per_s": count / train_s,
         "inference_images_per_s": count / inference_s,
     }
-
-
-def _seconds(work) -> float:
-    work()
-    times = []
-    for _ in range(REPEATS):
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return min(times)

@@ -1,7 +1,6 @@
 """Encode many images in several processes."""
 
 import multiprocessing
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from kbsc_tf.codecs.image_codec import ImageCodec
 from kbsc_tf.codecs.source_coder import SourceCoder
 from kbsc_tf.errors import UserError
+from kbsc_tf.threads import thread_count
 from kbsc_tf.workers import begin_worker, starting_workers
 
 IN_PLACE_PIXELS = 1 << 16  # about a second's work: less than this is done before the processes have started
@@ -33,13 +33,13 @@ class CodecPool:
     codec : ImageCodec or SourceCoder
         Goes to the processes by pickle.
     processes : int, optional
-        By default one for each core. With 1, or little work, everything is done in this process.
+        By default one for each core that it may use. With 1, or little work, everything is done in this process.
     """
 
     def __init__(self, codec: ImageCodec | SourceCoder, processes: int | None = None) -> None:
         if processes is not None and processes < 1:
             raise UserError(f"a codec pool needs at least 1 process, got {processes}")
-        self.codec, self.processes = codec, processes or os.cpu_count() or 1
+        self.codec, self.processes = codec, processes or thread_count()
         self._executor: ProcessPoolExecutor | None = None
 
     @property

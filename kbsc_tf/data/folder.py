@@ -18,12 +18,13 @@ from kbsc_tf.errors import UserError
 from kbsc_tf.files import check_name, home_path, make_folder, write_atomically
 from kbsc_tf.progress import counting
 from kbsc_tf.seals import read_sealed, sealed
+from kbsc_tf.threads import thread_count
 
 ENDINGS = (".jpg", ".jpeg", ".png")
 """Names of image files end so, in upper or lower case; other files are passed over."""
 
 _SCAN_VERSION = 2
-_THREADS = min(8, os.cpu_count() or 1)
+_THREADS = min(8, thread_count())
 
 
 def load_folder(

@@ -43,7 +43,7 @@ from kbsc_tf.figures.style import (
     title_lines,
 )
 from kbsc_tf.results.envelope import GENIE, condense, envelope, is_envelope, is_fixed
-from kbsc_tf.results.metric import metric_of
+from kbsc_tf.results.metric import QUALITIES, metric_of
 from kbsc_tf.results.names import scheme_text, snr_text
 from kbsc_tf.results.pooling import pool_seeds
 
@@ -95,10 +95,11 @@ def plot_by_cbr(
     of one k, and every panel's title says its own channel uses and CBR.
 
     A coded scheme is shown by its envelope, the best fixed MCS at each SNR, with its 95 % interval (the legend says
-    which images the MCS was chosen on); in the same colour by its best MCS by outcome (dotted) and by its fixed MCSs
-    (thin and pale), whose cliffs the envelope hides. Where no image's payload fits the channel uses, the curve has no
-    point and a note under the panel says so. Noise-free points stand behind an axis break. Markers are hollow where the
-    training set's mean image stands in for more than half of the images.
+    which images the MCS was chosen on); in the same colour by its fixed MCSs (thin and pale), whose cliffs the envelope
+    hides, and for an accuracy by its best MCS by outcome (dotted; the outcome is the category, so not for PSNR). Where
+    no image's payload fits the channel uses, the curve has no point and a note under the panel says so. Noise-free
+    points stand behind an axis break. Markers are hollow where the training set's mean image stands in for more than
+    half of the images.
 
     Parameters
     ----------
@@ -140,7 +141,7 @@ def plot_by_cbr(
                 of_channel = part.groupby("channel", sort=False)
                 uses = {channel: uses_text(rows, grids, per_use) for channel, rows in of_channel}
             with paper_style():
-                layers = _layers(part, show_mcs, show_genie)
+                layers = _layers(part, show_mcs, show_genie and metric not in QUALITIES)
                 words = _Words(title, uses, interval_handles(points, output.estimand))
                 figure, shown = _figure_of_one_k(part, layers, reference, metric, words)
                 files += save_figure(figure, Path(out_dir), f"{file_stem(metric)}_{stem}", output, shown, metric)
