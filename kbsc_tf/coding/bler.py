@@ -88,7 +88,7 @@ class BlerTable:
         self.folder = cache_root(store) / "bler"
         # What changes no error rate has no place here.
         self._settings = {"channel": channel_key, "decoder": decoder._replace(jit=False)._asdict()}
-        self._make_link = lambda: TransportLink(plan, channel, decoder)
+        self._make_link = lambda: TransportLink(plan, channel, decoder, gives_up=True)
         self._link: TransportLink | None = None
 
     def __call__(self, snr_db: float) -> BlockErrorRate:

@@ -66,8 +66,19 @@ class BlockCodec:
         bits = tf.TensorSpec([blocks, self.symbols, self._bits_per_symbol], tf.float32)
         self._collect = compiled(self._to_llrs, [bits])
 
-    def encode(self, bits: np.ndarray) -> np.ndarray:
-        """Bits [*, K], uint8, of any number of blocks, to symbols [*, E/m], complex64."""
+    def encode(self, bits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Encode any number of blocks.
+
+        Parameters
+        ----------
+        bits : [*, K], uint8
+
+        Returns
+        -------
+        symbols : [*, E/m], complex64
+        signs : [*, reach], float32
+            Of the LLRs that `demap` gives if nothing goes wrong; 0 for bits that are not sent.
+        """
         return self._in_parts(self._encode, bits)
 
     def demap(self, symbols: np.ndarray, noise: np.ndarray) -> np.ndarray:
@@ -84,33 +95,34 @@ class BlockCodec:
         -------
         [*, reach], float32
         """
-        return self._in_parts(self._demap, symbols, noise)
+        return self._in_parts(self._demap, symbols, noise)[0]
 
     def collect(self, llrs: np.ndarray) -> np.ndarray:
         """LLRs of detected symbols [*, E/m, m] to LLRs [*, reach], float32."""
-        return self._in_parts(self._collect, llrs)
+        return self._in_parts(self._collect, llrs)[0]
 
-    def _in_parts(self, function: Callable, *arrays: np.ndarray) -> np.ndarray:
-        """Call a compiled function on N rows after N rows, the last filled up with zeros."""
+    def _in_parts(self, function: Callable, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
+        """What a compiled function returns for N rows after N rows, the last filled up with zeros."""
         parts = []
         for start in range(0, len(arrays[0]), self.blocks):
             part = [array[start : start + self.blocks] for array in arrays]
             missing = self.blocks - len(part[0])
-            result = function(*(np.pad(array, [(0, missing)] + [(0, 0)] * (array.ndim - 1)) for array in part))
-            parts.append(result.numpy()[: len(part[0])])
-        return np.concatenate(parts)
+            results = function(*(np.pad(array, [(0, missing)] + [(0, 0)] * (array.ndim - 1)) for array in part))
+            parts.append([result.numpy()[: len(part[0])] for result in results])
+        return tuple(np.concatenate(column) for column in zip(*parts, strict=True))
 
-    def _to_symbols(self, bits: tf.Tensor) -> tf.Tensor:
-        """Bits [N, K], tf.uint8, to symbols [N, E/m], tf.complex64."""
-        return self._mapper(self._code.encode(tf.cast(bits, tf.float32)))
+    def _to_symbols(self, bits: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """As `encode`, for N blocks."""
+        word = self._code.encode(tf.cast(bits, tf.float32))
+        return self._mapper(word), tf.sign(self._code.collect(2.0 * word - 1.0))
 
-    def _demapped(self, symbols: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
+    def _demapped(self, symbols: tf.Tensor, noise: tf.Tensor) -> tuple[tf.Tensor]:
         """As `demap`, for N blocks."""
         return self._to_llrs(self._symbol_llrs(symbols, tf.maximum(noise, MIN_NOISE)))
 
-    def _to_llrs(self, symbol_llrs: tf.Tensor) -> tf.Tensor:
+    def _to_llrs(self, symbol_llrs: tf.Tensor) -> tuple[tf.Tensor]:
         """As `collect`, for N blocks."""
-        return self._code.collect(tf.reshape(symbol_llrs, [self.blocks, self.coded_bits]))
+        return (self._code.collect(tf.reshape(symbol_llrs, [self.blocks, self.coded_bits])),)
 
     def _symbol_llrs(self, symbols: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
         """LLRs log p(1)/p(0), [N, E/m, m], of the a posteriori demapper.

@@ -9,6 +9,8 @@ import tensorflow as tf
 from kbsc_tf.channel import Channel, seed_noise, traced
 from kbsc_tf.coding.bits import bits_to_bytes, join, pack, segment
 from kbsc_tf.coding.block_codec import block_codec
+from kbsc_tf.coding.hopeless import is_hopeless
+from kbsc_tf.coding.ldpc.code_block import CodeBlock
 from kbsc_tf.coding.ldpc.decoder import DEFAULT_DECODER, DecoderSettings
 from kbsc_tf.coding.mcs import BITS_PER_SYMBOL
 from kbsc_tf.coding.plan import TransportPlan
@@ -31,6 +33,9 @@ class TransportLink:
     decoder : DecoderSettings
     blocks_per_call : int, optional
         Code blocks side by side in the compiled functions; by default 64, or 128 up to 2048 bits.
+    gives_up : bool
+        Do not decode blocks whose LLRs hold less information than their code word has (`is_hopeless`): they are lost in
+        any case, and cost the most. Their bits are then hard decisions, of which a CRC lets as many pass.
 
     Attributes
     ----------
@@ -44,8 +49,10 @@ class TransportLink:
         channel: Channel,
         decoder: DecoderSettings = DEFAULT_DECODER,
         blocks_per_call: int | None = None,
+        gives_up: bool = False,
     ) -> None:
         self._plan, self._air = plan, channel
+        self._gives_up = gives_up and isinstance(plan.code_block, CodeBlock)
         self.papr_db: np.ndarray | None = None
         self.blocks_per_call = blocks_per_call or default_blocks_per_call(plan.code_block.reach)
         self._codec = block_codec(plan.modulation, plan.code_block, self.blocks_per_call, decoder)
@@ -98,7 +105,7 @@ class TransportLink:
             raise ValueError(f"bits: expected shape [B, {self.plan.payload_bits}], got {list(bits.shape)}")
         seed_noise(seed)
         blocks, paprs = segment(self.plan, bits).reshape(-1, self.plan.info_bits), []
-        decoded = self._codec.decode(self._llrs(blocks, snr_db, paprs), len(blocks))
+        decoded = self._decoded(self._llrs(blocks, snr_db, paprs), len(blocks))
         self.papr_db = np.concatenate(paprs) if paprs else None
         return join(self.plan, decoded.reshape(-1, self.plan.blocks, self.plan.info_bits))
 
@@ -119,8 +126,33 @@ class TransportLink:
         received, delivered = self(pack(payloads, self.plan.payload_bits), snr_db, seed)
         return [bits_to_bytes(row) for row in received], delivered
 
-    def _llrs(self, blocks: np.ndarray, snr_db: float, paprs: list[np.ndarray]) -> Iterator[np.ndarray]:
-        """Code blocks [B C, K] to the LLRs of their coded bits [*, reach], one call of the channel after another.
+    def _decoded(self, heard: Iterator[tuple[np.ndarray, np.ndarray]], count: int) -> np.ndarray:
+        """Bits [count, K] of the blocks of which `_llrs` tells."""
+        if not self._gives_up:
+            return self._codec.decode((llrs for llrs, _ in heard), count)
+        code_block, decoded, tried = self.plan.code_block, np.zeros([count, self.plan.info_bits], np.uint8), []
+        dropped = 2 * code_block.lifting_size  # bits that are never sent
+
+        def hopeful() -> Iterator[np.ndarray]:
+            first = 0
+            for llrs, signs in heard:
+                lost = is_hopeless(llrs, signs, code_block.info_bits)
+                decoded[first + np.flatnonzero(lost), dropped:] = llrs[lost, : code_block.info_bits - dropped] > 0
+                tried.append(first + np.flatnonzero(~lost))
+                first += len(llrs)
+                yield llrs[~lost]
+
+        found = self._codec.decode(hopeful(), count)
+        numbers = np.concatenate(tried)
+        decoded[numbers] = found[: len(numbers)]
+        return decoded
+
+    def _llrs(
+        self, blocks: np.ndarray, snr_db: float, paprs: list[np.ndarray]
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Code blocks [B C, K] to the LLRs of their coded bits and the signs of these, both [*, reach].
+
+        One call of the channel after another.
 
         ``paprs`` receives what the channel says of its transport blocks.
         """
@@ -130,11 +162,12 @@ class TransportLink:
             part = blocks[start : start + rows * plan.blocks]
             # The channel always sees the same shape, so that it is traced once; rows without payload stay silent.
             symbols = np.zeros([rows, plan.channel_uses], np.complex64)
-            symbols[: len(part) // plan.blocks] = codec.encode(part).reshape(-1, plan.channel_uses)
+            sent, signs = codec.encode(part)
+            symbols[: len(part) // plan.blocks] = sent.reshape(-1, plan.channel_uses)
             snr = tf.constant(snr_db, tf.float32)
             if self._detect is not None:
                 llrs = self._detect(symbols, snr).numpy()
-                yield codec.collect(llrs.reshape(-1, codec.symbols, llrs.shape[-1])[: len(part)])
+                yield codec.collect(llrs.reshape(-1, codec.symbols, llrs.shape[-1])[: len(part)]), signs
                 continue
             received = self._channel(symbols * self._rotation, snr)
             if received.papr_db is not None:
@@ -142,10 +175,9 @@ class TransportLink:
             bias = tf.cast(received.bias, tf.complex64)
             # In a deep fade the bias may underflow to 0: then nothing is known, and the noise is infinite.
             unbiased = tf.math.divide_no_nan(received.symbols, bias).numpy() * self._rotation.conj()
-            yield codec.demap(
-                unbiased.reshape(-1, codec.symbols)[: len(part)],
-                received.no_eff.numpy().reshape(-1, codec.symbols)[: len(part)],
-            )
+            noise = received.no_eff.numpy()
+            llrs = codec.demap(*(one.reshape(-1, codec.symbols)[: len(part)] for one in (unbiased, noise)))
+            yield llrs, signs
 
 
 def default_blocks_per_call(reach: int) -> int:

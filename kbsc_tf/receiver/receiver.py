@@ -12,7 +12,7 @@ from kbsc_tf.receiver.calibration import Calibration, signal_share
 from kbsc_tf.receiver.code_search import CodeSearch, Posterior
 from kbsc_tf.transmission import Transmission
 
-_KEPT = 16_384  # images whose features are kept: 32 MB at 512 dimensions
+_KEPT = 65_536  # images whose features are kept: 128 MB at 512 dimensions; a run of all MCSs has tens of thousands
 
 
 class Receiver:

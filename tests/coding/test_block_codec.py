@@ -34,7 +34,7 @@ def interleaved(modulation, bits):
 def test_encoder_interleaver_and_mapper_are_sionnas(modulation):
     bits = random_blocks()
     expected = Mapper("qam", BITS_PER_SYMBOL[modulation])(interleaved(modulation, bits))
-    np.testing.assert_allclose(codec(modulation).encode(bits), expected, atol=1e-6)
+    np.testing.assert_allclose(codec(modulation).encode(bits)[0], expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("modulation", ["bpsk", "qpsk", "16qam"])
@@ -48,7 +48,7 @@ def test_symbols_are_those_of_the_standard(modulation):
         expected = (b[:, 0::2] + 1j * b[:, 1::2]) / 2**0.5
     else:
         expected = (b[:, 0::4] * (2 - b[:, 2::4]) + 1j * b[:, 1::4] * (2 - b[:, 3::4])) / 10**0.5
-    np.testing.assert_allclose(codec(modulation).encode(bits), expected, atol=1e-6)
+    np.testing.assert_allclose(codec(modulation).encode(bits)[0], expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("modulation", BITS_PER_SYMBOL)
@@ -79,7 +79,7 @@ def test_llrs_are_those_of_the_full_demapper(modulation):
 def test_repeated_bits_add_up_their_llrs():
     repeating = codec("qpsk", coded=800)
     bits = random_blocks()
-    symbols = repeating.encode(bits)
+    symbols, _ = repeating.encode(bits)
     # K = 40: Z = 7, a buffer of 50 * 7 - 30 = 320 bits, which is read 2 1/2 times before the interleaver.
     once = LdpcCode(CodeBlock(K, 320)).encode(tf.constant(bits, tf.float32)).numpy()
     buffer = np.tile(once, 3)[:, :800].reshape(BLOCKS, 2, 400)
@@ -97,7 +97,7 @@ def test_redundancy_versions_add_up_to_one_code_word():
     rng, total = np.random.default_rng(3), np.zeros((BLOCKS, 320), np.float32)
     for rv in (0, 2, 3, 1):
         one = codec("qpsk", coded=60, rv=rv)
-        received = one.encode(bits) + rng.normal(size=(BLOCKS, 60)).astype(np.float32).view(np.complex64) * 0.6**0.5
+        received = one.encode(bits)[0] + rng.normal(size=(BLOCKS, 60)).astype(np.float32).view(np.complex64) * 0.6**0.5
         llr = one.demap(received, noise)
         total[:, : llr.shape[1]] += llr
         wrong = (one.decode([llr], BLOCKS) != bits).any(axis=1).sum()
@@ -109,17 +109,19 @@ def test_no_noise_gives_finite_llrs_of_the_right_sign():
     for modulation in BITS_PER_SYMBOL:
         sure = codec(modulation)
         bits = random_blocks()
-        symbols = sure.encode(bits)
+        symbols, signs = sure.encode(bits)
         llr = sure.demap(symbols, np.zeros(symbols.shape, np.float32))
         word = LDPC5GEncoder(K, 120)(tf.constant(bits, tf.float32)).numpy()
         assert np.isfinite(llr).all() and ((llr > 0) == (word > 0.5)).all() and np.abs(llr).min() > 100
+        np.testing.assert_array_equal(signs, np.sign(llr))
 
 
 def test_any_number_of_blocks_passes_through_the_same_functions():
     once = codec("16qam")
     bits = random_blocks(2 * BLOCKS + 1)
-    symbols = once.encode(bits)
-    np.testing.assert_array_equal(symbols[:2], once.encode(bits[:2]))
+    symbols, signs = once.encode(bits)
+    np.testing.assert_array_equal(signs[:2], once.encode(bits[:2])[1])
+    np.testing.assert_array_equal(symbols[:2], once.encode(bits[:2])[0])
     llr = once.demap(symbols, np.full(symbols.shape, 0.01, np.float32))
     np.testing.assert_array_equal(once.decode(iter([llr[:3], llr[3:]]), len(bits)), bits)
     for function in (once._encode, once._demap):
@@ -132,13 +134,14 @@ def test_eager_graph_and_xla_agree_without_noise(coded, rv):
     results = []
     for jit in (False, True):
         compiled = BlockCodec("16qam", CodeBlock(K, coded, rv), BLOCKS, DecoderSettings(4, "boxplus", jit=jit))
-        symbols = compiled.encode(bits)
+        symbols, signs = compiled.encode(bits)
         llr = compiled.demap(symbols, np.zeros(symbols.shape, np.float32))
+        np.testing.assert_array_equal(signs, np.sign(llr))  # 0 for what is not sent
         results.append((symbols, llr, compiled.decode([llr], BLOCKS)))
     try:
         tf.config.run_functions_eagerly(True)
         eager = codec("16qam", coded, rv)
-        symbols = eager.encode(bits)
+        symbols, _ = eager.encode(bits)
         llr = eager.demap(symbols, np.zeros(symbols.shape, np.float32))
         results.append((symbols, llr, eager.decode([llr], BLOCKS)))
     finally:

@@ -62,7 +62,7 @@ def share_right(k, e, iterations=20, schedule="flooding"):
     settings = DecoderSettings(iterations, "boxplus-phi", schedule, jit=False)
     codec = BlockCodec("bpsk", CodeBlock(k, e), 16, settings)
     bits = np.random.default_rng(k).integers(0, 2, (16, k), np.uint8)
-    symbols = codec.encode(bits)
+    symbols, _ = codec.encode(bits)
     found = codec.decode([codec.demap(symbols, np.zeros(symbols.shape, np.float32))], 16)
     return (found == bits).all(axis=1).mean()
 

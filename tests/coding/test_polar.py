@@ -99,7 +99,7 @@ def test_eager_graph_and_xla_agree(modulation, coded_bits):
 
     def sent(jit):
         codec = BlockCodec(modulation, block, 6, DecoderSettings(jit=jit))
-        symbols = codec.encode(bits)
+        symbols, _ = codec.encode(bits)
         llrs = codec.demap(symbols, np.full(symbols.shape, 0.1, np.float32))
         np.testing.assert_array_equal(codec.decode([llrs], 6), bits)
         return symbols, llrs

@@ -171,7 +171,7 @@ def lost_at_minus_5_db(block, count):
     codec = BlockCodec("qpsk", block, 128, FLOODING)
     rng, no = np.random.default_rng(6), 10**0.5
     bits = rng.integers(0, 2, (count, 128), np.uint8)
-    sent = codec.encode(bits)
+    sent, _ = codec.encode(bits)
     noise = rng.normal(size=(2, *sent.shape)) * (no / 2) ** 0.5
     received = (sent + noise[0] + 1j * noise[1]).astype(np.complex64)
     llrs = codec.demap(received, np.full(sent.shape, no, np.float32))

@@ -38,9 +38,9 @@ class Decoder(Protocol):
     """From LLRs of blocks to their bits."""
 
     def __call__(self, batches: Iterable[np.ndarray], count: int) -> np.ndarray:
-        """Decode ``count`` blocks, LLRs log p(1)/p(0) [*, reach] float32 in batches, to bits [count, K], uint8.
+        """Decode at most ``count`` blocks, LLRs log p(1)/p(0) [*, reach] float32 in batches, to bits [count, K], uint8.
 
-        Batches are asked for when there is room for them.
+        Batches are asked for when there is room for them. Rows behind the last block that came mean nothing.
         """
 
 

@@ -88,7 +88,9 @@ class _Stream:
         """Return the number of the first block and the LLRs of up to ``most`` blocks; none are left if there are 0."""
         with self._lock:
             while self.left and not len(self._rows):
-                self._rows = next(self._batches)
+                self._rows = next(self._batches, None)
+                if self._rows is None:  # fewer than announced
+                    self.left, self._rows = 0, np.zeros([0, 0], np.float32)
             taken, self._rows = self._rows[:most], self._rows[most:]
             taken = taken[: self.left]
             first, self._next, self.left = self._next, self._next + len(taken), self.left - len(taken)
@@ -142,6 +144,8 @@ class _Slots:
         free = np.flatnonzero(self.block < 0)
         while len(free) and self.stream.left > 0:
             first, llrs = self.stream.take(len(free))
+            if not len(llrs):
+                break
             slots, free = free[: len(llrs)], free[len(llrs) :]
             self._place(slots, np.clip(llrs, -LLR_MAX, LLR_MAX))
             self.block[slots], self.age[slots] = np.arange(first, first + len(slots)), 0

@@ -97,7 +97,7 @@ class CodedScheme(ChannelScheme):
         if self.coding.fast:
             self._link = FastLink(BlerTable(plan, air, self.channel.model_dump_json(exclude={"name"}), decoder))
         else:
-            self._link = TransportLink(plan, air, decoder)
+            self._link = TransportLink(plan, air, decoder, gives_up=True)
         self._uses = air.channel_uses(plan.channel_uses) / self.per_block
         self._air_overhead = air.overhead(plan.channel_uses)
         self._images_per_realisation = air.rows_per_realisation(plan.channel_uses) * self.per_block

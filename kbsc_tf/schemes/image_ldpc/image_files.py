@@ -13,7 +13,7 @@ from kbsc_tf.errors import UserError
 from kbsc_tf.schemes.image_ldpc.file_store import FileStore
 
 _PART_PIXELS = 1 << 18  # are encoded before they are put on disk: 256 images of 32x32
-_KEPT_PIXELS = 1 << 24  # of decoded images, 50 MB: a file that arrives at one SNR arrives at the next
+_KEPT_PIXELS = 1 << 26  # of decoded images, 200 MB: a file that arrives at one SNR arrives at the next
 
 
 class ImageFiles:
