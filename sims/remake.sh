@@ -16,7 +16,7 @@ NAME=${1:-}
 run() { # run SUBFOLDER FILE [OPTIONS]: one experiment into remade/NAME/SUBFOLDER
   local out=remade/$NAME${1:+/$1} file=$2
   shift 2
-  kbsc run "$file" --out "$out" "$@"
+  kbsc run "$file" --out "$out" --set sweep.latency=false "$@" # which no page shows, and make bench measures
 }
 cifar10=(--set data.source=folder --set "data.path=$SETS/cifar10")
 cifar100=(--set "data.path=$SETS/cifar100" --set features.model=small)
@@ -62,8 +62,7 @@ make_neural_baselines() {
   local snr
   run "" sims/neural_baselines.yaml "${cifar10[@]}"
   for snr in 1 7 19; do
-    run "published/cbr_1_6_trained_at_${snr}_db" sims/neural_baselines.yaml "${cifar10[@]}" --set schemes=[deepjscc] \
-      --set k=[1024] --set sweep.latency=false \
+    run "published/cbr_1_6_trained_at_${snr}_db" sims/neural_baselines.yaml "${cifar10[@]}" --set schemes=[deepjscc] --set k=[1024] \
       --set "deepjscc.checkpoint=$(echo "$SETS"/deepjscc/out/checkpoints/CIFAR10_8_"$snr".0_0.17_AWGN_*/epoch_999.pkl)"
   done
   python sims/deepjscc_published.py "$SETS/deepjscc" "$SETS/cifar10/test" "remade/$NAME/deepjscc_published.csv" \
