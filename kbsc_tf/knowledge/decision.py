@@ -6,6 +6,8 @@ import numpy as np
 
 from kbsc_tf.transmission import Rows
 
+_FEW = 16  # so many maxima are found sooner than all classes are sorted
+
 
 @dataclass(frozen=True)
 class Decision(Rows):
@@ -100,7 +102,7 @@ def decide_vote(class_scores: np.ndarray, nearest_ids: np.ndarray, top_k: int) -
     top_k : int
     """
     # A class without voters ranks behind one whose vote underflowed to zero. Stable: ties go to the lower class.
-    ranked = np.argsort(np.where(nearest_ids >= 0, -class_scores, 1.0), axis=1, kind="stable")[:, :top_k]
+    ranked = _ranked(np.where(nearest_ids >= 0, class_scores, -1.0), top_k)
     ids = np.take_along_axis(nearest_ids, ranked, axis=1)
     scores = np.take_along_axis(class_scores, ranked, axis=1)
     labels, best = np.where(ids >= 0, ranked, -1), scores[:, 0]
@@ -109,3 +111,17 @@ def decide_vote(class_scores: np.ndarray, nearest_ids: np.ndarray, top_k: int) -
         ids, labels = (np.pad(a, missing, constant_values=-1) for a in (ids, labels))
         scores = np.pad(scores, missing)
     return Decision(ids, labels, best, scores)
+
+
+def _ranked(scores: np.ndarray, count: int) -> np.ndarray:
+    """Columns [B, count] of the highest scores [B, C], of equal ones the first; all C where there are fewer.
+
+    ``scores`` is used up.
+    """
+    if count > _FEW:
+        return np.argsort(-scores, axis=1, kind="stable")[:, :count]
+    rows, ranked = np.arange(len(scores)), []
+    for _ in range(min(count, scores.shape[1])):
+        ranked.append(scores.argmax(axis=1))
+        scores[rows, ranked[-1]] = -np.inf
+    return np.stack(ranked, axis=1)

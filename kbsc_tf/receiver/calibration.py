@@ -1,5 +1,7 @@
 """From a vote to a probability: how much a class posterior may be trusted, learned from validation deliveries."""
 
+from bisect import bisect_right
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -63,9 +65,7 @@ def fit_calibration(levels: list[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> 
     knots, confidences, corrects = [], [], []
     for shares, quality, labels in levels:
         correct = shares.argmax(axis=1) == labels
-        confidence = [_sharpen(shares, power).max(axis=1).mean() for power in _SHARPNESS]
-        # Confidence grows with the power; where no power is enough the last one is taken.
-        power = float(np.interp(correct.mean(), confidence, _SHARPNESS))
+        power = _power_for(shares, correct.mean())
         knots.append((float(quality.mean()), power))
         confidences.append(_sharpen(shares, power).max(axis=1))
         corrects.append(correct)
@@ -83,8 +83,25 @@ def _shape(confidence: np.ndarray, correct: np.ndarray) -> tuple[np.ndarray, np.
     return np.array([confidence[group].mean() for group in groups]), accuracy
 
 
+def _power_for(shares: np.ndarray, accuracy: float) -> float:
+    """The power at which the mean confidence is the accuracy, interpolated; where none is enough the last one."""
+
+    @cache
+    def confidence(number: int) -> float:
+        return float(_sharpen(shares, _SHARPNESS[number]).max(axis=1).mean())
+
+    # Confidence grows with the power.
+    above = bisect_right(range(len(_SHARPNESS)), accuracy, key=confidence)
+    around = range(max(above - 1, 0), min(above + 1, len(_SHARPNESS)))
+    return float(np.interp(accuracy, [confidence(number) for number in around], _SHARPNESS[list(around)]))
+
+
 def _sharpen(shares: np.ndarray, power: float | np.ndarray) -> np.ndarray:
     """shares ** power, each row normalised; a row of zeros stays one."""
-    best = shares.max(axis=1, keepdims=True)
-    raised = np.power(shares / np.where(best > 0, best, 1.0), power)
+    raised, best = np.zeros(shares.shape), shares.max(axis=1)
+    # Most classes have no voter, and powers take longer than all the rest.
+    places = np.flatnonzero(shares)
+    rows = places // shares.shape[1]
+    exponents = np.broadcast_to(power, (len(shares), 1))[rows, 0]
+    raised.ravel()[places] = np.power(shares.ravel()[places] / best[rows], exponents)
     return (raised / np.maximum(raised.sum(axis=1, keepdims=True), np.finfo(np.float32).tiny)).astype(np.float32)

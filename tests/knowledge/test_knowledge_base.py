@@ -11,6 +11,7 @@ from kbsc_tf.config import NearestConfig
 from kbsc_tf.errors import UserError
 from kbsc_tf.features import FeatureSet
 from kbsc_tf.knowledge import KnowledgeBase, index, set_search_threads, storage
+from kbsc_tf.knowledge.decision import decide_vote
 
 PLAIN = {"metric": "l2", "centre": False}
 CLASSES, DIMENSION, COUNT = 10, 32, 600
@@ -344,3 +345,16 @@ def test_thread_count():
     set_search_threads(before)
     with pytest.raises(UserError):
         set_search_threads(0)
+
+
+def test_classes_are_ranked_as_by_a_stable_sort():
+    """Ties go to the lower class, classes without a voter come last; fewer classes than asked for are all ranked."""
+    rng = np.random.default_rng(3)
+    shares = rng.choice(np.float32([0, 0, 0.1, 0.2, 0.5]), (200, 30))
+    nearest = np.where(shares > 0, 7, np.where(rng.random(shares.shape) < 0.3, 9, -1))
+    expected = np.argsort(np.where(nearest >= 0, -shares, 1.0), axis=1, kind="stable")
+    for top_k in (1, 5, 16, 17, 30, 40):
+        decision, most = decide_vote(shares, nearest, top_k), min(top_k, 30)
+        there = np.take_along_axis(nearest, expected[:, :most], axis=1) >= 0
+        np.testing.assert_array_equal(decision.labels[:, :most], np.where(there, expected[:, :most], -1))
+        assert decision.labels.shape == (200, top_k) and (decision.labels[:, most:] == -1).all()

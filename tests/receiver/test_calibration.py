@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from kbsc_tf.receiver import fit_calibration
-from kbsc_tf.receiver.calibration import UNCALIBRATED
+from kbsc_tf.receiver.calibration import _SHARPNESS, UNCALIBRATED, _power_for, _sharpen
 
 RNG = np.random.default_rng(0)
 CLASSES = 8
@@ -117,3 +117,18 @@ def test_uncalibrated_changes_nothing():
     shares = softmax(RNG.standard_normal((50, CLASSES)))
     np.testing.assert_allclose(UNCALIBRATED.sharpen(shares, np.zeros(50)), shares, rtol=1e-5)
     np.testing.assert_allclose(UNCALIBRATED.trust(shares[:, 0]), shares[:, 0], rtol=1e-6)
+
+
+def test_powers_of_posteriors_with_few_voters_are_the_plain_powers():
+    """Zeros, a row of zeros, one power for all or one for each row; and the power that a search over all would find."""
+    rng = np.random.default_rng(0)
+    shares = (rng.random((60, 40)) * (rng.random((60, 40)) < 0.2)).astype(np.float32)
+    shares[7], shares[8] = 0, np.eye(40)[3]
+    best = np.maximum(shares.max(axis=1, keepdims=True), np.finfo(np.float32).tiny)
+    for power in (np.float64(1.7), rng.random((60, 1)) * 5 + 0.1):
+        raised = (shares / best) ** power
+        plain = raised / np.maximum(raised.sum(axis=1, keepdims=True), 1e-30)
+        np.testing.assert_allclose(_sharpen(shares, power), plain, rtol=1e-6, atol=1e-12)
+    confidences = [_sharpen(shares, power).max(axis=1).mean() for power in _SHARPNESS]
+    for accuracy in (0, 0.2, 0.5, float(confidences[30]), 0.9, 1):
+        assert _power_for(shares, accuracy) == pytest.approx(np.interp(accuracy, confidences, _SHARPNESS), rel=1e-9)
