@@ -79,17 +79,23 @@ make_paper() {
   run images sims/paper_images.yaml "${cifar100[@]}"
 }
 make_procedural() { run "" sims/quickstart.yaml --set sweep.per_image=false; }
-make_real_clip() {
-  local seed
+make_real_clip() { # the three seeds side by side: much of a training on few features runs on one core
+  local seed job
+  local -a jobs=()
+  export OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1
   for seed in 0 1 2; do
-    run "posterior_$seed" sims/real_clip.yaml --set "features.file=$SETS/features/real_$seed.npz"
-    run "nearest_$seed" sims/real_clip.yaml --set "features.file=$SETS/features/real_$seed.npz" \
-      --set receiver.decision=nearest
-    run "original_$seed" sims/original.yaml --set "features.file=$SETS/features/real_$seed.npz" --set schemes=[kbsc] \
-      --set 'channels=[{preset: original, fading: none}, {preset: original, fading: rayleigh}]' --set 'k=[32, 64, 256]'
-    compare "posterior_$seed" adaptive pca adaptive_vs_pca
-    compare "posterior_$seed" adaptive kbsc adaptive_vs_kbsc
+    real_clip_of "$seed" &
+    jobs+=($!)
   done
+  for job in "${jobs[@]}"; do wait "$job"; done
+}
+real_clip_of() { # real_clip_of SEED
+  run "posterior_$1" sims/real_clip.yaml --set "features.file=$SETS/features/real_$1.npz"
+  run "nearest_$1" sims/real_clip.yaml --set "features.file=$SETS/features/real_$1.npz" --set receiver.decision=nearest
+  run "original_$1" sims/original.yaml --set "features.file=$SETS/features/real_$1.npz" --set schemes=[kbsc] \
+    --set 'channels=[{preset: original, fading: none}, {preset: original, fading: rayleigh}]' --set 'k=[32, 64, 256]'
+  compare "posterior_$1" adaptive pca adaptive_vs_pca
+  compare "posterior_$1" adaptive kbsc adaptive_vs_kbsc
 }
 make_tiled_bpg_cifar10() {
   run "" sims/tiled_bpg_cifar10.yaml "${cifar10[@]}"

@@ -60,14 +60,14 @@ class KbscScheme(AnalogueScheme):
         decoder = SemanticDecoder(symbols, features.shape[1], noise_aware=self.training.noise_aware)
         encoder.adapt(features)
         decoder.adapt(features)
-        settings, link = self.training, SemanticLink(encoder, decoder, self.trained_on)
+        settings, link = self.training.on(len(features)), SemanticLink(encoder, decoder, self.trained_on)
         trainer = Trainer(
             settings,
             lambda epoch: training_batches(features, settings, epoch, link.features_per_realisation),
             GridAccuracy(validation.features, validation.score, settings.validation_snr_db, settings.seed),
             SemanticLoss(settings.loss, np.mean(features, axis=0)),
         )
-        trained = trainer.fit(link, CheckpointFolder(folder, self._identity(features, symbols)), report)
+        trained = trainer.fit(link, CheckpointFolder(folder, self._identity(settings, features, symbols)), report)
         encoder, decoder = trained.encoder, trained.decoder
         self.link = SemanticLink(encoder, decoder, self.channel, repeats)
         self.summary = (
@@ -75,8 +75,7 @@ class KbscScheme(AnalogueScheme):
             f"{count_flops(encoder, decoder) / 1e6:.2f} MFLOPs per image"
         )
 
-    def _identity(self, features: np.ndarray, symbols: int) -> str:
+    def _identity(self, settings: KbscConfig, features: np.ndarray, symbols: int) -> str:
         """Fingerprint of what determines the trained weights."""
-        settings = self.training.of_one_training()
-        own = {name: value for name, value in settings.items() if name not in ("scheme", "channel")}
+        own = {name: value for name, value in settings.of_one_training().items() if name not in ("scheme", "channel")}
         return fingerprint(features, own, self.trained_on.settings(), symbols)
