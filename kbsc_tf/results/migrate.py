@@ -80,7 +80,7 @@ def migrate_folder(path: Path | str, describe: Callable[[dict[str, Any]], dict[s
     if old.get("schema") == SCHEMA:
         has_grown = records.exists() and add_columns(records, {})
         is_old = seal_trainings(path)
-        new = _name_clipping(_name_code(old) if _lacks_code(old["config"]) else old)
+        new = _name_epochs(_name_clipping(_name_code(old) if _lacks_code(old["config"]) else old))
         if new != old:
             write_atomically(file, json.dumps(new, indent=1) + "\n")
             is_old = True
@@ -132,6 +132,21 @@ def _name_code(run: dict[str, Any]) -> dict[str, Any]:
     return {**run, **head_of(settings, config)}
 
 
+def _name_epochs(run: dict[str, Any]) -> dict[str, Any]:
+    """run.json that says how long KBSC was trained, when 30 epochs were the default whatever the number of features."""
+    made = run["settings"].get("schemes", {})
+    entries = {entry.get("name") or entry["scheme"]: entry for entry in run["config"].get("schemes", [])}
+    left_open = [
+        title
+        for title, one in made.items()
+        if one["scheme"] in _SECTIONS["training"] and "epochs" not in one and entries[title]["epochs"]
+    ]
+    if not left_open:
+        return run
+    told = {title: {**made[title], "epochs": entries[title]["epochs"]} for title in left_open}
+    return {**run, **head_of({**run["settings"], "schemes": {**made, **told}}, run["config"])}
+
+
 def _name_clipping(run: dict[str, Any]) -> dict[str, Any]:
     """run.json in which the clipping ratio of flat channels is called as that of OFDM."""
     config, settings = _clipping(run["config"]), _clipping(run["settings"], with_label=False)
@@ -166,7 +181,7 @@ def _unrevised(one: dict[str, Any]) -> dict[str, Any]:
 def _from_schema_1(path: Path, old: dict[str, Any]) -> str:
     try:
         seeds = training_seeds(old)
-        new = _name_code(run_of_schema_2(old, seeds))
+        new = _name_epochs(_name_code(run_of_schema_2(old, seeds)))
         seal_trainings(path)
         name_trainings(path, seeds)
         if (path / "records.csv").exists():

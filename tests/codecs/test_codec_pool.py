@@ -13,6 +13,7 @@ from codec_samples import SizesCodec, WebpCodec, picture
 
 from kbsc_tf.codecs import BpgCodec, CodecPool, ImageCodec, JpegCodec
 from kbsc_tf.errors import UserError
+from kbsc_tf.threads import thread_count
 
 CODEC = BpgCodec("420", preset="superfast")
 BUDGETS = [40, 150]
@@ -114,7 +115,7 @@ def test_a_worker_that_dies_between_two_calls_is_an_error_too():
 def test_arguments():
     with pytest.raises(UserError, match="at least 1 process"):
         CodecPool(BpgCodec(), 0)
-    assert CodecPool(BpgCodec()).processes == os.cpu_count()
+    assert CodecPool(BpgCodec()).processes == thread_count()
     assert issubclass(WebpCodec, ImageCodec)
 
 

@@ -106,6 +106,18 @@ def test_the_clipping_of_flat_channels_is_called_as_that_of_ofdm(tmp_path):
     check_folder(folder, settings_of_experiment(ExperimentConfig.model_validate(new["config"])))
 
 
+def test_how_long_kbsc_was_trained_is_said_since_it_is_no_default(tmp_path):
+    folder = tmp_path / "results"
+    shutil.copytree(RESULTS / "baselines_cifar10", folder)
+    run = json.loads((folder / "run.json").read_text())
+    entry = next(entry for entry in run["config"]["schemes"] if entry["scheme"] == "kbsc")
+    del run["settings"]["schemes"]["kbsc"]["epochs"]
+    (folder / "run.json").write_text(json.dumps(run, indent=1) + "\n")
+    assert migrate(folder).endswith("run.json: brought up to date")
+    assert read_run(folder)["settings"]["schemes"]["kbsc"]["epochs"] == entry["epochs"] == 15
+    assert migrate(folder).endswith("up to date already")
+
+
 def schema_1(folder, without=("training_seed",)):
     """Make a folder as it was when there was one training of each scheme, whose seed was a setting."""
     run = json.loads((folder / "run.json").read_text())
