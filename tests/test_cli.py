@@ -169,6 +169,8 @@ def test_wrong_arguments_end_with_status_2(kbsc):
 def test_run_says_what_it_found_and_wrote(kbsc, file, tmp_path):
     status, out, err = kbsc("run", file)
     assert (status, err) == (0, "")
+    first = out.splitlines()[0]
+    assert re.match(r"trial: 2 schemes, 1 channel, 1 k, 2 SNRs, into results/trial; loading TensorFlow", first), first
     assert "knowledge base: 60 entries x 64" in out and "wrote results/trial/records.csv" in out
     assert len(read_records(tmp_path / "results" / "trial")) == 4
 

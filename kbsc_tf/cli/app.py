@@ -1,11 +1,14 @@
 """The Typer application, the arguments and the steps that several commands share."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from kbsc_tf.progress import Progress, terminal
+
+if TYPE_CHECKING:
+    from kbsc_tf.config import ExperimentConfig
 
 app = typer.Typer(
     help="Knowledge-base semantic image transmission over Sionna channels.",
@@ -39,8 +42,18 @@ def start(file: Path, overrides: list[str] | None, out: Path | None) -> tuple:
     from kbsc_tf.study.start import check, prepare_tensorflow
 
     check(config, folder)
+    progress = new_progress()
+    progress.say(f"{_summary(config)}, into {folder}; loading TensorFlow")
     prepare_tensorflow()
-    return config, folder, new_progress()
+    return config, folder, progress
+
+
+def _summary(config: "ExperimentConfig") -> str:
+    """What an experiment is, in one line."""
+    parts = {"scheme": config.schemes, "channel": config.channels, "k": config.k, "SNR": config.snr_db}
+    counts = {what: len(part) for what, part in parts.items()}
+    texts = [f"{count} {what}{'' if count == 1 or what == 'k' else 's'}" for what, count in counts.items()]
+    return f"{config.name}: {', '.join(texts)}"
 
 
 def new_progress() -> Progress:
