@@ -137,10 +137,31 @@ class ImageSet:
         """At most ``count`` of them, see `evenly_spread`."""
         return self.subset(evenly_spread(len(self), count), self.name)
 
+    def kept(self, most_bytes: int = 1 << 28) -> "ImageSet":
+        """The same images, each kept in memory once it has been read, as far as ``most_bytes`` reach."""
+        return replace(self, reader=_Keeper(self.reader, most_bytes))
+
     @property
     def coarse_labels(self) -> NDArray[np.int64] | None:
         """Superclass of each image, int64 [N]; None without superclasses."""
         return None if self.coarse_of_class is None else self.coarse_of_class[self.labels]
+
+
+class _Keeper:
+    """Reads each image once: a sweep sends the same ones at every point."""
+
+    def __init__(self, reader: Reader, most_bytes: int) -> None:
+        self._reader, self._room = reader, most_bytes
+        self._images: dict[int, NDArray[np.uint8]] = {}
+
+    def __call__(self, indices: NDArray[np.int64]) -> list[NDArray[np.uint8]]:
+        missing = [i for i in dict.fromkeys(indices.tolist()) if i not in self._images]
+        fresh = dict(zip(missing, self._reader(np.array(missing, np.int64)), strict=True)) if missing else {}
+        for number, image in fresh.items():
+            if image.nbytes <= self._room:
+                self._images[number] = image
+                self._room -= image.nbytes
+        return [self._images.get(i, fresh.get(i)) for i in indices.tolist()]
 
 
 @dataclass(frozen=True)

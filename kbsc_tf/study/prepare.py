@@ -115,6 +115,8 @@ def prepare(config: ExperimentConfig, folder: Path, skip_bad: bool, progress: Pr
     describe_features(features, report, progress)
     if config.sweep.queries is not None:
         features = replace(features, sender=features.sender.spread(config.sweep.queries))
+    if features.sender.images is not None:
+        features = replace(features, sender=replace(features.sender, images=features.sender.images.kept()))
     for note in describe_few_groups(config, len(features.sender)):
         progress.say(f"warning: {note}")
     posterior = None

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -50,3 +51,17 @@ def test_importing_data_and_features_imports_no_tensorflow():
         "import sys, kbsc_tf.data, kbsc_tf.features; print({'tensorflow', 'keras', 'transformers'} & set(sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "set()"
+
+
+def test_kept_images_are_read_once_as_far_as_there_is_room():
+    plain, asked = make(), []
+    counting = replace(plain, reader=lambda wanted: asked.extend(wanted) or plain.reader(wanted))
+    size = plain.read([0])[0].nbytes
+    for room, expected in ((1 << 20, [3, 1, 0]), (2 * size, [3, 1, 0, 0])):
+        asked.clear()
+        kept = counting.kept(room)
+        for wanted in ([3, 1, 3], [0, 1, 3], []):
+            for found, image in zip(kept.read(wanted), plain.read(wanted), strict=True):
+                np.testing.assert_array_equal(found, image)
+        assert kept.read([0])[0].shape == plain.read([0])[0].shape and asked == expected
+        assert kept.fingerprint == plain.fingerprint
