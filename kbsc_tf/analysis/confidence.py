@@ -14,6 +14,7 @@ from kbsc_tf.files import write_atomically
 from kbsc_tf.metrics import Tally, wilson
 from kbsc_tf.results.outcomes import per_image_points, read_per_image
 from kbsc_tf.results.points import KEY, Point
+from kbsc_tf.results.records import shortened
 from kbsc_tf.results.run_json import estimand_of, read_run, shown
 
 FILE, ALL = "confidence.csv", "all"  # ALL: in place of an SNR, pooled over all of them
@@ -191,7 +192,8 @@ def write_confidence(folder: Path | str, share: float = 0.2, everything: bool = 
             there = outcomes["snr_db"].eq(snr).to_numpy() | (snr == ALL)
             measured = _measure(outcomes[there], share, [one[there] for one in clusterings])
             rows.append(dict(zip(COLUMNS, (*key, snr), strict=False)) | {"share": share} | measured)
-    write_atomically(Path(folder) / FILE, pd.DataFrame(rows)[COLUMNS].to_csv(index=False, lineterminator="\n"))
+    table = pd.DataFrame(rows)[COLUMNS].to_csv(index=False, lineterminator="\n", float_format=shortened)
+    write_atomically(Path(folder) / FILE, table)
     return [Path(folder) / FILE]
 
 

@@ -21,7 +21,7 @@ _COUNTED = ["channel_uses", "cbr", "pilot_uses", "guard_uses", "prefix_uses"]  #
 class Verdict(str, Enum):
     """What became of a point."""
 
-    EQUAL = "equal to the last bit"
+    EQUAL = "equal to the last digit"
     WITHIN = "equal within the interval of the difference"
     DIFFERENT = "different"
 
@@ -77,10 +77,10 @@ def draw_points(records: pd.DataFrame, number: int, seed: int) -> list[Point]:
 def judge(points: Iterable[Point], recorded: pd.DataFrame, again: pd.DataFrame) -> list[Reproduction]:
     """Compare records with those that were computed again.
 
-    A point is equal to the last bit where each of its columns is. It is equal within the interval where no metric
-    differs by more than the interval of the difference of two independent measurements (MOVER: Zou and Donner,
-    Statistics in Medicine 27, 2008), which holds with 95 % for all points and metrics together (Bonferroni), and the
-    channel uses are the same. With the noise of the same seeds, two measurements differ by less.
+    A point is equal to the last digit where each of its columns is, as records.csv writes them. It is equal within the
+    interval where no metric differs by more than the interval of the difference of two independent measurements (MOVER:
+    Zou and Donner, Statistics in Medicine 27, 2008), which holds with 95 % for all points and metrics together
+    (Bonferroni), and the channel uses are the same. With the noise of the same seeds, two measurements differ by less.
 
     Parameters
     ----------

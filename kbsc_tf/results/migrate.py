@@ -31,7 +31,7 @@ from kbsc_tf.config.strict import Strict, settings_of
 from kbsc_tf.errors import UserError
 from kbsc_tf.files import cannot, write_atomically
 from kbsc_tf.registry import schemes
-from kbsc_tf.results.records import add_columns
+from kbsc_tf.results.records import renew
 from kbsc_tf.results.run_json import FILE, SCHEMA, describe_experiment, head_of, read_any_run
 from kbsc_tf.results.schema_1 import name_outcomes, name_trainings, run_of_schema_2, training_seeds
 from kbsc_tf.seals import seal_trainings
@@ -56,7 +56,7 @@ def describe_old(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def migrate_folder(path: Path | str, describe: Callable[[dict[str, Any]], dict[str, Any]] = describe_old) -> str:
-    """Bring a results folder up to date: its run.json, and columns that records.csv lacks, which are left empty.
+    """Bring a results folder up to date: its run.json, and its records.csv, where columns of later are left empty.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def migrate_folder(path: Path | str, describe: Callable[[dict[str, Any]], dict[s
     file, old = path / FILE, read_any_run(path)
     records = path / "records.csv"
     if old.get("schema") == SCHEMA:
-        has_grown = records.exists() and add_columns(records, {})
+        is_renewed = records.exists() and renew(records, {})
         is_old = seal_trainings(path)
         new = _name_epochs(_name_clipping(_name_code(old) if _lacks_code(old["config"]) else old))
         if new != old:
@@ -86,7 +86,7 @@ def migrate_folder(path: Path | str, describe: Callable[[dict[str, Any]], dict[s
             is_old = True
         if is_old:
             return f"{file}: brought up to date"
-        return f"{records}: given the columns of today" if has_grown else f"{file}: up to date already"
+        return f"{records}: written as today" if is_renewed else f"{file}: up to date already"
     if old.get("schema") == 1:
         return _from_schema_1(path, old)
     if "config_hash" not in old:
@@ -104,7 +104,7 @@ def migrate_folder(path: Path | str, describe: Callable[[dict[str, Any]], dict[s
     names = new.get("names", {}).get("schemes", {})
     seeds = {title: one["training_seeds"][0] for title, one in names.items()}
     if records.exists():
-        add_columns(records, seeds)
+        renew(records, seeds)
     name_outcomes(path, seeds)
     write_atomically(file, json.dumps({**new, **rest}, indent=1) + "\n")
     models = path / "models"
@@ -185,7 +185,7 @@ def _from_schema_1(path: Path, old: dict[str, Any]) -> str:
         seal_trainings(path)
         name_trainings(path, seeds)
         if (path / "records.csv").exists():
-            add_columns(path / "records.csv", seeds)
+            renew(path / "records.csv", seeds)
     except OSError as error:
         raise cannot("bring up to date", path, error) from None
     except (AttributeError, KeyError, TypeError, ValueError) as error:

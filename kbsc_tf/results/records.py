@@ -39,6 +39,8 @@ _LATER = (*BLOCKS, TRAINING, *VALIDATION, *KNOWLEDGE, THUMBNAILS)
 _FIRST_COLUMNS = [column for column in COLUMNS if column not in _LATER]  # of the first version
 _WORDS = [*TEXT, TRAINING, "stop"]
 _WHOLE = ["k", "seed", "n", "trials"]
+DIGITS = 7
+"""Significant digits of what is measured: those of single precision, and enough for shares of a million images."""
 
 
 def read_records(path: Path | str) -> pd.DataFrame:
@@ -117,8 +119,8 @@ def read_table(path: Path, columns: list[str]) -> pd.DataFrame:
     return pd.DataFrame(rows[1:], columns=header, dtype=str)
 
 
-def add_columns(path: Path, training_seeds: Mapping[str, str]) -> bool:
-    """Give a records.csv of an earlier version the columns that have come since; whether any were missing.
+def renew(path: Path, training_seeds: Mapping[str, str]) -> bool:
+    """Write a records.csv of an earlier version as today: columns that have come since, ``DIGITS``; whether it changed.
 
     Parameters
     ----------
@@ -127,13 +129,17 @@ def add_columns(path: Path, training_seeds: Mapping[str, str]) -> bool:
         Of each scheme that is trained, the seed that all its records are of. Other cells are left empty.
     """
     table = read_table(path, _FIRST_COLUMNS)
-    if set(COLUMNS) <= set(table.columns):
-        return False
+    before = list(table.columns), table.to_numpy().tolist()
     if TRAINING not in table:
         table[TRAINING] = table["scheme"].map(lambda scheme: training_seeds.get(scheme, ""))
     others = [column for column in table.columns if column not in COLUMNS]
     table = table.reindex(columns=[*COLUMNS, *others], fill_value="")
-    write_atomically(path, "".join(map(line, [list(table.columns), *table.to_numpy().tolist()])))
+    for column in (name for name in COLUMNS if name not in (*KEY, *_WORDS, *_WHOLE)):
+        table[column] = [shortened(float(cell)) if cell else "" for cell in table[column]]
+    after = list(table.columns), table.to_numpy().tolist()
+    if after == before:
+        return False
+    write_atomically(path, "".join(map(line, [after[0], *after[1]])))
     return True
 
 
@@ -162,15 +168,27 @@ def put_in_order(
     return True
 
 
+def shortened(value: float) -> str:
+    """A measured number as text, with ``DIGITS`` significant digits."""
+    return f"{value:.{DIGITS}g}"
+
+
 def cells(record: Mapping[str, Any], columns: list[str]) -> list[str]:
-    """Values as text, in the order of the columns; None and NaN leave a cell empty."""
+    """Values as text, in the order of the columns; None and NaN leave a cell empty.
+
+    What names a point is written in full, what was measured with ``DIGITS`` significant digits.
+    """
     if odd := sorted(set(record) ^ set(columns)):
         raise ValueError(f"a record needs exactly the columns {columns}; missing or unknown: {odd}")
     found = []
     for column, value in ((c, record[c]) for c in columns):
         value = value.item() if hasattr(value, "item") else value  # numpy and TensorFlow scalars
-        # repr: the shortest text that reads back as the same number.
-        found.append(str(value) if isinstance(value, str) else "" if value is None or value != value else repr(value))
+        if value is None or value != value:
+            found.append("")
+        elif isinstance(value, float) and column not in KEY:
+            found.append(shortened(value))
+        else:  # repr: the shortest text that reads back as the same number
+            found.append(value if isinstance(value, str) else repr(value))
         if "\n" in found[-1] or "\r" in found[-1]:
             raise UserError(f"{column}: {value!r} has a line break; records hold one line a point, give another name")
     return found

@@ -39,7 +39,7 @@ def test_a_last_digit_is_within_and_five_points_are_not():
     assert [one.verdict for one in found] == [Verdict.EQUAL, Verdict.WITHIN, Verdict.DIFFERENT]
     assert "60.0, now 55.0" in found[2].reason and "60.0 %, now 55.0 %: different" in found[2].text
     assert summary(found) == (
-        "3 points: 1 equal to the last bit, 1 equal within the interval of the difference, 1 different"
+        "3 points: 1 equal to the last digit, 1 equal within the interval of the difference, 1 different"
     )
 
 

@@ -185,7 +185,7 @@ def test_columns_that_have_come_since_are_added_empty(tmp_path):
     table.drop(columns=[*VALIDATION, *KNOWLEDGE]).to_csv(folder / "records.csv", index=False, lineterminator="\n")
     with pytest.raises(UserError, match="records.csv: of an earlier version; bring it up to date with kbsc migrate"):
         read_records(folder)
-    assert migrate(folder).endswith("records.csv: given the columns of today")
+    assert migrate(folder).endswith("records.csv: written as today")
     assert {file: (folder / file).read_bytes() for file in today} == today
     assert migrate(folder).endswith("up to date already")
 
@@ -426,6 +426,20 @@ def test_records_of_today_without_a_column_get_it_empty(tmp_path):
     table.drop(columns=[THUMBNAILS]).to_csv(folder / "records.csv", index=False, lineterminator="\n")
     with pytest.raises(UserError, match="records.csv: of an earlier version; bring it up to date with kbsc migrate"):
         read_records(folder)
-    assert migrate(folder).endswith("records.csv: given the columns of today")
+    assert migrate(folder).endswith("records.csv: written as today")
     pd.testing.assert_frame_equal(read_records(folder), read_records(RESULTS / "tiled_bpg_cifar10" / "444"))
     assert read_records(folder)[THUMBNAILS].isna().all() and migrate(folder).endswith("up to date already")
+
+
+def test_long_numbers_become_as_many_digits_as_are_written_today(tmp_path):
+    """What was measured is rounded; what names a point is kept."""
+    folder = tmp_path / "results"
+    shutil.copytree(RESULTS / "tiled_bpg_cifar10" / "444", folder)
+    today = (folder / "records.csv").read_bytes()
+    table = pd.read_csv(folder / "records.csv", dtype=str, keep_default_na=False)
+    long = [name for name in COLUMNS if table[name].str.contains(r"\.\d{5,}$").any()]
+    table[long] = table[long].map(lambda cell: f"{float(cell) * (1 + 1e-12):.17g}" if cell else "")
+    table.to_csv(folder / "records.csv", index=False, lineterminator="\n")
+    assert "psnr" in long and (folder / "records.csv").stat().st_size > 1.3 * len(today)
+    assert migrate(folder).endswith("records.csv: written as today")
+    assert (folder / "records.csv").read_bytes() == today

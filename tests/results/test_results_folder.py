@@ -46,7 +46,7 @@ def test_round_trip(tmp_path):
     table = read_records(tmp_path / "a" / "b")
     assert list(table.columns) == COLUMNS
     assert table["channel"].tolist() == ['rician, "k=6"', "awgn"] and table["k"].tolist() == [64, 128]
-    assert table["snr_db"].tolist() == [math.inf, 5.0] and table["top5"][0] == third
+    assert table["snr_db"].tolist() == [math.inf, 5.0] and table["top5"][0] == 0.3333333
     assert np.float32(table["top1"][0]) == np.float32(0.1)
     assert table["mcs"].tolist() == ["", "qpsk-1/2"] and table["stand_ins"][1] == 7.0
     assert ",7," in folder.records_path.read_text()
@@ -360,3 +360,11 @@ def test_records_that_another_program_has_spoilt_are_refused_and_left(tmp_path, 
     with pytest.raises(UserError, match=f"records.csv.*({message})"):
         open_folder(tmp_path / "a")
     assert (tmp_path / "a" / "records.csv").read_bytes() == before
+
+
+def test_names_of_points_are_written_in_full_and_measurements_with_seven_digits(tmp_path):
+    """A point is found again by its SNR; of a share of a million images the count can still be told."""
+    open_folder(tmp_path / "a").append(point(snr_db=1 / 3, n=999_983, top1=123_457 / 999_983))
+    written = read_records(tmp_path / "a").loc[0]
+    assert written["snr_db"] == 1 / 3 and written["top1"] == 0.1234591
+    assert written["top1"] * written["n"] == pytest.approx(123_457, abs=0.5)

@@ -59,10 +59,10 @@ def change(folder, edit):
 def test_all_points_are_equal_to_the_last_bit_and_what_is_there_is_not_computed_again(kbsc, folder):
     status, out, err = kbsc("reproduce", folder, "--points", 100)
     assert status == 0, err
-    assert "6 points: 6 equal to the last bit" in out and out.count("training kbsc") == 2
+    assert "6 points: 6 equal to the last digit" in out and out.count("training kbsc") == 2
     assert "KBSC, AWGN, k = 8, 6 dB, seed 0, training seed 1: " in out
     status, out, _ = kbsc("reproduce", folder, "--points", 100)
-    assert status == 0 and "6 points are in" in out and "6 equal to the last bit" in out
+    assert status == 0 and "6 points are in" in out and "6 equal to the last digit" in out
 
 
 def without_training(folder):
@@ -100,7 +100,7 @@ def test_data_may_lie_elsewhere_but_be_no_others(kbsc, folder, finished, tmp_pat
     assert status == 2 and "/nowhere/features.npz" in err and err.count("\n") == 1
     assert not (tmp_path / "small_reproduced").exists()
     status, out, err = kbsc("reproduce", folder, "--points", 1, "--set", f"features.file={moved}")
-    assert status == 0 and "1 equal to the last bit" in out, err
+    assert status == 0 and "1 equal to the last digit" in out, err
     other = write_features(tmp_path / "other.npz", seed=1)
     status, _, err = kbsc("reproduce", folder, "--set", f"features.file={other}", "--out", tmp_path / "new")
     assert status == 2 and "made of other features: fingerprint was" in err
