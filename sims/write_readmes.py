@@ -2,7 +2,8 @@
 
 A README is a template, sims/pages/NAME.md.j2, whose numbers are asked of the records (`pages.facts`), so that none
 is typed by hand; a claim that the records do not bear out stops the script. Without a NAME all are written, and
-results/README.md, the page of all results, which comes from results/index.json.
+results/README.md, the page of all results, which comes from results/index.json, and the table of what is reproduced in
+the README of the repository, whose template is sims/pages/reproduced.j2.
 """
 
 import argparse
@@ -10,7 +11,7 @@ import sys
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
-from pages.facts import Facts, between, headline, less, margin, original, says
+from pages.facts import Facts, between, headline, less, margin, margins, original, reference, says
 
 from kbsc_tf.errors import UserError
 from kbsc_tf.figures.table import markdown
@@ -19,6 +20,8 @@ from kbsc_tf.files import read_json
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATES, RESULTS = ROOT / "sims/pages", ROOT / "results"
 MOST_LINES = 120
+BEGIN = "<!-- made of the records by sims/write_readmes.py from sims/pages/reproduced.j2 -->"
+END = "<!-- end of what it makes -->"
 OVERVIEW = """# Results
 
 Every folder holds records of an experiment (`records.csv`), what made them (`run.json`) and a page on what they say.
@@ -38,19 +41,32 @@ def templates() -> dict[str, Path]:
 
 def rendered(name: str) -> str:
     """Return the README of a results folder, of at most `MOST_LINES` lines."""
-    tools = Environment(loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, keep_trailing_newline=True)
-    tools.globals |= {"says": says, "between": between, "less": less, "original": original, "margin": margin}
-    tools.globals |= {"inf": float("inf")}
-    folder = RESULTS / name
-    tools.globals["results"] = lambda path="": Facts(folder / path)
-    try:
-        text = tidied(tools.get_template(f"{name}.md.j2").render())
-    except (UserError, TemplateError) as error:
-        raise UserError(f"sims/pages/{name}.md.j2: {error}") from error
+    text = _filled(f"{name}.md.j2", RESULTS / name)
     lines = text.count("\n")
     if lines > MOST_LINES:
         raise UserError(f"sims/pages/{name}.md.j2 makes {lines} lines; a README has at most {MOST_LINES}")
     return text
+
+
+def main_readme() -> str:
+    """Return the README of the repository with the table of what is reproduced."""
+    before, _, rest = (ROOT / "README.md").read_text(encoding="utf-8").partition(f"{BEGIN}\n")
+    _, end, after = rest.partition(END)
+    if not end:
+        raise UserError(f"README.md: expected the lines {BEGIN!r} and {END!r} around what is made; restore them")
+    return f"{before}{BEGIN}\n{_filled('reproduced.j2', RESULTS)}{END}{after}"
+
+
+def _filled(template: str, folder: Path) -> str:
+    """Return a template with what it asks of the results in ``folder``."""
+    tools = Environment(loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, keep_trailing_newline=True)
+    for tool in (between, less, margin, margins, original, reference, says):
+        tools.globals[tool.__name__] = tool
+    tools.globals |= {"inf": float("inf"), "results": lambda path="": Facts(folder / path)}
+    try:
+        return tidied(tools.get_template(template).render())
+    except (UserError, TemplateError) as error:
+        raise UserError(f"sims/pages/{template}: {error}") from error
 
 
 def tidied(text: str) -> str:
@@ -81,7 +97,7 @@ def main() -> int:
     try:
         pages = {RESULTS / name / "README.md": rendered(name) for name in chosen.names or templates()}
         if not chosen.names:
-            pages[RESULTS / "README.md"] = overview()
+            pages |= {RESULTS / "README.md": overview(), ROOT / "README.md": main_readme()}
     except UserError as error:
         print(error, file=sys.stderr)
         return 1

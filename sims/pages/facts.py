@@ -111,10 +111,14 @@ class Facts:
         with named(self.run):
             return "; ".join(f"{scheme_text(s)}{f', k = {k}' * several} {figures[s, k]}" for s, k in best)
 
+    def differences(self, scheme: str, other: str, k: int, channel: str = "awgn") -> list[float]:
+        """Return the differences of two schemes at the SNRs, in points."""
+        snrs = _narrowed(self.records, {"scheme": scheme, "channel": channel, "k": k})["snr_db"].unique()
+        return [self.at(scheme, k, snr, channel).value - self.at(other, k, snr, channel).value for snr in snrs]
+
     def least(self, scheme: str, other: str, k: int, channel: str = "awgn") -> str:
         """Return the least difference of two schemes over the SNRs, in points with the sign."""
-        snrs = _narrowed(self.records, {"scheme": scheme, "channel": channel, "k": k})["snr_db"].unique()
-        return f"{min(self.at(scheme, k, s, channel).value - self.at(other, k, s, channel).value for s in snrs):+.1f}"
+        return f"{min(self.differences(scheme, other, k, channel)):+.1f}"
 
     def wins(self, file: str) -> str:
         """Return at how many points A is above and below B in what `kbsc compare --csv` wrote, at 5 % after Holm."""
@@ -198,9 +202,14 @@ def less(one: Figure, other: Figure) -> str:
     return f"{one.value - other.value:+.{one.decimals}f}"
 
 
+def reference(file: str) -> dict[str, Any]:
+    """Return figures of others, of a file in sims/reference."""
+    return json.loads((REFERENCE / file).read_text(encoding="utf-8"))
+
+
 def original(file: str) -> dict[tuple[str, int, float], float]:
     """Return what the original's code reached, of a file in sims/reference: (channel, k, SNR in dB) -> per cent."""
-    content = json.loads((REFERENCE / file).read_text(encoding="utf-8"))
+    content = reference(file)
     snrs = [math.inf if snr in ("no", "inf") else float(snr) for snr in content["snr_db"]]
     found = {}
     for name, values in content["semantic_accuracy_percent"].items():
@@ -209,11 +218,18 @@ def original(file: str) -> dict[tuple[str, int, float], float]:
     return found
 
 
-def margin(facts: Facts, scheme: str, channel: str, k: int, theirs: dict[tuple[str, int, float], float]) -> str:
-    """Return the least difference to the original over its SNRs, in points with the sign."""
+def margins(
+    facts: Facts, scheme: str, channel: str, k: int, theirs: dict[tuple[str, int, float], float]
+) -> list[float]:
+    """Return the differences to the original at its SNRs, in points; none where it was not run."""
     of = "awgn" if channel.startswith("awgn") else "rayleigh"
     snrs = [snr for where, size, snr in theirs if (where, size) == (of, k)]
-    return f"{min(facts.at(scheme, k, snr, channel).value - theirs[of, k, snr] for snr in snrs):+.1f}"
+    return [facts.at(scheme, k, snr, channel).value - theirs[of, k, snr] for snr in snrs]
+
+
+def margin(facts: Facts, scheme: str, channel: str, k: int, theirs: dict[tuple[str, int, float], float]) -> str:
+    """Return the least difference to the original over its SNRs, in points with the sign."""
+    return f"{min(margins(facts, scheme, channel, k, theirs)):+.1f}"
 
 
 def headline(entry: dict[str, Any]) -> list[list[str]]:

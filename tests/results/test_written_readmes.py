@@ -24,6 +24,17 @@ def test_the_overview_is_that_of_the_index():
     assert (RESULTS / "README.md").read_text(encoding="utf-8") == write_readmes.overview()
 
 
+def test_the_table_of_what_is_reproduced_is_that_of_the_records():
+    assert (ROOT / "README.md").read_text(encoding="utf-8") == write_readmes.main_readme()
+
+
+def test_a_readme_without_a_place_for_the_table_is_refused(tmp_path, monkeypatch):
+    (tmp_path / "README.md").write_text("no such lines")
+    monkeypatch.setattr(write_readmes, "ROOT", tmp_path)
+    with pytest.raises(UserError, match="README.md: expected the lines"):
+        write_readmes.main_readme()
+
+
 def test_a_figure_is_that_of_the_records():
     facts = Facts(RESULTS / "cifar10")
     found, records = facts.at("pca", 64, -4, channel="rayleigh_fast"), read_records(RESULTS / "cifar10")
