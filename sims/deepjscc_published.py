@@ -59,7 +59,7 @@ from kbsc_tf.schemes.jscc.image_training import to_uint8
 LABEL_TO_ES_N0_DB = 10 * np.log10(2)
 """What is added to the authors' label: their noise variance is 1 / (2 SNR) per real value of unit power."""
 
-BATCH, RAYLEIGH_REPEATS = 500, 4
+BATCH, RAYLEIGH_DRAWS = 500, 8000  # draws of the gains at an SNR, at least
 NAME = re.compile(r"CIFAR10_(?P<c>\d+)_(?P<snr>[\d.]+)_[\d.]+_(?P<channel>AWGN|Rayleigh)_")
 # Of each training SNR in dB: Okabe and Ito's colours.
 LOOKS = {1: ("#D55E00", "o"), 4: ("#E69F00", "s"), 7: ("#009E73", "^"), 13: ("#0072B2", "D"), 19: ("#000000", "v")}
@@ -167,7 +167,7 @@ def measure(run: Run, images: np.ndarray, labels: list[int], seed: int) -> Itera
     link = ImageLink(*load_deepjscc(run.checkpoint), AwgnConfig(), (min(labels), max(labels)))
     is_awgn = run.channel == "AWGN"
     air = link.air if is_awgn else AnalogueLink(SignedGains(run.c))
-    repeats = 1 if is_awgn else RAYLEIGH_REPEATS
+    repeats = 1 if is_awgn else -(-RAYLEIGH_DRAWS // len(images))
 
     @tf.function(reduce_retracing=True)
     def send(sent: tf.Tensor, es_n0_db: tf.Tensor) -> tf.Tensor:
