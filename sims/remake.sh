@@ -136,5 +136,6 @@ rm -rf "results/$NAME"
 { grep -o '](\([^)]*\.png\))' "sims/pages/$NAME.md.j2" || true; } | tr -d ']()' | sort -u | while read -r picture; do
   cp "remade/$NAME/$picture" "results/$NAME/$picture"
 done
+python sims/shrink_pictures.py "results/$NAME"
 kbsc index results
 python sims/write_readmes.py

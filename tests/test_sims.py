@@ -2,6 +2,7 @@
 
 import importlib
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -135,3 +136,15 @@ def test_a_part_that_fails_on_a_device_is_said_and_the_others_go_on(script, monk
     }  # fmt: skip
     assert bench.check("search", ("cpu", "cpu"), "small", until)["agrees"]
     assert bench.check("search", ("cpu", "cpu"), "small", 0.0) == {"not_run": "the time was over"}
+
+
+def test_a_wide_picture_is_made_small_and_a_small_one_kept(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (30, 2100, 3), np.uint8)
+    (tmp_path / "inner").mkdir()
+    for name, width in (("inner/wide", 2100), ("narrow", 1400)):
+        Image.fromarray(pixels[:, :width]).save(tmp_path / f"{name}.png")
+    narrow = (tmp_path / "narrow.png").read_bytes()
+    subprocess.run([sys.executable, SIMS / "shrink_pictures.py", tmp_path], check=True)
+    with Image.open(tmp_path / "inner/wide.png") as picture:
+        assert picture.size == (1400, 20) and len(picture.getcolors()) <= 64
+    assert (tmp_path / "narrow.png").read_bytes() == narrow

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from kbsc_tf.files import write_atomically
 from kbsc_tf.results.names import channel_text, mcs_text, scheme_text, snr_text
+from kbsc_tf.results.records import shortened
 
 
 def comparison_rows(comparison: pd.DataFrame) -> tuple[list[str], list[list[str]], int]:
@@ -95,7 +96,8 @@ def comparison_table(comparison: pd.DataFrame, width: int | None = None) -> Tabl
 
 def write_comparison(comparison: pd.DataFrame, path: Path) -> None:
     """Write all columns as CSV."""
-    write_atomically(path, comparison.to_csv(index=False, lineterminator="\n"), "free space or give another --csv")
+    table = comparison.to_csv(index=False, lineterminator="\n", float_format=shortened)
+    write_atomically(path, table, "free space or give another --csv")
 
 
 def p_text(p: float) -> str:
