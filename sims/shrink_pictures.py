@@ -1,7 +1,7 @@
 """Make the pictures that READMEs show small: python sims/shrink_pictures.py FOLDER
 
-Every PNG under FOLDER that is wider than 1,400 pixels becomes as wide, with 64 colours: enough for a page. A paper takes
-the PDF that ``kbsc plot`` draws.
+Every PNG under FOLDER that is wider than 1,400 pixels becomes as wide, with 64 colours: enough for a page. For a paper
+there is the PDF that ``kbsc plot`` draws.
 """
 
 import argparse
