@@ -121,11 +121,16 @@ class Facts:
         return f"{min(self.differences(scheme, other, k, channel)):+.1f}"
 
     def wins(self, file: str) -> str:
-        """Return at how many points A is above and below B in what `kbsc compare --csv` wrote, at 5 % after Holm."""
+        """Return at how many points A is above and below B in what `kbsc compare --csv` wrote, at 5 % after Holm.
+
+        With the largest difference, and the k of these points.
+        """
         found = self.csv(file)
-        points = 100 * found["difference"][found["p_holm"].astype(float) < 0.05]
-        above, below = points[points > 0], -points[points < 0]
-        texts = [f"{len(one)}" + (f" (by up to {one.max():.1f} points)" if len(one) else "") for one in (above, below)]
+        found = found.assign(points=100 * found["difference"], is_clear=found["p_holm"].astype(float) < 0.05)
+        texts = []
+        for one in (found[found["is_clear"] & (found["points"] > 0)], found[found["is_clear"] & (found["points"] < 0)]):
+            ks = ", ".join(map(str, sorted(one["k"].unique())))
+            texts.append(f"{len(one)}" + (f" (by up to {one['points'].abs().max():.1f} %, k = {ks})" if len(one) else ""))
         return f"above at {texts[0]} of {len(found)} points, below at {texts[1]}"
 
     def table(self, metric: str = "top1", all_mcs: bool = False, **where: Any) -> str:
