@@ -128,9 +128,10 @@ class Facts:
         found = self.csv(file)
         found = found.assign(points=100 * found["difference"], is_clear=found["p_holm"].astype(float) < 0.05)
         texts = []
-        for one in (found[found["is_clear"] & (found["points"] > 0)], found[found["is_clear"] & (found["points"] < 0)]):
-            ks = ", ".join(map(str, sorted(one["k"].unique())))
-            texts.append(f"{len(one)}" + (f" (by up to {one['points'].abs().max():.1f} %, k = {ks})" if len(one) else ""))
+        for is_there in (found["points"] > 0, found["points"] < 0):
+            one = found[found["is_clear"] & is_there]
+            most, ks = one["points"].abs().max(), ", ".join(map(str, sorted(one["k"].unique())))
+            texts.append(f"{len(one)}" + (f" (k = {ks}; by up to {most:.1f} points of accuracy)" if len(one) else ""))
         return f"above at {texts[0]} of {len(found)} points, below at {texts[1]}"
 
     def table(self, metric: str = "top1", all_mcs: bool = False, **where: Any) -> str:
