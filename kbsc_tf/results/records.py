@@ -127,6 +127,11 @@ def renew(path: Path, training_seeds: Mapping[str, str]) -> bool:
     path : Path
     training_seeds : dict
         Of each scheme that is trained, the seed that all its records are of. Other cells are left empty.
+
+    Raises
+    ------
+    UserError
+        The file is missing or unreadable, lacks a column, or has a cell that is not a number.
     """
     table = read_table(path, _FIRST_COLUMNS)
     before = list(table.columns), table.to_numpy().tolist()
@@ -134,8 +139,9 @@ def renew(path: Path, training_seeds: Mapping[str, str]) -> bool:
         table[TRAINING] = table["scheme"].map(lambda scheme: training_seeds.get(scheme, ""))
     others = [column for column in table.columns if column not in COLUMNS]
     table = table.reindex(columns=[*COLUMNS, *others], fill_value="")
-    for column in (name for name in COLUMNS if name not in (*KEY, *_WORDS, *_WHOLE)):
-        table[column] = [shortened(float(cell)) if cell else "" for cell in table[column]]
+    measured = [name for name in COLUMNS if name not in (*KEY, *_WORDS, *_WHOLE)]
+    for column, values in as_numbers(table[measured].copy(), path, measured, ()).items():
+        table[column] = ["" if value != value else shortened(value) for value in values]
     after = list(table.columns), table.to_numpy().tolist()
     if after == before:
         return False

@@ -443,3 +443,13 @@ def test_long_numbers_become_as_many_digits_as_are_written_today(tmp_path):
     assert "psnr" in long and (folder / "records.csv").stat().st_size > 1.3 * len(today)
     assert migrate(folder).endswith("records.csv: written as today")
     assert (folder / "records.csv").read_bytes() == today
+
+
+def test_a_cell_that_is_no_number_is_named(tmp_path):
+    folder = tmp_path / "results"
+    shutil.copytree(RESULTS / "tiled_bpg_cifar10" / "444", folder)
+    table = pd.read_csv(folder / "records.csv", dtype=str, keep_default_na=False)
+    table.loc[3, "psnr"] = "high"
+    table.to_csv(folder / "records.csv", index=False, lineterminator="\n")
+    with pytest.raises(UserError, match=r"records.csv: column psnr has a cell that is not a number; mend the file"):
+        migrate(folder)
