@@ -237,7 +237,8 @@ def test_a_run_over_ofdm_trains_once_for_two_channels_counts_everything_and_goes
     assert (folder / "accuracy_k_64.png").exists()
     records = read_records(folder)
     assert len(records) == 2 * 4 and records["papr_db"].gt(0).all()
-    assert (records["channel_uses"] == 476 / 5).all() and (records["cbr"] == 476 / 5 / 3072).all()
+    assert (records["channel_uses"] == 476 / 5).all()
+    assert records["cbr"].to_numpy() == pytest.approx(476 / 5 / 3072, rel=1e-6)
     air = records[["pilot_uses", "guard_uses", "prefix_uses", "unused_uses"]].drop_duplicates().to_numpy()
     assert air * 5 == pytest.approx(np.array([[2 * 28, 14 * 4, 14 * 2, 336 - 5 * 32]]))
     assert records.set_index("scheme")["top1"]["pca"].min() > 0.8
