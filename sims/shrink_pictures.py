@@ -10,6 +10,8 @@ from pathlib import Path
 
 from PIL import Image
 
+from kbsc_tf.files import write_atomically
+
 WIDTH, COLOURS, DPI = 1400, 64, 200
 
 
@@ -20,9 +22,10 @@ def shrink(path: Path) -> None:
             return
         size = WIDTH, round(picture.height * WIDTH / picture.width)
         small = picture.convert("RGB").resize(size, Image.Resampling.LANCZOS)
-    few = small.quantize(COLOURS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    # Median cut, Pillow's default, would give thin lines the colour of their neighbours.
+    few = small.quantize(COLOURS, method=Image.Quantize.MAXCOVERAGE, kmeans=2, dither=Image.Dither.NONE)
     few.save(buffer := io.BytesIO(), "PNG", optimize=True, dpi=(DPI, DPI))
-    path.write_bytes(buffer.getvalue())
+    write_atomically(path, buffer.getvalue())
 
 
 if __name__ == "__main__":

@@ -12,6 +12,9 @@ from PIL import Image
 
 from kbsc_tf.config import load_config
 from kbsc_tf.errors import UserError
+from kbsc_tf.figures.equal_uses import plot_by_cbr
+from kbsc_tf.figures.output import Output
+from kbsc_tf.results.records import read_records
 
 SIMS = Path(__file__).parents[1] / "sims"
 
@@ -148,3 +151,17 @@ def test_a_wide_picture_is_made_small_and_a_small_one_kept(tmp_path):
     with Image.open(tmp_path / "inner/wide.png") as picture:
         assert picture.size == (1400, 20) and len(picture.getcolors()) <= 64
     assert (tmp_path / "narrow.png").read_bytes() == narrow
+
+
+def test_lines_of_a_small_picture_keep_their_colours(tmp_path):
+    """Of many schemes, whose pale bands are far larger; at 95 % of the coloured pixels, of 255."""
+    records = read_records(SIMS.parent / "results" / "baselines_cifar10").query("k == 1024")
+    [path] = plot_by_cbr(records, tmp_path, output=Output(("png",)))
+    with Image.open(path) as picture:
+        size = 1400, round(picture.height * 1400 / picture.width)
+        before = np.asarray(picture.convert("RGB").resize(size, Image.Resampling.LANCZOS)).astype(int)
+    subprocess.run([sys.executable, SIMS / "shrink_pictures.py", tmp_path], check=True)
+    with Image.open(path) as picture:
+        after = np.asarray(picture.convert("RGB")).astype(int)
+    is_coloured = np.ptp(before, axis=2) > 90
+    assert np.percentile(np.abs(after - before).max(axis=2)[is_coloured], 95) <= 25
