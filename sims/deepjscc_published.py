@@ -50,7 +50,6 @@ from kbsc_tf.files import make_folder, write_atomically
 from kbsc_tf.metrics.image import psnr
 from kbsc_tf.metrics.intervals import mean_interval
 from kbsc_tf.progress import Progress
-from kbsc_tf.results.records import shortened
 from kbsc_tf.schemes.jscc.config import STRIDE
 from kbsc_tf.schemes.jscc.convert import load_deepjscc
 from kbsc_tf.schemes.jscc.image_link import ImageLink
@@ -252,7 +251,7 @@ def main(
                     rows.append(row)
                     report(len(rows), steps, {"PSNR": row["psnr_ours"], "authors": row["psnr_authors"]})
         table = pd.DataFrame(rows).round(4)
-        write_atomically(out, table.to_csv(index=False, lineterminator="\n", float_format=shortened))
+        write_atomically(out, table.to_csv(index=False, lineterminator="\n"))
         if figure:
             draw(table, out)
     except UserError as error:

@@ -63,7 +63,6 @@ def _filled(template: str, folder: Path) -> str:
     for tool in (between, less, margin, margins, original, reference, says):
         tools.globals[tool.__name__] = tool
     tools.globals |= {"inf": float("inf"), "results": lambda path="": Facts(folder / path)}
-    tools.globals["made"] = lambda path: (folder / path).is_dir()
     try:
         return tidied(tools.get_template(template).render())
     except (UserError, TemplateError) as error:
