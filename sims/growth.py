@@ -1,9 +1,9 @@
 """Time and memory over the size of the work: python sims/growth.py --out DIR [--small]
 
 One axis at a time: images sent, entries of the knowledge base, trials of a point, points of a sweep, workers. Every
-size runs in a process of its own, as PCA at k = 64 over AWGN with Gaussian features of 64 classes. growth.csv has
-a row per size, with the peak memory of the largest process; growth.png draws them, and growth.json has the slope of each curve in the log-log plane between its two
-largest sizes: 1 is as fast as the work grows. Nothing else must run on the machine meanwhile.
+size runs in a process of its own, as PCA at k = 64 over AWGN with Gaussian features of 64 classes. growth.csv has a row
+per size, with the peak memory of the largest process; growth.png draws them. growth.json has the slope of each curve
+in the log-log plane between its two largest sizes: 1 is as fast as the work grows. Nothing else must run meanwhile.
 """
 
 import json
