@@ -47,10 +47,7 @@ _LEFT_OUT = ("config_hash", "seeds")  # of run.json: the configuration has them
 _OFDM_RENAMED = {"k_best": "k", "pilot_symbols": "symbols"}
 _RECEIVER_RENAMED = {"exponent": "metric_exponent", "bandwidth": "kernel_variance"}
 _ADAPTIVE_RENAMED = {"exponent": "order_exponent"}
-_ADAPTIVE_BEFORE = {"axes": "variance", "validation_symbols": [64, 128, 256]}  # what was its default, or all there was
-    "axes": "variance",
-    "validation_symbols": [64, 128, 256],
-}  # what were its defaults, or all there was
+_ADAPTIVE_BEFORE = {"axes": "variance", "validation_symbols": [64, 128, 256]}  # all there was, and a default
 
 
 def describe_old(config: dict[str, Any]) -> dict[str, Any]:
