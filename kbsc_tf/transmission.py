@@ -114,6 +114,10 @@ class Blocks(Rows):
 class Coder(Protocol):
     """What makes codes of features, at the sender and of the receiver's own entries."""
 
+    @property
+    def rule(self) -> Any:
+        """How its codes are compared, a `kbsc_tf.receiver.PosteriorRule`; None: as along the receiver's own axes."""
+
     def codewords(self, features: np.ndarray) -> np.ndarray:
         """Codes [B, A], float32, of features [B, D]; about unit variance per coordinate."""
 

@@ -1,12 +1,21 @@
-"""Speed of training, sweeps, CLIP, search, image codecs, the coded link, OFDM and large knowledge bases, as JSON.
+"""Speed beside a baseline of the same run, as JSON: python sims/bench.py [--out FILE] [--torch PYTHON] [--part NAME]
 
-    python sims/bench.py [--folder DIR] [--torch PYTHON]
+    original         training, 13-point test and latency of one image; with --torch in turns with the original's method
+    adaptive         fitting the adaptive code and its receiver
+    clip             small CLIP, images/s
+    search           a flat knowledge base of the original's size, in a batch and one by one
+    bpg_ldpc         BPG, link and decoding, beside a script that makes everything anew for each image
+    coded_link       information Mbit/s, beside Sionna's decoder in graph mode
+    image_codecs     neural image codecs, beside DeepJSCC
+    ofdm             training and sweeping over TDL-A, XLA beside eager and graph mode
+    executors        a sweep in two processes, beside one
+    knowledge_bases  kb_scaling.yaml, up to 10^6 entries; only if named
+
+The file is written after each part. One that exists keeps the parts that are not named.
 
 The folder (default ``$KBSC_BENCH`` or ``../shared/bench``) holds ``make_features.py``, which makes the features, and
-``original_kbsc.json``, what the original reached on them and how long it took on an idle machine. Without it, features
-are random ones of the same sizes and nothing is compared. ``--torch`` names a Python that has torch and faiss, and
-re-times the original's method in the same run. What is missing is null in the output. Knowledge bases of up to 10^6
-entries (`kb_scaling.yaml`) take most of the time: ``--no-large`` leaves them out.
+``original_kbsc.json``, what the original reached on them and how long it took on an idle machine. Without it features
+are random ones of the same sizes, and accuracies are not compared. ``--torch`` names a Python that has torch and faiss.
 """
 
 import json
@@ -15,36 +24,36 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
 import typer
-from bench_adaptive import bench_adaptive
-from bench_coded import bench_coded
-from bench_jscc import bench_jscc
-from bench_ofdm import bench_ofdm
-from bench_sweep import bench_sweep
 from rich.console import Console
+from speed.adaptive import bench_adaptive
+from speed.coded import bench_images, bench_link
+from speed.executors import bench_executors
+from speed.jscc import bench_jscc
+from speed.machine import describe_machine
+from speed.ofdm import bench_ofdm
+from speed.original import bench_original
+from timing import median_seconds
 
-from kbsc_tf.config import ExperimentConfig, NearestConfig
+from kbsc_tf.config import NearestConfig
 from kbsc_tf.data.sources import procedural_set
 from kbsc_tf.features import ClipEncoder, FeatureSet
+from kbsc_tf.files import read_json, write_atomically
 from kbsc_tf.kb_scaling.config import load_kb_scaling
 from kbsc_tf.kb_scaling.scaling_results import read_rows
 from kbsc_tf.kb_scaling.study import run_kb_scaling
 from kbsc_tf.knowledge import KnowledgeBase
 from kbsc_tf.progress import Progress
-from kbsc_tf.results.provenance import versions
-from kbsc_tf.results.records import read_records
-from kbsc_tf.study import experiment
 
-EPOCHS = 6
-EPOCHS_OF_THE_ORIGINAL = 60
-SNR_DB = [-7, -6, -5, -4, -2, 0, 2, 4, 5, 6, 7, 10, "inf"]
+LARGE = ("knowledge_bases",)  # take longer than all others together
 
 
 def main(
@@ -52,39 +61,49 @@ def main(
         "../shared/bench"
     ),
     torch: Annotated[Path | None, typer.Option(help="Python that has torch and faiss.")] = None,
-    large: Annotated[bool, typer.Option(help="Search knowledge bases of up to 10^6 entries too.")] = True,
+    part: Annotated[list[str] | None, typer.Option(help="Only this; may be repeated.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write the JSON here.")] = None,
 ) -> None:
     """Print one JSON object."""
     with tempfile.TemporaryDirectory() as temporary:
-        file, reference = Path(temporary) / "features.npz", folder / "original_kbsc.json"
-        if (folder / "make_features.py").exists():
-            subprocess.run([sys.executable, folder / "make_features.py", file], check=True)
-        else:
-            make_features(file)
-        original = json.loads(reference.read_text()) if reference.exists() else None
-        baseline = time_original(torch, file) if torch else None
-        link = bench_link(file, Path(temporary), original)
-        adaptive = bench_adaptive(file, Path(temporary))
-        result = {
-            "train_to_original_accuracy": link["training"],
-            "thirteen_point_test": link["sweep"],
-            "adaptive": adaptive,
-            "clip": bench_clip(),
-            "image_codecs": bench_jscc(),
-            "search": bench_search(file),
-            **bench_coded(),
-            **bench_ofdm(),
-            "sweep_executors": bench_sweep(file, Path(temporary), SNR_DB),
-            "knowledge_bases": bench_knowledge_bases(Path(temporary) / "kb") if large else None,
-            "original": {
-                "idle_machine": original["speed_two_cores"] if original else None,
-                "retimed_in_this_run": baseline,
-            },
-            "ratio_to_original": ratios(link, adaptive, original, baseline),
-            "versions": versions(),
-            "cores": os.cpu_count(),
+        file, work = Path(temporary) / "features.npz", Path(temporary)
+        known = features_of(folder, file)
+        parts: dict[str, Callable[[], Any]] = {
+            "original": lambda: bench_original(file, work / "original", torch, known),
+            "adaptive": lambda: bench_adaptive(file, work / "adaptive"),
+            "clip": bench_clip,
+            "search": lambda: bench_search(file),
+            "bpg_ldpc": bench_images,
+            "coded_link": bench_link,
+            "image_codecs": bench_jscc,
+            "ofdm": bench_ofdm,
+            "executors": lambda: bench_executors(file, work / "executors"),
+            "knowledge_bases": lambda: bench_knowledge_bases(work / "kb"),
         }
-    print(json.dumps(result, indent=1))
+        if unknown := set(part or ()) - set(parts):
+            print(f"--part: no part {min(unknown)}; there are {', '.join(parts)}", file=sys.stderr)
+            raise typer.Exit(2)
+        report: dict[str, Any] = {"parts": {}}
+        if out and out.exists():
+            report = read_json(out, "delete it, then all parts are measured")
+        for name in part or [name for name in parts if name not in LARGE]:
+            started = time.perf_counter()
+            figures = parts[name]()
+            took = round(time.perf_counter() - started, 1)
+            report["parts"][name] = {"machine": describe_machine(), "took_s": took, "figures": figures}
+            print(f"{name}: {took} s", file=sys.stderr, flush=True)
+            if out:
+                write_atomically(out, json.dumps(report, indent=1) + "\n")
+    print(json.dumps(report, indent=1))
+
+
+def features_of(folder: Path, file: Path) -> dict[str, Any] | None:
+    """Write the features into ``file``; return what the original reached on them, None of random ones."""
+    if not (folder / "make_features.py").exists():
+        make_features(file)
+        return None
+    subprocess.run([sys.executable, folder / "make_features.py", file], check=True)
+    return read_json(folder / "original_kbsc.json", "give another --folder")
 
 
 def make_features(path: Path) -> None:
@@ -105,56 +124,11 @@ def make_features(path: Path) -> None:
     np.savez(path, **arrays)
 
 
-def time_original(python: Path, features: Path) -> dict[str, float]:
-    """Seconds of an epoch and of the 13-point test of the original's method in PyTorch, now, on this machine."""
-    script = Path(__file__).with_name("original_torch.py")
-    output = subprocess.run([python, script, features], check=True, capture_output=True, text=True).stdout
-    return json.loads(output)
-
-
-def bench_link(features: Path, folder: Path, original: dict | None) -> dict[str, dict]:
-    """Train over the original's channel at k = 256 and run the 13-point test; both timed with all they need.
-
-    The receiver is the original's: nearest neighbour by L2.
-    """
-    config = ExperimentConfig.model_validate(
-        {
-            "name": "bench",
-            "features": {"file": features},
-            "receiver": {"metric": "l2", "centre": False},
-            "channels": [{"preset": "original"}],
-            "schemes": [{"scheme": "kbsc", "epochs": EPOCHS}],
-            "k": [256],
-            "snr_db": SNR_DB,
-        }
-    )
-    progress = Progress(Console(stderr=True))
-    study = experiment.prepare(config, folder / "bench", False, progress)
-    results = experiment.open_results(study, progress)
-    start = time.perf_counter()
-    experiment.fit(study, progress)
-    training_s = time.perf_counter() - start
-    start = time.perf_counter()
-    experiment.sweep(study, results, progress)
-    sweep_s = time.perf_counter() - start
-    training: dict = {"seconds": training_s, "epochs": EPOCHS, "includes": "compilation, validation, checkpoints"}
-    if original:
-        reached = 100 * read_records(results.records_path)["top1"].to_numpy()
-        margin = reached - np.array(original["semantic_accuracy_percent"]["awgn_256"])
-        training |= {"mean_margin_points": float(margin.mean()), "least_margin_points": float(margin.min())}
-    count = len(study.features.sender)
-    sweep = {"seconds": sweep_s, "points": len(SNR_DB), "queries": count, "entries": len(study.features.receiver)}
-    return {"training": training, "sweep": sweep}
-
-
 def bench_clip() -> dict[str, float]:
     """Images/s of the small CLIP on procedural images, preprocessing included."""
     encoder, images = ClipEncoder(), procedural_set(2_300, 0, "bench")
-    encoder.embed_images(images.read(np.arange(encoder.batch_size)))
     batch = images.read(np.arange(2_048))
-    start = time.perf_counter()
-    encoder.embed_images(batch)
-    return {"model": encoder.name, "images_per_s": len(batch) / (time.perf_counter() - start)}
+    return {"model": encoder.name, "images_per_s": len(batch) / median_seconds(lambda: encoder.embed_images(batch), 5)}
 
 
 def bench_search(features: Path) -> dict[str, float]:
@@ -164,14 +138,8 @@ def bench_search(features: Path) -> dict[str, float]:
     names = tuple(str(c) for c in range(labels.max() + 1))
     kb = KnowledgeBase.build(FeatureSet("bench", x, labels, names, ("",) * len(x), "bench"), NearestConfig())
     queries = arrays["test_send_x"]
-    kb.search(queries, 5)
-    start = time.perf_counter()
-    kb.search(queries, 5)
-    batch_s = time.perf_counter() - start
-    start = time.perf_counter()
-    for query in queries[:500]:
-        kb.search(query[None], 5)
-    single_s = time.perf_counter() - start
+    batch_s = median_seconds(lambda: kb.search(queries, 5), 5)
+    single_s = median_seconds(lambda: [kb.search(query[None], 5) for query in queries[:500]], 5)
     return {"entries": len(x), "batched_per_s": len(queries) / batch_s, "single_per_s": 500 / single_s}
 
 
@@ -182,24 +150,6 @@ def bench_knowledge_bases(folder: Path) -> list[dict]:
     columns = ["entries", "index", "accuracy", "difference", "recall_1", "queries_per_s", "single_s"]
     columns += ["train_s", "add_s", "bytes_per_entry", "load"]
     return read_rows(folder)[columns].to_dict("records")
-
-
-def ratios(link: dict, adaptive: dict, original: dict | None, baseline: dict | None) -> dict[str, float | None]:
-    """Our seconds over the original's: as measured on an idle machine, and as re-timed in this run.
-
-    The adaptive code is fitted once for all SNRs and rates: its time is over that of 20 epochs for one rate.
-    """
-    out: dict[str, float | None] = {}
-    speeds = {"idle": original["speed_two_cores"] if original else None, "retimed": baseline}
-    for name, speed in speeds.items():
-        epoch_s = (speed.get("train_epoch_s_awgn_256") or speed.get("train_epoch_s")) if speed else None
-        out[f"training_{name}"] = link["training"]["seconds"] / (EPOCHS_OF_THE_ORIGINAL * epoch_s) if speed else None
-        out[f"sweep_{name}"] = link["sweep"]["seconds"] / speed["thirteen_point_test_s"] if speed else None
-        out[f"adaptive_fit_{name}"] = adaptive["fit_s"] / (20 * epoch_s) if speed else None
-    if baseline:
-        one = ("network_batch1_s", "search_batch1_s")
-        out["adaptive_latency_retimed"] = sum(adaptive[part] for part in one) / sum(baseline[part] for part in one)
-    return out
 
 
 if __name__ == "__main__":

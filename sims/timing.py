@@ -1,7 +1,7 @@
-"""How long a call takes; for the bench scripts."""
+"""How long calls take; for the bench scripts."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -9,9 +9,27 @@ import numpy as np
 def median_seconds(call: Callable, repeats: int) -> float:
     """Return the median of some calls, after one that compiles."""
     call()
-    times = []
-    for _ in range(repeats):
-        started = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - started)
-    return float(np.median(times))
+    return float(np.median([_seconds(call) for _ in range(repeats)]))
+
+
+def alternating(calls: Mapping[str, Callable[[], float | None]], turns: int) -> dict[str, list[float]]:
+    """Seconds of every call in every turn: a slow moment of the machine meets all of them.
+
+    A call that returns a number has timed itself.
+    """
+    seconds: dict[str, list[float]] = {name: [] for name in calls}
+    for _ in range(turns):
+        for name, call in calls.items():
+            seconds[name].append(_seconds(call))
+    return seconds
+
+
+def medians(seconds: Mapping[str, list[float]]) -> dict[str, float]:
+    """Return the median of each, as NAME_s."""
+    return {f"{name}_s": float(np.median(times)) for name, times in seconds.items()}
+
+
+def _seconds(call: Callable[[], float | None]) -> float:
+    started = time.perf_counter()
+    own = call()
+    return own if isinstance(own, float) else time.perf_counter() - started

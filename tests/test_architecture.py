@@ -12,7 +12,7 @@ import kbsc_tf
 PACKAGE = Path(kbsc_tf.__file__).parent
 FLOORS = [
     {"errors"},
-    {"files", "seals", "threads", "progress", "quiet", "transmission", "registry", "workers", "locks"},
+    {"files", "seals", "threads", "progress", "quiet", "transmission", "registry", "workers", "locks", "stopwatch"},
     {"config"},
     {"data", "channel", "codecs", "metrics"},
     {"features", "coding", "knowledge", "results"},

@@ -167,8 +167,12 @@ def test_wrong_arguments_end_with_status_2(kbsc):
 
 
 def test_run_says_what_it_found_and_wrote(kbsc, file, tmp_path):
-    status, out, err = kbsc("run", file)
+    status, out, err = kbsc("run", file, "--profile")
     assert (status, err) == (0, "")
+    for stage in ("prepare", "train", "sweep", "figures"):
+        assert re.search(rf"^ *{stage} +\d+\.\d +\d+ *$", out, re.M), stage
+    for part in ("transmit", "decide", "measure"):
+        assert re.search(rf"^ +{part} +\d+\.\d +\d+ *$", out, re.M), part
     first = out.splitlines()[0]
     assert re.match(r"trial: 2 schemes, 1 channel, 1 k, 2 SNRs, into results/trial; loading TensorFlow", first), first
     assert "knowledge base: 60 entries x 64" in out and "wrote results/trial/records.csv" in out

@@ -1,6 +1,7 @@
 """The scripts beside the experiments: they load, and what they run are experiments of today's keys."""
 
 import importlib
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import typer
 from PIL import Image
 
 from kbsc_tf.config import load_config
@@ -165,3 +167,27 @@ def test_lines_of_a_small_picture_keep_their_colours(tmp_path):
         after = np.asarray(picture.convert("RGB")).astype(int)
     is_coloured = np.ptp(before, axis=2) > 90
     assert np.percentile(np.abs(after - before).max(axis=2)[is_coloured], 95) <= 25
+
+
+def test_a_part_of_the_bench_replaces_its_figures_and_keeps_the_others(script, monkeypatch, tmp_path, capsys):
+    bench, out = script("bench"), tmp_path / "bench.json"
+    monkeypatch.setattr(bench, "features_of", lambda folder, file: None)
+    monkeypatch.setattr(bench, "bench_clip", lambda: {"images_per_s": 2.0})
+    out.write_text('{"parts": {"clip": {"figures": 1}, "search": {"figures": {"single_per_s": 3.0}}}}')
+    bench.main(tmp_path, part=["clip"], out=out)
+    written = json.loads(out.read_text())
+    assert json.loads(capsys.readouterr().out) == written
+    assert written["parts"]["search"] == {"figures": {"single_per_s": 3.0}}
+    clip = written["parts"]["clip"]
+    assert clip["figures"] == {"images_per_s": 2.0} and clip["took_s"] >= 0
+    assert clip["machine"]["cores"] >= 1 and clip["machine"]["versions"]["tensorflow"]
+    with pytest.raises(typer.Exit):
+        bench.main(tmp_path, part=["clop"], out=out)
+    assert capsys.readouterr().err.startswith("--part: no part clop; there are original, adaptive, clip")
+
+
+def test_calls_take_turns_and_may_time_themselves(script):
+    timing, order = script("timing"), []
+    seconds = timing.alternating({"a": lambda: order.append("a"), "b": lambda: float(order.append("b") or 7)}, 3)
+    assert order == ["a", "b"] * 3 and seconds["b"] == [7.0] * 3 and max(seconds["a"]) < 1
+    assert timing.medians({"a": [3.0, 1.0, 2.0]}) == {"a_s": 2.0}

@@ -71,6 +71,14 @@ def show_table(folder: Path, progress: Progress, everything: bool = False) -> No
         progress.console.print(accuracy_table(read_shown(folder, everything)))
 
 
+def show_profile(folder: Path, progress: Progress) -> None:
+    """Print where the time of the last session went: its stages, and the parts of its sweep in all processes."""
+    from kbsc_tf.cli.profile import profile_table
+    from kbsc_tf.results.run_json import read_run
+
+    progress.console.print(profile_table(read_run(folder)))
+
+
 def list_files(paths: list[Path], progress: Progress) -> None:
     """Say what was written."""
     for path in paths:

@@ -14,19 +14,28 @@ from kbsc_tf.cli.app import (
     app,
     list_files,
     new_progress,
+    show_profile,
     show_table,
     start,
 )
 
 
 @app.command()
-def run(file: ExperimentFile, set_: Overrides = None, out: Out = None, skip_bad: SkipBad = False) -> None:
+def run(
+    file: ExperimentFile,
+    set_: Overrides = None,
+    out: Out = None,
+    skip_bad: SkipBad = False,
+    profile: Annotated[bool, typer.Option("--profile", help="Say where the time went; run.json always does.")] = False,
+) -> None:
     """Do everything: features, knowledge base, training, sweep, figures."""
     config, folder, progress = start(file, set_, out)
     from kbsc_tf.study import experiment
 
     figures = experiment.run(config, folder, skip_bad, progress)
     show_table(folder, progress)
+    if profile:
+        show_profile(folder, progress)
     list_files([folder / "records.csv", folder / "run.json", *figures], progress)
 
 

@@ -77,7 +77,9 @@ def identity(settings: dict[str, Any]) -> str:
 
 def _settings_of_scheme(entry: SchemeConfig, config: ExperimentConfig) -> dict[str, Any]:
     spec = schemes[entry.scheme]
-    revision = {"revision": spec.revision} if spec.revision > 1 else {}
+    # Raised by one whichever is raised, what is sent or how it is decided.
+    count = spec.revision + getattr(config.receiver, "revision", 1) - 1
+    revision = {"revision": count} if count > 1 else {}
     found = settings_of(entry)
     if "channel" in found:
         found["channel"] = entry.trained_over.settings()

@@ -1,6 +1,6 @@
 """How the receiver decides. Imports no TensorFlow."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field
 
@@ -48,6 +48,8 @@ class PosteriorConfig(_Receiver):
     ``kernel_variance`` around each entry; what is not given is chosen on validation features. The confidence is a
     probability.
     """
+
+    revision: ClassVar[int] = 2  # codes are of unit length in what is sent of them, and the kernel is for its number
 
     decision: Literal["posterior"] = Field(description="Weigh every coordinate by the noise it was received with.")
     neighbours: int = Field(100, ge=1, description="Entries whose kernels are summed.")

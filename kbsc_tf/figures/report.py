@@ -144,14 +144,14 @@ def _sessions(run: dict[str, Any]) -> list[dict[str, Any]]:
     """All openings of the folder, the first one first."""
     sessions = []
     for one in [*run.get("earlier_sessions", []), run]:
-        stages = {name: float(seconds) for name, seconds in (one.get("stages_s") or {}).items()}
         commit = one.get("commit")
         dirty = " with changes" if one.get("dirty") else ""
         sessions.append(
             {
                 "started": one.get("started") or "not recorded",
                 "wall_time": _duration(float(one.get("wall_time_s") or 0)),
-                "stages": ", ".join(f"{name} {_duration(seconds)}" for name, seconds in stages.items()),
+                "stages": _durations(one.get("stages_s") or {}),
+                "parts": _durations(one.get("sweep_parts_s") or {}),
                 "device": one.get("device") or "not recorded",
                 "commit": f"{commit[:12]}{dirty}" if commit else "not under git",
                 "command": " ".join(one.get("command") or []),
@@ -159,6 +159,10 @@ def _sessions(run: dict[str, Any]) -> list[dict[str, Any]]:
             }
         )
     return sessions
+
+
+def _durations(seconds: dict[str, float]) -> str:
+    return ", ".join(f"{name} {_duration(float(taken))}" for name, taken in seconds.items())
 
 
 def _duration(seconds: float) -> str:

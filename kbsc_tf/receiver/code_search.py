@@ -13,12 +13,12 @@ from kbsc_tf.receiver.axes import SemanticAxes, semantic_axes
 from kbsc_tf.receiver.calibration import Calibration
 from kbsc_tf.receiver.calibration_set import calibration_set
 from kbsc_tf.receiver.fit_posterior import ValidationCodes, calibrate_posterior, fit_posterior
-from kbsc_tf.receiver.posterior import PosteriorRule, PosteriorSearch
+from kbsc_tf.receiver.posterior import Kernel, PosteriorRule, PosteriorSearch
 from kbsc_tf.transmission import Coder, Observation
 
 _AXES = {
     "axes/mean": "D", "axes/basis": "DA", "axes/variance": "A",
-    "rule/weights": "A", "rule/kernel_variance": "", "rule/metric_exponent?": "",
+    "rule/weights": "A", "rule/metric_exponent?": "", "kernel/counts": "S", "kernel/variances": "S",
     "calibration/quality": "K", "calibration/sharpness": "K",
     "calibration/confidence": "M", "calibration/accuracy": "M",
 }  # fmt: skip
@@ -40,26 +40,30 @@ class Posterior(NamedTuple):
 
     def save(self, path: Path) -> None:
         """Write it into a file."""
-        parts = {"axes": self.axes, "rule": self.rule, "calibration": self.rule.calibration}
+        rule = self.rule
+        parts = {"axes": self.axes, "rule": rule, "kernel": rule.kernel, "calibration": rule.calibration}
         arrays = {f"{part}/{name}": value for part, whole in parts.items() for name, value in whole._asdict().items()}
-        del arrays["rule/calibration"]
+        del arrays["rule/calibration"], arrays["rule/kernel"]
         save_arrays(path, {name: value for name, value in arrays.items() if value is not None})
 
     @classmethod
     def load(cls, path: Path, remedy: str) -> "Posterior":
         """Read what `save` wrote; a UserError names a file that is missing or damaged and says the ``remedy``."""
-        parts: dict[str, dict] = {"axes": {}, "rule": {}, "calibration": {}}
+        parts: dict[str, dict] = {"axes": {}, "rule": {}, "kernel": {}, "calibration": {}}
         for name, value in load_numbers(path, remedy, _AXES).items():
             part, _, field = name.partition("/")
             parts[part][field] = value if value.ndim else value.item()
-        calibration = Calibration(**parts["calibration"])
-        return cls(SemanticAxes(**parts["axes"]), PosteriorRule(calibration=calibration, **parts["rule"]))
+        rule = PosteriorRule(
+            kernel=Kernel(**parts["kernel"]), calibration=Calibration(**parts["calibration"]), **parts["rule"]
+        )
+        return cls(SemanticAxes(**parts["axes"]), rule)
 
     def describe(self) -> str:
         """One line for the log."""
+        ends = [f"{self.rule.kernel.variances[place]:g}" for place in (0, -1)]
         return (
             f"decision by posterior: {len(self.axes.variance)} axes, divided by their variance to the power "
-            f"{self.rule.metric_exponent:g}/2; kernel variance {self.rule.kernel_variance:g}"
+            f"{self.rule.metric_exponent:g}/2; kernel variance {' to '.join(dict.fromkeys(ends))}"
         )
 
 
@@ -102,6 +106,17 @@ class CodeSearch:
         """The same search among other entries; this one where they are its own."""
         return self if entries is self._entries else CodeSearch(Posterior(self.axes, self.rule), entries, self._config)
 
+    def fit_rule(self, coder: Coder, features: np.ndarray, labels: np.ndarray, relevance: np.ndarray) -> PosteriorRule:
+        """How codes of another kind are compared best: the rule of held-out features [Q, D] among the entries.
+
+        ``relevance`` [A] of the coordinates is what their weights follow. They arrive at equal power.
+        """
+        entries, config = self._entries, self._config
+        known = coder.codewords(entries.x), entries.labels, len(entries.class_names)
+        codes = ValidationCodes(coder.codewords(features), labels, *known)
+        chosen = config.neighbours, config.metric_exponent, config.kernel_variance
+        return fit_posterior(codes, relevance, *chosen, power=np.ones_like(relevance))
+
     def observe(self, features: np.ndarray) -> Observation:
         """Features [B, D] whose noise nobody knows, as if there were none."""
         values = self.axes.codewords(features)
@@ -126,6 +141,7 @@ class CodeSearch:
                 del self._searches[next(iter(self._searches))]
             codewords, config = coder.codewords(self._entries.x), self._config
             classes = len(self._entries.class_names)
-            search = PosteriorSearch(codewords, self._entries.labels, classes, self.rule, config.index, config.gpu)
+            rule = coder.rule or self.rule
+            search = PosteriorSearch(codewords, self._entries.labels, classes, rule, config.index, config.gpu)
             self._searches[id(coder)] = coder, search  # the coder is kept, so that no other can have its id
         return self._searches[id(coder)][1]

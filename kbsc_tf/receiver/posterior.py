@@ -1,7 +1,8 @@
 """Noise-aware search: the class posterior of a noisy code against the knowledge base's own codewords."""
 
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,6 +15,31 @@ _TINY = np.finfo(np.float32).tiny
 _KEPT = 4  # indices: one for each set of coordinates that a scheme sends
 
 
+class Kernel(NamedTuple):
+    """Variance of the kernel around every entry, per coordinate of a code that has unit length in what is sent of it.
+
+    Of few coordinates more must agree: by the number that is sent, interpolated between those that were tried.
+
+    Attributes
+    ----------
+    counts : [S], float64
+        Numbers of coordinates, ascending.
+    variances : [S], float64
+    """
+
+    counts: np.ndarray
+    variances: np.ndarray
+
+    @classmethod
+    def constant(cls, variance: float, counts: Sequence[float] = (1.0,)) -> "Kernel":
+        """The same for every number."""
+        return cls(np.array(counts, float), np.full(len(counts), float(variance)))
+
+    def at(self, count: int) -> float:
+        """For so many coordinates; beyond those tried that of the nearest."""
+        return float(np.exp(np.interp(np.log(count), np.log(self.counts), np.log(self.variances))))
+
+
 class PosteriorRule(NamedTuple):
     """How codes are compared.
 
@@ -21,8 +47,7 @@ class PosteriorRule(NamedTuple):
     ----------
     weights : [A], float32
         Scale of each coordinate in the metric of the search: 1 / sqrt(variance) of it would weigh all alike.
-    kernel_variance : float
-        Variance per coordinate of the kernel around every entry; codewords have unit length in the metric.
+    kernel : Kernel
     calibration : Calibration
         Makes a confidence out of a vote.
     metric_exponent : float or None
@@ -30,7 +55,7 @@ class PosteriorRule(NamedTuple):
     """
 
     weights: np.ndarray
-    kernel_variance: float
+    kernel: Kernel
     calibration: Calibration
     metric_exponent: float | None = None
 
@@ -54,7 +79,7 @@ class PosteriorSearch:
 
     ĉ, its noise [B, A] ─► metric ─► ω = 1 / (β + noise) ─► FAISS: Σ ω ĉ c_j - ½ mean(ω) Σ c_j² ─► posterior
 
-    Each entry c_j is the centre of a Gaussian kernel of variance β, ``kernel_variance``; received through noise of
+    Each entry c_j is the centre of a Gaussian kernel of variance β, see `Kernel`; received through noise of
     variance ν, the kernel's variance is β + ν, and its log-likelihood -½ Σ ω (ĉ - c_j)² less what is the same for all
     entries. The posterior of a class is the sum over its entries. The last term takes the mean of ω over the
     coordinates that were sent, which makes it one more column of the index instead of a second index.
@@ -80,15 +105,11 @@ class PosteriorSearch:
         index: str = "Flat",
         gpu: bool | None = None,
     ) -> None:
-        entries = codewords * rule.weights
-        lengths = np.linalg.norm(entries, axis=1, keepdims=True)
-        self._entries = (entries / np.maximum(lengths, _TINY)).astype(np.float32)
-        # What is received is scaled as the average entry: its own length is not known through the noise.
-        self._scale = (rule.weights / lengths.mean()).astype(np.float32)
-        self._energy = np.square(self._entries).mean(axis=0)
+        self._entries = (codewords * rule.weights).astype(np.float32)
+        self._power = np.square(self._entries).sum(axis=1, keepdims=True)
         self.labels, self.num_classes, self.rule = labels, num_classes, rule
         self._index, self._gpu = index, gpu
-        self._built: dict[bytes, object] = {}
+        self._built: dict[bytes, _Sent] = {}
 
     def decide(
         self,
@@ -132,27 +153,57 @@ class PosteriorSearch:
         The quality is the share of the code that arrived: 1 without noise, 0 where nothing did.
         """
         sent = np.isfinite(noise_var_per_axis).any(axis=0)
-        scale, energy = self._scale[sent], self._energy[sent]
+        index, scale, energy, part = self._among(sent)
         noise = noise_var_per_axis[:, sent] * np.square(scale)
         received = _at_unit_length(values[:, sent] * scale, noise, energy)
-        precision = 1.0 / (self.rule.kernel_variance + noise)
+        variance = self.rule.kernel.at(max(1, int(sent.sum())))
+        precision = 1.0 / (variance + noise)
         mean = precision @ (energy / max(energy.sum(), _TINY))
         queries = np.concatenate([received * precision, -0.5 * mean[:, None]], axis=1)
-        found = self._search(sent, np.ascontiguousarray(queries, np.float32), min(neighbours, len(self.labels)))
+        found = index.search(np.ascontiguousarray(queries, np.float32), min(neighbours, len(self.labels)))
         shares, nearest = soft_vote(*found, self.labels, self.num_classes, temperature=1.0)
-        return shares, nearest, self.rule.kernel_variance * (precision @ energy)
+        return shares, nearest, part * variance * (precision @ energy)
 
-    def _search(self, sent: np.ndarray, queries: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    def _among(self, sent: np.ndarray) -> "_Sent":
+        """The entries at unit length in the coordinates that were sent, whose power the sender has made the same."""
         key = sent.tobytes()
         if key not in self._built:
             if len(self._built) == _KEPT:
                 del self._built[next(iter(self._built))]
             kept = self._entries[:, sent]
-            columns = np.concatenate([kept, np.square(kept).sum(axis=1, keepdims=True)], axis=1)
+            lengths = np.linalg.norm(kept, axis=1, keepdims=True)
+            # What is received is scaled as the average entry: its own length is not known through the noise.
+            scale = self.rule.weights[sent] / np.maximum(lengths.mean(), _TINY)
+            kept = kept / np.maximum(lengths, _TINY)
+            power = np.square(kept)
+            columns = np.concatenate([kept, power.sum(axis=1, keepdims=True)], axis=1)
             with one_thread():  # every worker must build the same
                 built = build_index(columns, self._index, "inner_product")
-            self._built[key], _ = place_index(built, self._gpu)
-        return self._built[key].search(queries, count)
+            index, _ = place_index(built, self._gpu)
+            part = np.mean(np.square(lengths) / np.maximum(self._power, _TINY))
+            self._built[key] = _Sent(index, scale.astype(np.float32), power.mean(axis=0), float(part))
+        return self._built[key]
+
+
+class _Sent(NamedTuple):
+    """The coordinates that were sent.
+
+    Attributes
+    ----------
+    index : faiss.Index
+        Of the entries.
+    scale : [a], float32
+        From what is received to their unit length.
+    energy : [a], float32
+        Mean power of an entry in each.
+    part : float
+        Of an entry's whole power, on average.
+    """
+
+    index: Any
+    scale: np.ndarray
+    energy: np.ndarray
+    part: float
 
 
 def _at_unit_length(received: np.ndarray, noise: np.ndarray, energy: np.ndarray) -> np.ndarray:

@@ -139,6 +139,10 @@ class ResultsFolder:
         """Count what a stage took before the folder was opened."""
         self._stages.add(stage, seconds)
 
+    def took_within_sweep(self, seconds: Mapping[str, float]) -> None:
+        """Count what the parts of a point took, whichever process computed it."""
+        self._stages.add_parts(seconds)
+
     def done(self) -> set[Point]:
         """Every point recorded so far, by any process."""
         if not self._is_current():

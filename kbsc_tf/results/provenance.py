@@ -48,4 +48,5 @@ def describe_session(device: str) -> dict[str, Any]:
         "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "wall_time_s": 0.0,
         "stages_s": {},
+        "sweep_parts_s": {},
     }

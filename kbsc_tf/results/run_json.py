@@ -52,6 +52,7 @@ class _Session(BaseModel):
     started: str | None = None
     wall_time_s: float | None = None
     stages_s: dict[str, float] | None = None
+    sweep_parts_s: dict[str, float] | None = None
 
 
 class _Run(_Session):

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import nullcontext
 from typing import Any
 
+from kbsc_tf import stopwatch
 from kbsc_tf.config import SweepConfig
 from kbsc_tf.results.outcomes import PerImageWriter, per_image_writer
 from kbsc_tf.results.points import Curve, Point
@@ -38,6 +39,7 @@ class Simulator:
 
     def run(self, point: Point) -> Iterator[Event]:
         """Compute a point: an event after each trial, and one with its record."""
+        stopwatch.read()  # what was before is of no point
         scheme, study = self._scheme(point), self.study
         settings, features = study.config.sweep, study.features
         sender, knowledge = features.sender, features.receiver
@@ -49,13 +51,16 @@ class Simulator:
             while not (stop := stop_reason(measured, settings)):
                 trial = measured.trials
                 outcome = trials.transmit(scheme, point.snr_db, point.seed, trial)
-                correct = measured.add(outcome)
+                with stopwatch.part("measure"):
+                    correct = measured.add(outcome)
                 if writer is not None:
                     _write(writer, trial, sender.labels, outcome, correct)
                 speed = len(sender) * measured.trials / (time.perf_counter() - started)
                 yield Event(point, Figures(*measured.accuracy(), measured.trials, speed))
-        chosen_by = self._mcs_trials.row(scheme, point)
-        yield Event(point, record={**point._asdict(), "stop": stop, **measured.row(), **chosen_by})
+        with stopwatch.part("choose an MCS"):
+            chosen_by = self._mcs_trials.row(scheme, point)
+        record = {**point._asdict(), "stop": stop, **measured.row(), **chosen_by}
+        yield Event(point, record=record, seconds=stopwatch.read())
 
     def _scheme(self, point: Point) -> Scheme:
         """The point's scheme, fitted with all of its MCSs: a genie needs them."""
@@ -63,7 +68,8 @@ class Simulator:
         if family not in self._fitted:
             for channel, scheme in self.study.schemes:
                 if _family(curve_of(channel, scheme)) == family:
-                    self.study.fit(channel, scheme)
+                    with stopwatch.part("fit"):
+                        self.study.fit(channel, scheme)
             self._fitted.add(family)
         return self._schemes[point.curve]
 

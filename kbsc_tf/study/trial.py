@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from kbsc_tf import stopwatch
 from kbsc_tf.features import FeatureSet
 from kbsc_tf.knowledge import Decision
 from kbsc_tf.metrics import top_k_correct
@@ -66,7 +67,8 @@ def batches(sender: FeatureSet, chunk: int, with_images: bool) -> Iterator[Sourc
 
 def batch_of(sender: FeatureSet, indices: np.ndarray, with_images: bool) -> SourceBatch:
     """What a scheme is given of some of the sender's images."""
-    images = sender.images.read(indices) if with_images else None
+    with stopwatch.part("read"):
+        images = sender.images.read(indices) if with_images else None
     return SourceBatch(np.asarray(sender.x[indices], np.float32), images)
 
 
@@ -137,25 +139,33 @@ class Trials:
         batch = batch_of(self.sender, indices, scheme.needs_images)
         noise = chunk_seed(seed, snr_db, number, trial)
         if isinstance(scheme, GenieScheme):
-            outcome = self._best(scheme, scheme.alternatives(batch, snr_db, noise), self.sender.labels[indices])
+            with stopwatch.part("transmit"):
+                sent = scheme.alternatives(batch, snr_db, noise)
+            outcome = self._best(scheme, sent, self.sender.labels[indices])
         else:
-            outcome = self._decided(scheme, scheme.transmit(batch, snr_db, noise))
+            with stopwatch.part("transmit"):
+                sent = scheme.transmit(batch, snr_db, noise)
+            outcome = self._decided(scheme, sent)
             if self.halves and outcome.transmission.entries is None:
                 outcome = replace(outcome, by_halves=self._by_halves(scheme, outcome))
         received = outcome.transmission.images
         if self.quality is None or received is None:
             return outcome
-        return replace(outcome, quality=self.quality(batch.images, received))
+        with stopwatch.part("image quality"):
+            return replace(outcome, quality=self.quality(batch.images, received))
 
     def _decided(self, scheme: Scheme, sent: Transmission) -> Outcome:
-        features = self.receiver.features(sent)
-        # Images are embedded once, for the decision too.
-        decision = self.receiver.decide(replace(sent, features=features, images=None), scheme.calibration)
+        with stopwatch.part("embed"):
+            features = self.receiver.features(sent)
+        with stopwatch.part("decide"):
+            # Images are embedded once, for the decision too.
+            decision = self.receiver.decide(replace(sent, features=features, images=None), scheme.calibration)
         return Outcome(features, decision, sent)
 
     def _by_halves(self, scheme: Scheme, outcome: Outcome) -> np.ndarray:
         arrived = replace(outcome.transmission, features=outcome.features, images=None)
-        return np.stack([half.decide(arrived, scheme.calibration).labels[:, 0] for half in self.halves], axis=1)
+        with stopwatch.part("decide"):
+            return np.stack([half.decide(arrived, scheme.calibration).labels[:, 0] for half in self.halves], axis=1)
 
     def _best(self, scheme: GenieScheme, sent: list[Transmission], labels: np.ndarray) -> Outcome:
         """What arrived by the best MCS for each image, of all that were ``sent``."""

@@ -15,8 +15,12 @@ class Figures(NamedTuple):
 
 
 class Event(NamedTuple):
-    """Something happened to a point: ``figures`` after a trial, or its ``record`` at the end."""
+    """Something happened to a point: ``figures`` after a trial, or its ``record`` at the end.
+
+    With the record come the ``seconds`` by part of the work, as `kbsc_tf.stopwatch.read` returns them.
+    """
 
     point: Point
     figures: Figures | None = None
     record: dict[str, Any] | None = None
+    seconds: dict[str, float] | None = None

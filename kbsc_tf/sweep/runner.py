@@ -58,11 +58,12 @@ def run_points(points: list[Point], results: ResultsFolder, build: Callable[[], 
                     view.elsewhere(len(waiting))
                     continue
                 session.beat()
-                for point, figures, record in executor.events(_WAIT_S):
+                for point, figures, record, seconds in executor.events(_WAIT_S):
                     if record is None:
                         session.update(point, **figures._asdict())
                         view.update(point, figures)
                         continue
+                    results.took_within_sweep(seconds or {})
                     results.append(record)
                     session.release(point)
                     busy.remove(point)

@@ -21,7 +21,7 @@ from kbsc_tf.knowledge.storage import DESCRIPTION, write_folder
 from kbsc_tf.receiver.axes import semantic_axes
 from kbsc_tf.receiver.calibration import UNCALIBRATED
 from kbsc_tf.receiver.code_search import Posterior
-from kbsc_tf.receiver.posterior import PosteriorRule, metric_weights
+from kbsc_tf.receiver.posterior import Kernel, PosteriorRule, metric_weights
 from kbsc_tf.results.outcomes import class_names, per_image_points, per_image_writer, read_per_image
 from kbsc_tf.results.points import Point
 from kbsc_tf.schemes.jscc.torch_file import read_state_dict
@@ -121,7 +121,7 @@ class Files:
 
         self.folder = folder
         axes = semantic_axes(X)
-        rule = PosteriorRule(metric_weights(axes.variance, 0.5), 0.3, UNCALIBRATED, 0.5)
+        rule = PosteriorRule(metric_weights(axes.variance, 0.5), Kernel.constant(0.3), UNCALIBRATED, 0.5)
         Posterior(axes, rule).save(folder / "posterior.npz")
         matrix, offset = RNG.standard_normal((4, 16)), np.zeros((1, 16))
         LinearObserver(np.zeros(4), np.ones(4), matrix, offset).save(folder / "observer.npz")

@@ -77,7 +77,7 @@ def test_confidence_is_the_accuracy_though_few_features_are_held_out(tmp_path):
     """The receiver has 100 entries of a class. Calibrated on the 5 of the validation receiver it is far off."""
     sizes = (2000, 400, 100, 2000, 2000)
     features = FeatureSplits(*(feature_set(count, seed, 2.5) for seed, count in enumerate(sizes, 1)))
-    rule = {"decision": "posterior", "metric_exponent": 0.5, "kernel_variance": 0.2}
+    rule = {"decision": "posterior", "metric_exponent": 0.5, "kernel_variance": 0.4}
     config = ExperimentConfig(name="t", schemes=["pca"], k=[32], receiver=rule)
     posterior = learn_posterior(features, config.receiver, 1000)
     receiver = Receiver.around(features.receiver, config.receiver, posterior)

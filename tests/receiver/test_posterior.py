@@ -8,6 +8,7 @@ from kbsc_tf.features import FeatureSet
 from kbsc_tf.knowledge.decision import decide_vote, soft_vote
 from kbsc_tf.knowledge.knowledge_base import KnowledgeBase
 from kbsc_tf.receiver import (
+    Kernel,
     PosteriorRule,
     PosteriorSearch,
     ValidationCodes,
@@ -28,7 +29,8 @@ SILENT = np.zeros_like(VALUES)
 
 
 def search(kernel_variance=0.1, labels=LABELS, classes=CLASSES):
-    return PosteriorSearch(CODES, labels, classes, PosteriorRule(WEIGHTS, kernel_variance, UNCALIBRATED))
+    rule = PosteriorRule(WEIGHTS, Kernel.constant(kernel_variance), UNCALIBRATED)
+    return PosteriorSearch(CODES, labels, classes, rule)
 
 
 def unit(x):
@@ -37,9 +39,11 @@ def unit(x):
 
 def expected_posterior(values, noise_var_per_axis, kernel_variance):
     """The documented formula with every entry as a neighbour, value by value."""
-    entries = unit(CODES.astype(np.float64) * WEIGHTS)
-    scale = WEIGHTS / np.linalg.norm(CODES * WEIGHTS, axis=1).mean()
+    arrived = np.isfinite(noise_var_per_axis).any(axis=0)
+    entries = unit(CODES.astype(np.float64) * WEIGHTS * arrived)
+    scale = WEIGHTS / np.linalg.norm(CODES * WEIGHTS * arrived, axis=1).mean()
     energy = np.mean(entries**2, axis=0)
+    part = np.mean(np.sum((CODES * WEIGHTS * arrived) ** 2, axis=1) / np.sum((CODES * WEIGHTS) ** 2, axis=1))
     shares, qualities = np.zeros((len(values), CLASSES)), []
     for row, (value, var) in enumerate(zip(values, noise_var_per_axis, strict=True)):
         sent = np.isfinite(var)
@@ -50,7 +54,7 @@ def expected_posterior(values, noise_var_per_axis, kernel_variance):
         mean = np.sum(omega * e) / np.sum(e)
         score = entries[:, sent] @ (omega * received) - mean / 2 * np.sum(entries[:, sent] ** 2, axis=1)
         np.add.at(shares[row], LABELS, np.exp(score - score.max()))
-        qualities.append(kernel_variance * np.sum(omega * e))
+        qualities.append(part * kernel_variance * np.sum(omega * e))
     return shares / shares.sum(axis=1, keepdims=True), qualities
 
 
@@ -70,7 +74,9 @@ def test_with_equal_noise_and_weights_on_unit_codes_it_is_the_gaussian_kernel():
     """Nothing is approximated then: -½ Σ ω (ĉ - c)², and the scaling is to unit length."""
     codes = unit(CODES)
     values = unit(VALUES)
-    found = PosteriorSearch(codes, LABELS, CLASSES, PosteriorRule(np.ones(AXES, "f4"), 0.2, UNCALIBRATED))
+    found = PosteriorSearch(
+        codes, LABELS, CLASSES, PosteriorRule(np.ones(AXES, "f4"), Kernel.constant(0.2), UNCALIBRATED)
+    )
     energy = np.mean(codes**2, axis=0)
     values = values / np.sqrt(np.mean(values**2 / energy, axis=1, keepdims=True))
     kernel = np.exp(-0.5 / 0.2 * np.sum((values[:, None] - codes) ** 2, axis=2))
@@ -85,6 +91,17 @@ def test_without_noise_the_ranking_is_by_cosine_in_the_metric():
     cosine = unit(VALUES * WEIGHTS) @ unit(CODES * WEIGHTS).T
     np.testing.assert_array_equal(decision.ids, np.argsort(-cosine, axis=1)[:, :20])
     np.testing.assert_array_equal(decision.labels, decision.ids)
+
+
+def test_the_kernel_is_interpolated_between_the_numbers_that_were_tried():
+    kernel = Kernel(np.array([4.0, 16.0]), np.array([0.01, 0.04]))
+    assert [kernel.at(count) for count in (1, 4, 8, 16, 99)] == pytest.approx([0.01, 0.01, 0.02, 0.04, 0.04])
+    rule = PosteriorRule(WEIGHTS, kernel, UNCALIBRATED)
+    some = NOISE_VAR.copy()
+    some[:, 4:] = np.inf
+    found = PosteriorSearch(CODES, LABELS, CLASSES, rule).posterior(VALUES, some, ENTRIES)
+    for one, expected in zip(found, search(0.01).posterior(VALUES, some, ENTRIES), strict=True):
+        np.testing.assert_allclose(one, expected, rtol=1e-6)
 
 
 def test_values_that_were_lost_do_not_matter():
@@ -122,7 +139,7 @@ def test_knowing_the_noise_beats_a_vote_that_does_not():
     sent = centres[sent_labels] + 0.5 * rng.standard_normal((2000, 40))
     noise_var_per_axis = np.tile(np.where(np.arange(40) % 4, 60.0, 0.3), (2000, 1)).astype("f4")
     received = (sent + np.sqrt(noise_var_per_axis) * rng.standard_normal(sent.shape)).astype("f4")
-    rule = PosteriorRule(np.ones(40, "f4"), 0.05, UNCALIBRATED)
+    rule = PosteriorRule(np.ones(40, "f4"), Kernel.constant(0.05), UNCALIBRATED)
     aware = (
         PosteriorSearch(codes, labels, 10, rule).decide(received, noise_var_per_axis, 1, 100).labels[:, 0]
         == sent_labels
@@ -155,7 +172,7 @@ def test_the_decision_is_calibrated_by_the_rule_or_by_the_scheme():
     np.testing.assert_allclose(raw.confidence, shares.max(axis=1), rtol=1e-5)
     sharp = UNCALIBRATED._replace(sharpness=np.array([5.0]))
     of_scheme = search().decide(VALUES, NOISE_VAR, 3, ENTRIES, sharp)
-    of_rule = PosteriorSearch(CODES, LABELS, CLASSES, PosteriorRule(WEIGHTS, 0.1, sharp))
+    of_rule = PosteriorSearch(CODES, LABELS, CLASSES, PosteriorRule(WEIGHTS, Kernel.constant(0.1), sharp))
     np.testing.assert_array_equal(of_scheme.confidence, of_rule.decide(VALUES, NOISE_VAR, 3, ENTRIES).confidence)
     assert (of_scheme.confidence > raw.confidence).all() and (of_scheme.ids == raw.ids).all()
 
@@ -196,10 +213,10 @@ def validation_codes(within):
 def test_fit_takes_what_is_given_and_chooses_the_rest():
     variance = np.geomspace(1, 0.05, 16).astype("f4")
     given = fit_posterior(validation_codes(0.5), variance, 50, 0.4, 0.07)
-    assert given.kernel_variance == 0.07
+    assert given.kernel.variances.tolist() == [0.07] * 3 and given.kernel.counts.tolist() == [1, 4, 16]
     np.testing.assert_allclose(given.weights, variance**0.3, rtol=1e-5)
     chosen = fit_posterior(validation_codes(0.5), variance, 50)
-    assert chosen.kernel_variance in (0.025, 0.05, 0.1, 0.2) and chosen.weights[0] == 1
+    assert set(chosen.kernel.variances) <= {0.025, 0.05, 0.1, 0.2} and chosen.weights[0] == 1
     np.testing.assert_array_equal(chosen.weights, fit_posterior(validation_codes(0.5), variance, 50).weights)
     assert given.calibration == chosen.calibration == UNCALIBRATED
 

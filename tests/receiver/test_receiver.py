@@ -121,6 +121,8 @@ def test_entries_are_encoded_by_the_coder_of_the_observation():
     """One that turns the axes round makes other codes and the same distances."""
 
     class Mirror:
+        rule = None
+
         def codewords(self, features):
             return -POSTERIOR.axes.codewords(features)
 
@@ -155,7 +157,7 @@ def test_what_was_not_delivered_is_not_decided_by_posterior_either():
 
 
 def test_given_exponent_and_bandwidth_are_taken():
-    assert POSTERIOR.rule.kernel_variance == 0.1
+    assert set(POSTERIOR.rule.kernel.variances) == {0.1}
     variance = POSTERIOR.axes.variance
     np.testing.assert_allclose(POSTERIOR.rule.weights, (variance / variance[0]) ** 0.25, rtol=1e-4)
     assert "64 axes, divided by their variance to the power 0.5/2; kernel variance 0.1" in POSTERIOR.describe()

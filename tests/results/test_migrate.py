@@ -59,7 +59,8 @@ def settings(config):
 
 def uncoded(config):
     """Without the schemes and channels whose numbers have changed since; None if nothing is left."""
-    kept = [entry for entry in config.schemes if schemes[entry.scheme].revision == 1]
+    is_revised = getattr(config.receiver, "revision", 1) > 1
+    kept = [entry for entry in config.schemes if schemes[entry.scheme].revision == 1 and not is_revised]
     kept = [entry for entry in kept if entry.trained_over is None or entry.trained_over.revision == 1]
     over = [channel for channel in config.channels if channel.revision == 1]
     return config.model_copy(update={"schemes": kept, "channels": over}) if kept and over else None
@@ -296,12 +297,28 @@ def test_adaptive_schemes_share_their_section_and_drop_what_one_does_not_use():
     old["schemes"] = ["adaptive", "adaptive_linear", "adaptive_supervised"]
     old["adaptive"] |= {"objective": "contrastive", "hidden": 256, "exponent": 0.5}
     found = settings_of_experiment(ExperimentConfig.model_validate(migrate_config(old)))["schemes"]
-    assert all(one.pop("revision") == 3 for one in found.values())
+    assert all(one.pop("revision") == 5 for one in found.values())  # 4, and 2 of the receiver
+    then = {"order_exponent": 0.5, "axes": "variance", "validation_symbols": [64, 128, 256]}
     assert found == {
-        "adaptive": {"scheme": "adaptive", "objective": "contrastive", "hidden": 256, "order_exponent": 0.5},
-        "adaptive_linear": {"scheme": "adaptive_linear", "order_exponent": 0.5},
-        "adaptive_supervised": {"scheme": "adaptive_supervised", "hidden": 256, "order_exponent": 0.5},
+        "adaptive": {"scheme": "adaptive", "objective": "contrastive", "hidden": 256, **then},
+        "adaptive_linear": {"scheme": "adaptive_linear", **then},
+        "adaptive_supervised": {"scheme": "adaptive_supervised", "hidden": 256, **then},
     }
+
+
+def test_folders_say_that_the_adaptive_code_sent_principal_axes(tmp_path):
+    entry = {"scheme": "adaptive", "validation_symbols": [64, 128, 256], "axes": "variance"}
+    config = ExperimentConfig(name="t", schemes=["pca", entry], k=[16], receiver={"decision": "posterior"})
+    now = describe_experiment(config)
+    old = json.loads(json.dumps(now))
+    for one in (old["config"]["schemes"][1], old["settings"]["schemes"]["adaptive"]):
+        del one["axes"]
+    del old["settings"]["schemes"]["adaptive"]["validation_symbols"]  # was the default
+    folder = folder_of(tmp_path / "run", old)
+    assert migrate(folder).endswith("brought up to date") and migrate(folder).endswith("up to date already")
+    new = read_run(folder)
+    assert new["settings"] == now["settings"] and new["hash"] == now["hash"]
+    assert ExperimentConfig.model_validate(new["config"]) == config
 
 
 def test_keys_that_had_no_effect_are_dropped():

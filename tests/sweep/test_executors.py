@@ -12,10 +12,12 @@ from test_killed_sweeps import contents, write_experiment
 from kbsc_tf.config import load_config
 from kbsc_tf.errors import UserError
 from kbsc_tf.results.records import read_records
+from kbsc_tf.results.run_json import read_run
 from kbsc_tf.study import experiment
 from kbsc_tf.sweep.executors import processes
 from kbsc_tf.sweep.executors.protocols import DEATHS
 
+MCS = "choose an MCS"
 SETTINGS = {
     "channels": [{"fading": "rayleigh"}],
     "sweep": {"chunk": 50, "latency": False, "trials": 4, "per_image": True},
@@ -70,6 +72,11 @@ def test_processes_give_the_records_of_local_though_one_is_killed(local, tmp_pat
     assert run_and_kill(file, tmp_path / "out", ["executor={kind: processes, workers: 2}"], workers, quiet)
     assert contents(tmp_path / "out") == contents(folder)
     assert not workers()
+    one, several = (read_run(where) for where in (folder, tmp_path / "out"))
+    assert set(one["sweep_parts_s"]) == {"transmit", "encode", "decode", "read", "embed", "decide", "measure", MCS}
+    # Fitted schemes are the executor's own where it is this process.
+    assert set(several["sweep_parts_s"]) == {*one["sweep_parts_s"], "fit"}
+    assert 0.5 * one["stages_s"]["sweep"] < sum(one["sweep_parts_s"].values()) <= one["stages_s"]["sweep"]
 
 
 @pytest.mark.slow

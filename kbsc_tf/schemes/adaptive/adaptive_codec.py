@@ -9,7 +9,9 @@ import tensorflow as tf
 from keras import layers, ops
 
 from kbsc_tf.channel import ReceivedValues
-from kbsc_tf.receiver.axes import SemanticAxes
+from kbsc_tf.receiver import CodeAxes, Kernel, PosteriorRule
+from kbsc_tf.receiver.calibration import UNCALIBRATED
+from kbsc_tf.receiver.fit_posterior import TRIED
 from kbsc_tf.schemes.adaptive.schedule import schedule
 
 LOWEST_SNR_DB, HIGHEST_SNR_DB = -10, 20
@@ -80,6 +82,8 @@ class AdaptiveCodec(keras.Model):
         self.mean, self.whiten = fixed("mean", self.dim), fixed("whiten", self.dim, self.axes)
         self.colour = fixed("colour", self.axes, self.dim)
         self.power = fixed("power", self.axes, initializer="ones")
+        self.metric = fixed("metric", self.axes, initializer="ones")
+        self.kernel = fixed("kernel", 2, TRIED, initializer="ones")  # counts, variances
         # Row 0 is for a sender that does not know how many symbols will be received, or nothing for their number.
         self.order = fixed("order", 1 + len(self.rates), rows, self.symbols, dtype="int32")
         shape = (len(self.rates), knots, self.axes)
@@ -89,27 +93,35 @@ class AdaptiveCodec(keras.Model):
             self.project.build((None, self.hidden))
         self.built = True
 
-    def adapt(self, axes: SemanticAxes, exponents: np.ndarray) -> None:
+    @property
+    def rule(self) -> PosteriorRule:
+        """How codes are compared, see `kbsc_tf.transmission.Coder`."""
+        return PosteriorRule(self.metric.numpy(), Kernel(*self.kernel.numpy().astype(float)), UNCALIBRATED)
+
+    @rule.setter
+    def rule(self, rule: PosteriorRule) -> None:
+        self.metric.assign(rule.weights)
+        self.kernel.assign(rule.kernel)
+
+    def adapt(self, axes: CodeAxes, exponents: np.ndarray) -> None:
         """Set the closed-form code.
 
         Parameters
         ----------
-        axes : SemanticAxes
+        axes : CodeAxes
             Of the training features.
         exponents : [31] or [1 + rates, 31], float
-            For every SNR in dB from -10 to 20: the relevance of an axis for the order is its variance to this power.
-            The first row is for all numbers of symbols at once.
+            For every SNR in dB from -10 to 20: what an axis counts in the order is its relevance to this power. The
+            first row is for all numbers of symbols at once.
         """
-        scale = np.sqrt(axes.variance)
         self.mean.assign(axes.mean)
-        self.whiten.assign(axes.basis / scale)
-        self.colour.assign((axes.basis * scale).T)
+        self.whiten.assign(axes.analysis)
+        self.colour.assign(axes.synthesis)
         grid = range(LOWEST_SNR_DB, HIGHEST_SNR_DB + 1)
-        relevance = axes.variance / axes.variance[0]
         self.order.assign(
             [
                 [
-                    schedule(relevance**exponent, 10 ** (snr_db / 10), self.symbols)
+                    schedule(axes.relevance**exponent, 10 ** (snr_db / 10), self.symbols)
                     for snr_db, exponent in zip(grid, row, strict=True)
                 ]
                 for row in np.broadcast_to(exponents, self.order.shape[:2])
@@ -122,7 +134,7 @@ class AdaptiveCodec(keras.Model):
             mine.assign(theirs)
 
     def _closed_form(self) -> tuple[keras.Variable, ...]:
-        return self.mean, self.whiten, self.colour, self.power, self.order
+        return self.mean, self.whiten, self.colour, self.power, self.order, self.metric, self.kernel
 
     def measure_power(self, features: np.ndarray) -> None:
         """Learn each coordinate's power from features [N, D]: the receiver scales by it, and a sender without k.

@@ -16,12 +16,17 @@ class AdaptiveOptions(SchemeConfig):
         None,
         ge=0,
         le=4,
-        description="Relevance of an axis for the order of symbols: its variance to this power; chosen on validation "
+        description="What an axis counts in the order of symbols: its relevance to this power; chosen on validation "
         "features, for every SNR, unless given.",
+    )
+    axes: Literal["neighbours", "variance"] = Field(
+        "neighbours",
+        description="What is sent: the axes along which features differ most for what nearest neighbours differ by, or "
+        "those of the largest variance, as in PCA.",
     )
     snr_db: SnrChoice = Field(SnrRange(low=-10.0, high=20.0), description="SNR in dB, drawn anew for each batch.")
     validation_symbols: SomeNumbers[EvenK] = Field(
-        [64, 128, 256],
+        [32, 64, 128, 256, 512],
         description="Numbers of real symbols that have an order and powers of their own, and at which an epoch is "
         "judged; any other number takes those of the nearest within a factor of 3, or else those that serve all.",
     )

@@ -11,8 +11,9 @@ import tensorflow as tf
 
 from kbsc_tf.channel import seed_noise
 from kbsc_tf.features import FeatureSet
-from kbsc_tf.receiver import metric_weights
-from kbsc_tf.receiver.axes import SemanticAxes, semantic_axes
+from kbsc_tf.receiver import CodeAxes, Kernel, PosteriorRule, metric_weights, neighbour_axes, semantic_axes
+from kbsc_tf.receiver.calibration import UNCALIBRATED
+from kbsc_tf.receiver.fit_posterior import TRIED
 from kbsc_tf.schemes.adaptive.adaptive_codec import HIGHEST_SNR_DB, LOWEST_SNR_DB, SYMBOLS, AdaptiveCodec
 from kbsc_tf.schemes.adaptive.adaptive_link import AdaptiveLink
 from kbsc_tf.schemes.adaptive.config import AdaptiveOptions, ClosedFormConfig, SupervisedConfig
@@ -24,10 +25,10 @@ from kbsc_tf.threads import one_thread
 from kbsc_tf.training import CheckpointFolder, Trainer, fingerprint, training_batches
 from kbsc_tf.transmission import Observation
 
-ORDER_EXPONENTS = (0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0)
-_NOISES = 3  # draws of the noise that an order is judged over, the same for all orders
-_KNOTS_DB = tuple(range(LOWEST_SNR_DB, 11, 2))
-_SHARED = ("order_exponent", "snr_db", "validation_symbols", "seed")  # options of the closed form
+ORDER_EXPONENTS = (0.0, 0.15, 0.3)  # 0: every axis once before any is repeated
+_NOISES = 2  # draws of the noise that an order is judged over, the same for all orders
+_KNOTS_DB = (-10, -6, -2, 2, 6)
+_SHARED = ("axes", "order_exponent", "snr_db", "validation_symbols", "seed")  # options of the closed form
 _DEFAULT_METRIC = 0.5, 0.1  # metric exponent and kernel variance, for a receiver that does not decide by posterior
 
 
@@ -62,19 +63,22 @@ class ClosedFormFit:
         return self._codec
 
     def _fit(self, training: FeatureSet, validation: Validation, folder: Path, report: Report) -> AdaptiveCodec:
-        search = validation.receiver.code_search
+        features = np.asarray(training.x, np.float32)
         with one_thread():  # every worker must choose the same
-            axes = search.axes if search else semantic_axes(np.asarray(training.x, np.float32))
-            size = training.dim, len(axes.variance)
+            by_variance = self.config.axes == "variance"
+            axes = semantic_axes(features).as_code() if by_variance else neighbour_axes(features)
+            size = training.dim, len(axes.relevance)
             codec = AdaptiveCodec(*size, self.config.validation_symbols, symbols=self.symbols)
+            codec.adapt(axes, np.zeros(HIGHEST_SNR_DB - LOWEST_SNR_DB + 1))
+            codec.rule = _rule(codec, axes, validation)
             exponents = self._exponents(codec, axes, _Judge(validation, self.config))
         codec.adapt(axes, exponents)
         codec.measure_power(validation.features)
         chosen = sorted({f"{e:.3g}" for e in exponents.flat}, key=float)
-        self.summary = f"order by variance to the power {' to '.join(dict.fromkeys((chosen[0], chosen[-1])))}"
+        self.summary = f"order by relevance to the power {' to '.join(dict.fromkeys((chosen[0], chosen[-1])))}"
         return codec
 
-    def _exponents(self, codec: AdaptiveCodec, axes: SemanticAxes, judge: "_Judge") -> np.ndarray:
+    def _exponents(self, codec: AdaptiveCodec, axes: CodeAxes, judge: "_Judge") -> np.ndarray:
         """Exponents of the relevance [1 + rates, 31] at every SNR of the code's grid: the best at the nearest tried.
 
         The first row is for all numbers of symbols, the others are for one of them each, see `choose`.
@@ -95,9 +99,9 @@ class ClosedFormFit:
 def choose(shares: np.ndarray) -> np.ndarray:
     """Which of several orders to send by: for all numbers of symbols at once, and for each of them.
 
-    The common order is best on average. A number of symbols has another one where that is better for it by more than
-    two standard errors of the difference, paired by features: a sender that knows how many symbols count must not
-    follow the noise of the validation, and do worse than one that does not know.
+    The first order is taken unless another is better by more than two standard errors of the difference, paired by
+    features: on average over all numbers of symbols for the common order, which is in turn what a number of symbols
+    has unless another one is as clearly better for it. What is within the noise of the validation is not followed.
 
     Parameters
     ----------
@@ -112,12 +116,21 @@ def choose(shares: np.ndarray) -> np.ndarray:
     """
     padded = np.pad(shares, ((0, 0), (0, 0), (1, 1), (0, 0)), mode="edge")
     smooth = (padded[:, :, :-2] + 2 * padded[:, :, 1:-1] + padded[:, :, 2:]) / 4
-    common = smooth.mean(axis=(1, 3)).argmax(axis=0)
-    gains = smooth - np.take_along_axis(smooth, common[None, None, :, None], axis=0)
-    best = gains.mean(axis=3).argmax(axis=0)
-    gain = np.take_along_axis(gains, best[None, ..., None], axis=0)[0]
-    is_clear = gain.mean(axis=2) > 2 * gain.std(axis=2) / np.sqrt(gain.shape[2])
-    return np.concatenate([common[None], np.where(is_clear, best, common)])
+    together = smooth.mean(axis=1)
+    common = _clearly_best(together, np.zeros(together.shape[1], int))
+    own = [_clearly_best(smooth[:, rate], common) for rate in range(smooth.shape[1])]
+    return np.array([common, *own])
+
+
+def _clearly_best(shares: np.ndarray, otherwise: np.ndarray) -> np.ndarray:
+    """Of orders' shares [orders, SNRs, Q] the best at each SNR, [SNRs]; that of ``otherwise`` where it is not clearly
+    better.
+    """
+    gains = shares - np.take_along_axis(shares, otherwise[None, :, None], axis=0)
+    best = gains.mean(axis=2).argmax(axis=0)
+    gain = np.take_along_axis(gains, best[None, :, None], axis=0)[0]
+    is_clear = gain.mean(axis=1) > 2 * gain.std(axis=1) / np.sqrt(gain.shape[1])
+    return np.where(is_clear, best, otherwise)
 
 
 class TrainedFit(ClosedFormFit):
@@ -146,7 +159,9 @@ class TrainedFit(ClosedFormFit):
         keras.utils.set_random_seed(config.seed)  # of the initial weights, whatever ran before
         link = AdaptiveLink(AdaptiveCodec(linear.dim, linear.axes, linear.rates, config.hidden, linear.symbols))
         link.codec.start_from(linear)
-        features, metric = np.asarray(training.x, np.float32), _metric(training, validation)
+        features = np.asarray(training.x, np.float32)
+        rule = linear.rule
+        metric = CodeMetric(tf.constant(rule.weights), rule.kernel.at(max(1, linear.axes // 4)))
         link.train_for(self.objective, metric, config.symbols)
         # The objectives of a label-free code cannot see labels by mistake.
         labels = training.labels if self.objective == "supervised" else np.zeros(len(training), np.int64)
@@ -172,14 +187,14 @@ class TrainedFit(ClosedFormFit):
         return fingerprint(*parts, self.objective, {**self.config.of_one_training(), "scheme": None})
 
 
-def _metric(training: FeatureSet, validation: Validation) -> CodeMetric:
-    """The receiver's, so that training looks at codes as it does."""
+def _rule(codec: AdaptiveCodec, axes: CodeAxes, validation: Validation) -> PosteriorRule:
+    """How the receiver is to compare codes, and training with it."""
     search = validation.receiver.code_search
     if search is not None:
-        return CodeMetric(tf.constant(search.rule.weights), search.rule.kernel_variance)
-    metric_exponent, kernel_variance = _DEFAULT_METRIC
-    variance = semantic_axes(np.asarray(training.x, np.float32)).variance
-    return CodeMetric(tf.constant(metric_weights(variance, metric_exponent)), kernel_variance)
+        return search.fit_rule(codec, validation.features, validation.labels, axes.relevance)
+    metric_exponent, variance = _DEFAULT_METRIC
+    kernel = Kernel.constant(variance, range(1, 1 + TRIED))
+    return PosteriorRule(metric_weights(axes.relevance, metric_exponent), kernel, UNCALIBRATED)
 
 
 def closed_form_fit(config: AdaptiveOptions, context: BuildContext) -> ClosedFormFit:
@@ -238,7 +253,7 @@ class _Frozen:
     """A codec as it is now: entries are encoded anew after every epoch."""
 
     def __init__(self, codec: AdaptiveCodec) -> None:
-        self._codec = codec
+        self._codec, self.rule = codec, codec.rule
 
     def codewords(self, features: np.ndarray) -> np.ndarray:
         """As the codec's."""

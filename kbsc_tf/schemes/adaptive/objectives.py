@@ -98,11 +98,11 @@ def likelihoods(delivery: Delivery, metric: CodeMetric) -> tf.Tensor:
     """Log-likelihood of every code as an entry [B, B], up to a constant per row: that of `PosteriorSearch`, but for the
     received code's length, which is left as it is.
     """
-    weighted = delivery.code * metric.weights
-    lengths = ops.norm(weighted, axis=1, keepdims=True)
+    sent = ops.isfinite(delivery.received.noise_var_per_axis)
+    weighted = delivery.code * metric.weights * ops.cast(ops.any(sent, axis=0), "float32")
+    lengths = ops.maximum(ops.norm(weighted, axis=1, keepdims=True), 1e-12)
     entries = weighted / lengths
     scale = metric.weights / ops.mean(lengths)
-    sent = ops.isfinite(delivery.received.noise_var_per_axis)
     noise = ops.where(
         sent, delivery.received.noise_var_per_axis, 1.0
     )  # a gradient through infinity would not be a number

@@ -13,7 +13,7 @@ class AdaptiveSpec(SchemeSpec):
     name, label, order = "adaptive", "adaptive", 140
     colour, marker = "#661100", "H"
     needs, sections, trained = frozenset({Needs.NOISE}), frozenset({"validation"}), True
-    revision = 3  # far from the numbers of symbols that were judged, the order that serves all numbers; 2: see below
+    revision = 4  # a metric of its own, orders that are clearly better; 3: far from what was judged the common order
     Config = AdaptiveConfig
 
     def build(self, config: AdaptiveOptions, context: Any) -> Iterator[Any]:
@@ -49,7 +49,7 @@ class AdaptiveProgressiveSpec(AdaptiveSpec):
     name, label, order = "adaptive_progressive", "adaptive, progressive", 160
     colour, marker = "#DDAA33", "p"
     needs = AdaptiveSpec.needs | {Needs.ORDER}
-    revision = 2  # orders judged over several noises, prefixes of power 1
+    revision = 3  # as 4 above; 2: orders judged over several noises, prefixes of power 1
 
 
 class AdaptiveSupervisedSpec(AdaptiveSpec):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kbsc_tf import stopwatch
 from kbsc_tf.channel import build_channel
 from kbsc_tf.coding import TransportPlan
 from kbsc_tf.coding.bler import BlerTable, FastLink
@@ -123,13 +124,16 @@ class CodedScheme(ChannelScheme):
         """Hand over what `unpack` made."""
 
     def transmit(self, batch: SourceBatch, snr_db: float, seed: int | None) -> Transmission:
-        packed, count = self.pack(batch), len(batch.features)
+        count = len(batch.features)
+        with stopwatch.part("encode"):
+            packed = self.pack(batch)
         if packed.feasible.any():
             bits, passed, papr_db = self._send(packed.bits, snr_db, seed)
         else:
             bits, passed, papr_db = packed.bits, np.zeros(len(packed.bits), bool), None
         arrived = np.repeat(passed, self.per_block)[:count] & packed.feasible
-        content, delivered = self.unpack(bits, arrived, batch)
+        with stopwatch.part("decode"):
+            content, delivered = self.unpack(bits, arrived, batch)
         # All bits of a block, its checksums and padding included, share the channel uses of the block's symbols.
         on_symbols = self._uses * self.per_block - sum(self._air_overhead)
         uses_per_bit = on_symbols / (self.plan.blocks * self.plan.info_bits)

@@ -81,7 +81,7 @@ class RayExecutor:
         for task in ready:
             point = self._points.pop(task)
             try:
-                yield Event(point, record=ray.get(task))
+                yield ray.get(task)
             except ray.exceptions.RayTaskError as error:
                 cause = error.cause
                 raise cause if isinstance(cause, UserError) else error from None
@@ -116,7 +116,7 @@ class _Board:
         return news
 
 
-def _compute(job: Job, point: Point, board: Any) -> dict[str, Any]:
+def _compute(job: Job, point: Point, board: Any) -> Event:
     """The task: a worker process that has computed a point of this job before has everything loaded."""
     posted = 0.0
     if job.key not in _computers:
@@ -126,7 +126,7 @@ def _compute(job: Job, point: Point, board: Any) -> dict[str, Any]:
         if event.record is None and time.monotonic() - posted > _POST_EVERY_S:
             board.post.remote(point, event.figures)
             posted = time.monotonic()
-    return event.record
+    return event
 
 
 _computers: dict[tuple, Any] = {}  # of this worker process: the last job's

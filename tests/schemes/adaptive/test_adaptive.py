@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from kbsc_tf.channel import seed_noise
 from kbsc_tf.config import AwgnConfig, OfdmConfig, RayleighConfig
-from kbsc_tf.receiver.axes import semantic_axes
+from kbsc_tf.receiver import neighbour_axes
 from kbsc_tf.schemes.adaptive.adaptive_codec import AdaptiveCodec
 from kbsc_tf.schemes.adaptive.adaptive_link import AdaptiveLink
 from kbsc_tf.schemes.adaptive.objectives import OBJECTIVES, CodeMetric
@@ -34,7 +34,7 @@ ORDER_EXPONENTS = np.linspace(1.5, 0.5, 31)
 def make_link(channel=AWGN, trained=False, exponents=ORDER_EXPONENTS):
     """``trained``: with the weights of a network that has learned something, whatever."""
     codec = AdaptiveCodec(DIM, DIM, (40,), 12 if trained else 0, SYMBOLS)
-    codec.adapt(semantic_axes(TRAINING), exponents)
+    codec.adapt(neighbour_axes(TRAINING), exponents)
     if trained:
         rng = np.random.default_rng(1)
         for variable in codec.trainable_variables:
@@ -201,7 +201,7 @@ def test_every_symbol_on_the_air_has_power_one():
     """Of Gaussian features, each coordinate once: no symbol differs from another but by its sample."""
     x = np.random.default_rng(0).standard_normal((2000, DIM)).astype(np.float32)
     codec = AdaptiveCodec(DIM, DIM, (DIM,), symbols=DIM)
-    codec.adapt(semantic_axes(x), np.zeros(31))
+    codec.adapt(neighbour_axes(x), np.zeros(31))
     symbols = AdaptiveLink(codec).air.symbols(codec.symbols_of(codec.code(x), tf.constant(20.0), DIM)).numpy()
     power = np.abs(symbols) ** 2
     assert power.shape == (2000, DIM // 2)
@@ -253,7 +253,7 @@ def test_the_order_is_that_of_the_nearest_snr_of_the_grid():
 
 def test_numbers_of_symbols_have_orders_of_their_own():
     codec = AdaptiveCodec(DIM, DIM, (16, 64))
-    codec.adapt(semantic_axes(TRAINING), np.array([[1.0] * 31, [2.0] * 31, [0.25] * 31]))
+    codec.adapt(neighbour_axes(TRAINING), np.array([[1.0] * 31, [2.0] * 31, [0.25] * 31]))
     orders = [codec.order_at(tf.constant(0.0), row).numpy().tolist() for row in range(3)]
     assert orders[0] != orders[1] != orders[2]
     rows = {2: 0, 4: 0, 6: 1, 16: 1, 31: 1, 33: 2, 64: 2, 190: 2, 194: 0}  # nearest by ratio, if that is below 3
@@ -267,7 +267,7 @@ def test_numbers_of_symbols_have_orders_of_their_own():
 
 def test_training_reaches_the_gains_of_every_number():
     codec = AdaptiveCodec(DIM, DIM, (16, 32))
-    codec.adapt(semantic_axes(TRAINING), np.ones(31))
+    codec.adapt(neighbour_axes(TRAINING), np.ones(31))
     link = AdaptiveLink(codec)
     link.train_for("distortion", metric(), (8, 40))
     reached = np.zeros(2, bool)

@@ -11,8 +11,7 @@ from kbsc_tf import registry
 from kbsc_tf.channel.power import amplitude
 from kbsc_tf.config import AwgnConfig, ExperimentConfig, RayleighConfig
 from kbsc_tf.errors import UserError
-from kbsc_tf.receiver import Receiver, calibration_set, learn_posterior
-from kbsc_tf.receiver.axes import semantic_axes
+from kbsc_tf.receiver import Receiver, calibration_set, learn_posterior, neighbour_axes
 from kbsc_tf.schemes.adaptive import fit as adaptive_fit
 from kbsc_tf.schemes.build import build_schemes
 from kbsc_tf.schemes.held_out import calibrate, hold_out
@@ -125,7 +124,8 @@ def test_networks_change_the_code_and_the_closed_form_is_white(schemes):
     linear, trained, supervised = (
         codewords(schemes[name, K, "none"]) for name in ("adaptive_linear", "adaptive", "adaptive_supervised")
     )
-    np.testing.assert_allclose(linear, semantic_axes(SPLITS.training.x).codewords(BATCH.features), atol=1e-4)
+    axes = neighbour_axes(SPLITS.training.x)
+    np.testing.assert_allclose(linear, (BATCH.features - axes.mean) @ axes.analysis, atol=1e-4)
     assert np.abs(trained - linear).max() > 0.01 and np.abs(supervised - trained).max() > 0.01
     assert "parameters" in schemes["adaptive", K, "none"].summary
 
@@ -198,9 +198,9 @@ def test_training_that_does_not_help_is_thrown_away(schemes, tmp_path, monkeypat
 
 def test_the_order_is_chosen_on_validation_features_unless_given(tmp_path):
     chosen = fitted(tmp_path, ["adaptive_linear"], options={**ADAPTIVE, "order_exponent": None})
-    assert chosen["adaptive_linear", K, "none"].summary.startswith("order by variance to the power ")
+    assert chosen["adaptive_linear", K, "none"].summary.startswith("order by relevance to the power ")
     given = fitted(tmp_path, ["adaptive_linear"])
-    assert given["adaptive_linear", K, "none"].summary == "order by variance to the power 1"
+    assert given["adaptive_linear", K, "none"].summary == "order by relevance to the power 1"
 
 
 def test_the_code_needs_validation_and_fitting():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kbsc_tf.receiver import PosteriorRule, PosteriorSearch
+from kbsc_tf.receiver import Kernel, PosteriorRule, PosteriorSearch
 from kbsc_tf.receiver.calibration import UNCALIBRATED
 from kbsc_tf.schemes.adaptive.adaptive_codec import ReceivedCode
 from kbsc_tf.schemes.adaptive.objectives import OBJECTIVES, CodeMetric, Delivery, likelihoods
@@ -36,9 +36,10 @@ def unit(x):
 
 def metric_of_the_receiver():
     """Entries of unit length, scale of what is received, mean energy, and which coordinates are there."""
-    lengths = np.linalg.norm(CODE * WEIGHTS, axis=1)
-    entries = unit(CODE * WEIGHTS).astype(np.float64)
-    return entries, WEIGHTS / lengths.mean(), np.mean(entries**2, axis=0), np.isfinite(NOISE_VAR[0])
+    sent = np.isfinite(NOISE_VAR[0])
+    lengths = np.linalg.norm(CODE * WEIGHTS * sent, axis=1)
+    entries = unit(CODE * WEIGHTS * sent).astype(np.float64)
+    return entries, WEIGHTS / lengths.mean(), np.mean(entries**2, axis=0), sent
 
 
 def expected_scores():
@@ -69,7 +70,9 @@ def test_likelihoods_are_those_of_the_receiver():
     entries, scale, energy, sent = metric_of_the_receiver()
     power = np.mean((VALUES * scale)[:, sent] ** 2 / (energy + NOISE_VAR * scale**2)[:, sent], axis=1, keepdims=True)
     values = (VALUES / np.sqrt(power)).astype("f4")
-    search = PosteriorSearch(CODE, np.arange(BATCH), BATCH, PosteriorRule(WEIGHTS, BANDWIDTH, UNCALIBRATED))
+    search = PosteriorSearch(
+        CODE, np.arange(BATCH), BATCH, PosteriorRule(WEIGHTS, Kernel.constant(BANDWIDTH), UNCALIBRATED)
+    )
     shares, _, _ = search.posterior(values, NOISE_VAR, BATCH)
     expected = log_softmax(likelihoods(delivery(values=values), METRIC).numpy().astype(np.float64))
     np.testing.assert_allclose(np.log(shares), expected, rtol=1e-3, atol=1e-3)

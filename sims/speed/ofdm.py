@@ -1,4 +1,4 @@
-"""Speed of training and sweeping through an OFDM channel, XLA against eager and graph mode; called by bench.py."""
+"""Speed of training and sweeping through an OFDM channel, XLA against eager and graph mode; for `bench.py`."""
 
 import keras
 import numpy as np
@@ -32,11 +32,8 @@ def bench_ofdm() -> dict[str, dict]:
         training[mode] = median_seconds(lambda link=link: link.train_on_batch(inputs, features), CALLS)
         shared[mode] = _sweep(link, mode, features)
         per_row[mode] = _sweep(SemanticLink(link.encoder, link.decoder, PER_ROW), mode, features)
-    return {
-        "ofdm_training_step": _compared(training),
-        "ofdm_sweep_batch": _compared(shared),
-        "ofdm_sweep_batch_per_row": _compared(per_row),
-    }
+    found = {"training_step": training, "sweep_batch": shared, "sweep_batch_per_row": per_row}
+    return {"channel": CHANNEL.label, "batch": BATCH, "k": K, **{name: _compared(one) for name, one in found.items()}}
 
 
 def _sweep(link: SemanticLink, mode: str, features: np.ndarray) -> float:
@@ -45,7 +42,7 @@ def _sweep(link: SemanticLink, mode: str, features: np.ndarray) -> float:
     return median_seconds(lambda: transmit(x, snr_db).features.numpy(), CALLS)
 
 
-def _compared(seconds: dict[str, float]) -> dict[str, float | int | str]:
+def _compared(seconds: dict[str, float]) -> dict[str, float]:
     named = {f"{mode}_s": value for mode, value in seconds.items()}
     ratios = {f"xla_over_{mode}": seconds[mode] / seconds["xla"] for mode in ("eager", "graph")}
-    return {"channel": CHANNEL.label, "batch": BATCH, "k": K, **named, **ratios}
+    return {**named, **ratios}

@@ -1,4 +1,4 @@
-"""Speed of BPG + LDPC against the obvious script, and of the coded link against graph mode; called by bench.py."""
+"""Speed of BPG + LDPC against the obvious script, and of the coded link against graph mode; for `bench.py`."""
 
 import shutil
 import time
@@ -22,11 +22,6 @@ from kbsc_tf.transmission import SourceBatch
 
 K, MCS, SNR_DB = 1024, "16qam-1/2", 12.0
 IMAGES, OBVIOUS_IMAGES, BLOCKS, TURNS = 1000, 10, 512, 5
-
-
-def bench_coded() -> dict[str, dict]:
-    """Images/s end to end and link bit/s, each with its baseline."""
-    return {"bpg_ldpc": bench_images(), "coded_link": bench_link()}
 
 
 def bench_images() -> dict[str, float | str]:

@@ -1,0 +1,1 @@
+"""Parts of `bench.py`: each times something beside its baseline and returns figures for the JSON."""
