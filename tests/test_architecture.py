@@ -12,7 +12,19 @@ import kbsc_tf
 PACKAGE = Path(kbsc_tf.__file__).parent
 FLOORS = [
     {"errors"},
-    {"files", "seals", "threads", "progress", "quiet", "transmission", "registry", "workers", "locks", "stopwatch"},
+    {
+        "files",
+        "seals",
+        "threads",
+        "progress",
+        "quiet",
+        "transmission",
+        "registry",
+        "workers",
+        "locks",
+        "stopwatch",
+        "kept",
+    },
     {"config"},
     {"data", "channel", "codecs", "metrics"},
     {"features", "coding", "knowledge", "results"},

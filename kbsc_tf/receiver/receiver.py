@@ -1,12 +1,11 @@
 """The receiver: knowledge base, decision rule, and the encoder that embeds reconstructed images."""
 
-from collections import OrderedDict
-
 import numpy as np
 
 from kbsc_tf.config import ReceiverConfig
 from kbsc_tf.data.image_set import fingerprint
 from kbsc_tf.features import Encoder, FeatureSet
+from kbsc_tf.kept import Kept
 from kbsc_tf.knowledge import Decision, KnowledgeBase
 from kbsc_tf.receiver.calibration import Calibration, signal_share
 from kbsc_tf.receiver.code_search import CodeSearch, Posterior
@@ -43,7 +42,7 @@ class Receiver:
         if config.decision == "posterior" and code_search is None:
             raise ValueError("receiver.decision: posterior needs axes of training features, see learn_posterior")
         self.knowledge_base, self.config, self.code_search, self.encoder = knowledge_base, config, code_search, encoder
-        self._embedded: OrderedDict[str, np.ndarray] = OrderedDict()
+        self._embedded = Kept(_KEPT)
 
     @classmethod
     def around(cls, entries: FeatureSet, config: ReceiverConfig, posterior: Posterior | None = None) -> "Receiver":
@@ -124,10 +123,5 @@ class Receiver:
     def _embed(self, images: list[np.ndarray]) -> np.ndarray:
         """Features [M, D] of images, those that are kept and those still to be made."""
         keys = [fingerprint(image) for image in images]
-        new = {key: image for key, image in zip(keys, images, strict=True) if key not in self._embedded}
-        if new:
-            self._embedded |= zip(new, self.encoder.embed_images(list(new.values())), strict=True)
-        found = np.array([self._embedded[key] for key in keys], np.float32).reshape(-1, self.knowledge_base.dimension)
-        while len(self._embedded) > _KEPT:
-            self._embedded.popitem(last=False)
-        return found
+        found = self._embedded(keys, lambda new: self.encoder.embed_images([images[place] for place in new]))
+        return np.array(found, np.float32).reshape(-1, self.knowledge_base.dimension)

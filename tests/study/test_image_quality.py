@@ -4,6 +4,7 @@ import numpy as np
 
 from kbsc_tf.data.sources import procedural_set
 from kbsc_tf.metrics.image import PSNR_CAP_DB
+from kbsc_tf.study import image_quality
 from kbsc_tf.study.image_quality import ImageQuality
 
 TRAINING = procedural_set(300, 0, "training")
@@ -23,6 +24,20 @@ def test_what_did_not_arrive_is_judged_as_the_mean_training_image():
     np.testing.assert_allclose(found["psnr"][[1, 3]], 10 * np.log10(255**2 / np.array(mse)))
     np.testing.assert_allclose(found["ms_ssim"][[0, 2]], 1, atol=1e-6)
     assert (found["ms_ssim"][[1, 3]] < 0.9).all()
+
+
+def test_a_pair_is_judged_once_whatever_stands_beside_it(monkeypatch):
+    judged, ms_ssim = [], image_quality.ms_ssim
+    monkeypatch.setattr(image_quality, "ms_ssim", lambda a, b: judged.append(len(a)) or ms_ssim(a, b))
+    quality, other = ImageQuality(TRAINING), SENT[1] // 2
+    first = quality([SENT[0], SENT[1], SENT[1]], [SENT[0], other, other])
+    second = quality([SENT[1], SENT[2], SENT[1]], [other, None, SENT[1]])
+    assert judged == [2, 2]
+    for name in ("psnr", "ms_ssim"):
+        assert first[name][1] == first[name][2] == second[name][0] and len(set(second[name])) == 3
+        fresh = ImageQuality(TRAINING)([SENT[1], SENT[2], SENT[1]], [other, None, SENT[1]])[name]
+        np.testing.assert_allclose(second[name], fresh, rtol=1e-6)
+    assert quality([], [])["psnr"].shape == (0,)
 
 
 def test_the_stand_in_takes_the_size_of_what_was_sent():
