@@ -9,7 +9,7 @@ import numpy as np
 def median_seconds(call: Callable, repeats: int) -> float:
     """Return the median of some calls, after one that compiles."""
     call()
-    return float(np.median([_seconds(call) for _ in range(repeats)]))
+    return float(np.median([seconds_of(call) for _ in range(repeats)]))
 
 
 def alternating(calls: Mapping[str, Callable[[], float | None]], turns: int) -> dict[str, list[float]]:
@@ -20,7 +20,7 @@ def alternating(calls: Mapping[str, Callable[[], float | None]], turns: int) -> 
     seconds: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(turns):
         for name, call in calls.items():
-            seconds[name].append(_seconds(call))
+            seconds[name].append(seconds_of(call))
     return seconds
 
 
@@ -29,7 +29,8 @@ def medians(seconds: Mapping[str, list[float]]) -> dict[str, float]:
     return {f"{name}_s": float(np.median(times)) for name, times in seconds.items()}
 
 
-def _seconds(call: Callable[[], float | None]) -> float:
+def seconds_of(call: Callable[[], float | None]) -> float:
+    """Return how long a call takes, or what it says itself if it returns a number."""
     started = time.perf_counter()
     own = call()
     return own if isinstance(own, float) else time.perf_counter() - started

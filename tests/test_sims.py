@@ -29,7 +29,7 @@ def script(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "name", ["bench", "bench_gpu", "deepjscc_published", "plot_ber", "stand_in_features", "write_readmes"]
+    "name", ["bench", "bench_gpu", "deepjscc_published", "growth", "plot_ber", "stand_in_features", "write_readmes"]
 )
 def test_scripts_load(script, name):
     assert callable(script(name).main)

@@ -163,10 +163,11 @@ class Facts:
             for one, whole in JOINED.items()
             if one in commits
         )
-        return f"{made}{lost}{self._stale}"
+        return f"{made}{lost}{self.stale}"
 
     @property
-    def _stale(self) -> str:
+    def stale(self) -> str:
+        """Why the records are not what this version would make, a sentence each; empty where nothing is known."""
         if self.run["config"].get("type") == "kb_scaling":  # whose numbers have not changed so far
             return ""
         old = sorted(outdated(self.folder, make_config(self.run["config"], {})))

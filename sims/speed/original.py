@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from rich.console import Console
-from timing import alternating, medians
+from timing import alternating, medians, seconds_of
 
 from kbsc_tf.config import ExperimentConfig
 from kbsc_tf.progress import Progress
@@ -121,10 +121,10 @@ def bench_original(features: Path, folder: Path, python: Path | None, known: dic
 
     def train() -> float:
         ours.prepare({"scheme": "kbsc", "epochs": EPOCHS}, NEAREST, preset="original")
-        return alternating({"fit": ours.fit}, 1)["fit"][0]
+        return seconds_of(ours.fit)
 
     def sweep() -> float:
-        seconds = alternating({"sweep": ours.sweep}, 1)["sweep"][0]
+        seconds = seconds_of(ours.sweep)
         if known:
             margins.append(ours.top1() - np.array(known["semantic_accuracy_percent"]["awgn_256"]))
         return seconds
