@@ -1,9 +1,14 @@
 """How many threads there are, and numerical work whose last bit must not depend on it."""
 
 import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from typing import TypeVar
 
 from threadpoolctl import threadpool_limits
+
+Item, Result = TypeVar("Item"), TypeVar("Result")
 
 
 def one_thread() -> AbstractContextManager:
@@ -20,3 +25,12 @@ def thread_count() -> int:
     if given := os.environ.get("TF_NUM_INTRAOP_THREADS"):
         return int(given)
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def side_by_side(function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
+    """``function`` of every item, as many at a time as there are threads: NumPy and FAISS let others run meanwhile.
+
+    Each is kept to one thread, so that the last bit depends on no number of them.
+    """
+    with one_thread(), ThreadPoolExecutor(thread_count(), initializer=threadpool_limits, initargs=(1,)) as pool:
+        return list(pool.map(function, items))

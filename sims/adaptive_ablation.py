@@ -22,28 +22,19 @@ def only(scheme: str, **options) -> str:
     return f"schemes={json.dumps([{'scheme': scheme, **options}])}"
 
 
-def trained(scheme: str = "adaptive", **options) -> str:
-    """The same for a trained code, used whether or not training has helped."""
-    return only(scheme, only_if_better=False, **options)
-
-
-NETWORK = {"hidden": 256, "learning_rate": 1e-3}
 VARIANTS = {
     "PCA, nearest, not centred": [only("pca"), "receiver={decision: nearest, centre: false, metric: l2}"],
     "PCA, nearest, centred": [only("pca"), "receiver={decision: nearest}"],
     "PCA, centred vote": [only("pca"), "receiver={decision: vote}"],
     "PCA, posterior, plain metric": [only("pca"), "receiver={decision: posterior, metric_exponent: 0}"],
     "PCA, posterior": [only("pca"), "receiver={decision: posterior}"],
-    "order of symbols, centred vote": [only("adaptive_linear"), "receiver={decision: vote}"],
-    "order by variance, posterior": [only("adaptive_linear", order_exponent=1)],
-    "order of symbols, posterior": [only("adaptive_linear")],
-    "learned power, distortion": [trained(objective="distortion")],
-    "learned power, contrastive": [trained(objective="contrastive")],
-    "learned power, distillation": [trained()],
-    "residual network, distortion": [trained(objective="distortion", **NETWORK)],
-    "residual network, contrastive": [trained(objective="contrastive", **NETWORK)],
-    "residual network, distillation": [trained(**NETWORK)],
-    "residual network, supervised": [trained("adaptive_supervised", **NETWORK)],
+    "adaptive, axes of variance, posterior": [only("adaptive", axes="variance")],
+    "adaptive, nearest": [only("adaptive"), "receiver={decision: nearest}"],
+    "adaptive, centred vote": [only("adaptive"), "receiver={decision: vote}"],
+    "adaptive, plain metric, posterior": [only("adaptive"), "receiver={decision: posterior, metric_exponent: 0}"],
+    "adaptive, no symbol twice, posterior": [only("adaptive", order_exponent=0)],
+    "adaptive, posterior": [only("adaptive")],
+    "adaptive, axes of classes, posterior": [only("adaptive", axes="classes")],
 }
 COMMON = ["k=[64, 256]", "snr_db=[-7, 0, 7, inf]", "sweep.latency=false"]
 COLUMNS = ["channel", "k", "snr_db", "n", "top1", "top1_low", "top1_high"]

@@ -1,9 +1,9 @@
-"""How much one adaptive model loses against models fitted to a single SNR and number of symbols each.
+"""How much one adaptive code loses against codes fitted to a single SNR and number of symbols each.
 
     python sims/adaptive_specialists.py sims/adaptive.yaml OUT.csv [--set KEY=VALUE ...]
 
-A specialist chooses its order of symbols and trains its network for its own SNR and k alone, over the experiment's
-first channel, with the same receiver. Writes a line for each SNR and k: both accuracies, with intervals.
+A specialist chooses its order of symbols for its own SNR and k alone, over the experiment's first channel, with the
+same receiver. Writes a line for each SNR and k: both accuracies, with intervals.
 """
 
 import math
@@ -23,7 +23,7 @@ COLUMNS = ["top1", "top1_low", "top1_high"]
 
 def specialist(config: ExperimentConfig, k: int, snr_db: float) -> ExperimentConfig:
     """The experiment, of one adaptive scheme, for one SNR and k."""
-    own = {"symbols": (k, k), "validation_symbols": [k], "snr_db": [snr_db], "validation_snr_db": [snr_db]}
+    own = {"validation_symbols": [k], "validation_snr_db": [snr_db]}
     schemes = [config.schemes[0].model_copy(update=own)]
     return config.model_copy(update={"k": [k], "snr_db": [snr_db], "schemes": schemes})
 
@@ -38,7 +38,7 @@ def of_one_model(config: ExperimentConfig) -> ExperimentConfig:
 
 
 def main() -> None:
-    """Run the one model and all specialists, and write the table."""
+    """Run the one code and all specialists, and write the table."""
     chosen = arguments(__doc__)
     config = of_one_model(load_config(chosen.experiment, ["sweep.latency=false", *chosen.set]))
     progress, folder, rows = Progress(Console()), chosen.out.with_suffix(""), []

@@ -45,8 +45,8 @@ FAMILIES = {
     "linear": {"schemes": ["pca", "raw"], "k": [64]},
     "adaptive": {
         "schemes": [
-            {"scheme": "adaptive_linear", "validation_symbols": [32], "order_exponent": 1.0},
-            {"scheme": "adaptive", **SHORT, "validation_symbols": [32], "order_exponent": 1.0, "hidden": 8},
+            {"scheme": "adaptive", "validation_symbols": [32], "order_exponent": 1.0},
+            {"scheme": "adaptive_progressive", "validation_symbols": [32], "order_exponent": 1.0},
         ],
         "k": [32],
     },

@@ -1,6 +1,6 @@
 """The receiver: its axes, decision by posterior, calibrated confidence, and what ties them to the knowledge base."""
 
-from kbsc_tf.receiver.axes import CodeAxes, SemanticAxes, neighbour_axes, semantic_axes
+from kbsc_tf.receiver.axes import CodeAxes, SemanticAxes, class_axes, neighbour_axes, semantic_axes
 from kbsc_tf.receiver.calibration import Calibration, fit_calibration, signal_share
 from kbsc_tf.receiver.calibration_set import CalibrationSet, calibration_set
 from kbsc_tf.receiver.code_search import CodeSearch, Posterior, learn_posterior
@@ -22,6 +22,7 @@ __all__ = [
     "ValidationCodes",
     "calibrate_posterior",
     "calibration_set",
+    "class_axes",
     "fit_calibration",
     "fit_posterior",
     "learn_posterior",

@@ -11,7 +11,7 @@ from kbsc_tf.threads import one_thread
 _NEGLIGIBLE = 1e-6  # of the largest variance: rounding errors of features that fill fewer dimensions
 _NEIGHBOURS = 3  # of a feature, nearest by cosine
 _ASKED = 4096  # features whose neighbours are looked for
-_SHRINKAGE = 0.3  # of the neighbours' covariance, towards one that is the same in all directions
+_SHRINKAGE = 0.3  # of the covariance within, towards one that is the same in all directions
 
 
 class SemanticAxes(NamedTuple):
@@ -89,19 +89,38 @@ def semantic_axes(features: np.ndarray) -> SemanticAxes:
 def neighbour_axes(features: np.ndarray) -> CodeAxes:
     """Axes along which features [N, D] differ most, measured by what neighbours differ by.
 
-    Neighbours nearly always belong to one class, so what they differ by does not tell classes apart. Features are made
-    white in it, then their principal axes are taken: the relevance of an axis is the variance of all features along it
-    over that of neighbours. That is linear discriminant analysis with neighbours in place of classes, and no labels.
+    Neighbours nearly always belong to one class, so what they differ by does not tell classes apart. That is linear
+    discriminant analysis with neighbours in place of classes, and no labels.
 
     Notes
     -----
     J. Yang et al., Globally maximizing, locally minimizing: unsupervised discriminant projection, IEEE Transactions on
-    Pattern Analysis and Machine Intelligence 29, 2007. The covariance is shrunk, because a few thousand differences in
-    hundreds of dimensions have directions of hardly any variance by chance.
+    Pattern Analysis and Machine Intelligence 29, 2007.
+    """
+    return _discriminant_axes(features, _of_neighbours(features - features.mean(axis=0, dtype=np.float64)))
+
+
+def class_axes(features: np.ndarray, labels: np.ndarray) -> CodeAxes:
+    """Axes along which features [N, D] differ most, measured by what those of one class differ by.
+
+    Linear discriminant analysis (R. A. Fisher, Annals of Eugenics 7, 1936), with ``labels`` [N] of the classes.
+    """
+    _, classes = np.unique(labels, return_inverse=True)
+    sums = np.zeros((classes.max() + 1, features.shape[1]))
+    np.add.at(sums, classes, features)
+    within = features - (sums / np.bincount(classes)[:, None])[classes]
+    return _discriminant_axes(features, within.T @ within / len(features))
+
+
+def _discriminant_axes(features: np.ndarray, within: np.ndarray) -> CodeAxes:
+    """Principal axes of features that are first made white in the covariance [D, D] of what does not tell them apart.
+
+    The relevance of an axis is the variance of all features along it over that. The covariance is shrunk, because that
+    of a few thousand features in hundreds of dimensions has directions of hardly any variance by chance.
     """
     mean = features.mean(axis=0, dtype=np.float64)
     centred = features - mean
-    variance, turn = np.linalg.eigh(_of_neighbours(centred))
+    variance, turn = np.linalg.eigh(within)
     shrunk = (1 - _SHRINKAGE) * variance / max(variance.mean(), np.finfo(float).tiny) + _SHRINKAGE
     whiten = (turn / np.sqrt(shrunk)) @ turn.T
     _, basis, relevance = semantic_axes(centred @ whiten)

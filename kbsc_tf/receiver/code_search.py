@@ -1,6 +1,7 @@
 """Deciding by posterior: the receiver's own axes, and the search among codes of its entries."""
 
 from pathlib import Path
+from threading import Lock
 from typing import NamedTuple
 
 import numpy as np
@@ -101,6 +102,7 @@ class CodeSearch:
         self.axes, self.rule = posterior
         self._entries, self._config = entries, config
         self._searches: dict[int, tuple[Coder, PosteriorSearch]] = {}
+        self._preparing = Lock()
 
     def among(self, entries: FeatureSet) -> "CodeSearch":
         """The same search among other entries; this one where they are its own."""
@@ -136,12 +138,15 @@ class CodeSearch:
         return search.posterior(observation.values, observation.noise_var_per_axis, self._config.neighbours)
 
     def _search(self, coder: Coder) -> PosteriorSearch:
-        if id(coder) not in self._searches:
-            if len(self._searches) == _KEPT:
-                del self._searches[next(iter(self._searches))]
-            codewords, config = coder.codewords(self._entries.x), self._config
-            classes = len(self._entries.class_names)
-            rule = coder.rule or self.rule
-            search = PosteriorSearch(codewords, self._entries.labels, classes, rule, config.index, config.gpu)
-            self._searches[id(coder)] = coder, search  # the coder is kept, so that no other can have its id
-        return self._searches[id(coder)][1]
+        with self._preparing:  # decisions may be made side by side
+            if id(coder) not in self._searches:
+                if len(self._searches) == _KEPT:
+                    del self._searches[next(iter(self._searches))]
+                # The coder is kept, so that no other can have its id.
+                self._searches[id(coder)] = coder, self._search_of(coder)
+            return self._searches[id(coder)][1]
+
+    def _search_of(self, coder: Coder) -> PosteriorSearch:
+        entries, config = self._entries, self._config
+        known = coder.codewords(entries.x), entries.labels, len(entries.class_names)
+        return PosteriorSearch(*known, coder.rule or self.rule, config.index, config.gpu)

@@ -6,9 +6,11 @@ import numpy as np
 
 from kbsc_tf.receiver.calibration import UNCALIBRATED, fit_calibration
 from kbsc_tf.receiver.posterior import Kernel, PosteriorRule, PosteriorSearch, metric_weights
+from kbsc_tf.threads import side_by_side
 
 METRIC_EXPONENTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 KERNEL_VARIANCES = (0.025, 0.05, 0.1, 0.2)
+_KERNEL_VARIANCE = 0.1  # by which metrics are compared
 _SNR_DB = (-5.0, 2.0, np.inf)
 SHARES = (16, 4, 1)  # of the axes: a sixteenth, a quarter and all of them are sent
 TRIED = len(SHARES)
@@ -43,7 +45,8 @@ def fit_posterior(
     kernel_variance: float | None = None,
     power: np.ndarray | None = None,
 ) -> PosteriorRule:
-    """The rule of best semantic accuracy over a fixed grid of noises, not calibrated yet.
+    """The rule of best semantic accuracy over a fixed grid of noises, not calibrated yet: first the metric, then by it
+    the kernel.
 
     What is received is simulated as PCA sends it, a sixteenth, a quarter and all of the axes at power in proportion to
     their variance, over AWGN: so no scheme's own code has a say in how the receiver compares its own axes, but for that
@@ -65,27 +68,26 @@ def fit_posterior(
     """
     power = variance if power is None else power
     counts = [max(1, len(variance) // share) for share in SHARES]
-    exponents = METRIC_EXPONENTS if metric_exponent is None else (metric_exponent,)
-    variances = KERNEL_VARIANCES if kernel_variance is None else (kernel_variance,)
-    if len(exponents) == len(variances) == 1:
-        return _rule(variance, exponents[0], Kernel.constant(variances[0], counts))
     receptions = [[_reception(codes.sent, power, count, snr_db) for snr_db in _SNR_DB] for count in counts]
 
-    def shares(metric_exponent: float) -> list[list[np.ndarray]]:
-        """By number of axes and kernel variance: of the receptions of each feature [Q], the share that is right."""
-        search, found = _search(codes, _rule(variance, metric_exponent, Kernel.constant(variances[0]))), []
-        for of_count in receptions:
-            found.append([])
-            for one in variances:
-                search.rule = search.rule._replace(kernel=Kernel.constant(one))
-                right = [search.posterior(*r, neighbours)[0].argmax(axis=1) == codes.sent_labels for r in of_count]
-                found[-1].append(np.mean(right, axis=0))
-        return found
+    def shares(metric_exponent: float, kernel_variance: float) -> list[np.ndarray]:
+        """By number of axes: of the receptions of each feature [Q], the share that is right."""
+        search = _search(codes, _rule(variance, metric_exponent, Kernel.constant(kernel_variance)))
 
-    found = np.array([shares(exponent) for exponent in exponents])
-    best = found.mean(axis=3).max(axis=2).mean(axis=1).argmax()
-    chosen = Kernel(np.array(counts, float), np.take(variances, [_narrowest(one) for one in found[best]]))
-    return _rule(variance, exponents[best], chosen)
+        def right(reception: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+            return search.posterior(*reception, neighbours)[0].argmax(axis=1) == codes.sent_labels
+
+        return [np.mean([right(one) for one in of_count], axis=0) for of_count in receptions]
+
+    if metric_exponent is None:
+        middle = _KERNEL_VARIANCE if kernel_variance is None else kernel_variance
+        tried = side_by_side(lambda exponent: np.mean(shares(exponent, middle)), METRIC_EXPONENTS)
+        metric_exponent = METRIC_EXPONENTS[np.argmax(tried)]
+    if kernel_variance is not None:
+        return _rule(variance, metric_exponent, Kernel.constant(kernel_variance, counts))
+    found = np.array(side_by_side(lambda one: shares(metric_exponent, one), KERNEL_VARIANCES))
+    chosen = [KERNEL_VARIANCES[_narrowest(found[:, place])] for place in range(len(counts))]
+    return _rule(variance, metric_exponent, Kernel(np.array(counts, float), np.array(chosen)))
 
 
 def _narrowest(shares: np.ndarray) -> int:

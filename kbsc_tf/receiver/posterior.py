@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from threading import Lock
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -110,6 +111,7 @@ class PosteriorSearch:
         self.labels, self.num_classes, self.rule = labels, num_classes, rule
         self._index, self._gpu = index, gpu
         self._built: dict[bytes, _Sent] = {}
+        self._building = Lock()
 
     def decide(
         self,
@@ -167,22 +169,26 @@ class PosteriorSearch:
     def _among(self, sent: np.ndarray) -> "_Sent":
         """The entries at unit length in the coordinates that were sent, whose power the sender has made the same."""
         key = sent.tobytes()
-        if key not in self._built:
-            if len(self._built) == _KEPT:
-                del self._built[next(iter(self._built))]
-            kept = self._entries[:, sent]
-            lengths = np.linalg.norm(kept, axis=1, keepdims=True)
-            # What is received is scaled as the average entry: its own length is not known through the noise.
-            scale = self.rule.weights[sent] / np.maximum(lengths.mean(), _TINY)
-            kept = kept / np.maximum(lengths, _TINY)
-            power = np.square(kept)
-            columns = np.concatenate([kept, power.sum(axis=1, keepdims=True)], axis=1)
-            with one_thread():  # every worker must build the same
-                built = build_index(columns, self._index, "inner_product")
-            index, _ = place_index(built, self._gpu)
-            part = np.mean(np.square(lengths) / np.maximum(self._power, _TINY))
-            self._built[key] = _Sent(index, scale.astype(np.float32), power.mean(axis=0), float(part))
-        return self._built[key]
+        with self._building:  # decisions may be made side by side
+            if key not in self._built:
+                if len(self._built) == _KEPT:
+                    del self._built[next(iter(self._built))]
+                self._built[key] = self._build(sent)
+            return self._built[key]
+
+    def _build(self, sent: np.ndarray) -> "_Sent":
+        kept = self._entries[:, sent]
+        lengths = np.linalg.norm(kept, axis=1, keepdims=True)
+        # What is received is scaled as the average entry: its own length is not known through the noise.
+        scale = self.rule.weights[sent] / np.maximum(lengths.mean(), _TINY)
+        kept = kept / np.maximum(lengths, _TINY)
+        power = np.square(kept)
+        columns = np.concatenate([kept, power.sum(axis=1, keepdims=True)], axis=1)
+        with one_thread():  # every worker must build the same
+            built = build_index(columns, self._index, "inner_product")
+        index, _ = place_index(built, self._gpu)
+        part = np.mean(np.square(lengths) / np.maximum(self._power, _TINY))
+        return _Sent(index, scale.astype(np.float32), power.mean(axis=0), float(part))
 
 
 class _Sent(NamedTuple):

@@ -31,14 +31,23 @@ from kbsc_tf.config.strict import Strict, settings_of
 from kbsc_tf.errors import UserError
 from kbsc_tf.files import cannot, write_atomically
 from kbsc_tf.registry import schemes
+from kbsc_tf.results.earlier import (
+    ADAPTIVE,
+    adaptive_of_section,
+    name_axes,
+    name_outcomes,
+    name_trainings,
+    run_of_schema_2,
+    training_seeds,
+    without_training,
+)
 from kbsc_tf.results.records import renew
 from kbsc_tf.results.run_json import FILE, SCHEMA, describe_experiment, head_of, read_any_run
-from kbsc_tf.results.schema_1 import name_outcomes, name_trainings, run_of_schema_2, training_seeds
 from kbsc_tf.seals import seal_trainings
 
 _SECTIONS = {  # of options, and the schemes that they were of
     "training": ("kbsc", "kbsc_awgn"),
-    "adaptive": ("adaptive", "adaptive_linear", "adaptive_progressive", "adaptive_supervised"),
+    "adaptive": ADAPTIVE,
     "deepjscc": ("deepjscc", "adjscc"),
     "swinjscc": ("swinjscc",),
 }
@@ -46,8 +55,6 @@ _REVISED = ("schemes", "channels")
 _LEFT_OUT = ("config_hash", "seeds")  # of run.json: the configuration has them
 _OFDM_RENAMED = {"k_best": "k", "pilot_symbols": "symbols"}
 _RECEIVER_RENAMED = {"exponent": "metric_exponent", "bandwidth": "kernel_variance"}
-_ADAPTIVE_RENAMED = {"exponent": "order_exponent"}
-_ADAPTIVE_BEFORE = {"axes": "variance", "validation_symbols": [64, 128, 256]}  # all there was, and a default
 
 
 def describe_old(config: dict[str, Any]) -> dict[str, Any]:
@@ -82,7 +89,7 @@ def migrate_folder(path: Path | str, describe: Callable[[dict[str, Any]], dict[s
         is_renewed = records.exists() and renew(records, {})
         is_old = seal_trainings(path)
         named = _name_clipping(_name_code(old) if _lacks_code(old["config"]) else old)
-        new = _name_axes(_name_epochs(named))
+        new = without_training(name_axes(_name_epochs(named)))
         if new != old:
             write_atomically(file, json.dumps(new, indent=1) + "\n")
             is_old = True
@@ -149,20 +156,6 @@ def _name_epochs(run: dict[str, Any]) -> dict[str, Any]:
     return {**run, **head_of({**run["settings"], "schemes": {**made, **told}}, run["config"])}
 
 
-def _name_axes(run: dict[str, Any]) -> dict[str, Any]:
-    """run.json that says what the adaptive code sent when it was always the axes of the largest variance."""
-    entries = run["config"].get("schemes", [])
-    old = {one.get("name") or one["scheme"] for one in entries if "adaptive" in one["scheme"] and "axes" not in one}
-    if not old:
-        return run
-    told, made = {}, run["settings"]["schemes"]
-    for one in entries:
-        if (title := one.get("name") or one["scheme"]) in old:
-            one |= {"axes": "variance"}
-            told[title] = {**made[title], "axes": "variance", "validation_symbols": one["validation_symbols"]}
-    return {**run, **head_of({**run["settings"], "schemes": {**made, **told}}, run["config"])}
-
-
 def _name_clipping(run: dict[str, Any]) -> dict[str, Any]:
     """run.json in which the clipping ratio of flat channels is called as that of OFDM."""
     config, settings = _clipping(run["config"]), _clipping(run["settings"], with_label=False)
@@ -197,7 +190,7 @@ def _unrevised(one: dict[str, Any]) -> dict[str, Any]:
 def _from_schema_1(path: Path, old: dict[str, Any]) -> str:
     try:
         seeds = training_seeds(old)
-        new = _name_axes(_name_epochs(_name_code(run_of_schema_2(old, seeds))))
+        new = without_training(name_axes(_name_epochs(_name_code(run_of_schema_2(old, seeds)))))
         seal_trainings(path)
         name_trainings(path, seeds)
         if (path / "records.csv").exists():
@@ -302,16 +295,16 @@ def _migrate_data(old: dict[str, Any]) -> dict[str, Any]:
 def _migrate_scheme(scheme: str | dict[str, Any], old: dict[str, Any]) -> str | dict[str, Any]:
     """A scheme with the options that stood in a section of the experiment."""
     section = next((name for name, owners in _SECTIONS.items() if scheme in owners), None)
-    before = _ADAPTIVE_BEFORE if section == "adaptive" else {}
-    if section is None or not (before or old.get(section)):
+    if scheme in ADAPTIVE:
+        return adaptive_of_section(scheme, old.get("adaptive") or {})
+    if section is None or not old.get(section):
         return scheme
-    options = before | _renamed(old.get(section) or {}, _ADAPTIVE_RENAMED)
-    options.pop("validation_queries", None)
+    options = {key: value for key, value in old[section].items() if key != "validation_queries"}
     if options.get("channel") is not None:
         options["channel"] = migrate_channel(options["channel"])
     if isinstance(loss := options.get("loss"), dict) and not loss.get("contrastive", 1.0):
         options["loss"] = {key: value for key, value in loss.items() if key != "temperature"}
-    if "seed" in options and scheme != "adaptive_linear":  # a seed of a training, of which there may be several
+    if "seed" in options:  # a seed of a training, of which there may be several
         options["seeds"] = [options.pop("seed")]
     # The first kind is what is trained here, the other what is published.
     kinds = schemes[scheme].configs()

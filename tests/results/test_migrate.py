@@ -294,16 +294,46 @@ def test_a_channel_that_trainings_went_through_is_their_option():
 
 def test_adaptive_schemes_share_their_section_and_drop_what_one_does_not_use():
     old = old_run("adaptive.cifar10")["config"]
-    old["schemes"] = ["adaptive", "adaptive_linear", "adaptive_supervised"]
+    old["schemes"] = ["adaptive", "adaptive_linear", "adaptive_progressive", "adaptive_supervised"]
     old["adaptive"] |= {"objective": "contrastive", "hidden": 256, "exponent": 0.5}
     found = settings_of_experiment(ExperimentConfig.model_validate(migrate_config(old)))["schemes"]
-    assert all(one.pop("revision") == 5 for one in found.values())  # 4, and 2 of the receiver
-    then = {"order_exponent": 0.5, "axes": "variance", "validation_symbols": [64, 128, 256]}
+    revisions = {title: one.pop("revision") for title, one in found.items()}  # 5 and 4, and 2 of the receiver
+    assert revisions.pop("adaptive_progressive") == 5 and set(revisions.values()) == {6}
+    then = {"scheme": "adaptive", "order_exponent": 0.5, "axes": "variance", "validation_symbols": [64, 128, 256]}
     assert found == {
-        "adaptive": {"scheme": "adaptive", "objective": "contrastive", "hidden": 256, **then},
-        "adaptive_linear": {"scheme": "adaptive_linear", **then},
-        "adaptive_supervised": {"scheme": "adaptive_supervised", "hidden": 256, **then},
+        "adaptive": then,
+        "adaptive_linear": then,
+        "adaptive_progressive": {**then, "scheme": "adaptive_progressive"},
+        "adaptive_supervised": {**then, "axes": "classes"},
     }
+
+
+def test_folders_say_that_the_adaptive_code_is_not_trained(tmp_path):
+    """Their records keep the names of their schemes."""
+    entries = [
+        {"scheme": "adaptive", "axes": "variance"},
+        {"scheme": "adaptive", "name": "adaptive_linear", "axes": "variance", "validation_snr_db": [3.0]},
+        {"scheme": "adaptive", "name": "labels", "axes": "classes"},
+    ]
+    now = describe_experiment(ExperimentConfig(name="t", schemes=entries, k=[16], receiver={"decision": "posterior"}))
+    old = json.loads(json.dumps(now))
+    training = {"epochs": 6, "hidden": 256, "snr_db": {"low": -10.0, "high": 20.0}, "validation_snr_db": [0.0]}
+    one, linear, labels = old["config"]["schemes"]
+    one |= training | {"objective": "contrastive"}
+    linear |= {"scheme": "adaptive_linear", "name": None, "snr_db": [3.0]}
+    labels |= training | {"scheme": "adaptive_supervised", "axes": "variance"}
+    told = old["settings"]["schemes"]
+    told["adaptive"] |= {"hidden": 256, "objective": "contrastive"}
+    told["adaptive_linear"] |= {"scheme": "adaptive_linear", "snr_db": [3.0]}
+    del told["adaptive_linear"]["validation_snr_db"]
+    told["labels"] |= {"scheme": "adaptive_supervised", "hidden": 256}
+    folder = folder_of(tmp_path / "run", old)
+    assert migrate(folder).endswith("brought up to date") and migrate(folder).endswith("up to date already")
+    new = read_run(folder)
+    for one in new["config"]["schemes"]:
+        one.setdefault("validation_snr_db", now["config"]["schemes"][0]["validation_snr_db"])
+    assert new["settings"] == now["settings"] and new["hash"] == now["hash"]
+    assert new["config"] == now["config"]
 
 
 def test_folders_say_that_the_adaptive_code_sent_principal_axes(tmp_path):

@@ -21,14 +21,11 @@ pytestmark = pytest.mark.slow  # all schemes are fitted; tests/api/test_link.py 
 SHORT = {"epochs": 1, "batch_size": 64}
 CODE = {"validation_symbols": [64], "order_exponent": 1.0}
 JUDGED = {"validation_snr_db": [5.0]}
-ADAPTIVE = {**SHORT, **CODE, **JUDGED, "hidden": 8, "only_if_better": False}
 OPTIONS = {
     "kbsc": {**SHORT, **JUDGED, "channel": {"fading": "rayleigh"}, "noise_aware": True},
     "kbsc_awgn": {**SHORT, **JUDGED},
-    "adaptive": ADAPTIVE,
-    "adaptive_linear": CODE,
-    "adaptive_progressive": ADAPTIVE,
-    "adaptive_supervised": ADAPTIVE,
+    "adaptive": CODE,
+    "adaptive_progressive": CODE,
     "deepjscc": {**SHORT, **JUDGED, "validation_images": 8},
     "adjscc": {**SHORT, **JUDGED, "validation_images": 8},
     "swinjscc": {

@@ -155,7 +155,7 @@ def test_what_does_not_fit_is_said_once_recorded_and_stops_nothing(make, tmp_pat
     config = make(
         receiver={"decision": "posterior"},
         schemes=[
-            {"scheme": "adaptive", **once, "order_exponent": 0.5},
+            {"scheme": "adaptive", "order_exponent": 0.5},
             "pca",
             {"scheme": "kbsc", **once},
             "feature_ldpc_pq",

@@ -40,7 +40,7 @@ def test_our_channels(channel):
     [
         ("pca", {}),
         slow("raw", {}),
-        slow("adaptive_linear", {}),
+        slow("adaptive", {}),
         slow("pca", {"channels": ["tdl-a"]}),
         slow({"scheme": "kbsc", "epochs": 1}, {}),
         ("feature_ldpc_sq", {"snr_db": [-3, 0]}),

@@ -1,4 +1,4 @@
-"""Adaptive: one code for every SNR and every number of symbols, closed form or trained on from there."""
+"""Adaptive: one code for every SNR and every number of symbols."""
 
 from dataclasses import replace
 from functools import partial
@@ -7,11 +7,11 @@ from pathlib import Path
 import tensorflow as tf
 
 from kbsc_tf.channel import build_link, seed_noise
-from kbsc_tf.config import AwgnConfig, ChannelConfig
+from kbsc_tf.config import ChannelConfig
 from kbsc_tf.features import FeatureSet
 from kbsc_tf.schemes.adaptive.adaptive_codec import AdaptiveCodec
-from kbsc_tf.schemes.adaptive.adaptive_link import AdaptiveLink
-from kbsc_tf.schemes.adaptive.fit import ClosedFormFit
+from kbsc_tf.schemes.adaptive.adaptive_link import send
+from kbsc_tf.schemes.adaptive.fit import AdaptiveFit
 from kbsc_tf.schemes.analogue.scheme import sent_uncoded
 from kbsc_tf.schemes.base import ChannelScheme, Report, Validation, silent
 from kbsc_tf.schemes.networks import load_networks, save_networks
@@ -29,7 +29,7 @@ class AdaptiveScheme(ChannelScheme):
         Real channel symbols that are received, even.
     channel : ChannelConfig
         That it is used on; it is fitted over AWGN.
-    fitted : ClosedFormFit
+    fitted : AdaptiveFit
         Shared by all k and channels, so that the code is learned once.
     progressive : bool
         Start to send all symbols there are, of which the receiver uses the first k: the sender does not know k and
@@ -40,18 +40,11 @@ class AdaptiveScheme(ChannelScheme):
 
     name, observing = "adaptive", True
 
-    def __init__(self, k: int, channel: ChannelConfig, fitted: ClosedFormFit, progressive: bool = False) -> None:
+    def __init__(self, k: int, channel: ChannelConfig, fitted: AdaptiveFit, progressive: bool = False) -> None:
         super().__init__(k, channel)
         self._fitted = fitted
         self._sent, self._used = (fitted.symbols, k) if progressive else (k, None)
-        if fitted.trained:
-            self.trained_on = AwgnConfig()
         self._codec: AdaptiveCodec | None = None
-
-    @property
-    def model(self) -> str:
-        """Name of the folder of its checkpoints, the same for all k."""
-        return self._fitted.name
 
     def fit(
         self,
@@ -60,9 +53,9 @@ class AdaptiveScheme(ChannelScheme):
         folder: Path | None = None,
         report: Report = silent,
     ) -> None:
-        if validation is None or folder is None:
-            raise ValueError(f"{self.name}: its order is chosen on validation features; fit needs them and a folder")
-        self._use(self._fitted.codec(training, validation, folder, report))
+        if validation is None:
+            raise ValueError(f"{self.name}: its order is chosen on validation features; fit needs them")
+        self._use(self._fitted.codec(training, validation))
         self.summary = self._fitted.summary
 
     def save(self, folder: Path) -> None:
@@ -76,8 +69,7 @@ class AdaptiveScheme(ChannelScheme):
 
     def _use(self, codec: AdaptiveCodec) -> None:
         self._codec, self._air = codec, build_link(self.channel, share_traces=True)
-        link = AdaptiveLink(codec, self.channel)
-        self._transmit = tf.function(partial(link.transmit, count=self._sent, used=self._used, air=self._air))
+        self._transmit = tf.function(partial(send, codec, self._air, count=self._sent, used=self._used))
 
     def transmit(self, batch: SourceBatch, snr_db: float, seed: int | None) -> Transmission:
         if self._codec is None:

@@ -7,58 +7,38 @@ import numpy as np
 import pytest
 from clustered import DIM, feature_set, feature_splits
 
-from kbsc_tf import registry
 from kbsc_tf.channel.power import amplitude
 from kbsc_tf.config import AwgnConfig, ExperimentConfig, RayleighConfig
-from kbsc_tf.errors import UserError
-from kbsc_tf.receiver import Receiver, calibration_set, learn_posterior, neighbour_axes
-from kbsc_tf.schemes.adaptive import fit as adaptive_fit
+from kbsc_tf.receiver import Receiver, calibration_set, class_axes, learn_posterior, neighbour_axes, semantic_axes
 from kbsc_tf.schemes.build import build_schemes
 from kbsc_tf.schemes.held_out import calibrate, hold_out
 from kbsc_tf.transmission import SourceBatch
 
 K, MOST = 16, 512
-NAMES = ["adaptive", "adaptive_linear", "adaptive_progressive", "adaptive_supervised"]
+NAMES = ["adaptive", "adaptive_progressive"]
 SPLITS = feature_splits()
 BATCH = SourceBatch(SPLITS.sender.x)
 AWGN, RAYLEIGH = AwgnConfig(), RayleighConfig()
-ADAPTIVE = {
-    "epochs": 2,
-    "batch_size": 100,
-    "hidden": 16,
-    "order_exponent": 1.0,
-    "learning_rate": 0.01,
-    "only_if_better": False,
-    "snr_db": [2.0],
-    "symbols": (32, 32),
-    "validation_symbols": [16],
-    "validation_snr_db": [0.0],
-}
+ADAPTIVE = {"order_exponent": 1.0, "validation_symbols": [16]}
 
 
 def config(schemes, k=(K,), channels=(AWGN,), options=ADAPTIVE, **receiver):
-    """An experiment whose adaptive schemes have those of ``options`` that they know."""
+    """An experiment whose adaptive schemes have ``options``."""
     receiver = {} if receiver.get("decision") == "nearest" else {"decision": "posterior", "neighbours": 50, **receiver}
-    entries = [
-        {
-            "scheme": name,
-            **{key: value for key, value in options.items() if key in registry.schemes[name].Config.model_fields},
-        }
-        for name in schemes
-    ]
+    entries = [{"scheme": name, **(options if name in NAMES else {})} for name in schemes]
     return ExperimentConfig(name="t", schemes=entries, k=list(k), channels=list(channels), receiver=receiver)
 
 
 POSTERIOR = learn_posterior(SPLITS, config(["pca"]).receiver, 100)
 
 
-def fitted(folder, schemes, training=SPLITS.training, report=lambda *_: None, **settings):
+def fitted(folder, schemes, training=SPLITS.training, **settings):
     """Schemes by (name, k, fading)."""
     experiment = config(schemes, **settings)
     validation = hold_out(experiment, SPLITS, POSTERIOR)
     found = {}
     for channel, scheme in build_schemes(experiment, training):
-        scheme.fit(training, validation, folder / getattr(scheme, "model", scheme.name), report)
+        scheme.fit(training, validation, folder / scheme.name)
         found[scheme.name, scheme.k, channel.fading] = scheme
     return found
 
@@ -99,35 +79,24 @@ def test_what_is_handed_to_the_receiver(schemes, name, k, fading):
 
 
 def test_all_k_and_channels_share_one_code(schemes):
-    for name in NAMES:
-        coders = {id(s.transmit(BATCH, 0.0, 0).observation.coder) for key, s in schemes.items() if key[0] == name}
-        assert len(coders) == 1
-    assert schemes["adaptive", K, "none"].model == schemes["adaptive_progressive", MOST, "rayleigh"].model == "adaptive"
-    assert not hasattr(schemes["adaptive_linear", K, "none"], "trained_on")
-    assert schemes["adaptive", K, "rayleigh"].trained_on == AWGN
+    coders = {id(scheme.transmit(BATCH, 0.0, 0).observation.coder) for scheme in schemes.values()}
+    assert len(coders) == 1
+    assert not hasattr(schemes["adaptive", K, "none"], "trained_on")
 
 
-def test_codes_of_other_options_have_folders_of_their_own():
-    entries = [
-        "adaptive",
-        {"scheme": "adaptive", "name": "wide", "hidden": 16},
-        {"scheme": "adaptive_progressive", "epochs": 2},
-        {"scheme": "adaptive_progressive", "name": "same"},
-    ]
-    experiment = ExperimentConfig(name="t", schemes=entries, k=[K], receiver={"decision": "posterior"})
-    assert {scheme.name: scheme.model for _, scheme in build_schemes(experiment, SPLITS.training)} == {
-        "adaptive": "adaptive", "wide": "wide", "adaptive_progressive": "adaptive_progressive", "same": "adaptive",
-    }  # fmt: skip
-
-
-def test_networks_change_the_code_and_the_closed_form_is_white(schemes):
-    linear, trained, supervised = (
-        codewords(schemes[name, K, "none"]) for name in ("adaptive_linear", "adaptive", "adaptive_supervised")
-    )
-    axes = neighbour_axes(SPLITS.training.x)
-    np.testing.assert_allclose(linear, (BATCH.features - axes.mean) @ axes.analysis, atol=1e-4)
-    assert np.abs(trained - linear).max() > 0.01 and np.abs(supervised - trained).max() > 0.01
-    assert "parameters" in schemes["adaptive", K, "none"].summary
+def test_the_code_is_that_of_the_axes(schemes, folder):
+    found = {"neighbours": codewords(schemes["adaptive", K, "none"])}
+    for axes in ("classes", "variance"):
+        found[axes] = codewords(fitted(folder, ["adaptive"], options={**ADAPTIVE, "axes": axes})["adaptive", K, "none"])
+    x, labels = SPLITS.training.x, SPLITS.training.labels
+    expected = {
+        "neighbours": neighbour_axes(x),
+        "classes": class_axes(x, labels),
+        "variance": semantic_axes(x).as_code(),
+    }
+    for name, axes in expected.items():
+        np.testing.assert_allclose(found[name], (BATCH.features - axes.mean) @ axes.analysis, atol=1e-4)
+    assert np.abs(found["classes"] - found["neighbours"]).max() > 0.1
 
 
 def test_progressive_sends_more_than_it_uses(schemes):
@@ -144,63 +113,42 @@ def test_progressive_sends_more_than_it_uses(schemes):
     assert np.abs(alone.values - short.values)[:, seen].max() > 0.1
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_the_power_of_the_code_is_that_of_held_out_features(schemes, name):
+def test_the_power_of_the_code_is_that_of_held_out_features(schemes):
     """The mean of 120 and ten at the closed form's power; on training features that is 1 by construction."""
-    codec = schemes[name, K, "none"].transmit(BATCH, 0.0, 0).observation.coder
+    codec = schemes["adaptive", K, "none"].transmit(BATCH, 0.0, 0).observation.coder
     squares = np.sum(codec.codewords(SPLITS.validation_sender.x) ** 2, axis=0)
     np.testing.assert_allclose(codec.power, (squares + 10) / (120 + 10), rtol=1e-4)
     power = np.mean(codec.codewords(SPLITS.training.x) ** 2, axis=0)
-    assert (np.abs(power - 1).max() > 1e-3) == (name != "adaptive_linear")
+    assert np.abs(power - 1).max() < 1e-3
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_result_depends_on_the_arguments_alone(schemes, name):
     scheme = schemes[name, K, "rayleigh"]
     first, other = (scheme.transmit(BATCH, 0.0, seed).observation for seed in (7, 8))
-    schemes["adaptive_linear", MOST, "none"].transmit(SourceBatch(BATCH.features[:3]), -3.0, 5)
+    schemes["adaptive", MOST, "none"].transmit(SourceBatch(BATCH.features[:3]), -3.0, 5)
     again = scheme.transmit(BATCH, 0.0, 7).observation
     np.testing.assert_array_equal(again.values, first.values)
     np.testing.assert_array_equal(again.noise_var_per_axis, first.noise_var_per_axis)
     assert not np.array_equal(first.values, other.values)
 
 
-def test_a_finished_training_is_loaded_not_repeated(schemes, folder):
-    def trained(*_):
-        pytest.fail("trained again")
-
-    again = fitted(folder, ["adaptive", "adaptive_supervised"], k=(K, MOST), report=trained)
-    for (name, k, fading), scheme in again.items():
-        np.testing.assert_array_equal(codewords(scheme), codewords(schemes[name, k, fading]))
-
-
-@pytest.mark.parametrize("change", [{"hidden": 8}, {"learning_rate": 0.02}, {"objective": "contrastive"}], ids=str)
-def test_a_model_of_other_settings_is_refused(schemes, folder, change):
-    with pytest.raises(UserError, match="other features or settings"):
-        fitted(folder, ["adaptive"], options={**ADAPTIVE, **change})
-
-
-@pytest.mark.parametrize(("name", "reads"), [("adaptive", False), ("adaptive_supervised", True)])
-def test_only_the_supervised_code_reads_labels(schemes, tmp_path, name, reads):
-    mixed = np.random.default_rng(0).permutation(SPLITS.training.labels)
-    other = fitted(tmp_path, [name], replace(SPLITS.training, labels=mixed), k=(K,))[name, K, "none"]
-    assert np.array_equal(codewords(other), codewords(schemes[name, K, "none"])) is not reads
-
-
-@pytest.mark.parametrize("helps", [False, True])
-def test_training_that_does_not_help_is_thrown_away(schemes, tmp_path, monkeypatch, helps):
-    monkeypatch.setattr(adaptive_fit._Judge, "__call__", lambda judge, link: float(bool(link.codec.hidden) is helps))
-    kept = fitted(tmp_path, ["adaptive"], options={**ADAPTIVE, "only_if_better": True})["adaptive", K, "none"]
-    linear = codewords(schemes["adaptive_linear", K, "none"])
-    assert np.array_equal(codewords(kept), linear) is not helps
-    assert f"{100 if helps else -100:+.1f} points by training" in kept.summary
+@pytest.mark.parametrize(("axes", "reads"), [("neighbours", False), ("variance", False), ("classes", True)])
+def test_only_the_axes_of_classes_need_labels(tmp_path, axes, reads):
+    mixed = replace(SPLITS.training, labels=np.random.default_rng(0).permutation(SPLITS.training.labels))
+    options = {**ADAPTIVE, "axes": axes}
+    one, other = (
+        codewords(fitted(tmp_path, ["adaptive"], training, options=options)["adaptive", K, "none"])
+        for training in (SPLITS.training, mixed)
+    )
+    assert np.array_equal(one, other) is not reads
 
 
 def test_the_order_is_chosen_on_validation_features_unless_given(tmp_path):
-    chosen = fitted(tmp_path, ["adaptive_linear"], options={**ADAPTIVE, "order_exponent": None})
-    assert chosen["adaptive_linear", K, "none"].summary.startswith("order by relevance to the power ")
-    given = fitted(tmp_path, ["adaptive_linear"])
-    assert given["adaptive_linear", K, "none"].summary == "order by relevance to the power 1"
+    chosen = fitted(tmp_path, ["adaptive"], options={**ADAPTIVE, "order_exponent": None})
+    assert chosen["adaptive", K, "none"].summary.startswith("order by relevance to the power ")
+    given = fitted(tmp_path, ["adaptive"])
+    assert given["adaptive", K, "none"].summary == "order by relevance to the power 1"
 
 
 def test_the_code_needs_validation_and_fitting():

@@ -56,8 +56,7 @@ K, SNR_DB, SEEDS = (8, 32), (-8.0, -2.0), range(4)
 @pytest.fixture(scope="module")
 def right(tmp_path_factory):
     """Which validation features arrive, [SNRs x seeds, Q], by scheme and k."""
-    options = {"epochs": 1, "batch_size": 250, "learning_rate": 0.1, "only_if_better": False, "snr_db": list(SNR_DB)}
-    options |= {"validation_symbols": list(K), "validation_snr_db": [-4.0], "symbols": (8, 32)}
+    options = {"validation_symbols": list(K), "validation_snr_db": list(SNR_DB)}
     entries = [{"scheme": name, **options} for name in ("adaptive", "adaptive_progressive")]
     config = ExperimentConfig(name="t", schemes=entries, k=list(K), receiver={"decision": "posterior"})
     validation = hold_out(config, SPLITS, learn_posterior(SPLITS, config.receiver, 200))

@@ -1,4 +1,4 @@
-"""Results folders of run.json's schema 1: one training of each scheme, without its seed. Imports no TensorFlow."""
+"""Folders of schema 1 and adaptive codes of earlier versions, in today's terms. Imports no TensorFlow."""
 
 import json
 import os
@@ -13,6 +13,11 @@ from kbsc_tf.registry import schemes
 from kbsc_tf.results.outcomes import FOLDER, HEAD
 from kbsc_tf.results.points import Point, as_point
 from kbsc_tf.results.run_json import head_of
+
+ADAPTIVE = ("adaptive", "adaptive_linear", "adaptive_progressive", "adaptive_supervised")
+_GONE = {"adaptive_linear", "adaptive_supervised"}
+_TRAINING = {*TrainingSettings.model_fields, "hidden", "only_if_better", "symbols", "objective"}
+_BEFORE = {"axes": "variance", "validation_symbols": [64, 128, 256]}  # all there was, and a default
 
 
 def training_seeds(run: dict[str, Any]) -> dict[str, str]:
@@ -87,3 +92,55 @@ def _with_seeds(config: dict[str, Any], seeds: dict[str, str]) -> dict[str, Any]
             entry = {key: value for key, value in entry.items() if key != "seed"} | {"seeds": [int(seeds[title])]}
         entries.append(entry)
     return {**config, "schemes": entries} if entries else config
+
+
+def name_axes(run: dict[str, Any]) -> dict[str, Any]:
+    """run.json that says what the adaptive code sent when it was always the axes of the largest variance."""
+    entries = run["config"].get("schemes", [])
+    old = {one.get("name") or one["scheme"] for one in entries if "adaptive" in one["scheme"] and "axes" not in one}
+    if not old:
+        return run
+    told, made = {}, run["settings"]["schemes"]
+    for one in entries:
+        if (title := one.get("name") or one["scheme"]) in old:
+            one |= {"axes": "variance"}
+            told[title] = {**made[title], "axes": "variance", "validation_symbols": one["validation_symbols"]}
+    return {**run, **head_of({**run["settings"], "schemes": {**made, **told}}, run["config"])}
+
+
+def without_training(run: dict[str, Any]) -> dict[str, Any]:
+    """run.json whose adaptive codes are of the one scheme that there is, which is not trained."""
+    entries = {one.get("name") or one["scheme"]: one for one in run["config"].get("schemes", [])}
+    trained = {title for title, one in entries.items() if _is_trained_adaptive(one)}
+    if not trained:
+        return run
+    config = {
+        **run["config"],
+        "schemes": [_untrained(one, title) if title in trained else one for title, one in entries.items()],
+    }
+    told = {title: _untrained(one) if title in trained else one for title, one in run["settings"]["schemes"].items()}
+    return {**run, **head_of({**run["settings"], "schemes": told}, config)}
+
+
+def _is_trained_adaptive(entry: dict[str, Any]) -> bool:
+    """Whether an entry is of when adaptive codes were trained on from their closed form."""
+    training = _TRAINING - {"validation_snr_db"}
+    return entry["scheme"] in ADAPTIVE and (entry["scheme"] in _GONE or bool(training & entry.keys()))
+
+
+def _untrained(entry: dict[str, Any], title: str = "") -> dict[str, Any]:
+    """Its closed form. Under ``title``, if given, so that records keep the name that they have."""
+    scheme, snr_db = entry["scheme"], entry.get("snr_db")
+    kept = {key: value for key, value in entry.items() if key not in _TRAINING}
+    if isinstance(snr_db, list):
+        kept["validation_snr_db"] = snr_db
+    if scheme in _GONE:
+        kept |= {"scheme": "adaptive"} | ({"name": title} if title else {})
+    return kept | ({"axes": "classes"} if scheme == "adaptive_supervised" else {})
+
+
+def adaptive_of_section(scheme: str, section: dict[str, Any]) -> dict[str, Any]:
+    """A scheme with the options that stood in a section of the experiment."""
+    options = {("order_exponent" if key == "exponent" else key): one for key, one in section.items() if one is not None}
+    options.pop("validation_queries", None)
+    return _untrained({"scheme": scheme, **_BEFORE, **options}, scheme)
