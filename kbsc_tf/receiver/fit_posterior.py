@@ -1,5 +1,6 @@
 """Choose the metric and the kernel variance of a `PosteriorSearch` on validation codes, then calibrate it."""
 
+import itertools
 from typing import NamedTuple
 
 import numpy as np
@@ -106,12 +107,14 @@ def calibrate_posterior(
 
     Parameters are those of `fit_posterior`; ``codes.entries`` must be as dense as those that will be decided among.
     """
-    search, levels = _search(codes, rule), []
-    for share in _CALIBRATED:
-        for snr_db in _CALIBRATION_SNR_DB:
-            reception = _reception(codes.sent, variance, max(1, len(variance) // share), snr_db)
-            shares, _, quality = search.posterior(*reception, neighbours)
-            levels.append((shares, quality, codes.sent_labels))
+    search = _search(codes, rule)
+
+    def level(share: int, snr_db: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        reception = _reception(codes.sent, variance, max(1, len(variance) // share), snr_db)
+        shares, _, quality = search.posterior(*reception, neighbours)
+        return shares, quality, codes.sent_labels
+
+    levels = side_by_side(lambda point: level(*point), itertools.product(_CALIBRATED, _CALIBRATION_SNR_DB))
     return rule._replace(calibration=fit_calibration(levels))
 
 

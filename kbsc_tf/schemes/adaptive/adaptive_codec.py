@@ -103,16 +103,14 @@ class AdaptiveCodec(keras.Model):
         self.mean.assign(axes.mean)
         self.whiten.assign(axes.analysis)
         self.colour.assign(axes.synthesis)
+        rows = np.broadcast_to(exponents, self.order.shape[:2])
         grid = range(LOWEST_SNR_DB, HIGHEST_SNR_DB + 1)
-        self.order.assign(
-            [
-                [
-                    schedule(axes.relevance**exponent, 10 ** (snr_db / 10), self.symbols)
-                    for snr_db, exponent in zip(grid, row, strict=True)
-                ]
-                for row in np.broadcast_to(exponents, self.order.shape[:2])
-            ]
-        )
+        wanted = {point for row in rows.tolist() for point in zip(grid, row, strict=True)}
+        orders = {
+            (snr_db, exponent): schedule(axes.relevance**exponent, 10 ** (snr_db / 10), self.symbols)
+            for snr_db, exponent in wanted
+        }
+        self.order.assign([[orders[point] for point in zip(grid, row, strict=True)] for row in rows.tolist()])
 
     def measure_power(self, features: np.ndarray) -> None:
         """Learn each coordinate's power from features [N, D]: the receiver scales by it, and a sender without k.

@@ -1,25 +1,25 @@
 """Compute the adaptive code, and choose the order of its symbols on validation features."""
 
-from dataclasses import replace
-from functools import partial
-
 import numpy as np
 import tensorflow as tf
 
-from kbsc_tf.channel import build_link, seed_noise
-from kbsc_tf.config import AwgnConfig
 from kbsc_tf.features import FeatureSet
 from kbsc_tf.receiver import CodeAxes, Kernel, PosteriorRule, class_axes, metric_weights, neighbour_axes, semantic_axes
 from kbsc_tf.receiver.calibration import UNCALIBRATED
 from kbsc_tf.receiver.fit_posterior import TRIED
-from kbsc_tf.schemes.adaptive.adaptive_codec import HIGHEST_SNR_DB, LOWEST_SNR_DB, SYMBOLS, AdaptiveCodec
-from kbsc_tf.schemes.adaptive.adaptive_link import send
+from kbsc_tf.schemes.adaptive.adaptive_codec import (
+    HIGHEST_SNR_DB,
+    LOWEST_SNR_DB,
+    SYMBOLS,
+    AdaptiveCodec,
+    ReceivedCode,
+)
+from kbsc_tf.schemes.adaptive.adaptive_link import receive_over_awgn
 from kbsc_tf.schemes.adaptive.config import AdaptiveConfig
-from kbsc_tf.schemes.analogue.scheme import sent_uncoded
 from kbsc_tf.schemes.base import Validation
 from kbsc_tf.schemes.build import BuildContext
 from kbsc_tf.threads import one_thread, side_by_side
-from kbsc_tf.transmission import Observation, Transmission
+from kbsc_tf.transmission import Observation
 
 ORDER_EXPONENTS = (0.0, 0.15, 0.3)  # 0: every axis once before any is repeated
 _NOISES = 2  # draws of the noise that an order is judged over, the same for all orders
@@ -149,35 +149,40 @@ def adaptive_fit(config: AdaptiveConfig, context: BuildContext) -> AdaptiveFit:
 class _Judge:
     """Which validation features arrive over AWGN, by the order that the codec has at the time; the noise is fixed.
 
-    What is sent at an SNR depends on how often each coordinate is, not on the order itself: it is not sent again.
+    What arrives depends on how often each coordinate is sent, not on the order itself: it is not judged again.
     """
 
     def __init__(self, codec: AdaptiveCodec, validation: Validation, seed: int) -> None:
-        self._codec, self._validation, self._seed = codec, validation, seed
-        self._air, self._transmit, self._known = build_link(AwgnConfig()), {}, {}
+        self._codec, self._validation, self._seed, self._known = codec, validation, seed, {}
+        self._code = codec.codewords(validation.features)
 
     def shares(self, count: int, snr_db: list[float]) -> list[np.ndarray]:
         """Of so many transmissions of each feature at each SNR, the share that is right [Q]."""
         keys = [self._key(count, one) for one in snr_db]
         new = [key for key in dict.fromkeys(keys) if key not in self._known]
-        sent = [[self._sent(count, one, noise) for noise in range(_NOISES)] for _, one, _ in new]
-        self._known.update(zip(new, side_by_side(self._share, sent), strict=True))
+        self._known.update(zip(new, side_by_side(self._share, new), strict=True))
         return [self._known[key] for key in keys]
 
-    def _key(self, count: int, snr_db: float) -> tuple[int, float, bytes]:
+    def _key(self, count: int, snr_db: float) -> tuple[float, bytes]:
+        """The SNR, and how often each coordinate is sent, [A], int64."""
         order = self._codec.order_at(snr_db, self._codec.row_of(count)).numpy()[:count]
-        return count, snr_db, np.bincount(order).tobytes()
+        return snr_db, np.bincount(order, minlength=self._codec.axes).tobytes()
 
-    def _sent(self, count: int, snr_db: float, noise: int) -> Transmission:
-        if count not in self._transmit:
-            self._transmit[count] = tf.function(partial(send, self._codec, self._air, count=count))
-        seed_noise((self._seed + noise) % 2**32)
-        received = self._transmit[count](tf.constant(self._validation.features), tf.constant(snr_db, tf.float32))
-        code = received.code
-        observation = Observation(code.values.numpy(), code.noise_var_per_axis.numpy(), self._codec)
-        sent = sent_uncoded(self._air.channel, count // 2, count // 2, received)
-        return replace(sent, features=received.features.numpy(), observation=observation)
+    def _share(self, key: tuple[float, bytes]) -> np.ndarray:
+        snr_db, times = key[0], np.frombuffer(key[1], np.int64)
+        right = []
+        for noise in range(_NOISES):
+            rng = np.random.default_rng((self._seed, noise))
+            values, noise_var_per_axis = receive_over_awgn(self._code, times, 10 ** (snr_db / 10), rng)
+            right.append(self._labels(values, noise_var_per_axis) == self._validation.labels)
+        return np.mean(right, axis=0, dtype=np.float32)
 
-    def _share(self, sent: list[Transmission]) -> np.ndarray:
-        decided = [self._validation.receiver.decide(one).labels[:, 0] for one in sent]
-        return np.mean(decided == self._validation.labels, axis=0, dtype=np.float32)
+    def _labels(self, values: np.ndarray, noise_var_per_axis: np.ndarray) -> np.ndarray:
+        """What the receiver takes codes for that arrived as ``values`` [Q, A]."""
+        receiver = self._validation.receiver
+        if receiver.code_search is not None:
+            decision = receiver.code_search.decide(Observation(values, noise_var_per_axis, self._codec))
+        else:
+            received = ReceivedCode(tf.constant(values), tf.constant(noise_var_per_axis))
+            decision = receiver.decide_features(self._codec.restore(received).numpy())
+        return decision.labels[:, 0]

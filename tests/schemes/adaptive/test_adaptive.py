@@ -11,7 +11,7 @@ from kbsc_tf.channel import build_link, seed_noise
 from kbsc_tf.config import AwgnConfig, OfdmConfig, RayleighConfig
 from kbsc_tf.receiver import neighbour_axes
 from kbsc_tf.schemes.adaptive.adaptive_codec import AdaptiveCodec
-from kbsc_tf.schemes.adaptive.adaptive_link import send
+from kbsc_tf.schemes.adaptive.adaptive_link import receive_over_awgn, send
 
 DIM, SYMBOLS, BATCH = 32, 96, 24
 AWGN, RAYLEIGH = AwgnConfig(), RayleighConfig()
@@ -248,3 +248,25 @@ def test_far_from_numbers_with_an_order_of_their_own_one_is_sent_by_the_common_o
     np.testing.assert_allclose(sent[0], common, rtol=1e-6)
     assert not np.allclose(nearest, common)
     assert link.air.power == "per_feature"
+
+
+@pytest.mark.parametrize("snr_db", [-8.0, 6.0])
+def test_the_short_way_over_awgn_is_the_long_one(snr_db):
+    """The same noise variances, and the same values but for the noise, which has that variance in both."""
+    codec = AdaptiveCodec(DIM, DIM, (40,), SYMBOLS)
+    codec.adapt(neighbour_axes(TRAINING), ORDER_EXPONENTS)
+    link, x, count = Link(codec), features(2000, 4), 40
+    order = codec.order_at(tf.constant(snr_db), codec.row_of(count)).numpy()[:count]
+    times = np.bincount(order, minlength=DIM)
+    assert times.max() > 1 and times.min() == 0
+    seed_noise(8)
+    long = link.transmit(tf.constant(x), tf.constant(snr_db), count).code
+    values, noise_var_per_axis = receive_over_awgn(
+        codec.codewords(x), times, 10 ** (snr_db / 10), np.random.default_rng(3)
+    )
+    np.testing.assert_allclose(noise_var_per_axis, long.noise_var_per_axis, rtol=1e-5)
+    sent = times > 0
+    difference = (values - long.values.numpy())[:, sent] / np.sqrt(2 * noise_var_per_axis[0, sent])
+    assert abs(difference.mean()) < 4.5 / math.sqrt(difference.size)
+    assert abs(np.square(difference).mean() - 1) < 4.5 * math.sqrt(2 / difference.size)
+    assert (values[:, ~sent] == 0).all()
