@@ -96,37 +96,40 @@ def choose(shares: np.ndarray) -> np.ndarray:
     """Which of several orders to send by: for all numbers of symbols at once, and for each of them.
 
     The first order is taken unless another is better by more than two standard errors of the difference, paired by
-    features: on average over all numbers of symbols for the common order, which is in turn what a number of symbols
-    has unless another one is as clearly better for it. What is within the noise of the validation is not followed.
+    features: on average over all numbers of symbols for the common order. What is within the noise of the validation is
+    not followed.
 
     Parameters
     ----------
     shares : [orders, rates, SNRs, Q], float
-        Of the transmissions of each validation feature, the share that is right. Neighbouring SNRs have a say in each
-        other's choice, because a point is within the noise of a thousand features.
+        Of the transmissions of each validation feature, the share that is right. Neighbouring SNRs and numbers of
+        symbols have a say in each other's choice, because a point is within the noise of a thousand features.
 
     Returns
     -------
     chosen : [1 + rates, SNRs], int
         Index of the order, of the common one first.
     """
-    padded = np.pad(shares, ((0, 0), (0, 0), (1, 1), (0, 0)), mode="edge")
-    smooth = (padded[:, :, :-2] + 2 * padded[:, :, 1:-1] + padded[:, :, 2:]) / 4
-    together = smooth.mean(axis=1)
-    common = _clearly_best(together, np.zeros(together.shape[1], int))
-    own = [_clearly_best(smooth[:, rate], common) for rate in range(smooth.shape[1])]
-    return np.array([common, *own])
+    smooth = _smooth(shares, 2)
+    own = _smooth(smooth, 1)
+    return np.array(
+        [_clearly_best(smooth.mean(axis=1)), *(_clearly_best(own[:, rate]) for rate in range(own.shape[1]))]
+    )
 
 
-def _clearly_best(shares: np.ndarray, otherwise: np.ndarray) -> np.ndarray:
-    """Of orders' shares [orders, SNRs, Q] the best at each SNR, [SNRs]; that of ``otherwise`` where it is not clearly
-    better.
-    """
-    gains = shares - np.take_along_axis(shares, otherwise[None, :, None], axis=0)
+def _smooth(shares: np.ndarray, axis: int) -> np.ndarray:
+    """Each with a half of its weight shared by its two neighbours."""
+    before, after = (np.take(shares, np.arange(shares.shape[axis]) + step, axis, mode="clip") for step in (-1, 1))
+    return (before + 2 * shares + after) / 4
+
+
+def _clearly_best(shares: np.ndarray) -> np.ndarray:
+    """Of orders' shares [orders, SNRs, Q] the best at each SNR, [SNRs]; the first where none is clearly better."""
+    gains = shares - shares[0]
     best = gains.mean(axis=2).argmax(axis=0)
     gain = np.take_along_axis(gains, best[None, :, None], axis=0)[0]
     is_clear = gain.mean(axis=1) > 2 * gain.std(axis=1) / np.sqrt(gain.shape[1])
-    return np.where(is_clear, best, otherwise)
+    return np.where(is_clear, best, 0)
 
 
 def _rule(codec: AdaptiveCodec, axes: CodeAxes, validation: Validation) -> PosteriorRule:

@@ -27,11 +27,17 @@ def shares(gains):
 
 def test_a_number_of_symbols_has_an_order_of_its_own_where_that_is_clearly_better():
     """A gain of g of n features has a standard error of about sqrt(g) / n: 3 are within two of them, 9 are not."""
-    first, second = 0, 1
-    worse = shares([[300] * 3] * 2)[::-1]  # the second is worse for one number, so that the first is the common one
-    few, clear = shares([[3] * 3] * 2), shares([[9] * 3] * 2)
-    together = np.concatenate([worse[:, :1], few[:, :1], clear[:, :1]], axis=1)
-    assert choose(together).tolist() == [[first] * 3, [first] * 3, [first] * 3, [second] * 3]
+    worse, few, clear = shares([[300] * 3] * 2)[::-1], shares([[3] * 3] * 2), shares([[9] * 3] * 2)
+    assert choose(few).tolist() == [[0] * 3] * 3
+    assert choose(clear).tolist() == [[1] * 3] * 3
+    assert choose(np.concatenate([worse, clear, clear], axis=1)).tolist() == [[0] * 3] * 4 + [[1] * 3] * 3
+
+
+def test_neighbouring_numbers_of_symbols_have_a_say():
+    """20 of 1,000 at one number against 40 at both of its neighbours."""
+    between = shares([[40] * 2, [0] * 2, [40] * 2])
+    between[0, 1] = shares([[20] * 2])[1, 0]
+    assert choose(between).tolist() == [[1] * 2] * 4
 
 
 def test_the_common_order_is_the_best_on_average():
