@@ -123,6 +123,12 @@ def whole_bpg(image: np.ndarray, uses: float, snr_db: float) -> np.ndarray | Non
     return None if file is None else codec.decode(file)
 
 
+def networks(records: pd.DataFrame) -> list[tuple[str, int]]:
+    """Return scheme and k of all that was trained and delivers images: others may show thumbnails, or nothing."""
+    of_images = records[records["psnr"].notna() & records["training_seed"].ne("")]
+    return list(of_images[["scheme", "k"]].drop_duplicates().itertuples(index=False, name=None))
+
+
 def send_row(name: str, scheme: str, k: int, snr_db: float, image: np.ndarray, restored: np.ndarray | None) -> dict:
     """Return the quality of one image after transmission; without figures where nothing could be sent."""
     point = {"image": name, "scheme": scheme, "k": k, "snr_db": snr_db}
@@ -145,9 +151,7 @@ def send(
 ) -> None:
     """Send images in crops by the image schemes of a run, over the first of its channels."""
     pictures = read_images(images)
-    records = kbsc.Run(run).frame()
-    curves = records[records["psnr"].notna() & records["mcs"].eq("")][["scheme", "k"]].drop_duplicates()
-    links = [kbsc.Link.load(run, scheme=scheme, k=k) for scheme, k in curves.itertuples(index=False)]
+    links = [kbsc.Link.load(run, scheme=scheme, k=k) for scheme, k in networks(kbsc.Run(run).frame())]
     links = [link for link in links if link.delivers_images]
     if not links:
         raise UserError(f"{run}: holds no trained image schemes; give the folder of sims/neural_baselines.yaml")

@@ -63,7 +63,7 @@ make_neural_baselines() {
   run "" sims/neural_baselines.yaml "${cifar10[@]}"
   for snr in 1 7 19; do
     run "published/cbr_1_6_trained_at_${snr}_db" sims/neural_baselines.yaml "${cifar10[@]}" --set schemes=[deepjscc] \
-      --set k=[1024] --set "deepjscc.checkpoint=$(echo "$SETS"/deepjscc/out/checkpoints/CIFAR10_8_"$snr".0_0.17_AWGN_*/epoch_999.pkl)"
+      --set k=[1024] --set "schemes.deepjscc.checkpoint=$(echo "$SETS"/deepjscc/out/checkpoints/CIFAR10_8_"$snr".0_0.17_AWGN_*/epoch_999.pkl)"
   done
   python sims/deepjscc_published.py "$SETS/deepjscc" "$SETS/cifar10/test" "remade/$NAME/deepjscc_published.csv" \
     --images 10000 --figure

@@ -66,6 +66,13 @@ def test_crops_come_together_again(script):
     np.testing.assert_array_equal(kodak.joined(crops, image.shape), image[:64, :96])
 
 
+def test_networks_alone_send_kodak(script):
+    """An ideal code has no MCS either, and its thumbnails have another size."""
+    rows = [("deepjscc", 512, "0", 30.0), ("kbsc", 512, "0", np.nan), ("bpg_capacity", 512, "", 31.0)]
+    records = pd.DataFrame([*rows, *rows], columns=["scheme", "k", "training_seed", "psnr"])
+    assert script("kodak").networks(records) == [("deepjscc", 512)]
+
+
 def test_bd_rate_of_a_tenth_more_bits_at_every_quality_is_a_tenth(script):
     rates = np.array([0.2, 0.4, 0.9, 1.7])
     theirs = pd.DataFrame({"bits_per_pixel": rates, "psnr": [28.0, 31.0, 34.5, 38.0]})
