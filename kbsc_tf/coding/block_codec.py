@@ -76,7 +76,7 @@ class BlockCodec:
         Returns
         -------
         symbols : [*, E/m], complex64
-        signs : [*, reach], float32
+        signs : [*, reach], int8
             Of the LLRs that `demap` gives if nothing goes wrong; 0 for bits that are not sent.
         """
         return self._in_parts(self._encode, bits)
@@ -114,7 +114,7 @@ class BlockCodec:
     def _to_symbols(self, bits: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """As `encode`, for N blocks."""
         word = self._code.encode(tf.cast(bits, tf.float32))
-        return self._mapper(word), tf.sign(self._code.collect(2.0 * word - 1.0))
+        return self._mapper(word), tf.cast(tf.sign(self._code.collect(2.0 * word - 1.0)), tf.int8)
 
     def _demapped(self, symbols: tf.Tensor, noise: tf.Tensor) -> tuple[tf.Tensor]:
         """As `demap`, for N blocks."""

@@ -16,7 +16,7 @@ def is_hopeless(llrs: np.ndarray, signs: np.ndarray, info_bits: int) -> np.ndarr
     ----------
     llrs : [N, M], float32
         log p(1)/p(0) of coded bits.
-    signs : [N, M], float32
+    signs : [N, M], int8
         1 where the coded bit is 1, -1 where it is 0, and 0 where it was not sent.
     info_bits : int
         K.

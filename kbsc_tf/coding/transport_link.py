@@ -14,6 +14,10 @@ from kbsc_tf.coding.ldpc.code_block import CodeBlock
 from kbsc_tf.coding.ldpc.decoder import DEFAULT_DECODER, DecoderSettings
 from kbsc_tf.coding.mcs import BITS_PER_SYMBOL
 from kbsc_tf.coding.plan import TransportPlan
+from kbsc_tf.data.image_set import fingerprint
+from kbsc_tf.kept import Kept
+
+_ENCODED = Kept(4)  # batches: what a point and its validation send is sent again at the next SNR
 
 
 class TransportLink:
@@ -158,13 +162,13 @@ class TransportLink:
         """
         plan, codec = self.plan, self._codec
         rows = self.rows_per_call
+        [(sent, all_signs)] = _ENCODED([(codec, fingerprint(blocks))], lambda _: [codec.encode(blocks)])
         for start in range(0, len(blocks), rows * plan.blocks):
             part = blocks[start : start + rows * plan.blocks]
             # The channel always sees the same shape, so that it is traced once; rows without payload stay silent.
             symbols = np.zeros([rows, plan.channel_uses], np.complex64)
-            sent, signs = codec.encode(part)
-            symbols[: len(part) // plan.blocks] = sent.reshape(-1, plan.channel_uses)
-            snr = tf.constant(snr_db, tf.float32)
+            symbols[: len(part) // plan.blocks] = sent[start : start + len(part)].reshape(-1, plan.channel_uses)
+            signs, snr = all_signs[start : start + len(part)], tf.constant(snr_db, tf.float32)
             if self._detect is not None:
                 llrs = self._detect(symbols, snr).numpy()
                 yield codec.collect(llrs.reshape(-1, codec.symbols, llrs.shape[-1])[: len(part)]), signs

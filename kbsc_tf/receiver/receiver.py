@@ -96,13 +96,23 @@ class Receiver:
         ``quality`` [B] of the reception is what ``calibration`` of a scheme without observations goes by, see
         `signal_share`.
         """
-        rule = self.config
+        if delivered is None or delivered.all():
+            return self._withhold(self._search(features, calibration, quality), None)
+        shown = np.flatnonzero(delivered)
+        ids = np.full((len(features), self.config.top_k), -1, np.int64)
+        nothing = Decision(ids, ids.copy(), np.zeros(len(ids), np.float32), np.zeros(ids.shape, np.float32))
+        if not len(shown):
+            return nothing
+        # What was lost is not searched for: a sweep over all modulation and coding schemes is half of it.
+        decision = self._search(features[shown], calibration, None if quality is None else quality[shown])
+        return _into(nothing, shown, self._withhold(decision, None))
+
+    def _search(self, features: np.ndarray, calibration: Calibration | None, quality: np.ndarray | None) -> Decision:
         if self.code_search is not None:
-            decision = self.code_search.decide(self.code_search.observe(features), calibration, quality)
-        else:
-            vote = (rule.temperature, rule.neighbours) if rule.decision == "vote" else ()
-            decision = self.knowledge_base.decide(features, rule.top_k, rule.decision, *vote)
-        return self._withhold(decision, delivered)
+            return self.code_search.decide(self.code_search.observe(features), calibration, quality)
+        rule = self.config
+        vote = (rule.temperature, rule.neighbours) if rule.decision == "vote" else ()
+        return self.knowledge_base.decide(features, rule.top_k, rule.decision, *vote)
 
     def _withhold(self, decision: Decision, delivered: np.ndarray | None) -> Decision:
         """Show nothing for what was not delivered, or is too doubtful."""
@@ -125,3 +135,10 @@ class Receiver:
         keys = [fingerprint(image) for image in images]
         found = self._embedded(keys, lambda new: self.encoder.embed_images([images[place] for place in new]))
         return np.array(found, np.float32).reshape(-1, self.knowledge_base.dimension)
+
+
+def _into(whole: Decision, rows: np.ndarray, part: Decision) -> Decision:
+    """``whole`` with the decisions of ``part`` in these rows."""
+    for name in ("ids", "labels", "confidence", "scores"):
+        getattr(whole, name)[rows] = getattr(part, name)
+    return whole

@@ -290,3 +290,20 @@ def test_what_is_compiled_cannot_be_exchanged():
     for attribute, value in (("channel", FlatChannel("rayleigh")), ("plan", TransportPlan("qpsk", 1, 100, 400))):
         with pytest.raises(AttributeError, match=attribute):
             setattr(link, attribute, value)
+
+
+def test_payloads_are_encoded_once_for_all_snrs(monkeypatch):
+    """And what arrives is what arrives when they are encoded anew."""
+    from kbsc_tf.coding import transport_link
+    from kbsc_tf.kept import Kept
+
+    link, bits, encoded = small_link(), random_bits(SMALL, 20), []
+    encode = link._codec.encode
+    monkeypatch.setattr(link._codec, "encode", lambda blocks: encoded.append(len(blocks)) or encode(blocks))
+    found = [link(bits, snr_db, seed=3) for snr_db in (0.0, 3.0, 0.0)]
+    assert encoded == [20 * SMALL.blocks]
+    monkeypatch.setattr(transport_link, "_ENCODED", Kept(0))
+    for again, first in zip(link(bits, 3.0, seed=3), found[1], strict=True):
+        np.testing.assert_array_equal(again, first)
+    other = random_bits(SMALL, 20, seed=2)
+    assert link(other, 20.0, seed=3)[1].all() and len(encoded) == 3

@@ -35,6 +35,23 @@ def test_undelivered_images_get_no_entry_and_no_class(rule):
     assert verdict.confidence[[1, 3]].tolist() == [0, 0]
 
 
+@pytest.mark.parametrize("rule", [{}, {"decision": "vote", "neighbours": 60}, {"decision": "posterior"}])
+def test_what_was_not_delivered_is_not_searched_for(rule, monkeypatch):
+    """The others are decided as if all had been delivered."""
+    deciding, count = (deciding_by_posterior(), 40) if rule.get("decision") == "posterior" else (receiver(**rule), 4)
+    features = SPLITS.sender.x[:count] if count == 40 else ENTRIES[:count]
+    delivered = np.arange(count) % 2 == 0
+    whole, searched = deciding.decide_features(features), []
+    search = deciding._search
+    monkeypatch.setattr(deciding, "_search", lambda x, *rest: searched.append(len(x)) or search(x, *rest))
+    found = deciding.decide_features(features, delivered)
+    for name in ("ids", "labels", "confidence", "scores"):
+        np.testing.assert_allclose(getattr(found, name)[delivered], getattr(whole, name)[delivered], rtol=1e-5)
+    none = deciding.decide_features(features, np.zeros(count, bool))
+    assert (none.ids == -1).all() and none.ids.shape == none.labels.shape == none.scores.shape == whole.ids.shape
+    assert none.confidence.tolist() == [0] * count and searched == [count // 2]
+
+
 def test_images_are_embedded_by_the_receivers_own_clip():
     class Clip:
         def embed_images(self, images):
