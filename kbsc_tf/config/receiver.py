@@ -12,7 +12,11 @@ Metric = Literal["l2", "inner_product"]
 class _Receiver(Strict):
     """The receiver's knowledge base, whatever its decision rule."""
 
-    index: str = Field("Flat", description="FAISS factory string of the index, such as Flat, IVF256,Flat or HNSW32.")
+    index: str = Field(
+        "Flat",
+        description="FAISS factory string of the index, such as Flat, IVF256,Flat, HNSW32 or, from 10^5 entries on, "
+        "IVF1000,PQ128x4fsr,Refine(SQ8).",
+    )
     metric: Metric = Field("inner_product", description="What is near in the knowledge base.")
     centre: bool = Field(
         True, description="Subtract the knowledge base's mean from features, and scale them to length 1."

@@ -33,10 +33,11 @@ _FAMILIES = [  # first match; colours as in `style`
     (r"Flat$", Look("#000000", "^")),
     (r"IVF[^,]*,Flat", Look("#0072B2", "s")),
     (r".*HNSW", Look("#D55E00", "o")),
+    (r".*Refine", Look("#009E73", "D")),
     (r".*IVF.*PQ", Look("#E69F00", "P")),
     (r".*PQ", Look("#CC79A7", "v")),
     (r".*SQ", Look("#56B4E9", "X")),
-    (r"", Look("#009E73", "D")),
+    (r"", Look("#882255", "p")),
 ]
 _LINES = ["-", DASHED, DOTTED, (0, (4, 1.2, 1, 1.2))]  # of several in a family
 _STEP = 1.045  # between indices at one size, so that intervals stand side by side

@@ -12,6 +12,7 @@ from kbsc_tf.errors import UserError
 METRICS = {"l2": faiss.METRIC_L2, "inner_product": faiss.METRIC_INNER_PRODUCT}
 # TensorFlow shares the GPU; FAISS would otherwise reserve 1.5 GB of scratch space for itself.
 _GPU_SCRATCH_BYTES = 256 << 20
+_REFINED = 20  # candidates that a refined index compares anew, for each that is asked for
 
 
 def set_search_threads(threads: int) -> None:
@@ -31,8 +32,7 @@ def build_index(features: np.ndarray, index: str, metric: str, probes: int | Non
         FAISS factory string, such as "Flat", "IVF256,Flat", "HNSW32" or "PQ64".
     metric : {"l2", "inner_product"}
     probes : int, optional
-        Lists an IVF index searches per query; a sixteenth of its lists unless given (FAISS's own default of one loses
-        a large share of the nearest neighbours).
+        Lists an IVF index searches per query, see `search_widely`.
 
     Raises
     ------
@@ -41,7 +41,6 @@ def build_index(features: np.ndarray, index: str, metric: str, probes: int | Non
     """
     count, dimension = features.shape
     built = make_index(dimension, index, metric)
-    ivf = faiss.try_extract_index_ivf(built)
     needed = training_needed(built, index)
     if count < needed:
         raise UserError(
@@ -56,9 +55,20 @@ def build_index(features: np.ndarray, index: str, metric: str, probes: int | Non
         raise UserError(
             f"receiver.index: FAISS cannot build {index!r} over {count} entries ({cause(error)}); use for example Flat"
         ) from None
-    if ivf:
-        ivf.nprobe = min(probes or max(1, ivf.nlist // 16), ivf.nlist)
+    search_widely(built, probes)
     return built
+
+
+def search_widely(index: faiss.Index, probes: int | None = None) -> None:
+    """Let an index look at more than FAISS's own defaults, which lose a large share of the nearest neighbours.
+
+    An IVF index searches ``probes`` lists, a sixteenth of them unless given, instead of one. A refined one, such as
+    "IVF256,PQ128x4fsr,Refine(SQ8)", compares twenty times as many entries anew as are asked for, instead of as many.
+    """
+    if ivf := faiss.try_extract_index_ivf(index):
+        ivf.nprobe = min(probes or max(1, ivf.nlist // 16), ivf.nlist)
+    if isinstance(index, faiss.IndexRefine):
+        index.k_factor = _REFINED
 
 
 def make_index(dimension: int, index: str, metric: str, field: str = "receiver") -> faiss.Index:

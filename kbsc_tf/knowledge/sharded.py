@@ -12,7 +12,7 @@ import numpy as np
 from kbsc_tf.errors import UserError
 from kbsc_tf.files import cannot
 from kbsc_tf.knowledge.disk_space import LEFTOVER, check_memory, check_room, entry_bytes, serialised_bytes
-from kbsc_tf.knowledge.index import METRICS, cause, make_index, training_needed
+from kbsc_tf.knowledge.index import METRICS, cause, make_index, search_widely, training_needed
 
 SHARD = 65_536
 """Entries looked at together: 134 MB at 512 dimensions. FAISS searches in blocks of 1024; a multiple of that keeps
@@ -146,9 +146,7 @@ class ShardedIndex:
                 f"indices: FAISS cannot build {factory!r} over {len(features)} entries ({cause(error)}); leave it out"
             ) from None
         self.cpu_s = time.process_time() - start_cpu
-        ivf = faiss.try_extract_index_ivf(self._index)
-        if ivf:
-            ivf.nprobe = max(1, ivf.nlist // 16)  # as KnowledgeBase has it
+        search_widely(self._index)
         self.nbytes = serialised_bytes(self._index) + sum(file.stat().st_size for file in self._list_files())
 
     def set(self, parameters: str) -> None:
@@ -256,7 +254,8 @@ def _set_parameters(index: faiss.Index, parameters: str) -> None:
         faiss.ParameterSpace().set_index_parameters(index, parameters)
     except RuntimeError:
         raise UserError(
-            f"indices: FAISS cannot set {parameters} here; nprobe is for IVF indices, efSearch for HNSW"
+            f"indices: FAISS cannot set {parameters} here; nprobe is for IVF indices, efSearch for HNSW, "
+            "k_factor_rf for refined ones"
         ) from None
 
 

@@ -74,7 +74,16 @@ def test_small_batches_agree_with_large_ones(cloud, metric):
 
 
 @pytest.mark.parametrize(
-    ("factory", "least"), [("IVF16,Flat", 0.5), ("HNSW32", 0.95), ("PQ16x4", 0.5), ("IVF8,PQ8x4", 0.25), ("SQ8", 0.95)]
+    ("factory", "least"),
+    [
+        ("IVF16,Flat", 0.5),
+        ("HNSW32", 0.95),
+        ("PQ16x4", 0.5),
+        ("IVF8,PQ8x4", 0.25),
+        ("SQ8", 0.95),
+        ("PQ8x4fs,Refine(SQ8)", 0.9),
+        ("IVF8,RaBitQ,Refine(SQ8)", 0.6),
+    ],
 )
 @pytest.mark.parametrize("metric", ["l2", "inner_product"])
 def test_approximate_indices_find_most_neighbours(cloud, factory, least, metric):
