@@ -28,7 +28,7 @@ FLOORS = [
     {"config"},
     {"data", "channel", "codecs", "metrics"},
     {"features", "coding", "knowledge", "results"},
-    {"receiver", "training", "analysis", "sweep"},
+    {"receiver", "training", "analysis", "sweep", "limits"},
     {"schemes", "figures"},
     {"study"},
     {"kb_scaling"},
@@ -38,7 +38,7 @@ FLOORS = [
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 ONLY_IMPORTER = {"transformers": "features", "faiss": "knowledge", "ray": "sweep"}
-LIGHT = ["config", "results", "sweep", "analysis", "figures", "progress", "transmission", "cli"]
+LIGHT = ["config", "results", "sweep", "analysis", "limits", "figures", "progress", "transmission", "cli"]
 HEAVY = ["tensorflow", "keras", "sionna", "transformers", "faiss"]
 FILES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 MAX_LINES, MAX_FILES = 350, 16

@@ -127,6 +127,11 @@ class ExperimentConfig(Strict):
     coding: CodingConfig = Field(CodingConfig(), description="How the coded schemes put bits on the air.")
     codec: CodecConfig = Field(CodecConfig(), description="How the image schemes compress.")
     sweep: SweepConfig = Field(SweepConfig(), description="How each point is simulated.")
+    bound: bool = Field(
+        False,
+        description="Draw the highest accuracy that any scheme can have that sends these features over a flat channel.",
+        json_schema_extra=UNCOUNTED,
+    )
     executor: ExecutorConfig = Field(LocalConfig(), description="Who computes the points.", json_schema_extra=UNCOUNTED)
 
     @property

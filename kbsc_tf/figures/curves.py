@@ -39,6 +39,7 @@ from kbsc_tf.figures.style import (
     three_snrs,
     title_lines,
 )
+from kbsc_tf.limits.bound_table import with_bound
 from kbsc_tf.results.envelope import condense
 from kbsc_tf.results.metric import metric_of
 from kbsc_tf.results.names import named, scheme_text, snr_text
@@ -79,7 +80,7 @@ def draw_figures(
     run = run_if_any(folder)
     output = Output(formats, data, estimand_of(run)).check()
     with named(run):
-        return _draw_all(read_shown(folder, everything), Path(out_dir or folder), output)
+        return _draw_all(with_bound(read_shown(folder, everything), folder), Path(out_dir or folder), output)
 
 
 def _draw_all(records: pd.DataFrame, out_dir: Path, output: Output) -> list[Path]:

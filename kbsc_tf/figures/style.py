@@ -19,6 +19,7 @@ from matplotlib.ticker import FixedLocator, MaxNLocator, NullFormatter, NullLoca
 
 from kbsc_tf.config import SchemeSpec
 from kbsc_tf.figures.channel_uses import cbr_text
+from kbsc_tf.limits.bound_table import NAME as BOUND
 from kbsc_tf.registry import schemes as known
 from kbsc_tf.results.metric import metric_of
 from kbsc_tf.results.names import channel_text, leads, registered
@@ -33,7 +34,9 @@ class Look(NamedTuple):
 
 
 DASHED, DOTTED = (0, (4, 1.2)), (0, (1, 1))
+BOUND_LOOK = Look("#000000", "")  # a line hatched on the side where nothing can be
 REFERENCE = "noise_free"  # the feature without a channel: no channel uses, one accuracy, drawn as a level
+_HATCHED = 0.03  # of the metric, above a bound
 _MARKER_SIZES = {"P": 4.2, "X": 4.0, "*": 4.6, "d": 3.8, "p": 3.6}  # those that look small at the usual 3
 # Of Okabe and Ito's colours, told apart by the colour-blind, as most of the schemes' own.
 _SPARE_LOOKS = [
@@ -92,10 +95,12 @@ def looks_of(schemes: Iterable[str]) -> dict[str, Look]:
     Further entries of one scheme, and schemes whose spec says nothing or is not there, share the spare looks by name.
     """
     schemes = list(dict.fromkeys(schemes))
+    fixed = {BOUND: BOUND_LOOK} if BOUND in schemes else {}
     specs = {name: spec for name in schemes if leads(name) and (spec := _spec(name)) and spec.colour}
-    others = sorted(set(schemes) - set(specs))
+    others = sorted(set(schemes) - set(specs) - set(fixed))
     spare = {name: _SPARE_LOOKS[i % len(_SPARE_LOOKS)] for i, name in enumerate(others)}
-    return {name: spare.get(name) or Look(*(getattr(specs[name], part) for part in Look._fields)) for name in schemes}
+    looks = fixed | spare
+    return {name: looks.get(name) or Look(*(getattr(specs[name], part) for part in Look._fields)) for name in schemes}
 
 
 def _spec(name: str) -> SchemeSpec | None:
@@ -182,6 +187,9 @@ def draw_curve(axes: Axes, curve: pd.DataFrame, x: str, look: tuple, line: str |
         Of the shown numbers, 100 for percent.
     """
     curve, (colour, marker) = curve.sort_values(x), look[:2]
+    if look[1] == BOUND_LOOK.marker:
+        side = scale * curve["value"], scale * (curve["value"] + _HATCHED)
+        axes.fill_between(curve[x], *side, hatch="/////", facecolor="none", edgecolor=colour, alpha=0.5, linewidth=0)
     axes.fill_between(curve[x], scale * curve["low"], scale * curve["high"], color=colour, alpha=0.18, linewidth=0)
     ends = scale * curve["kb_low"], scale * curve["kb_high"]
     axes.fill_between(curve[x], *ends, color=colour, alpha=KB_BAND, linewidth=0)

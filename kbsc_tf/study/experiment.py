@@ -1,10 +1,13 @@
 """The steps of an experiment: features -> knowledge base -> schemes -> sweep -> figures."""
 
 import json
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+
+import numpy as np
 
 from kbsc_tf.config import ExperimentConfig
 from kbsc_tf.config.identity import settings_of_experiment
@@ -12,6 +15,9 @@ from kbsc_tf.features import load_features
 from kbsc_tf.figures.curves import draw_figures
 from kbsc_tf.files import make_folder, remove_leftovers, write_atomically
 from kbsc_tf.knowledge import KnowledgeBase
+from kbsc_tf.limits.accuracy_bound import AccuracyBound
+from kbsc_tf.limits.bound_table import bound_table, read_bound, write_bound
+from kbsc_tf.limits.class_posterior import class_posterior
 from kbsc_tf.locks import Lock
 from kbsc_tf.progress import Progress
 from kbsc_tf.results import outcomes
@@ -128,6 +134,21 @@ def latencies(study: Study, results: ResultsFolder, progress: Progress) -> None:
         results.write_latency(rows)
 
 
+def bound(study: Study, progress: Progress) -> None:
+    """Write the highest accuracy over each flat channel, for the features that are sent; once for the same points."""
+    config, sender, entries = study.config, study.features.sender, study.features.receiver
+    channels = [channel for channel in config.channels if channel.type == "flat"]
+    wanted = {(channel.label, k, snr) for channel in channels for k in config.k for snr in config.snr_db}
+    known = read_bound(study.folder)
+    if wanted <= set(zip(known["channel"], known["k"], known["snr_db"], strict=True)):
+        return
+    progress.say("the highest accuracy of any scheme: a posterior of the classes, then its rate-distortion bound")
+    features = np.concatenate([sender.x, entries.x])
+    posterior = class_posterior(features, np.concatenate([sender.labels, entries.labels]))[: len(sender)]
+    values = 3 * math.prod(study.features.image_shape)
+    write_bound(study.folder, bound_table(AccuracyBound(posterior), channels, config.k, config.snr_db, values))
+
+
 def run(config: ExperimentConfig, folder: Path, skip_bad: bool, progress: Progress) -> list[Path]:
     """All steps; what earlier runs left in ``folder`` is not done again. Returns the figures."""
     study = prepare(config, folder, skip_bad, progress)
@@ -137,6 +158,9 @@ def run(config: ExperimentConfig, folder: Path, skip_bad: bool, progress: Progre
     sweep(study, results, progress)
     if config.sweep.latency:
         latencies(study, results, progress)
+    if config.bound:
+        with results.stage("bound"):
+            bound(study, progress)
     with results.stage("figures"):
         return draw_figures(folder) + galleries(study)
 

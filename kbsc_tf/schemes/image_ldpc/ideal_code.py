@@ -4,9 +4,9 @@ from typing import Protocol
 
 import numpy as np
 
-from kbsc_tf.channel.capacity import block_gains, capacity, has_blocks
-from kbsc_tf.channel.finite_length import information_density, normal_approximation
 from kbsc_tf.config import ChannelConfig
+from kbsc_tf.limits.capacity import block_gains, capacity, has_blocks
+from kbsc_tf.limits.finite_length import information_density, normal_approximation
 
 
 class IdealCode(Protocol):

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from clustered import CLASSES, DIM, feature_set
 
-from kbsc_tf.channel.capacity import capacity
-from kbsc_tf.channel.finite_length import normal_approximation
 from kbsc_tf.config import AwgnConfig, ExperimentConfig, FunctionChannelConfig, NearestConfig, RayleighConfig
 from kbsc_tf.data.sources import procedural_set
+from kbsc_tf.limits.capacity import capacity
+from kbsc_tf.limits.finite_length import normal_approximation
 from kbsc_tf.receiver import Receiver
 from kbsc_tf.registry import schemes
 from kbsc_tf.results.names import names_of

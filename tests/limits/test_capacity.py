@@ -10,8 +10,8 @@ import pytest
 from scipy.special import exp1
 from scipy.stats import kstest, ncx2
 
-from kbsc_tf.channel.capacity import block_gains, capacity
 from kbsc_tf.config import AwgnConfig, RayleighConfig, RicianConfig, parse_channel
+from kbsc_tf.limits.capacity import block_gains, capacity
 
 AWGN = AwgnConfig()
 RAYLEIGH = RayleighConfig()

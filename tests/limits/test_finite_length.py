@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from kbsc_tf.channel.capacity import block_gains, capacity
-from kbsc_tf.channel.finite_length import information_density, normal_approximation
 from kbsc_tf.config import AwgnConfig, RayleighConfig, RicianConfig
+from kbsc_tf.limits.capacity import block_gains, capacity
+from kbsc_tf.limits.finite_length import information_density, normal_approximation
 
 AWGN, DRAWS = AwgnConfig(), 400_000
 BLOCK = [RayleighConfig(coherence="block"), RicianConfig(coherence="block", rician_k_db=6.0)]

@@ -28,6 +28,11 @@ class AccuracyBound:
     posterior : [N, C], float
         p(y | x) of N features drawn from X; rows add up to 1.
 
+    Attributes
+    ----------
+    count : int
+        N.
+
     References
     ----------
     R. E. Blahut, Computation of channel capacity and rate-distortion functions, IEEE Trans. Inf. Theory 18(4), 1972
@@ -39,7 +44,7 @@ class AccuracyBound:
     Four equally likely classes that the sender is sure of: 0.25 without a channel, 1 from two bits on.
 
     >>> import numpy as np
-    >>> from kbsc_tf.analysis.accuracy_bound import AccuracyBound
+    >>> from kbsc_tf.limits.accuracy_bound import AccuracyBound
     >>> AccuracyBound(np.eye(4)).at([0, 1, 2]).round(2).tolist()
     [0.25, 0.81, 1.0]
     """
@@ -50,7 +55,7 @@ class AccuracyBound:
             raise ValueError(f"posterior: expected shape [N, C] with N > 0, got {list(posterior.shape)}")
         if not np.allclose(posterior.sum(axis=1), 1, atol=1e-4) or posterior.min() < 0:
             raise ValueError("posterior: expected rows of probabilities that add up to 1")
-        self._best = posterior.max(axis=1)
+        self._best, self.count = posterior.max(axis=1), len(posterior)
         # ln Z of every feature at every slope, and what F may be above its mean.
         found = [_free_energy(posterior, slope) for slope in _SLOPES]
         self._log_z, self._gaps = np.stack([log_z for log_z, _ in found]), np.array([gap for _, gap in found])
@@ -65,10 +70,17 @@ class AccuracyBound:
 
     def interval(self, bits: npt.ArrayLike, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
         """95 % bootstrap interval of `at` over the features; what a wrong posterior does is not in it."""
-        count = len(self._best)
-        drawn = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), _RESAMPLES)
-        low, high = np.percentile(self._bound(bits, drawn), [2.5, 97.5], axis=0)
+        low, high = np.percentile(self._bound(bits, self._resampled(seed)), [2.5, 97.5], axis=0)
         return low, high
+
+    def mean_over(self, bits: npt.ArrayLike, seed: int = 0) -> tuple[float, float, float]:
+        """Mean bound over equally likely rates [R] in bits per feature, and its 95 % bootstrap interval."""
+        low, high = np.percentile(self._bound(bits, self._resampled(seed)).mean(axis=1), [2.5, 97.5])
+        return float(np.mean(self.at(bits))), float(low), float(high)
+
+    def _resampled(self, seed: int) -> np.ndarray:
+        """How often each feature is drawn [resamples, N]."""
+        return np.random.default_rng(seed).multinomial(self.count, np.full(self.count, 1 / self.count), _RESAMPLES)
 
     def _bound(self, bits: npt.ArrayLike, weights: np.ndarray) -> np.ndarray:
         """Bounds [..., *bits] for features weighted by [..., N]."""

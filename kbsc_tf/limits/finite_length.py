@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
 from scipy.special import ndtr
 
-from kbsc_tf.channel.capacity import Fading, capacity, gain_quantiles, has_blocks
+from kbsc_tf.limits.capacity import Fading, capacity, gain_quantiles, has_blocks
 
 _NODES = 2_000
 _TINY = np.finfo(np.float64).tiny

@@ -6,8 +6,8 @@ import math
 import numpy as np
 import pytest
 
-from kbsc_tf.analysis import accuracy_bound
-from kbsc_tf.analysis.accuracy_bound import AccuracyBound
+from kbsc_tf.limits import accuracy_bound
+from kbsc_tf.limits.accuracy_bound import AccuracyBound
 
 
 def entropy(p):

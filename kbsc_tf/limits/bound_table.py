@@ -1,0 +1,92 @@
+"""The highest accuracy at every point of an experiment, as a table that is drawn beside its records. No TensorFlow."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from kbsc_tf.config import ChannelConfig
+from kbsc_tf.files import write_atomically
+from kbsc_tf.limits.accuracy_bound import AccuracyBound
+from kbsc_tf.limits.capacity import capacity, gain_quantiles, has_blocks
+from kbsc_tf.results.records import COLUMNS, DIGITS, as_numbers, read_table
+
+FILE = "bound.csv"
+NAME = "upper bound"
+"""Its scheme in figures."""
+_KEY = ["channel", "k", "snr_db"]
+_FIGURES = ["channel_uses", "cbr", "n", "top1", "top1_low", "top1_high"]
+_GAINS = 100  # slices of the gain of a block, equally likely
+
+
+def bound_table(
+    bound: AccuracyBound, channels: Sequence[ChannelConfig], ks: Sequence[int], snr_db: Sequence[float], values: int
+) -> pd.DataFrame:
+    """Bound on top-1 accuracy over every channel whose capacity is known, which are the flat ones.
+
+    Parameters
+    ----------
+    bound : AccuracyBound
+        Of the features that are sent.
+    channels : sequence of ChannelConfig
+    ks : sequence of int
+        Real channel symbols; two make a channel use.
+    snr_db : sequence of float
+        Es/N0 in dB; inf for no noise.
+    values : int
+        Of an image, pixels times colours, for the CBR.
+
+    Returns
+    -------
+    DataFrame
+        channel, k, snr_db, channel_uses, cbr, n, top1, top1_low, top1_high: fractions, and a 95 % bootstrap interval
+        over the features. What a wrong posterior does is not in it.
+
+    Notes
+    -----
+    The receiver knows a fading channel, the sender does not: over fast fading the capacity is the ergodic one, over
+    block fading the bound is the mean over the blocks' gains.
+    """
+    rows = []
+    for channel in (one for one in channels if one.type == "flat"):
+        for k in ks:
+            for snr in snr_db:
+                value, low, high = bound.mean_over(k / 2 * _bits_per_use(snr, channel))
+                rows.append((channel.label, k, snr, k / 2, k / 2 / values, bound.count, value, low, high))
+    return pd.DataFrame(rows, columns=[*_KEY, *_FIGURES])
+
+
+def _bits_per_use(snr_db: float, channel: ChannelConfig) -> np.ndarray:
+    """Capacity in bits per complex channel use: one, or over block fading that of equally likely blocks."""
+    if not has_blocks(channel) or math.isinf(snr_db):
+        return np.array([min(capacity(snr_db, channel), 1e6)])
+    fine = _GAINS * 100
+    gains = np.asarray(gain_quantiles((np.arange(fine) + 0.5) / fine, channel))
+    # The bound is concave in the gain: that at the mean gain of a slice is above the mean over the slice's blocks.
+    return np.log2(1 + gains.reshape(_GAINS, -1).mean(axis=1) * 10 ** (snr_db / 10))
+
+
+def write_bound(folder: Path, table: pd.DataFrame) -> None:
+    """Write ``bound.csv`` of a results folder."""
+    write_atomically(folder / FILE, table.to_csv(index=False, float_format=f"%.{DIGITS}g", lineterminator="\n"))
+
+
+def read_bound(folder: Path | str) -> pd.DataFrame:
+    """``bound.csv`` of a results folder; empty where it has none."""
+    file = Path(folder) / FILE
+    if not file.exists():
+        return pd.DataFrame(columns=[*_KEY, *_FIGURES])
+    table = read_table(file, [*_KEY, *_FIGURES])
+    return as_numbers(table, file, ["k", "snr_db", *_FIGURES], ["k", "n"])
+
+
+def with_bound(records: pd.DataFrame, folder: Path | str) -> pd.DataFrame:
+    """Records, and the bound at those of their points of finite SNR that it is known at, as one more scheme."""
+    table = read_bound(folder)
+    there = table[np.isfinite(table["snr_db"].astype(float))].merge(records[_KEY].drop_duplicates(), on=_KEY)
+    if there.empty:
+        return records
+    rows = there.assign(scheme=NAME, mcs="", training_seed="", seed=0, trials=1, stop="", feasible=1.0, stand_ins=0.0)
+    return pd.concat([records, rows.reindex(columns=COLUMNS)], ignore_index=True)

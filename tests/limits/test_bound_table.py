@@ -1,0 +1,115 @@
+"""The bound over an experiment's channels: every scheme lies below it, one that cheats above; and how it is drawn."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import kbsc_tf as kbsc
+from kbsc_tf.config import AwgnConfig, ExperimentConfig, OfdmConfig, RayleighConfig
+from kbsc_tf.figures.curves import draw_figures
+from kbsc_tf.limits.accuracy_bound import AccuracyBound
+from kbsc_tf.limits.bound_table import NAME, bound_table, read_bound, with_bound, write_bound
+from kbsc_tf.limits.capacity import capacity
+from kbsc_tf.results.records import read_records
+
+BLOCK = RayleighConfig(coherence="block")
+
+
+def test_every_flat_channel_has_its_capacity():
+    bound = AccuracyBound(np.eye(16))
+    table = bound_table(bound, [AwgnConfig(), RayleighConfig(), OfdmConfig()], [4, 8], [-5.0, 3.0, np.inf], 3072)
+    assert table["channel"].unique().tolist() == ["awgn", "rayleigh_fast"] and len(table) == 12
+    one = table[(table["channel"] == "rayleigh_fast") & (table["k"] == 8) & (table["snr_db"] == 3)].iloc[0]
+    assert one["top1"] == pytest.approx(float(bound.at(4 * capacity(3.0, RayleighConfig()))))
+    assert (one["channel_uses"], one["cbr"], one["n"]) == (4, 4 / 3072, 16)
+    assert (table["top1"][np.isinf(table["snr_db"])] == 1).all()
+    assert (table["top1_low"] <= table["top1"] + 1e-9).all() and (table["top1"] <= table["top1_high"] + 1e-9).all()
+
+
+def test_over_block_fading_it_is_the_mean_over_gains():
+    bound = AccuracyBound(np.eye(16))
+    [row] = bound_table(bound, [BLOCK], [8], [0.0], 3072).to_dict("records")
+    gains = np.random.default_rng(0).exponential(size=4000)
+    drawn = np.concatenate([bound.at(4 * np.log2(1 + part)) for part in np.split(gains, 20)])
+    assert row["top1"] == pytest.approx(drawn.mean(), abs=4.5 * drawn.std() / np.sqrt(len(drawn)))
+
+
+def test_what_is_written_is_read_and_stands_beside_records_of_finite_snr(tmp_path):
+    assert read_bound(tmp_path).empty
+    table = bound_table(AccuracyBound(np.eye(4)), [AwgnConfig()], [16], [0.0, 5.0, np.inf], 3072)
+    write_bound(tmp_path, table)
+    pd.testing.assert_frame_equal(read_bound(tmp_path), table, check_dtype=False, rtol=1e-6)
+    records = pd.DataFrame({"scheme": "pca", "channel": "awgn", "k": 16, "snr_db": [0.0, np.inf]})
+    both = with_bound(records, tmp_path)
+    assert both["scheme"].tolist() == ["pca", "pca", NAME] and both["snr_db"].tolist() == [0, np.inf, 0]
+    assert with_bound(records.assign(channel="rayleigh_fast"), tmp_path)["scheme"].tolist() == ["pca", "pca"]
+
+
+DIM, CLASSES = 24, 12
+CENTRES = np.random.default_rng(5).standard_normal((CLASSES, DIM))
+
+
+def mixture(count, seed, centre=3.0):
+    rng = np.random.default_rng(seed)
+    labels = np.arange(count) % CLASSES
+    return (centre + CENTRES[labels] + rng.standard_normal((count, DIM))).astype(np.float32), labels
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Schemes of the house on a mixture whose posterior is known, over a channel that hardly carries it."""
+    path, arrays = tmp_path_factory.mktemp("bound"), {}
+    splits = {"train": 2400, "val_send": 240, "val_recv": 480, "test_send": 600, "test_recv": 1200}
+    for seed, (split, count) in enumerate(splits.items()):
+        arrays[f"{split}_x"], arrays[f"{split}_y"] = mixture(count, seed)
+    np.savez(path / "features.npz", **arrays)
+    config = ExperimentConfig(
+        name="bound",
+        features={"file": path / "features.npz"},
+        receiver={"decision": "posterior"},
+        channels=["awgn", "rayleigh", {"fading": "rayleigh", "coherence": "block"}],
+        schemes=["pca", "adaptive", "noise_free"],
+        k=[4, 8],
+        snr_db=[-8.0, -3.0, 2.0],
+        sweep={"latency": False},
+        bound=True,
+    )
+    kbsc.run(config, out=path / "run")
+    return path / "run"
+
+
+def config_of(folder):
+    return ExperimentConfig.model_validate(kbsc.Run(folder).config)
+
+
+def true_bound(config):
+    """By the posterior that the mixture really has, of the features that were sent."""
+    x, _ = mixture(600, 3)
+    scores = -0.5 * np.square(x[:, None] - 3 - CENTRES).sum(axis=2)
+    likely = np.exp(scores - scores.max(axis=1, keepdims=True))
+    bound = AccuracyBound(likely / likely.sum(axis=1, keepdims=True))
+    return bound_table(bound, config.channels, config.k, config.snr_db, 3072)
+
+
+def test_every_scheme_lies_below_it_and_one_that_uses_no_channel_above(folder):
+    """Within 4.5 standard errors of the 600 features that were sent."""
+    records, table = read_records(folder), true_bound(config_of(folder))
+    both = records.merge(table, on=["channel", "k", "snr_db"], suffixes=("", "_bound"))
+    error = np.sqrt(both["top1_bound"] * (1 - both["top1_bound"]) / both["n"])
+    assert len(both) == 2 * 18 and (both["top1"] <= both["top1_bound"] + 4.5 * error).all()
+    free = records[records["scheme"] == "noise_free"]["top1"].max()
+    assert free > table["top1"].min() + 0.3
+
+
+def test_the_estimated_bound_is_near_that_of_the_true_posterior(folder):
+    found = read_bound(folder)
+    assert len(found) == 3 * 2 * 3 and found["n"].eq(600).all()
+    np.testing.assert_allclose(found["top1"], true_bound(config_of(folder))["top1"], atol=0.03)
+
+
+def test_figures_show_it(folder, tmp_path):
+    draw_figures(folder, ["svg"], data=True, out_dir=tmp_path)
+    for stem in ("accuracy", "accuracy_vs_cbr"):
+        shown = pd.read_csv(tmp_path / f"{stem}.csv")
+        assert shown["scheme"].eq(NAME).sum() == 18
+        assert NAME in (tmp_path / f"{stem}.svg").read_text(encoding="utf-8")
