@@ -29,6 +29,7 @@ VARIANTS = {
     "PCA, posterior, plain metric": [only("pca"), "receiver={decision: posterior, metric_exponent: 0}"],
     "PCA, posterior": [only("pca"), "receiver={decision: posterior}"],
     "adaptive, axes of variance, posterior": [only("adaptive", axes="variance")],
+    "adaptive, axes of neighbours, posterior": [only("adaptive", axes="neighbours")],
     "adaptive, nearest": [only("adaptive"), "receiver={decision: nearest}"],
     "adaptive, centred vote": [only("adaptive"), "receiver={decision: vote}"],
     "adaptive, plain metric, posterior": [only("adaptive"), "receiver={decision: posterior, metric_exponent: 0}"],

@@ -40,7 +40,7 @@ def test_every_variant_of_the_ablation_is_an_experiment(script):
     configs = [
         load_config(SIMS / "adaptive.yaml", [*ablation.COMMON, *changes]) for changes in ablation.VARIANTS.values()
     ]
-    assert [config.schemes[0].scheme for config in configs] == ["pca"] * 5 + ["adaptive"] * 7
+    assert [config.schemes[0].scheme for config in configs] == ["pca"] * 5 + ["adaptive"] * 8
     assert all(len(config.schemes) == 1 for config in configs)
 
 

@@ -11,11 +11,11 @@ from kbsc_tf.config.units import EvenK, SnrDb, SomeNumbers
 class AdaptiveConfig(SchemeConfig):
     """The adaptive code: which coordinates are sent, in which order. It is computed in closed form."""
 
-    axes: Literal["neighbours", "classes", "variance"] = Field(
-        "neighbours",
-        description="What is sent: the axes along which features differ most for what nearest neighbours differ by; "
-        "the same with the classes of the training features in place of neighbours, to be read beside the accuracy on "
-        "classes that training has not seen; or those of the largest variance, as in PCA.",
+    axes: Literal["neighbours", "variance", "classes"] | None = Field(
+        None,
+        description="What is sent: the axes along which features differ most for what nearest neighbours differ by, or "
+        "those of the largest variance, as in PCA; chosen on validation features unless given. Or as neighbours with "
+        "the classes of the training features instead, to be read beside the accuracy on classes that it has not seen.",
     )
     order_exponent: float | None = Field(
         None,

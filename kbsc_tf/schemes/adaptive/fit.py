@@ -1,5 +1,7 @@
 """Compute the adaptive code, and choose the order of its symbols on validation features."""
 
+from typing import NamedTuple
+
 import numpy as np
 import tensorflow as tf
 
@@ -21,9 +23,18 @@ from kbsc_tf.schemes.build import BuildContext
 from kbsc_tf.threads import one_thread, side_by_side
 from kbsc_tf.transmission import Observation
 
-ORDER_EXPONENTS = (0.0, 0.15, 0.3)  # 0: every axis once before any is repeated
-_NOISES = 2  # draws of the noise that an order is judged over, the same for all orders
+CHOSEN_AXES = ("neighbours", "variance")  # that need no labels of training features
+ORDER_EXPONENTS = (0.0, 0.15, 0.3, 0.6, 1.0, 1.5)  # 0: every axis once before any is repeated
 _DEFAULT_METRIC = 0.5, 0.1  # metric exponent and kernel variance, for a receiver that does not decide by posterior
+
+
+class _Ordered(NamedTuple):
+    """A code, the exponents [1 + rates, 31] of its relevance that make its orders, and its semantic accuracy."""
+
+    axes: CodeAxes
+    codec: AdaptiveCodec
+    exponents: np.ndarray
+    accuracy: float
 
 
 class AdaptiveFit:
@@ -53,46 +64,56 @@ class AdaptiveFit:
         return self._codec
 
     def _fit(self, training: FeatureSet, validation: Validation) -> AdaptiveCodec:
+        names = CHOSEN_AXES if self.config.axes is None else (self.config.axes,)
         with one_thread():  # every worker must choose the same
-            axes = self._axes(training)
-            size = training.dim, len(axes.relevance)
-            codec = AdaptiveCodec(*size, self.config.validation_symbols, symbols=self.symbols)
-            codec.adapt(axes, np.zeros(HIGHEST_SNR_DB - LOWEST_SNR_DB + 1))
-            codec.rule = _rule(codec, axes, validation)
-            exponents = self._exponents(codec, axes, validation)
+            found = {name: self._ordered(name, training, validation, len(names) > 1) for name in names}
+        name = max(found, key=lambda name: found[name].accuracy)
+        axes, codec, exponents, _ = found[name]
         codec.adapt(axes, exponents)
         codec.measure_power(validation.features)
         chosen = sorted({f"{e:.3g}" for e in exponents.flat}, key=float)
-        self.summary = f"order by relevance to the power {' to '.join(dict.fromkeys((chosen[0], chosen[-1])))}"
+        order = " to ".join(dict.fromkeys((chosen[0], chosen[-1])))
+        self.summary = f"axes of {name}, order by relevance to the power {order}"
         return codec
 
-    def _axes(self, training: FeatureSet) -> CodeAxes:
-        features = np.asarray(training.x, np.float32)
-        match self.config.axes:
-            case "neighbours":
-                return neighbour_axes(features)
-            case "classes":
-                return class_axes(features, training.labels)
-            case "variance":
-                return semantic_axes(features).as_code()
+    def _ordered(self, name: str, training: FeatureSet, validation: Validation, compared: bool) -> "_Ordered":
+        """The code of one kind of axes, with the best exponents at every SNR of its grid: those at the nearest tried.
 
-    def _exponents(self, codec: AdaptiveCodec, axes: CodeAxes, validation: Validation) -> np.ndarray:
-        """Exponents of the relevance [1 + rates, 31] at every SNR of the code's grid: the best at the nearest tried.
-
-        The first row is for all numbers of symbols, the others are for one of them each, see `choose`.
+        The first row is for all numbers of symbols, the others are for one of them each, see `choose`. The accuracy is
+        found where there is something to choose, or else if the code is to be ``compared``.
         """
-        grid = np.arange(LOWEST_SNR_DB, HIGHEST_SNR_DB + 1)
-        if self.config.order_exponent is not None:
-            return np.full((1, len(grid)), self.config.order_exponent)
-        knots, tried, judge = sorted(self.config.validation_snr_db), [], _Judge(codec, validation, self.config.seed)
-        for order_exponent in ORDER_EXPONENTS:
-            codec.adapt(axes, np.full(len(grid), order_exponent))
-            tried.append([judge.shares(count, knots) for count in codec.rates])
+        axes, grid = _axes(name, training), np.arange(LOWEST_SNR_DB, HIGHEST_SNR_DB + 1)
+        given = self.config.order_exponent
+        tried, exponents = [], ORDER_EXPONENTS if given is None else (given,)
+        codec = AdaptiveCodec(training.dim, len(axes.relevance), self.config.validation_symbols, symbols=self.symbols)
+        codec.adapt(axes, np.full(len(grid), exponents[0]))
+        codec.rule = _rule(codec, axes, validation)
+        if given is not None and not compared:
+            return _Ordered(axes, codec, np.full((1, len(grid)), given), 0.0)
+        knots, judge = sorted(self.config.validation_snr_db), _Judge(codec, validation, self.config.seed)
+        for exponent in exponents:
+            codec.adapt(axes, np.full(len(grid), exponent))
+            tried.append([judge.right(count, knots) for count in codec.rates])
+        right = np.array(tried)
+        chosen = choose(right)
+        accuracy = np.take_along_axis(right.mean(axis=3), chosen[None, 1:], axis=0).mean()
         nearest = np.abs(grid[:, None] - np.array(knots)).argmin(axis=1)
-        return np.take(ORDER_EXPONENTS, choose(np.array(tried)))[:, nearest]
+        return _Ordered(axes, codec, np.take(exponents, chosen)[:, nearest], float(accuracy))
 
 
-def choose(shares: np.ndarray) -> np.ndarray:
+def _axes(name: str, training: FeatureSet) -> CodeAxes:
+    features = np.asarray(training.x, np.float32)
+    match name:
+        case "neighbours":
+            return neighbour_axes(features)
+        case "classes":
+            return class_axes(features, training.labels)
+        case "variance":
+            return semantic_axes(features).as_code()
+    raise ValueError(f"axes: expected neighbours, classes or variance, got {name!r}")
+
+
+def choose(right: np.ndarray) -> np.ndarray:
     """Which of several orders to send by: for all numbers of symbols at once, and for each of them.
 
     The first order is taken unless another is better by more than two standard errors of the difference, paired by
@@ -101,8 +122,8 @@ def choose(shares: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    shares : [orders, rates, SNRs, Q], float
-        Of the transmissions of each validation feature, the share that is right. Neighbouring SNRs and numbers of
+    right : [orders, rates, SNRs, Q], bool
+        Which validation features arrive. Neighbouring SNRs and numbers of
         symbols have a say in each other's choice, because a point is within the noise of a thousand features.
 
     Returns
@@ -110,7 +131,7 @@ def choose(shares: np.ndarray) -> np.ndarray:
     chosen : [1 + rates, SNRs], int
         Index of the order, of the common one first.
     """
-    smooth = _smooth(shares, 2)
+    smooth = _smooth(right.astype(np.float32), 2)
     own = _smooth(smooth, 1)
     return np.array(
         [_clearly_best(smooth.mean(axis=1)), *(_clearly_best(own[:, rate]) for rate in range(own.shape[1]))]
@@ -159,11 +180,11 @@ class _Judge:
         self._codec, self._validation, self._seed, self._known = codec, validation, seed, {}
         self._code = codec.codewords(validation.features)
 
-    def shares(self, count: int, snr_db: list[float]) -> list[np.ndarray]:
-        """Of so many transmissions of each feature at each SNR, the share that is right [Q]."""
+    def right(self, count: int, snr_db: list[float]) -> list[np.ndarray]:
+        """Which features [Q] are right at each SNR, of so many symbols."""
         keys = [self._key(count, one) for one in snr_db]
         new = [key for key in dict.fromkeys(keys) if key not in self._known]
-        self._known.update(zip(new, side_by_side(self._share, new), strict=True))
+        self._known.update(zip(new, side_by_side(self._sent, new), strict=True))
         return [self._known[key] for key in keys]
 
     def _key(self, count: int, snr_db: float) -> tuple[float, bytes]:
@@ -171,14 +192,11 @@ class _Judge:
         order = self._codec.order_at(snr_db, self._codec.row_of(count)).numpy()[:count]
         return snr_db, np.bincount(order, minlength=self._codec.axes).tobytes()
 
-    def _share(self, key: tuple[float, bytes]) -> np.ndarray:
+    def _sent(self, key: tuple[float, bytes]) -> np.ndarray:
         snr_db, times = key[0], np.frombuffer(key[1], np.int64)
-        right = []
-        for noise in range(_NOISES):
-            rng = np.random.default_rng((self._seed, noise))
-            values, noise_var_per_axis = receive_over_awgn(self._code, times, 10 ** (snr_db / 10), rng)
-            right.append(self._labels(values, noise_var_per_axis) == self._validation.labels)
-        return np.mean(right, axis=0, dtype=np.float32)
+        rng = np.random.default_rng(self._seed)
+        received = receive_over_awgn(self._code, times, 10 ** (snr_db / 10), rng)
+        return self._labels(*received) == self._validation.labels
 
     def _labels(self, values: np.ndarray, noise_var_per_axis: np.ndarray) -> np.ndarray:
         """What the receiver takes codes for that arrived as ``values`` [Q, A]."""

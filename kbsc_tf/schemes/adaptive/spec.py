@@ -13,7 +13,7 @@ class AdaptiveSpec(SchemeSpec):
     name, label, order = "adaptive", "adaptive", 140
     colour, marker = "#661100", "H"
     needs, sections = frozenset({Needs.NOISE}), frozenset({"validation"})
-    revision = 5  # closed form alone; 4: a metric of its own, orders that are clearly better
+    revision = 5  # closed form alone, axes that are chosen; 4: a metric of its own, orders that are clearly better
     Config = AdaptiveConfig
 
     def build(self, config: AdaptiveConfig, context: Any) -> Iterator[Any]:

@@ -19,7 +19,7 @@ NAMES = ["adaptive", "adaptive_progressive"]
 SPLITS = feature_splits()
 BATCH = SourceBatch(SPLITS.sender.x)
 AWGN, RAYLEIGH = AwgnConfig(), RayleighConfig()
-ADAPTIVE = {"order_exponent": 1.0, "validation_symbols": [16]}
+ADAPTIVE = {"axes": "neighbours", "order_exponent": 1.0, "validation_symbols": [16]}
 
 
 def config(schemes, k=(K,), channels=(AWGN,), options=ADAPTIVE, **receiver):
@@ -86,6 +86,7 @@ def test_all_k_and_channels_share_one_code(schemes):
 
 def test_the_code_is_that_of_the_axes(schemes, folder):
     found = {"neighbours": codewords(schemes["adaptive", K, "none"])}
+    assert schemes["adaptive", K, "none"].summary == "axes of neighbours, order by relevance to the power 1"
     for axes in ("classes", "variance"):
         found[axes] = codewords(fitted(folder, ["adaptive"], options={**ADAPTIVE, "axes": axes})["adaptive", K, "none"])
     x, labels = SPLITS.training.x, SPLITS.training.labels
@@ -146,9 +147,26 @@ def test_only_the_axes_of_classes_need_labels(tmp_path, axes, reads):
 
 def test_the_order_is_chosen_on_validation_features_unless_given(tmp_path):
     chosen = fitted(tmp_path, ["adaptive"], options={**ADAPTIVE, "order_exponent": None})
-    assert chosen["adaptive", K, "none"].summary.startswith("order by relevance to the power ")
-    given = fitted(tmp_path, ["adaptive"])
-    assert given["adaptive", K, "none"].summary == "order by relevance to the power 1"
+    assert chosen["adaptive", K, "none"].summary.startswith("axes of neighbours, order by relevance to the power 0")
+
+
+@pytest.mark.parametrize("order", [None, 1.0])
+def test_axes_are_chosen_on_validation_features_unless_given(tmp_path, monkeypatch, order):
+    """Those whose chosen orders are right more often."""
+    from kbsc_tf.schemes.adaptive import fit
+
+    found, ordered = {}, fit.AdaptiveFit._ordered
+
+    def noting(self, name, *rest):
+        found[name] = ordered(self, name, *rest)
+        return found[name]
+
+    monkeypatch.setattr(fit.AdaptiveFit, "_ordered", noting)
+    scheme = fitted(tmp_path, ["adaptive"], options={**ADAPTIVE, "axes": None, "order_exponent": order})
+    best = max(found, key=lambda name: found[name].accuracy)
+    assert set(found) == {"neighbours", "variance"} and 0.1 < found[best].accuracy < 1
+    assert f"axes of {best}, " in scheme["adaptive", K, "none"].summary
+    assert found["neighbours"].accuracy != found["variance"].accuracy
 
 
 def test_the_code_needs_validation_and_fitting():
