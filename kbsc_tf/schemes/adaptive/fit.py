@@ -87,7 +87,7 @@ class AdaptiveFit:
         tried, exponents = [], ORDER_EXPONENTS if given is None else (given,)
         codec = AdaptiveCodec(training.dim, len(axes.relevance), self.config.validation_symbols, symbols=self.symbols)
         codec.adapt(axes, np.full(len(grid), exponents[0]))
-        codec.rule = _rule(codec, axes, validation)
+        codec.rule = _rule(name, codec, axes, validation)
         if given is not None and not compared:
             return _Ordered(axes, codec, np.full((1, len(grid)), given), 0.0)
         knots, judge = sorted(self.config.validation_snr_db), _Judge(codec, validation, self.config.seed)
@@ -153,9 +153,11 @@ def _clearly_best(shares: np.ndarray) -> np.ndarray:
     return np.where(is_clear, best, 0)
 
 
-def _rule(codec: AdaptiveCodec, axes: CodeAxes, validation: Validation) -> PosteriorRule:
-    """How the receiver is to compare codes."""
+def _rule(name: str, codec: AdaptiveCodec, axes: CodeAxes, validation: Validation) -> PosteriorRule:
+    """How the receiver is to compare codes: principal axes as its own, which they are."""
     search = validation.receiver.code_search
+    if search is not None and name == "variance":
+        return search.rule
     if search is not None:
         return search.fit_rule(codec, validation.features, validation.labels, axes.relevance)
     metric_exponent, variance = _DEFAULT_METRIC
