@@ -36,6 +36,7 @@ make_adaptive() {
   for set in cifar10 tiny_imagenet_100; do
     for other in kbsc pca; do compare "$set" adaptive "$other" "adaptive_vs_$other"; done
   done
+  kbsc confidence "remade/$NAME/cifar10"
 }
 make_baselines_cifar10() { run "" sims/baselines_cifar10.yaml "${cifar10[@]}"; }
 make_baselines_tiny_imagenet_100() { run "" sims/baselines_tiny_imagenet_100.yaml "${tiny[@]}"; }
