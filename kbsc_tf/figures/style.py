@@ -98,7 +98,9 @@ def looks_of(schemes: Iterable[str]) -> dict[str, Look]:
     fixed = {BOUND: BOUND_LOOK} if BOUND in schemes else {}
     specs = {name: spec for name in schemes if leads(name) and (spec := _spec(name)) and spec.colour}
     others = sorted(set(schemes) - set(specs) - set(fixed))
-    spare = {name: _SPARE_LOOKS[i % len(_SPARE_LOOKS)] for i, name in enumerate(others)}
+    taken = {specs[name].colour for name in specs}
+    free = [look for look in _SPARE_LOOKS if look.colour not in taken] or _SPARE_LOOKS
+    spare = {name: free[i % len(free)] for i, name in enumerate(others)}
     looks = fixed | spare
     return {name: looks.get(name) or Look(*(getattr(specs[name], part) for part in Look._fields)) for name in schemes}
 

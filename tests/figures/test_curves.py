@@ -9,10 +9,13 @@ import pytest
 from PIL import Image
 from synthetic import analogue, digital
 
+from kbsc_tf.config import ExperimentConfig
 from kbsc_tf.errors import UserError
 from kbsc_tf.figures.curves import draw_figures, plot_accuracy, plot_accuracy_vs_cbr
 from kbsc_tf.figures.output import DATA_COLUMNS, Output
+from kbsc_tf.figures.style import looks_of
 from kbsc_tf.results.envelope import HINDSIGHT
+from kbsc_tf.results.names import named, names_of
 from kbsc_tf.results.records import read_records
 
 
@@ -134,3 +137,12 @@ def test_intervals_of_these_images_are_called_so(tmp_path):
         run = {"schema": 2, "settings": {}, "config": {"sweep": {"estimand": estimand}}}
         (tmp_path / "run.json").write_text(json.dumps(run))
         assert (draw_figures(tmp_path, ["svg"])[0].read_bytes() == before) == (estimand == "population")
+
+
+def test_further_entries_look_like_no_scheme_of_the_figure():
+    """The first spare colour is that of BPG + LDPC."""
+    entries = ["bpg_ldpc", {"scheme": "bpg_ldpc", "format": "abbreviated"}, "feature_ldpc_pq", "pca"]
+    config = ExperimentConfig(name="t", schemes=entries)
+    with named({"names": names_of(config)}):
+        looks = looks_of(config.titles)
+    assert len({look.colour for look in looks.values()}) == len(config.titles) == 4
