@@ -123,8 +123,8 @@ def choose(right: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     right : [orders, rates, SNRs, Q], bool
-        Which validation features arrive. Neighbouring SNRs and numbers of
-        symbols have a say in each other's choice, because a point is within the noise of a thousand features.
+        Which validation features arrive. Neighbouring SNRs and numbers of symbols have a say in each other's choice,
+        because a point is within the noise of a thousand features.
 
     Returns
     -------
