@@ -44,10 +44,7 @@ FAMILIES = {
     "kbsc": {"schemes": [{"scheme": "kbsc_awgn", **SHORT}], "k": [64]},
     "linear": {"schemes": ["pca", "raw"], "k": [64]},
     "adaptive": {
-        "schemes": [
-            {"scheme": "adaptive", "validation_symbols": [32], "order_exponent": 1.0},
-            {"scheme": "adaptive_progressive", "validation_symbols": [32], "order_exponent": 1.0},
-        ],
+        "schemes": [{"scheme": "adaptive", "validation_symbols": [32], "order_exponent": 1.0}],
         "k": [32],
     },
     "deepjscc": {"schemes": [{"scheme": name, **IMAGES} for name in ("deepjscc", "adjscc")], "k": [128]},
