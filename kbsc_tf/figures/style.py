@@ -189,7 +189,7 @@ def draw_curve(axes: Axes, curve: pd.DataFrame, x: str, look: tuple, line: str |
         Of the shown numbers, 100 for percent.
     """
     curve, (colour, marker) = curve.sort_values(x), look[:2]
-    if look[1] == BOUND_LOOK.marker:
+    if marker == BOUND_LOOK.marker:
         side = scale * curve["value"], scale * (curve["value"] + _HATCHED)
         axes.fill_between(curve[x], *side, hatch="/////", facecolor="none", edgecolor=colour, alpha=0.5, linewidth=0)
     axes.fill_between(curve[x], scale * curve["low"], scale * curve["high"], color=colour, alpha=0.18, linewidth=0)

@@ -9,6 +9,7 @@ import numpy as np
 from kbsc_tf.config import PosteriorConfig
 from kbsc_tf.features import FeatureSet, FeatureSplits
 from kbsc_tf.files import load_numbers, save_arrays
+from kbsc_tf.kept import Kept
 from kbsc_tf.knowledge import Decision
 from kbsc_tf.receiver.axes import SemanticAxes, semantic_axes
 from kbsc_tf.receiver.calibration import Calibration
@@ -101,8 +102,7 @@ class CodeSearch:
     def __init__(self, posterior: Posterior, entries: FeatureSet, config: PosteriorConfig) -> None:
         self.axes, self.rule = posterior
         self._entries, self._config = entries, config
-        self._searches: dict[int, tuple[Coder, PosteriorSearch]] = {}
-        self._preparing = Lock()
+        self._searches, self._preparing = Kept(_KEPT), Lock()
 
     def among(self, entries: FeatureSet) -> "CodeSearch":
         """The same search among other entries; this one where they are its own."""
@@ -113,9 +113,7 @@ class CodeSearch:
 
         ``relevance`` [A] of the coordinates is what their weights follow. They arrive at equal power.
         """
-        entries, config = self._entries, self._config
-        known = coder.codewords(entries.x), entries.labels, len(entries.class_names)
-        codes = ValidationCodes(coder.codewords(features), labels, *known)
+        config, codes = self._config, ValidationCodes(coder.codewords(features), labels, *self._known(coder))
         chosen = config.neighbours, config.metric_exponent, config.kernel_variance
         return fit_posterior(codes, relevance, *chosen, power=np.ones_like(relevance))
 
@@ -139,14 +137,15 @@ class CodeSearch:
 
     def _search(self, coder: Coder) -> PosteriorSearch:
         with self._preparing:  # decisions may be made side by side
-            if id(coder) not in self._searches:
-                if len(self._searches) == _KEPT:
-                    del self._searches[next(iter(self._searches))]
-                # The coder is kept, so that no other can have its id.
-                self._searches[id(coder)] = coder, self._search_of(coder)
-            return self._searches[id(coder)][1]
+            # The coder is kept, so that no other can have its id.
+            [(_, search)] = self._searches([id(coder)], lambda _: [(coder, self._search_of(coder))])
+        return search
 
     def _search_of(self, coder: Coder) -> PosteriorSearch:
-        entries, config = self._entries, self._config
-        known = coder.codewords(entries.x), entries.labels, len(entries.class_names)
-        return PosteriorSearch(*known, coder.rule or self.rule, config.index, config.gpu)
+        rule, config = coder.rule or self.rule, self._config
+        return PosteriorSearch(*self._known(coder), rule, config.index, config.gpu)
+
+    def _known(self, coder: Coder) -> tuple[np.ndarray, np.ndarray, int]:
+        """Codes and classes of the entries, and how many classes there are."""
+        entries = self._entries
+        return coder.codewords(entries.x), entries.labels, len(entries.class_names)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from kbsc_tf.kept import Kept
 from kbsc_tf.knowledge.decision import Decision, decide_vote, soft_vote
 from kbsc_tf.knowledge.index import build_index, place_index
 from kbsc_tf.receiver.calibration import Calibration
@@ -110,8 +111,7 @@ class PosteriorSearch:
         self._power = np.square(self._entries).sum(axis=1, keepdims=True)
         self.labels, self.num_classes, self.rule = labels, num_classes, rule
         self._index, self._gpu = index, gpu
-        self._built: dict[bytes, _Sent] = {}
-        self._building = Lock()
+        self._built, self._building = Kept(_KEPT), Lock()
 
     def decide(
         self,
@@ -168,13 +168,9 @@ class PosteriorSearch:
 
     def _among(self, sent: np.ndarray) -> "_Sent":
         """The entries at unit length in the coordinates that were sent, whose power the sender has made the same."""
-        key = sent.tobytes()
         with self._building:  # decisions may be made side by side
-            if key not in self._built:
-                if len(self._built) == _KEPT:
-                    del self._built[next(iter(self._built))]
-                self._built[key] = self._build(sent)
-            return self._built[key]
+            [built] = self._built([sent.tobytes()], lambda _: [self._build(sent)])
+        return built
 
     def _build(self, sent: np.ndarray) -> "_Sent":
         kept = self._entries[:, sent]
