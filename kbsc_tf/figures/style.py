@@ -15,7 +15,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, MaxNLocator, NullFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
 from kbsc_tf.config import SchemeSpec
 from kbsc_tf.figures.channel_uses import cbr_text
@@ -335,7 +335,10 @@ def scale_uses(axes: Axes, cbr: pd.Series, gap: float = 6, limits: tuple[float, 
     axes.set_xscale("log", base=2)
     least, most = limits or (cbr.index.min(), cbr.index.max())
     axes.set_xlim(least / 1.15, most * 1.15)
-    cbr = cbr[np.diff(np.floor(np.log(cbr.index) / np.log(1.4)), prepend=-1) > 0]
+    apart, shown = max(1.4, (most / least) ** (1 / 7)), []  # about seven labels fit
+    for n in cbr.index:
+        shown += [n] if not shown or n >= 0.999 * apart * shown[-1] else []
+    cbr = cbr[shown]
     above = axes.secondary_xaxis("top")
     for axis, texts in (
         (axes.xaxis, [f"{n:.1f}".removesuffix(".0") for n in cbr.index]),
@@ -344,5 +347,4 @@ def scale_uses(axes: Axes, cbr: pd.Series, gap: float = 6, limits: tuple[float, 
         axis.set_major_locator(FixedLocator(list(cbr.index)))
         axis.set_ticklabels(texts)
         axis.set_minor_locator(NullLocator())
-        axis.set_minor_formatter(NullFormatter())
     axes.annotate("CBR", (0, 1), (-gap, 6), "axes fraction", textcoords="offset points", ha="right", fontsize=7.5)

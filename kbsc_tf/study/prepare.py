@@ -67,10 +67,15 @@ class Study:
     prepared_s: float = 0.0
 
     def points(self) -> list[Point]:
-        """All points of the sweep, in the order of the records."""
+        """All points of the sweep, in the order of the records.
+
+        What a scheme sends at some k goes over one channel after another, so that images which arrive again are still
+        kept with their features and quality.
+        """
+        sent = {pair: place for place, pair in enumerate(dict.fromkeys((s.name, s.k) for _, s in self.schemes))}
         return [
             curve_of(channel, scheme).at(snr_db, seed)
-            for channel, scheme in self.schemes
+            for channel, scheme in sorted(self.schemes, key=lambda pair: sent[pair[1].name, pair[1].k])
             for seed in self.config.seeds
             for snr_db in self.config.snr_db
         ]

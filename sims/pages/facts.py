@@ -154,9 +154,7 @@ class Facts:
         minutes = sum(one["wall_time_s"] for one in sessions) / 60
         command = " ".join(self.run["command"])
         commits = ", ".join(dict.fromkeys(one["commit"][:7] for one in sessions))
-        made = (
-            f"`{command}`, commit {commits}, {self.run['started'][:10]}, {minutes:.0f} minutes on {self.run['device']}."
-        )
+        made = f"`{command}`, commit {commits}, {self.run['started'][:10]}, {minutes:.0f} min on {self.run['device']}."
         lost = "".join(
             f" `run.json` names commit {one}, which is not in the history: by its date it is one of those that were "
             f"joined into {whole}."

@@ -51,8 +51,8 @@ def test_a_run_leaves_records_figures_and_latency_and_a_second_changes_nothing(m
     )
     assert points == [
         (channel, scheme, k, seed, snr_db)
-        for channel in ("awgn", "rayleigh_fast")
         for scheme, k in (("pca", 8), ("raw", DIM))
+        for channel in ("awgn", "rayleigh_fast")
         for seed in (0, 3)
         for snr_db in (np.inf, 0.0)
     ]
