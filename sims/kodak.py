@@ -162,7 +162,7 @@ def send(
             area = joined(crops, image.shape)
             for snr in snr_db:
                 for link in links:
-                    received = np.stack([one.received for one in link.send(crops, snr_db=snr, seed=0)])
+                    received = np.stack(link.transmit(crops, snr_db=snr, seed=0).images)
                     rows.append(send_row(name, link.scheme, link.k, snr, area, joined(received, image.shape)))
                 for k in sorted({link.k for link in links}):
                     best = whole_bpg(area, k / 2 * len(crops), snr)

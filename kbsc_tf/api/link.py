@@ -175,12 +175,15 @@ class Link:
             raise UserError(f"{self.scheme}: sends no real values of a feature uncoded; try pca or kbsc")
         return self._scheme.symbols(self._features(features))
 
-    def transmit(self, features: np.ndarray, snr_db: float = 0.0, seed: int | None = None) -> Transmission:
-        """Send features [B, D], float32, of length 1, and get what arrives, before the receiver decides.
+    def transmit(self, source: Images, snr_db: float = 0.0, seed: int | None = None) -> Transmission:
+        """Send features, or the images of a scheme that sends images, and get what arrives before the receiver decides.
+
+        Nothing is embedded, so this is what measures many received images fastest.
 
         Parameters
         ----------
-        features : [B, D], float32
+        source : features [B, D], float32, of length 1, or images as for `send`
+            Whichever the scheme sends.
         snr_db : float
             Es/N0 in dB.
         seed : int, optional
@@ -189,11 +192,16 @@ class Link:
         Raises
         ------
         UserError
-            The scheme sends images, or the features are not [B, D].
+            The scheme sends the other of the two, the features are not [B, D], or an image cannot be read.
         """
-        if self._scheme.needs_images:
-            raise UserError(f"{self.scheme}: sends images, not features; use send")
-        return self._transmit(SourceBatch(self._features(features)), snr_db, seed)
+        if not self._scheme.needs_images:
+            return self._transmit(SourceBatch(self._features(source)), snr_db, seed)
+        if _are_features(source):
+            raise UserError(f"{self.scheme}: sends images, not features; give images")
+        images, _ = self._read(source)
+        # A scheme that went by the features of its images would not get by with these.
+        nothing = np.full((len(images), self._receiver.knowledge_base.dimension), np.nan, np.float32)
+        return self._transmit(SourceBatch(nothing, images), snr_db, seed)
 
     @property
     def name(self) -> str:
@@ -241,7 +249,7 @@ class Link:
 
     def _batch(self, images: Images) -> tuple[SourceBatch, bool]:
         """What the scheme is given, and whether it is one image alone."""
-        if isinstance(images, np.ndarray) and images.dtype.kind == "f":
+        if _are_features(images):
             if self._scheme.needs_images:
                 raise UserError(f"{self.scheme}: sends images, not features; give images")
             return SourceBatch(self._features(np.atleast_2d(images))), images.ndim == 1
@@ -251,18 +259,29 @@ class Link:
                 f"{self.folder}: its features are those of {source}, so nothing embeds images here; send features, "
                 "float [B, D], or load the link with encoder="
             )
+        read, is_one = self._read(images)
+        encoder = self._receiver.encoder
+        self._receiver.knowledge_base.check(1, encoder.fingerprint)
+        return SourceBatch(encoder.embed_images(read), read), is_one
+
+    def _read(self, images: Images) -> tuple[list[np.ndarray], bool]:
+        """Images as the scheme takes them, and whether it is one alone."""
         is_one = isinstance(images, (str, Path)) or (isinstance(images, np.ndarray) and images.ndim == 3)
         read = [_image(image) for image in ([images] if is_one else images)]
         if not read:
             raise UserError("images: there are none to send")
         if self._scheme.needs_images:
             read = [_of_size(image, self._image_shape) for image in read]
-        encoder = self._receiver.encoder
-        self._receiver.knowledge_base.check(1, encoder.fingerprint)
-        return SourceBatch(encoder.embed_images(read), read), is_one
+        return read, is_one
 
     def _features(self, features: np.ndarray) -> np.ndarray:
-        features, dim = np.asarray(features, np.float32), self._receiver.knowledge_base.dimension
+        dim = self._receiver.knowledge_base.dimension
+        try:
+            features = np.asarray(features, np.float32)
+        except (TypeError, ValueError):
+            raise UserError(
+                f"{self.scheme}: sends features; expected numbers [B, {dim}], got none; see embed"
+            ) from None
         if features.ndim != 2 or features.shape[1] != dim or not len(features):
             raise UserError(f"features: expected [B, {dim}], got {list(features.shape)}")
         return features
@@ -276,6 +295,10 @@ def _encoder(config: FeaturesConfig, function: Callable | None) -> Encoder | Non
     if function is not None:
         raise UserError("encoder: the run was not given one, so it has its own; leave encoder out")
     return None if config.file is not None else build_encoder(config)
+
+
+def _are_features(source: Images) -> bool:
+    return isinstance(source, np.ndarray) and source.dtype.kind == "f"
 
 
 def _image(image: str | Path | np.ndarray) -> np.ndarray:

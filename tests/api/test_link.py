@@ -108,6 +108,8 @@ def test_a_link_sends_what_the_run_sent(tmp_path, quiet):
         link.send(IMAGES[0])
     with pytest.raises(UserError, match=r"features: expected \[B, 64\], got \[2, 3\]"):
         link.transmit(np.zeros((2, 3)))
+    with pytest.raises(UserError, match=r"pca: sends features; expected numbers \[B, 64\], got none; see embed"):
+        link.transmit(["photo.png"])
 
 
 def test_schemes_that_send_images_deliver_them_or_nothing(run, alone):
@@ -119,7 +121,9 @@ def test_schemes_that_send_images_deliver_them_or_nothing(run, alone):
     assert not lost.delivered and lost.label is lost.image is lost.received is None and lost.neighbours == ()
     assert lost.channel_uses == 1024 and "nothing delivered" in repr(lost)
     assert Link.load(run, scheme="jpeg_ldpc").mcs == "qpsk-1/2"
-    with pytest.raises(UserError, match="jpeg_ldpc: sends images, not features; use send"):
+    again = link.transmit([large, IMAGES[0]], np.inf)
+    assert np.array_equal(again.images[0], one.received) and again.delivered.all()
+    with pytest.raises(UserError, match="jpeg_ldpc: sends images, not features; give images"):
         link.transmit(np.zeros((2, 512)))
 
 
