@@ -33,6 +33,9 @@ from kbsc_tf.errors import UserError
 from kbsc_tf.files import write_atomically
 from kbsc_tf.metrics.image import ms_ssim, psnr
 from kbsc_tf.progress import counting
+from kbsc_tf.registry import schemes
+from kbsc_tf.results.names import named, registered
+from kbsc_tf.results.run_json import read_run
 
 app = typer.Typer(add_completion=False, help=__doc__)
 QP = (22, 27, 32, 37, 42)  # the range of HEVC's common test conditions, and one more
@@ -125,7 +128,7 @@ def whole_bpg(image: np.ndarray, uses: float, snr_db: float) -> np.ndarray | Non
 
 def networks(records: pd.DataFrame) -> list[tuple[str, int]]:
     """Return scheme and k of all that was trained and delivers images: others may show thumbnails, or nothing."""
-    of_images = records[records["psnr"].notna() & records["training_seed"].ne("")]
+    of_images = records[records["psnr"].notna() & records["scheme"].map(lambda name: schemes[registered(name)].trained)]
     return list(of_images[["scheme", "k"]].drop_duplicates().itertuples(index=False, name=None))
 
 
@@ -151,7 +154,9 @@ def send(
 ) -> None:
     """Send images in crops by the image schemes of a run, over the first of its channels."""
     pictures = read_images(images)
-    links = [kbsc.Link.load(run, scheme=scheme, k=k) for scheme, k in networks(kbsc.Run(run).frame())]
+    with named(read_run(run)):
+        found = networks(kbsc.Run(run).frame())
+    links = [kbsc.Link.load(run, scheme=scheme, k=k) for scheme, k in found]
     links = [link for link in links if link.delivers_images]
     if not links:
         raise UserError(f"{run}: holds no trained image schemes; give the folder of sims/neural_baselines.yaml")
