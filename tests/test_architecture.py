@@ -31,7 +31,7 @@ FLOORS = [
     {"receiver", "training", "analysis", "sweep", "limits"},
     {"schemes", "figures"},
     {"study"},
-    {"kb_scaling"},
+    {"kb_scaling", "losses"},
     {"api"},
     {"testing"},
     {"cli"},

@@ -25,6 +25,10 @@ Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Override a key, as in schemes.kbsc.epochs=5."),
 ]
+Places = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Where data lie here, as in data.path=DIR; may be repeated."),
+]
 Out = Annotated[Path | None, typer.Option("--out", help="Results folder; default results/NAME.")]
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Results folder, for example results/quickstart.")]
 All = Annotated[

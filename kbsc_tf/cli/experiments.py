@@ -10,6 +10,7 @@ from kbsc_tf.cli.app import (
     Folder,
     Out,
     Overrides,
+    Places,
     SkipBad,
     app,
     list_files,
@@ -89,10 +90,7 @@ def reproduce(
     folder: Folder,
     points: Annotated[int, typer.Option("--points", min=1, help="How many points, drawn at random.")] = 5,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the draw.")] = 0,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Where data lie here, as in data.path=DIR; may be repeated."),
-    ] = None,
+    set_: Places = None,
     out: Annotated[Path | None, typer.Option("--out", help="For what is computed; default DIR_reproduced.")] = None,
 ) -> None:
     """Compute some points of a results folder again, trainings too; exit status 1 if any is different now."""

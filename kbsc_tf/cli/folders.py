@@ -8,6 +8,7 @@ import typer
 from kbsc_tf.cli.app import (
     All,
     Folder,
+    Places,
     app,
     list_files,
     new_progress,
@@ -108,6 +109,41 @@ def confidence(
     with named(read_run(folder)):
         progress.console.print(confidence_table(folder))
     list_files([*files, *draw_confidence(folder, formats, share, everything)], progress)
+
+
+@app.command()
+def losses(
+    folder: Folder,
+    scheme: Annotated[list[str], typer.Option("--scheme", help="Only this one; may be repeated.")] = [],  # noqa: B006
+    k: Annotated[list[int], typer.Option("--k", help="Only this k; may be repeated.")] = [],  # noqa: B006
+    snr_db: Annotated[list[float], typer.Option("--snr-db", help="Only this SNR; may be repeated.")] = [],  # noqa: B006
+    set_: Places = None,
+    formats: Annotated[list[str], typer.Option("--format", help="png, pdf or svg; may be repeated.")] = ["png", "pdf"],  # noqa: B006
+) -> None:
+    """Where accuracy is lost: by the encoder, the channel, the decision rule, or by showing nothing."""
+    from kbsc_tf.config.reading.overrides import from_option
+    from kbsc_tf.figures.output import Output
+    from kbsc_tf.losses.figure import draw_losses
+    from kbsc_tf.losses.table import EXPLAINED, losses_tables
+    from kbsc_tf.results.names import named
+    from kbsc_tf.results.reproducible import experiment_of
+    from kbsc_tf.results.run_json import read_run
+
+    output = Output(formats).check()
+    config = experiment_of(folder, {one.key: one.value for one in map(from_option, set_ or [])})
+    config.check()
+    from kbsc_tf.study.start import prepare_tensorflow
+
+    prepare_tensorflow()
+    from kbsc_tf.losses.find import find_losses, points_of
+
+    progress = new_progress()
+    table = find_losses(folder, config, points_of(folder, scheme, k, snr_db), progress)
+    with named(read_run(folder)):
+        for one in losses_tables(table):
+            progress.console.print(one)
+        progress.say(EXPLAINED)
+        list_files([folder / "losses.csv", *draw_losses(folder, table, output)], progress)
 
 
 @app.command("index")

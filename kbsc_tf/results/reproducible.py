@@ -15,7 +15,7 @@ _REVISION = "revision"
 
 
 def reproducible(folder: Path, places: Mapping[str, Any], out: Path) -> ExperimentConfig:
-    """The experiment that made a folder, with its data where they lie now.
+    """The experiment that made a folder, with its data where they lie now, to be computed again in another.
 
     Parameters
     ----------
@@ -29,8 +29,22 @@ def reproducible(folder: Path, places: Mapping[str, Any], out: Path) -> Experime
     Raises
     ------
     UserError
+        As `experiment_of`, or ``out`` holds records of other settings or of other code.
+    """
+    config = experiment_of(folder, places)
+    _check_code(out, check_folder(out, settings_of_experiment(config)))
+    config.check()
+    return config
+
+
+def experiment_of(folder: Path, places: Mapping[str, Any]) -> ExperimentConfig:
+    """The experiment that made a folder, with its data where they lie now.
+
+    Raises
+    ------
+    UserError
         The folder is not of ``kbsc run``, of objects that are in no file or of other settings than this version can
-        have, or ``out`` holds records of other settings or of other code.
+        have.
     """
     run = read_run(folder)
     if run.get("names") is None:
@@ -40,15 +54,12 @@ def reproducible(folder: Path, places: Mapping[str, Any], out: Path) -> Experime
     if images == "memory" or encoder == "function":
         raise UserError(f"{folder}: its images or its encoder were objects of a Python program, which are in no file")
     config = make_config({**before, "executor": LocalConfig().model_dump()}, places)
-    settings = settings_of_experiment(config)
-    for key, old, new in changes(run["settings"], settings):
+    for key, old, new in changes(run["settings"], settings_of_experiment(config)):
         if key.split(".")[-1] not in {*_PLACES, _REVISION}:
             raise UserError(
                 f"{folder}: {key} was {told(old)} when its records were made, now {told(new)}; set nothing but where "
                 "data lie, and use a version that can make these records"
             )
-    _check_code(out, check_folder(out, settings))
-    config.check()
     return config
 
 
