@@ -134,11 +134,15 @@ class Observation(Rows):
         Their noise variance, linear; inf where nothing arrived.
     coder : Coder or None
         Made the code; None: its coordinates are those of the receiver's own axes.
+    length : [B], int, or None
+        Real symbols that were sent of each image, where it is not the same for all: those of one length were sent the
+        same coordinates.
     """
 
     values: np.ndarray
     noise_var_per_axis: np.ndarray
     coder: Coder | None = None
+    length: np.ndarray | None = None
 
     _of_all = ("coder",)
 

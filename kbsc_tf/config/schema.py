@@ -192,6 +192,8 @@ class ExperimentConfig(Strict):
 
     @model_validator(mode="after")
     def _channels_suit_the_schemes(self) -> "ExperimentConfig":
+        for name in () if self.receiver.decision == "posterior" else self.needs(Needs.POSTERIOR):
+            raise ValueError(f"schemes: {name} needs {Needs.POSTERIOR.value}; set it, or leave the scheme out")
         needing = self.needs(Needs.NOISE)
         needing += ["receiver.decision: posterior"] if self.receiver.decision == "posterior" else []
         for channel in self.channels:

@@ -19,6 +19,7 @@ class Needs(Enum):
     NOISE = "a receiver that knows the noise behind an equaliser"
     ORDER = "symbols that arrive one by one"
     FLAT = "a flat channel, whose capacity is known"
+    POSTERIOR = "receiver.decision: posterior, by whose confidence it goes"
     KNOWLEDGE_BASE = "the receiver's knowledge base at the sender"
 
 

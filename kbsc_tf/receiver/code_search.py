@@ -128,12 +128,13 @@ class CodeSearch:
         """Class posterior, the best ``top_k`` classes; the others as in `PosteriorSearch.decide`."""
         search, config = self._search(observation.coder or self.axes), self._config
         received = observation.values, observation.noise_var_per_axis
-        return search.decide(*received, config.top_k, config.neighbours, calibration, quality)
+        return search.decide(*received, config.top_k, config.neighbours, calibration, quality, observation.length)
 
     def posterior(self, observation: Observation) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """As `PosteriorSearch.posterior`."""
         search = self._search(observation.coder or self.axes)
-        return search.posterior(observation.values, observation.noise_var_per_axis, self._config.neighbours)
+        received = observation.values, observation.noise_var_per_axis
+        return search.posterior(*received, self._config.neighbours, observation.length)
 
     def _search(self, coder: Coder) -> PosteriorSearch:
         with self._preparing:  # decisions may be made side by side

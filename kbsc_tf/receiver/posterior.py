@@ -121,6 +121,7 @@ class PosteriorSearch:
         neighbours: int,
         calibration: Calibration | None = None,
         quality: np.ndarray | None = None,
+        length: np.ndarray | None = None,
     ) -> Decision:
         """Rank the classes for received codes.
 
@@ -136,24 +137,42 @@ class PosteriorSearch:
             Of the scheme that delivered the codes; the rule's unless given.
         quality : [B], optional
             Of the reception, where ``noise_var_per_axis`` does not tell; as ``calibration`` has it.
+        length : [B], optional
+            Codes of different lengths were sent different coordinates; all the same ones unless given.
 
         Returns
         -------
         decision : Decision
             Its confidence is the calibrated probability that the winning class is right.
         """
-        shares, nearest, own = self.posterior(values, noise_var_per_axis, neighbours)
+        shares, nearest, own = self.posterior(values, noise_var_per_axis, neighbours, length)
         calibration = calibration or self.rule.calibration
         decision = decide_vote(calibration.sharpen(shares, own if quality is None else quality), nearest, top_k)
         return replace(decision, confidence=calibration.trust(decision.confidence))
 
     def posterior(
-        self, values: np.ndarray, noise_var_per_axis: np.ndarray, neighbours: int
+        self,
+        values: np.ndarray,
+        noise_var_per_axis: np.ndarray,
+        neighbours: int,
+        length: np.ndarray | None = None,
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Class posteriors [B, C] before calibration, nearest entry of each class [B, C], quality [B] of the reception.
 
-        The quality is the share of the code that arrived: 1 without noise, 0 where nothing did.
+        The quality is the share of the code that arrived: 1 without noise, 0 where nothing did. ``length`` as in
+        `decide`.
         """
+        if length is None or not len(length):
+            return self._posterior(values, noise_var_per_axis, neighbours)
+        parts = [np.flatnonzero(length == one) for one in np.unique(length)]
+        found = [self._posterior(values[rows], noise_var_per_axis[rows], neighbours) for rows in parts]
+        back = np.argsort(np.concatenate(parts))
+        shares, nearest, quality = (np.concatenate(part)[back] for part in zip(*found, strict=True))
+        return shares, nearest, quality
+
+    def _posterior(
+        self, values: np.ndarray, noise_var_per_axis: np.ndarray, neighbours: int
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         sent = np.isfinite(noise_var_per_axis).any(axis=0)
         index, scale, energy, part = self._among(sent)
         noise = noise_var_per_axis[:, sent] * np.square(scale)

@@ -2,7 +2,8 @@
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from kbsc_tf.data import ImageSet
 from kbsc_tf.errors import UserError
 from kbsc_tf.features import FeatureSet
 from kbsc_tf.files import read_json, write_atomically
-from kbsc_tf.receiver import Calibration, Receiver
+from kbsc_tf.receiver import Calibration, CalibrationSet, CodeSearch, Receiver
 from kbsc_tf.transmission import SourceBatch, Transmission
 
 
@@ -152,6 +153,14 @@ class Scheme(ABC):
         Without a ``seed`` the noise goes on from where it was, as it does in a radio: for a clock, which should not see
         the generator being restarted.
         """
+
+    @contextmanager
+    def decided_by(self, search: CodeSearch, calibrating: CalibrationSet, seed: int) -> Iterator[None]:
+        """Within, another receiver decides, for schemes whose transmissions depend on what the receiver makes of them.
+
+        Before, such a scheme learns from the ``calibrating`` features how far that receiver can be trusted.
+        """
+        yield
 
     def prepare(self, batch: SourceBatch, progress: Callable[[int], None] | None = None) -> None:  # noqa: B027
         """Do what no noise is needed for, so that `transmit` finds it done: image schemes encode.

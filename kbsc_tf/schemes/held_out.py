@@ -1,5 +1,7 @@
 """Held-out features: what training is judged by, and what confidences are calibrated on."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from kbsc_tf.config import ExperimentConfig
@@ -8,7 +10,7 @@ from kbsc_tf.receiver import CalibrationSet, CodeSearch, Posterior, Receiver, fi
 from kbsc_tf.schemes.base import Scheme, Validation
 from kbsc_tf.transmission import SourceBatch
 
-_SNR_DB = (-10.0, -7.0, -4.0, -1.0, 2.0, 6.0, 10.0, 20.0)
+CALIBRATING_SNR_DB = (-10.0, -7.0, -4.0, -1.0, 2.0, 6.0, 10.0, 20.0)
 
 
 def hold_out(
@@ -48,12 +50,20 @@ def calibrate(scheme: Scheme, search: CodeSearch, calibrating: CalibrationSet, s
     """
     if scheme.needs_images or scheme.mcs or scheme.shortfall:
         return
-    levels = []
-    for snr_db in _SNR_DB:
+    with scheme.decided_by(search, calibrating, seed):
+        levels = list(_levels(scheme, search, calibrating, seed))
+    if levels:
+        scheme.calibration = fit_calibration(levels)
+
+
+def _levels(
+    scheme: Scheme, search: CodeSearch, calibrating: CalibrationSet, seed: int
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Posteriors, quality and labels at every SNR; none where the receiver does not know the quality."""
+    for snr_db in CALIBRATING_SNR_DB:
         sent = scheme.transmit(SourceBatch(calibrating.features), snr_db, seed)
         if sent.observation is None and sent.noise_var_per_symbol is None:
             return
         shares, _, quality = search.posterior(sent.observation or search.observe(sent.features))
         quality = quality if sent.observation else signal_share(sent)
-        levels.append((shares, quality, calibrating.labels))
-    scheme.calibration = fit_calibration(levels)
+        yield shares, quality, calibrating.labels

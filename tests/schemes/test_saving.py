@@ -26,6 +26,7 @@ OPTIONS = {
     "kbsc_awgn": {**SHORT, **JUDGED},
     "adaptive": CODE,
     "adaptive_progressive": CODE,
+    "adaptive_feedback": CODE,
     "deepjscc": {**SHORT, **JUDGED, "validation_images": 8},
     "adjscc": {**SHORT, **JUDGED, "validation_images": 8},
     "swinjscc": {

@@ -40,3 +40,14 @@ class AdaptiveConfig(SchemeConfig):
         if not all(2 <= count <= 512 for count in self.validation_symbols):
             raise ValueError(f"validation_symbols: expected numbers from 2 to 512, got {self.validation_symbols}")
         return self
+
+
+class AdaptiveFeedbackConfig(AdaptiveConfig):
+    """The adaptive code, sent block by block until the receiver is sure enough, at most k symbols."""
+
+    block: EvenK = Field(16, description="Real symbols that are sent before the receiver is asked again.")
+    confidence: float = Field(
+        0.9, gt=0, le=1, description="Calibrated probability of the class that is shown, from which on it stops."
+    )
+    feedback_error: float = Field(0.0, ge=0, le=0.5, description="Probability that a bit of feedback is misheard.")
+    delay: int = Field(0, ge=0, description="Blocks that are sent until a bit of feedback has been heard.")

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from kbsc_tf.config.scheme import Needs, SchemeSpec
-from kbsc_tf.schemes.adaptive.config import AdaptiveConfig
+from kbsc_tf.schemes.adaptive.config import AdaptiveConfig, AdaptiveFeedbackConfig
 
 
 class AdaptiveSpec(SchemeSpec):
@@ -32,3 +32,20 @@ class AdaptiveProgressiveSpec(AdaptiveSpec):
     colour, marker = "#DDAA33", "p"
     needs = AdaptiveSpec.needs | {Needs.ORDER}
     revision = 4  # as 5 above; 3: as 4 above
+
+
+class AdaptiveFeedbackSpec(AdaptiveSpec):
+    """The adaptive code, sent block by block until the receiver is sure enough: k is the most that is sent."""
+
+    name, label, order = "adaptive_feedback", "adaptive, feedback", 170
+    colour, marker = "#117733", "v"
+    needs = AdaptiveSpec.needs | {Needs.ORDER, Needs.POSTERIOR}
+    revision = 1
+    Config = AdaptiveFeedbackConfig
+
+    def build(self, config: AdaptiveFeedbackConfig, context: Any) -> Iterator[Any]:
+        from kbsc_tf.schemes.adaptive.feedback import AdaptiveFeedbackScheme
+        from kbsc_tf.schemes.adaptive.fit import adaptive_fit
+
+        fit, search = adaptive_fit(config, context), context.receiver.code_search
+        yield from context.per_k(lambda k: AdaptiveFeedbackScheme(k, context.channel, fit, config, search))

@@ -1,0 +1,148 @@
+"""Adaptive with feedback: symbols are sent until the receiver is sure enough."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import cache, partial
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from kbsc_tf.channel import ReceivedValues, build_link, seed_noise
+from kbsc_tf.config import ChannelConfig
+from kbsc_tf.files import read_json, write_atomically
+from kbsc_tf.receiver import Calibration, CalibrationSet, CodeSearch, fit_calibration
+from kbsc_tf.schemes.adaptive.adaptive_codec import AdaptiveCodec, ReceivedCode
+from kbsc_tf.schemes.adaptive.adaptive_link import AdaptiveReception
+from kbsc_tf.schemes.adaptive.config import AdaptiveFeedbackConfig
+from kbsc_tf.schemes.adaptive.fit import AdaptiveFit
+from kbsc_tf.schemes.adaptive.scheme import AdaptiveScheme
+from kbsc_tf.schemes.analogue.scheme import sent_uncoded
+from kbsc_tf.schemes.base import REMEDY
+from kbsc_tf.schemes.held_out import CALIBRATING_SNR_DB
+from kbsc_tf.transmission import Observation, SourceBatch, Transmission
+
+_ASKING = "asking.json"
+Arrived = Callable[[int], Observation]
+"""What has arrived after so many real symbols of every feature."""
+
+
+class AdaptiveFeedbackScheme(AdaptiveScheme):
+    """Send the adaptive code block by block until the receiver's confidence is high enough, at most k symbols.
+
+    code ─► block of symbols ─► channel ─► combine with the blocks before ─► posterior ─► sure? ─no─► next block
+
+    After every block but the last the receiver sends one bit back, over a channel of its own that costs no channel
+    uses here. Every symbol has the same mean power over features, as the sender cannot know where it will end. Over
+    block fading all blocks of an image meet one gain.
+
+    Parameters
+    ----------
+    k : int
+        Real channel symbols that are sent at most, even.
+    channel : ChannelConfig
+    fitted : AdaptiveFit
+    config : AdaptiveFeedbackConfig
+    search : CodeSearch
+        The receiver's, whose confidence it goes by.
+
+    References
+    ----------
+    Y. Polyanskiy, H. V. Poor, S. Verdu, Feedback in the non-asymptotic regime, IEEE Trans. Inf. Theory 57(8), 2011:
+    codes of variable length that are ended by feedback.
+    """
+
+    name = "adaptive_feedback"
+
+    def __init__(
+        self, k: int, channel: ChannelConfig, fitted: AdaptiveFit, config: AdaptiveFeedbackConfig, search: CodeSearch
+    ) -> None:
+        super().__init__(k, channel, fitted, progressive=True)
+        self._config, self._search = config, search
+        self._ends = [*range(config.block, k, config.block), k]
+        self._asking: list[Calibration] = []  # of the confidence after each block but the last
+
+    @contextmanager
+    def decided_by(self, search: CodeSearch, calibrating: CalibrationSet, seed: int) -> Iterator[None]:
+        batch = SourceBatch(calibrating.features)
+        arrivals = [self._arrivals(batch, snr_db, seed)[1] for snr_db in CALIBRATING_SNR_DB]
+        self._asking = []
+        for end in self._ends[:-1]:
+            found = [search.posterior(arrived(end)) for arrived in arrivals]
+            self._asking.append(fit_calibration([(one[0], one[2], calibrating.labels) for one in found]))
+        own, self._search = self._search, search
+        try:
+            yield
+        finally:
+            self._search = own
+
+    def save(self, folder: Path) -> None:
+        super().save(folder)
+        asking = [[part.tolist() for part in one] for one in self._asking]
+        write_atomically(folder / _ASKING, json.dumps(asking) + "\n")
+
+    def load(self, folder: Path) -> None:
+        super().load(folder)
+        saved = read_json(folder / _ASKING, REMEDY)
+        self._asking = [Calibration(*(np.array(part, float) for part in one)) for one in saved]
+
+    def _use(self, codec: AdaptiveCodec) -> None:
+        self._codec, self._air = codec, replace(build_link(self.channel, share_traces=True), power="per_symbol")
+        self._send = tf.function(self._over_the_air)
+        self._combine = {end: tf.function(partial(codec.combine, used=end)) for end in self._ends}
+
+    def _over_the_air(self, features: tf.Tensor, snr_db: tf.Tensor) -> ReceivedValues:
+        return self._air(self._codec.symbols_of(self._codec.code(features), snr_db, self.k), snr_db)
+
+    def transmit(self, batch: SourceBatch, snr_db: float, seed: int | None) -> Transmission:
+        if self._codec is None:
+            raise RuntimeError(f"{self.name}: call fit before transmit")
+        received, arrived = self._arrivals(batch, snr_db, seed)
+        # Feedback errs beside the noise of the channel.
+        rng = np.random.default_rng(None if seed is None else [seed, 1])
+        observation = self._stopped(arrived, len(batch.features), rng)
+        code = ReceivedCode(observation.values, observation.noise_var_per_axis)
+        noise = tf.reduce_mean(received.noise_var_per_symbol, axis=1)
+        reception = AdaptiveReception(self._codec.restore(code), code, noise, received.papr_db)
+        sent = sent_uncoded(self._air.channel, self.k // 2, self.k // 2, reception)
+        uses = {end: float(self._air.channel.channel_uses(end // 2)) for end in self._ends}
+        return replace(
+            sent,
+            features=reception.features.numpy(),
+            observation=observation,
+            channel_uses=np.array([uses[end] for end in observation.length.tolist()]),
+        )
+
+    def _arrivals(self, batch: SourceBatch, snr_db: float, seed: int | None) -> tuple[ReceivedValues, Arrived]:
+        """All k symbols of a batch behind the channel, and what a receiver has that stops after some of them."""
+        seed_noise(seed)
+        snr = tf.constant(snr_db, tf.float32)
+        received = self._send(tf.constant(batch.features), snr)
+
+        @cache
+        def arrived(end: int) -> Observation:
+            code = self._combine[end](received, snr)
+            length = np.full(len(batch.features), end)
+            return Observation(code.values.numpy(), code.noise_var_per_axis.numpy(), self._codec, length)
+
+        return received, arrived
+
+    def _stopped(self, arrived: Arrived, count: int, rng: np.random.Generator) -> Observation:
+        """What has arrived of each feature when its sender has stopped."""
+        going, stopped = np.arange(count), np.empty(count, int)
+        parts, places = [], []
+        for number, (end, calibration) in enumerate(zip(self._ends, [*self._asking, None], strict=True)):
+            stops = np.ones(len(going), bool)
+            if calibration is not None:
+                confidence = self._search.decide(arrived(end).take(going), calibration).confidence
+                heard = rng.random(len(going)) >= self._config.feedback_error
+                stops = (confidence >= self._config.confidence) == heard
+            # The sender hears of it when further blocks have been sent.
+            last = self._ends[min(number + self._config.delay, len(self._ends) - 1)]
+            parts.append(arrived(last).take(going[stops]))
+            places.append(going[stops])
+            going = going[~stops]
+        stopped[np.concatenate(places)] = np.arange(count)
+        return Observation.concat(parts).take(stopped)
