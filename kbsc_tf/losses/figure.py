@@ -72,9 +72,7 @@ def _draw(axes: Axes, levels: pd.DataFrame) -> None:
         low, high = levels[[upper, lower]].min(axis=1), levels[[upper, lower]].max(axis=1)
         axes.bar(at[~gains], (high - low)[~gains], 0.8, low[~gains], color=_COLOURS[lower])
         axes.bar(at[gains], (high - low)[gains], 0.8, low[gains], fill=False, edgecolor=_COLOURS[lower], linewidth=0.8)
-    axes.set_xticks(
-        at, ["no\nnoise" if math.isinf(snr) else f"{snr:g}".replace("-", "\N{MINUS SIGN}") for snr in levels.index]
-    )
+    axes.set_xticks(at, [_tick(snr) for snr in levels.index])
     axes.set_ylim(0, 100)
     axes.grid(False, axis="x")
 
