@@ -57,6 +57,18 @@ def test_a_figure_of_a_coded_scheme_is_its_envelopes():
     )
 
 
+def test_uses_that_are_spared_are_interpolated_at_the_same_accuracy():
+    """In the logarithm: between 16 uses and 64 that make 40 and 60 %, 50 % take 32."""
+    facts, accuracies = Facts(RESULTS / "cifar10"), {16: 0.4, 64: 0.6}
+    rows = facts.records.query("scheme == 'pca' and snr_db == 0 and channel == 'awgn'").iloc[:3]
+    rows = rows.assign(k=[32, 128, 64], scheme=["pca", "pca", "other"], channel_uses=[16.0, 64.0, 24.0])
+    facts.records = rows.assign(top1=[*accuracies.values(), 0.5], mcs="")
+    assert facts.uses("other", 64, 0) == 24 and facts.spared("other", "pca", 64, 0) == "75 %"
+    better = Facts(RESULTS / "cifar10")
+    better.records = facts.records.assign(top1=[*accuracies.values(), 0.61])
+    assert better.spared("other", "pca", 64, 0) == "above all"
+
+
 def test_a_table_holds_the_points_asked_for():
     table = Facts(RESULTS / "cifar10").table(scheme=["kbsc", "pca"], channel="awgn", k=64, snr_db=[-7.0, 0.0])
     heads, _, *rows = table.splitlines()

@@ -29,6 +29,77 @@ Arrived = Callable[[int], Observation]
 """What has arrived after so many real symbols of every feature."""
 
 
+class BlockLink:
+    """The adaptive code over a channel, received block by block.
+
+    Parameters
+    ----------
+    codec : AdaptiveCodec
+    channel : ChannelConfig
+    k : int
+        Real symbols in all.
+    block : int
+        Real symbols of a block; the last may be shorter.
+
+    Attributes
+    ----------
+    ends : list of int
+        Real symbols that have been sent after each block.
+    """
+
+    def __init__(self, codec: AdaptiveCodec, channel: ChannelConfig, k: int, block: int) -> None:
+        self.ends = [*range(block, k, block), k]
+        self.channel = build_link(channel, share_traces=True).channel
+        self._codec, self._k = codec, k
+        self._air = replace(build_link(channel, share_traces=True), power="per_symbol")
+        self._send = tf.function(self._over_the_air)
+        self._combine = {end: tf.function(partial(codec.combine, used=end)) for end in self.ends}
+
+    def arrivals(self, features: np.ndarray, snr_db: float, seed: int | None) -> tuple[ReceivedValues, Arrived]:
+        """All k symbols of features [B, D] behind the channel, and what a receiver that stops after some has."""
+        seed_noise(seed)
+        snr = tf.constant(snr_db, tf.float32)
+        received = self._send(tf.constant(features), snr)
+
+        @cache
+        def arrived(end: int) -> Observation:
+            code = self._combine[end](received, snr)
+            length = np.full(len(features), end)
+            return Observation(code.values.numpy(), code.noise_var_per_axis.numpy(), self._codec, length)
+
+        return received, arrived
+
+    def _over_the_air(self, features: tf.Tensor, snr_db: tf.Tensor) -> ReceivedValues:
+        return self._air(self._codec.symbols_of(self._codec.code(features), snr_db, self._k), snr_db)
+
+
+class Trust:
+    """How far a receiver's confidence can be trusted after each block; learned once for all k and thresholds.
+
+    Parameters
+    ----------
+    channel : ChannelConfig
+    k, block : int
+        The most symbols of any k, and those of a block.
+    """
+
+    def __init__(self, channel: ChannelConfig, k: int, block: int) -> None:
+        self._over = channel, k, block
+        self._known: tuple[CodeSearch, dict[int, Calibration]] | None = None
+
+    def learned(self, codec: AdaptiveCodec, search: CodeSearch, calibrating: CalibrationSet, seed: int) -> dict:
+        """A calibration of what has arrived after so many symbols, by their number."""
+        if self._known is None or self._known[0] is not search:
+            link = BlockLink(codec, *self._over)
+            arrivals = [link.arrivals(calibrating.features, snr_db, seed)[1] for snr_db in CALIBRATING_SNR_DB]
+            found = {}
+            for end in link.ends:
+                levels = [search.posterior(arrived(end)) for arrived in arrivals]
+                found[end] = fit_calibration([(one[0], one[2], calibrating.labels) for one in levels])
+            self._known = search, found
+        return self._known[1]
+
+
 class AdaptiveFeedbackScheme(AdaptiveScheme):
     """Send the adaptive code block by block until the receiver's confidence is high enough, at most k symbols.
 
@@ -47,6 +118,7 @@ class AdaptiveFeedbackScheme(AdaptiveScheme):
     config : AdaptiveFeedbackConfig
     search : CodeSearch
         The receiver's, whose confidence it goes by.
+    trust : Trust
 
     References
     ----------
@@ -57,21 +129,22 @@ class AdaptiveFeedbackScheme(AdaptiveScheme):
     name = "adaptive_feedback"
 
     def __init__(
-        self, k: int, channel: ChannelConfig, fitted: AdaptiveFit, config: AdaptiveFeedbackConfig, search: CodeSearch
+        self,
+        k: int,
+        channel: ChannelConfig,
+        fitted: AdaptiveFit,
+        config: AdaptiveFeedbackConfig,
+        search: CodeSearch,
+        trust: Trust,
     ) -> None:
         super().__init__(k, channel, fitted, progressive=True)
-        self._config, self._search = config, search
-        self._ends = [*range(config.block, k, config.block), k]
+        self._config, self._search, self._trust = config, search, trust
         self._asking: list[Calibration] = []  # of the confidence after each block but the last
 
     @contextmanager
     def decided_by(self, search: CodeSearch, calibrating: CalibrationSet, seed: int) -> Iterator[None]:
-        batch = SourceBatch(calibrating.features)
-        arrivals = [self._arrivals(batch, snr_db, seed)[1] for snr_db in CALIBRATING_SNR_DB]
-        self._asking = []
-        for end in self._ends[:-1]:
-            found = [search.posterior(arrived(end)) for arrived in arrivals]
-            self._asking.append(fit_calibration([(one[0], one[2], calibrating.labels) for one in found]))
+        learned = self._trust.learned(self._codec, search, calibrating, seed)
+        self._asking = [learned[end] for end in self._link.ends[:-1]]
         own, self._search = self._search, search
         try:
             yield
@@ -89,25 +162,21 @@ class AdaptiveFeedbackScheme(AdaptiveScheme):
         self._asking = [Calibration(*(np.array(part, float) for part in one)) for one in saved]
 
     def _use(self, codec: AdaptiveCodec) -> None:
-        self._codec, self._air = codec, replace(build_link(self.channel, share_traces=True), power="per_symbol")
-        self._send = tf.function(self._over_the_air)
-        self._combine = {end: tf.function(partial(codec.combine, used=end)) for end in self._ends}
-
-    def _over_the_air(self, features: tf.Tensor, snr_db: tf.Tensor) -> ReceivedValues:
-        return self._air(self._codec.symbols_of(self._codec.code(features), snr_db, self.k), snr_db)
+        self._codec, self._link = codec, BlockLink(codec, self.channel, self.k, self._config.block)
 
     def transmit(self, batch: SourceBatch, snr_db: float, seed: int | None) -> Transmission:
         if self._codec is None:
             raise RuntimeError(f"{self.name}: call fit before transmit")
-        received, arrived = self._arrivals(batch, snr_db, seed)
+        received, arrived = self._link.arrivals(batch.features, snr_db, seed)
         # Feedback errs beside the noise of the channel.
         rng = np.random.default_rng(None if seed is None else [seed, 1])
         observation = self._stopped(arrived, len(batch.features), rng)
         code = ReceivedCode(observation.values, observation.noise_var_per_axis)
         noise = tf.reduce_mean(received.noise_var_per_symbol, axis=1)
         reception = AdaptiveReception(self._codec.restore(code), code, noise, received.papr_db)
-        sent = sent_uncoded(self._air.channel, self.k // 2, self.k // 2, reception)
-        uses = {end: float(self._air.channel.channel_uses(end // 2)) for end in self._ends}
+        channel = self._link.channel
+        sent = sent_uncoded(channel, self.k // 2, self.k // 2, reception)
+        uses = {end: float(channel.channel_uses(end // 2)) for end in self._link.ends}
         return replace(
             sent,
             features=reception.features.numpy(),
@@ -115,34 +184,20 @@ class AdaptiveFeedbackScheme(AdaptiveScheme):
             channel_uses=np.array([uses[end] for end in observation.length.tolist()]),
         )
 
-    def _arrivals(self, batch: SourceBatch, snr_db: float, seed: int | None) -> tuple[ReceivedValues, Arrived]:
-        """All k symbols of a batch behind the channel, and what a receiver has that stops after some of them."""
-        seed_noise(seed)
-        snr = tf.constant(snr_db, tf.float32)
-        received = self._send(tf.constant(batch.features), snr)
-
-        @cache
-        def arrived(end: int) -> Observation:
-            code = self._combine[end](received, snr)
-            length = np.full(len(batch.features), end)
-            return Observation(code.values.numpy(), code.noise_var_per_axis.numpy(), self._codec, length)
-
-        return received, arrived
-
     def _stopped(self, arrived: Arrived, count: int, rng: np.random.Generator) -> Observation:
         """What has arrived of each feature when its sender has stopped."""
-        going, stopped = np.arange(count), np.empty(count, int)
-        parts, places = [], []
-        for number, (end, calibration) in enumerate(zip(self._ends, [*self._asking, None], strict=True)):
+        ends, going, parts, places = self._link.ends, np.arange(count), [], []
+        for number, (end, calibration) in enumerate(zip(ends, [*self._asking, None], strict=True)):
             stops = np.ones(len(going), bool)
             if calibration is not None:
                 confidence = self._search.decide(arrived(end).take(going), calibration).confidence
                 heard = rng.random(len(going)) >= self._config.feedback_error
                 stops = (confidence >= self._config.confidence) == heard
             # The sender hears of it when further blocks have been sent.
-            last = self._ends[min(number + self._config.delay, len(self._ends) - 1)]
+            last = ends[min(number + self._config.delay, len(ends) - 1)]
             parts.append(arrived(last).take(going[stops]))
             places.append(going[stops])
             going = going[~stops]
-        stopped[np.concatenate(places)] = np.arange(count)
-        return Observation.concat(parts).take(stopped)
+            if not len(going):
+                break
+        return Observation.concat(parts).take(np.argsort(np.concatenate(places)))

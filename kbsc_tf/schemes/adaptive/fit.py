@@ -168,7 +168,7 @@ def _rule(name: str, codec: AdaptiveCodec, axes: CodeAxes, validation: Validatio
 def adaptive_fit(config: AdaptiveConfig, context: BuildContext) -> AdaptiveFit:
     """The code, one for all schemes, k and channels whose options make the same."""
     symbols = max(SYMBOLS, *context.experiment.k)
-    options = config.model_dump_json(exclude={"scheme", "name"})
+    options = config.model_dump_json(include=AdaptiveConfig.model_fields.keys() - {"scheme", "name"})
     return context.once(("adaptive", options), lambda: AdaptiveFit(config, symbols))
 
 

@@ -44,8 +44,10 @@ class AdaptiveFeedbackSpec(AdaptiveSpec):
     Config = AdaptiveFeedbackConfig
 
     def build(self, config: AdaptiveFeedbackConfig, context: Any) -> Iterator[Any]:
-        from kbsc_tf.schemes.adaptive.feedback import AdaptiveFeedbackScheme
+        from kbsc_tf.schemes.adaptive.feedback import AdaptiveFeedbackScheme, Trust
         from kbsc_tf.schemes.adaptive.fit import adaptive_fit
 
-        fit, search = adaptive_fit(config, context), context.receiver.code_search
-        yield from context.per_k(lambda k: AdaptiveFeedbackScheme(k, context.channel, fit, config, search))
+        fit, search, over = adaptive_fit(config, context), context.receiver.code_search, context.channel
+        most, block = max(context.experiment.k), config.block
+        trust = context.once(("trust", id(fit), over.label, block), lambda: Trust(over, most, block))
+        yield from context.per_k(lambda k: AdaptiveFeedbackScheme(k, over, fit, config, search, trust))

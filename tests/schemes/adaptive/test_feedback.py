@@ -65,7 +65,7 @@ def test_the_last_block_is_the_first_after_which_the_receiver_is_sure(asked):
     """By its own confidence in what has arrived by then, computed anew from the same noise."""
     scheme, receiver = asked
     sent = scheme.transmit(BATCH, 0.0, 5)
-    _, arrived = scheme._arrivals(BATCH, 0.0, 5)
+    _, arrived = scheme._link.arrivals(BATCH.features, 0.0, 5)
     ends = np.arange(8, 65, 8)
     sure = [
         receiver.code_search.decide(arrived(end), calibration).confidence >= 0.8
