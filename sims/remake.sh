@@ -41,6 +41,10 @@ make_adaptive() {
 make_baselines_cifar10() { run "" sims/baselines_cifar10.yaml "${cifar10[@]}"; }
 make_baselines_tiny_imagenet_100() { run "" sims/baselines_tiny_imagenet_100.yaml "${tiny[@]}"; }
 make_cifar10() { run "" sims/cifar10.yaml "${cifar10[@]}"; }
+make_feedback() {
+  run "" sims/feedback.yaml --set "features.file=$SETS/features/real_0.npz"
+  compare "" adaptive_feedback_80 adaptive feedback_80_vs_adaptive
+}
 make_images_per_block() {
   local number
   for number in 1 4 16; do

@@ -8,6 +8,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from kbsc_tf.config import make_config
@@ -92,6 +93,24 @@ class Facts:
         shown = metric_of(metric)
         value, low, high = (shown.scale * float(rows[name].iloc[0]) for name in columns_of(metric))
         return Figure(value, low, high, int(rows["n"].iloc[0]), shown.decimals)
+
+    def uses(self, scheme: str, k: int, snr_db: float, channel: str = "awgn") -> float:
+        """Return the mean channel uses of the points of one scheme without MCSs."""
+        where = {"scheme": scheme, "channel": channel, "k": k, "snr_db": float(snr_db)}
+        return float(_narrowed(self.records, where)["channel_uses"].mean())
+
+    def spared(self, scheme: str, other: str, k: int, snr_db: float, channel: str = "awgn") -> str:
+        """Return a scheme's mean channel uses as a share of what ``other`` takes for the same accuracy.
+
+        Its uses are interpolated in the logarithm between its k; where no k of it is as good, that is said.
+        """
+        rows = _narrowed(self.records, {"scheme": other, "channel": channel, "snr_db": float(snr_db)})
+        rows = rows.sort_values("channel_uses")
+        best, accuracy = rows["top1"].cummax(), self.at(scheme, k, snr_db, channel).value / 100
+        if accuracy > best.max():
+            return "above all"
+        needed = np.exp(np.interp(accuracy, best, np.log(rows["channel_uses"])))
+        return f"{100 * self.uses(scheme, k, snr_db, channel) / needed:.0f} %"
 
     @property
     def mcs(self) -> str:
