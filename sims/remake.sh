@@ -139,9 +139,9 @@ rm -rf "results/$NAME"
 (cd remade && find "$NAME" \( -name '*.csv' -o -name run.json -o -name features.json -o -name '*.txt' \) \
   -not -path '*/per_image/*' -not -path '*/models/*' -not -path '*/links/*' -not -path '*/kb/*' \
   -exec cp --parents -t ../results {} +)
-{ grep -o '](\([^)]*\.png\))' "sims/pages/$NAME.md.j2" || true; } | tr -d ']()' | sort -u | while read -r picture; do
+kbsc index results
+python sims/write_readmes.py
+{ grep -o '](\([^)]*\.png\))' "results/$NAME/README.md" || true; } | tr -d ']()' | sort -u | while read -r picture; do
   cp "remade/$NAME/$picture" "results/$NAME/$picture"
 done
 python sims/shrink_pictures.py "results/$NAME"
-kbsc index results
-python sims/write_readmes.py

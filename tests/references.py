@@ -11,14 +11,15 @@ IDEAL = ("capacity", "finite_length")
 def beaten_ideal_codes(records: pd.DataFrame) -> pd.DataFrame:
     """Points of CODEC_ldpc above the upper end of the interval of CODEC_capacity or CODEC_finite_length.
 
-    Paired by channel uses, channel, SNR and seed. The best MCS by outcome is no real scheme.
+    With the same options behind it, as CODEC_ldpc_abbreviated and CODEC_capacity_abbreviated. Paired by channel uses,
+    channel, SNR and seed. The best MCS by outcome is no real scheme.
     """
     found = [records[:0]]
     for name in sorted(set(records["scheme"])):
-        codec, _, kind = name.partition("_")
-        if kind in IDEAL:
+        for kind in (kind for kind in IDEAL if f"_{kind}" in name):
             ideal = records[records["scheme"].eq(name)].set_index(PLACE)["top1_high"].rename("ideal_high")
-            real = records[records["scheme"].eq(f"{codec}_ldpc") & is_fixed(records["mcs"])].join(ideal, on=PLACE)
+            alike = name.replace(f"_{kind}", "_ldpc")
+            real = records[records["scheme"].eq(alike) & is_fixed(records["mcs"])].join(ideal, on=PLACE)
             found.append(real[real["top1"] > real["ideal_high"]].assign(ideal=name))
     return pd.concat(found)
 

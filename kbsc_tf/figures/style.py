@@ -38,9 +38,9 @@ BOUND_LOOK = Look("#000000", "")  # a line hatched on the side where nothing can
 REFERENCE = "noise_free"  # the feature without a channel: no channel uses, one accuracy, drawn as a level
 _HATCHED = 0.03  # of the metric, above a bound
 _MARKER_SIZES = {"P": 4.2, "X": 4.0, "*": 4.6, "d": 3.8, "p": 3.6}  # those that look small at the usual 3
-# Of Okabe and Ito's colours, told apart by the colour-blind, as most of the schemes' own.
+# Told apart by the colour-blind, as most of the schemes' own: of Okabe and Ito, and of Tol.
 _SPARE_LOOKS = [
-    Look(*look) for look in [("#009E73", "D"), ("#CC79A7", "v"), ("#E69F00", "P"), ("#56B4E9", "X"), ("#999999", "*")]
+    Look(*look) for look in [("#009E73", "D"), ("#CC79A7", "v"), ("#E69F00", "P"), ("#56B4E9", "X"), ("#332288", "*")]
 ]
 BARS = {"markersize": 7, "markeredgewidth": 0.9}  # over the range of several trainings
 KB_BAND = 0.1  # opacity of the interval with other knowledge bases, around that with this one

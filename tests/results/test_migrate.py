@@ -408,7 +408,7 @@ def test_the_command_says_what_becomes_of_trained_networks(tmp_path):
 def test_a_folder_from_before_the_choice_of_codes_says_which_it_had(tmp_path):
     """Its records are of LDPC and the set of that time, and stay so when the defaults change."""
     folder = tmp_path / "old"
-    shutil.copytree(RESULTS / "baselines_cifar10", folder)
+    shutil.copytree(RESULTS / "baselines_tiny_imagenet_100", folder)
     today = json.loads((folder / "run.json").read_text())
     before = json.loads(json.dumps(today))
     del before["config"]["coding"]["code"], before["config"]["coding"]["crc"]

@@ -38,7 +38,7 @@ class AdaptiveFeedbackSpec(AdaptiveSpec):
     """The adaptive code, sent block by block until the receiver is sure enough: k is the most that is sent."""
 
     name, label, order = "adaptive_feedback", "adaptive, feedback", 170
-    colour, marker = "#117733", "v"
+    colour, marker = "#AA4499", "v"
     needs = AdaptiveSpec.needs | {Needs.ORDER, Needs.POSTERIOR}
     revision = 1
     Config = AdaptiveFeedbackConfig
