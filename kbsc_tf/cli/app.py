@@ -1,7 +1,7 @@
 """The Typer application, the arguments and the steps that several commands share."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -35,6 +35,13 @@ All = Annotated[
     bool, typer.Option("--all", help="Also schemes, channels, k, SNRs and seeds that have left the configuration.")
 ]
 SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave out unreadable images and count them.")]
+
+
+def read_places(options: list[str] | None) -> dict[str, Any]:
+    """What `Places` gives, by key."""
+    from kbsc_tf.config.reading.overrides import from_option
+
+    return {one.key: one.value for one in map(from_option, options or [])}
 
 
 def start(file: Path, overrides: list[str] | None, out: Path | None) -> tuple:

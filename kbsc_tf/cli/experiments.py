@@ -15,6 +15,7 @@ from kbsc_tf.cli.app import (
     app,
     list_files,
     new_progress,
+    read_places,
     show_profile,
     show_table,
     start,
@@ -95,15 +96,13 @@ def reproduce(
 ) -> None:
     """Compute some points of a results folder again, trainings too; exit status 1 if any is different now."""
     from kbsc_tf.analysis.reproduction import Verdict, summary
-    from kbsc_tf.config.reading.overrides import from_option
     from kbsc_tf.results.names import named
     from kbsc_tf.results.reproducible import reproducible
     from kbsc_tf.results.run_json import read_run
     from kbsc_tf.study.start import prepare_tensorflow
 
     out = out or folder.with_name(f"{folder.resolve().name}_reproduced")
-    places = {one.key: one.value for one in map(from_option, set_ or [])}
-    config = reproducible(folder, places, out)
+    config = reproducible(folder, read_places(set_), out)
     prepare_tensorflow()
     from kbsc_tf.study.reproduce import reproduce as compute
 

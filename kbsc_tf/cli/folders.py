@@ -12,6 +12,7 @@ from kbsc_tf.cli.app import (
     app,
     list_files,
     new_progress,
+    read_places,
     show_table,
 )
 
@@ -121,24 +122,25 @@ def losses(
     formats: Annotated[list[str], typer.Option("--format", help="png, pdf or svg; may be repeated.")] = ["png", "pdf"],  # noqa: B006
 ) -> None:
     """Where accuracy is lost: by the encoder, the channel, the decision rule, or by showing nothing."""
-    from kbsc_tf.config.reading.overrides import from_option
     from kbsc_tf.figures.output import Output
     from kbsc_tf.losses.figure import draw_losses
+    from kbsc_tf.losses.points import points_of
     from kbsc_tf.losses.table import EXPLAINED, losses_tables
     from kbsc_tf.results.names import named
     from kbsc_tf.results.reproducible import experiment_of
     from kbsc_tf.results.run_json import read_run
 
     output = Output(formats).check()
-    config = experiment_of(folder, {one.key: one.value for one in map(from_option, set_ or [])})
+    config = experiment_of(folder, read_places(set_))
     config.check()
+    points = points_of(folder, scheme, k, snr_db)
     from kbsc_tf.study.start import prepare_tensorflow
 
     prepare_tensorflow()
-    from kbsc_tf.losses.find import find_losses, points_of
+    from kbsc_tf.losses.find import find_losses
 
     progress = new_progress()
-    table = find_losses(folder, config, points_of(folder, scheme, k, snr_db), progress)
+    table = find_losses(folder, config, points, progress)
     with named(read_run(folder)):
         for one in losses_tables(table):
             progress.console.print(one)

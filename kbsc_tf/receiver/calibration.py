@@ -35,6 +35,15 @@ class Calibration(NamedTuple):
     confidence: np.ndarray
     accuracy: np.ndarray
 
+    def as_lists(self) -> list[list[float]]:
+        """For JSON; `of_lists` reads it."""
+        return [part.tolist() for part in self]
+
+    @classmethod
+    def of_lists(cls, lists: list[list[float]]) -> "Calibration":
+        """What `as_lists` has written."""
+        return cls(*(np.array(part, float) for part in lists))
+
     def sharpen(self, shares: np.ndarray, quality: np.ndarray) -> np.ndarray:
         """Class posteriors [B, C] of raw posteriors [B, C] received at ``quality`` [B]."""
         power = np.exp(np.interp(quality, self.quality, np.log(self.sharpness)))

@@ -126,7 +126,7 @@ class Scheme(ABC):
         """
         if type(self).save is Scheme.save and type(self).fit is not Scheme.fit:
             raise NotImplementedError(f"{type(self).__name__} has a fit of its own, but neither save nor load")
-        calibration = None if self.calibration is None else [part.tolist() for part in self.calibration]
+        calibration = None if self.calibration is None else self.calibration.as_lists()
         content = {"summary": self.summary, "calibration": calibration}
         write_atomically(folder / _COMMON, json.dumps(content) + "\n")
 
@@ -142,7 +142,7 @@ class Scheme(ABC):
             content = read_json(folder / _COMMON, REMEDY)
             saved = content["calibration"]
             self.summary = content["summary"]
-            self.calibration = None if saved is None else Calibration(*(np.array(part, float) for part in saved))
+            self.calibration = None if saved is None else Calibration.of_lists(saved)
         except (ValueError, KeyError, TypeError) as error:
             raise UserError(f"{folder / _COMMON}: cannot be read ({error}); {REMEDY}") from None
 

@@ -49,9 +49,9 @@ class BlockLink:
 
     def __init__(self, codec: AdaptiveCodec, channel: ChannelConfig, k: int, block: int) -> None:
         self.ends = [*range(block, k, block), k]
-        self.channel = build_link(channel, share_traces=True).channel
         self._codec, self._k = codec, k
         self._air = replace(build_link(channel, share_traces=True), power="per_symbol")
+        self.channel = self._air.channel
         self._send = tf.function(self._over_the_air)
         self._combine = {end: tf.function(partial(codec.combine, used=end)) for end in self.ends}
 
@@ -153,13 +153,11 @@ class AdaptiveFeedbackScheme(AdaptiveScheme):
 
     def save(self, folder: Path) -> None:
         super().save(folder)
-        asking = [[part.tolist() for part in one] for one in self._asking]
-        write_atomically(folder / _ASKING, json.dumps(asking) + "\n")
+        write_atomically(folder / _ASKING, json.dumps([one.as_lists() for one in self._asking]) + "\n")
 
     def load(self, folder: Path) -> None:
         super().load(folder)
-        saved = read_json(folder / _ASKING, REMEDY)
-        self._asking = [Calibration(*(np.array(part, float) for part in one)) for one in saved]
+        self._asking = [Calibration.of_lists(one) for one in read_json(folder / _ASKING, REMEDY)]
 
     def _use(self, codec: AdaptiveCodec) -> None:
         self._codec, self._link = codec, BlockLink(codec, self.channel, self.k, self._config.block)
