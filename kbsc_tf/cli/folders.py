@@ -124,11 +124,11 @@ def losses(
     """Where accuracy is lost: by the encoder, the channel, the decision rule, or by showing nothing."""
     from kbsc_tf.figures.output import Output
     from kbsc_tf.losses.figure import draw_losses
-    from kbsc_tf.losses.points import points_of
     from kbsc_tf.losses.table import EXPLAINED, losses_tables
     from kbsc_tf.results.names import named
     from kbsc_tf.results.reproducible import experiment_of
     from kbsc_tf.results.run_json import read_run
+    from kbsc_tf.revisit.points import points_of
 
     output = Output(formats).check()
     config = experiment_of(folder, read_places(set_))
@@ -146,6 +146,49 @@ def losses(
             progress.console.print(one)
         progress.say(EXPLAINED)
         list_files([folder / "losses.csv", *draw_losses(folder, table, output)], progress)
+
+
+@app.command()
+def promises(
+    folder: Folder,
+    miss: Annotated[float, typer.Option("--miss", help="Share of sets that may lack the class.")] = 0.1,
+    error: Annotated[
+        list[float], typer.Option("--error", help="Share of what is shown that may be wrong; may be repeated.")
+    ] = [0.01, 0.05, 0.1],  # noqa: B006
+    by_snr_db: Annotated[
+        float | None, typer.Option("--by-snr-db", help="SNR by which sets are promised at all others.")
+    ] = None,
+    scheme: Annotated[list[str], typer.Option("--scheme", help="Only this one; may be repeated.")] = [],  # noqa: B006
+    k: Annotated[list[int], typer.Option("--k", help="Only this k; may be repeated.")] = [],  # noqa: B006
+    snr_db: Annotated[list[float], typer.Option("--snr-db", help="Only this SNR; may be repeated.")] = [],  # noqa: B006
+    set_: Places = None,
+    formats: Annotated[list[str], typer.Option("--format", help="png, pdf or svg; may be repeated.")] = ["png", "pdf"],  # noqa: B006
+) -> None:
+    """What can be promised: sets that hold the class, and how much can be shown at a given error."""
+    from kbsc_tf.figures.output import Output
+    from kbsc_tf.promises.figure import draw_promises
+    from kbsc_tf.promises.table import ERRORS, EXPLAINED, SETS, Promises, check_promises, promises_tables
+    from kbsc_tf.results.names import named
+    from kbsc_tf.results.reproducible import experiment_of
+    from kbsc_tf.results.run_json import read_run
+    from kbsc_tf.revisit.points import points_of
+
+    output, wanted = Output(formats).check(), Promises(miss, tuple(error), by_snr_db).check()
+    config = experiment_of(folder, read_places(set_))
+    config.check()
+    points = check_promises(folder, points_of(folder, scheme, k, snr_db), wanted)
+    from kbsc_tf.study.start import prepare_tensorflow
+
+    prepare_tensorflow()
+    from kbsc_tf.promises.find import find_promises
+
+    progress = new_progress()
+    sets, errors = find_promises(folder, config, points, wanted, progress)
+    with named(read_run(folder)):
+        for one in promises_tables(sets, errors):
+            progress.console.print(one)
+        progress.say(EXPLAINED)
+        list_files([folder / SETS, folder / ERRORS, *draw_promises(folder, sets, errors, output)], progress)
 
 
 @app.command("index")

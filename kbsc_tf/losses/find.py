@@ -1,16 +1,15 @@
 """Find the losses of a results folder's points, with the networks that are there."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
 from kbsc_tf.config import ExperimentConfig
 from kbsc_tf.losses.levels import Levels
-from kbsc_tf.losses.table import PLACE, read_losses, rows_of, write_losses
+from kbsc_tf.losses.table import read_losses, rows_of, write_losses
 from kbsc_tf.progress import Progress
-from kbsc_tf.study.experiment import fit
-from kbsc_tf.study.prepare import curve_of, prepare
+from kbsc_tf.revisit.fitted import fit_again
+from kbsc_tf.revisit.points import PLACE
 
 
 def find_losses(folder: Path, config: ExperimentConfig, points: pd.DataFrame, progress: Progress) -> pd.DataFrame:
@@ -35,20 +34,11 @@ def find_losses(folder: Path, config: ExperimentConfig, points: pd.DataFrame, pr
     known = set(table[PLACE].itertuples(index=False, name=None))
     left = [point for point in points.itertuples(index=False) if tuple(point) not in known]
     if left:
-        study = prepare(config, folder, False, progress)
-        wanted = {(point.scheme, point.mcs, point.channel, point.k) for point in left}
-        # Of several trainings, the first.
-        first = {}
-        for channel, scheme in study.schemes:
-            curve = curve_of(channel, scheme)
-            first.setdefault((curve.scheme, curve.mcs, curve.channel, curve.k), (channel, scheme))
-        kept = [pair for key, pair in first.items() if key in wanted]
-        fit(replace(study, schemes=kept), progress)
+        study, schemes = fit_again(folder, config, pd.DataFrame(left), progress)
         levels = Levels(study)
         with progress.job("losses", len(left)) as report:
             for done, point in enumerate(left, 1):
-                _, scheme = first[point.scheme, point.mcs, point.channel, point.k]
-                correct, groups = levels.correct(scheme, point.snr_db)
+                correct, groups = levels.correct(schemes[tuple(point)[:-1]], point.snr_db)
                 rows = rows_of(correct, levels.bound, [groups])
                 table = pd.concat([table, pd.DataFrame([{**point._asdict(), **row} for row in rows])])
                 write_losses(folder, table)

@@ -16,6 +16,7 @@ from kbsc_tf.files import write_atomically
 from kbsc_tf.metrics.paired import paired_difference
 from kbsc_tf.results.names import channel_text, mcs_text, scheme_text, snr_text
 from kbsc_tf.results.records import as_numbers, read_table
+from kbsc_tf.revisit.points import PLACE
 
 FILE = "losses.csv"
 BOUND = "bound"
@@ -25,7 +26,6 @@ LOSSES = {
     "feature": "Classifier", "code": "Encoder", "channel": "Channel", "rule": "Rule", "shown": "Not shown",
 }  # fmt: skip
 """Of each level: what it takes from the one above."""
-PLACE = ["scheme", "mcs", "channel", "k", "snr_db"]
 COLUMNS = [
     *PLACE, "n", "level", "accuracy", "accuracy_low", "accuracy_high", "loss", "loss_low", "loss_high"
 ]  # fmt: skip

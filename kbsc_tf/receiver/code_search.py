@@ -130,11 +130,13 @@ class CodeSearch:
         received = observation.values, observation.noise_var_per_axis
         return search.decide(*received, config.top_k, config.neighbours, calibration, quality, observation.length)
 
-    def posterior(self, observation: Observation) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def posterior(
+        self, observation: Observation, own: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """As `PosteriorSearch.posterior`."""
         search = self._search(observation.coder or self.axes)
         received = observation.values, observation.noise_var_per_axis
-        return search.posterior(*received, self._config.neighbours, observation.length)
+        return search.posterior(*received, self._config.neighbours, observation.length, own)
 
     def _search(self, coder: Coder) -> PosteriorSearch:
         with self._preparing:  # decisions may be made side by side

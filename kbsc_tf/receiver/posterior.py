@@ -156,22 +156,25 @@ class PosteriorSearch:
         noise_var_per_axis: np.ndarray,
         neighbours: int,
         length: np.ndarray | None = None,
+        own: np.ndarray | None = None,
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Class posteriors [B, C] before calibration, nearest entry of each class [B, C], quality [B] of the reception.
 
         The quality is the share of the code that arrived: 1 without noise, 0 where nothing did. ``length`` as in
-        `decide`.
+        `decide`. ``own`` [B] is the entry that was sent, which has no vote then: as if it were not there.
         """
         if length is None or not len(length):
-            return self._posterior(values, noise_var_per_axis, neighbours)
+            return self._posterior(values, noise_var_per_axis, neighbours, own)
         parts = [np.flatnonzero(length == one) for one in np.unique(length)]
-        found = [self._posterior(values[rows], noise_var_per_axis[rows], neighbours) for rows in parts]
+        received = [(values[rows], noise_var_per_axis[rows]) for rows in parts]
+        owns = [None if own is None else own[rows] for rows in parts]
+        found = [self._posterior(*one, neighbours, its) for one, its in zip(received, owns, strict=True)]
         back = np.argsort(np.concatenate(parts))
         shares, nearest, quality = (np.concatenate(part)[back] for part in zip(*found, strict=True))
         return shares, nearest, quality
 
     def _posterior(
-        self, values: np.ndarray, noise_var_per_axis: np.ndarray, neighbours: int
+        self, values: np.ndarray, noise_var_per_axis: np.ndarray, neighbours: int, own: np.ndarray | None
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         sent = np.isfinite(noise_var_per_axis).any(axis=0)
         index, scale, energy, part = self._among(sent)
@@ -181,8 +184,13 @@ class PosteriorSearch:
         precision = 1.0 / (variance + noise)
         mean = precision @ (energy / max(energy.sum(), _TINY))
         queries = np.concatenate([received * precision, -0.5 * mean[:, None]], axis=1)
-        found = index.search(np.ascontiguousarray(queries, np.float32), min(neighbours, len(self.labels)))
-        shares, nearest = soft_vote(*found, self.labels, self.num_classes, temperature=1.0)
+        voters = min(neighbours + (own is not None), len(self.labels))
+        scores, ids = index.search(np.ascontiguousarray(queries, np.float32), voters)
+        if own is not None:
+            # The others move up; where the entry is not among the found, the last one goes.
+            others = np.argsort(ids == own[:, None], axis=1, kind="stable")[:, :-1]
+            scores, ids = (np.take_along_axis(one, others, axis=1) for one in (scores, ids))
+        shares, nearest = soft_vote(scores, ids, self.labels, self.num_classes, temperature=1.0)
         return shares, nearest, part * variance * (precision @ energy)
 
     def _among(self, sent: np.ndarray) -> "_Sent":

@@ -80,7 +80,7 @@ def test_each_loss_arises_where_it_should(kbsc, eager, nearest):
 def test_a_second_call_computes_nothing_and_names_what_is_not_there(kbsc, eager, nearest, monkeypatch):
     kbsc("losses", nearest, "--format", "png")
     before = (nearest / "losses.csv").read_bytes()
-    monkeypatch.setattr("kbsc_tf.losses.find.prepare", lambda *_: pytest.fail("computes again"))
+    monkeypatch.setattr("kbsc_tf.losses.find.fit_again", lambda *_: pytest.fail("computes again"))
     assert kbsc("losses", nearest, "--format", "png")[0] == 0
     assert (nearest / "losses.csv").read_bytes() == before
     status, _, err = kbsc("losses", nearest, "--scheme", "kbsc")

@@ -1,4 +1,4 @@
-"""Which points of a results folder have losses to be found. Imports no TensorFlow."""
+"""Which points of a results folder can be sent over again. Imports no TensorFlow."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,12 +6,14 @@ from pathlib import Path
 import pandas as pd
 
 from kbsc_tf.errors import UserError
-from kbsc_tf.losses.table import PLACE
 from kbsc_tf.results.envelope import envelope
 from kbsc_tf.results.names import named, registered
 from kbsc_tf.results.run_json import read_run, read_shown
 
-_NO_CHANNEL = "noise_free"  # all of its losses are the classifier's
+LINK = ["scheme", "mcs", "channel", "k"]
+"""What tells links apart."""
+PLACE = [*LINK, "snr_db"]
+_NO_CHANNEL = "noise_free"  # nothing happens on its way
 
 
 def points_of(
