@@ -21,6 +21,8 @@ class Delivered(NamedTuple):
     ----------
     posterior : [N, C], float32
         Of the classes; where nothing was delivered, their shares of the knowledge base.
+    classes : [C], bool
+        Which of them the knowledge base has.
     confidence : [N], float64
         In the most likely class, as the receiver shows it; -1 where nothing was delivered.
     quality : [N], float64, or None
@@ -32,6 +34,7 @@ class Delivered(NamedTuple):
     """
 
     posterior: np.ndarray
+    classes: np.ndarray
     confidence: np.ndarray
     quality: np.ndarray | None
     labels: np.ndarray
@@ -88,6 +91,7 @@ class Deliveries:
         count, known = len(images), qualities[0] is not None
         return Delivered(
             np.concatenate(posteriors)[:count],
+            self._prior > 0,
             np.concatenate(confidences)[:count],
             np.concatenate(qualities)[:count] if known else None,
             images.labels,

@@ -68,9 +68,9 @@ def promises_figure(sets: pd.DataFrame, errors: pd.DataFrame, channel: str, k: i
         axes.set_ylim(max(0, 10 * np.floor(lowest / 10)), 101)
     panels[2].set_yscale("log")
     panels[2].set_ylabel("Classes in a set")
-    titles = ["entries sent at this SNR"]
+    titles = ["promised at this SNR"]
     at = f" at {other['by_snr_db'].iloc[0]:g} dB" if len(other) else ""
-    titles += [f"- -: entries sent{at}, —: by noise", "entries sent at this SNR"]
+    titles += [f"- -: promised{at}, —: by noise", "promised at this SNR"]
     for axes, error in zip(panels[3:], allowed, strict=True):
         _draw(axes, errors[errors["promised"].eq(error)], "goodput", looks)
         axes.set_ylabel("Shown and right (%)")

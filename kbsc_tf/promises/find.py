@@ -102,7 +102,7 @@ def _set_rows(
         common = {"n": len(sent.labels), "promised": 1 - wanted.miss}
         for by, (snr_db, limit) in limits.items():
             shares = _shares("coverage", covers(sent.scores, limit), sent.groups)
-            size = set_sizes(sent.posterior, limit).mean()
+            size = set_sizes(sent.posterior[:, sent.classes], limit).mean()
             yield place, {**common, "by": by, "by_snr_db": snr_db, **shares, "size": size, "within": math.nan}
         coverage, within = coverage_in_halves(sent.scores, wanted.miss, _REPETITIONS)
         unknown = dict.fromkeys(("by_snr_db", "coverage_low", "coverage_high", "size"), math.nan)

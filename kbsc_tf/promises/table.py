@@ -1,5 +1,6 @@
 """The tables of promises: what was promised, and what came of it. Imports no TensorFlow."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -29,11 +30,12 @@ ERROR_COLUMNS = [
 ]  # fmt: skip
 _TEXTS = {"scheme", "mcs", "channel", "by"}
 EXPLAINED = (
-    "Sets: classes that hold what was sent as often as promised; how often they did, promised by entries of the "
-    "knowledge base that were sent at this SNR, at another SNR, and at others by the noise estimate; mean size of "
-    "the first. Goodput: share of images that are shown and right, where no more of what is shown than promised is to "
-    "be wrong. All in percent, ±: half of the 95 % interval."
+    "Sets of classes that are to hold what was sent: how often they do, promised by entries of the knowledge base that "
+    "were sent at this SNR, at another, and at others by the noise estimate; mean size of the first. Goodput: share of "
+    "images that are shown and right, where no more of what is shown than promised is to be wrong. In percent, ±: half "
+    "of the 95 % interval."
 )
+_WIDE = 110  # characters that a line with intervals takes
 
 
 class Promises(NamedTuple):
@@ -106,30 +108,36 @@ def write_promises(folder: Path | str, file: str, table: pd.DataFrame) -> None:
     write_atomically(Path(folder) / file, text)
 
 
-def promises_tables(sets: pd.DataFrame, errors: pd.DataFrame) -> Iterator[Table]:
-    """For the terminal, one for each channel and k."""
-    promised = f"{100 * sets['promised'].iloc[0]:g} %"
+def promises_tables(sets: pd.DataFrame, errors: pd.DataFrame, width: int | None = None) -> Iterator[Table]:
+    """For the terminal, one for each channel and k.
+
+    In fewer than ``width`` characters, the terminal's unless given, intervals go to a second line.
+    """
+    gap = "\n" if (width or shutil.get_terminal_size().columns) < _WIDE else " "
     allowed = sorted(errors["promised"].unique())
     for (channel, k), rows in sets.groupby(["channel", "k"], sort=False):
-        table = Table(title=f"{channel_text(channel)}, k = {k:g}", box=box.SIMPLE_HEAD, pad_edge=False)
+        promised = f"{100 * sets['promised'].iloc[0]:g} %"
+        title = f"{channel_text(channel)}, k = {k:g}: sets that hold the class with {promised}, and goodput at an error"
+        table = Table(title=title, box=box.SIMPLE_HEAD, pad_edge=False)
         several = bool(rows["mcs"].ne("").any())
         for head in ("Scheme", *["MCS"] * several):
-            table.add_column(head)
+            table.add_column(head, no_wrap=True)
         other = rows.loc[rows["by"].eq(OTHER), "by_snr_db"]
-        at = f"\nby {snr_text(other.iloc[0])}" if len(other) else "\nby another"
-        heads = (f"{promised} sets", f"{promised}{at}", f"{promised}\nby noise", "Size")
-        for head in ("SNR", *heads, *(f"Goodput\nat {100 * one:g} %" for one in allowed)):
-            table.add_column(head, justify="right")
+        by_other = f"by\n{snr_text(other.iloc[0])}" if len(other) else "by\nanother"
+        heads = ("SNR", "by this\nSNR", by_other, "by\nnoise", "size", *(f"≤ {100 * one:g} %" for one in allowed))
+        for head in heads:
+            table.add_column(head, justify="right", no_wrap=True)
         for place, one in rows.groupby(PLACE, sort=False):
             cells = [scheme_text(place[0]), *[mcs_text(place[1])] * several, snr_text(place[4])]
             by = one.set_index("by")
-            cells += [_figure(by.loc[kind], "coverage") if kind in by.index else "" for kind in (OWN, OTHER, NOISE)]
+            for kind in (OWN, OTHER, NOISE):
+                cells.append(_figure(by.loc[kind], "coverage", gap) if kind in by.index else "")
             cells.append(f"{by.loc[OWN, 'size']:.1f}")
             its = errors[(errors[PLACE] == list(place)).all(axis=1)].set_index("promised")
-            table.add_row(*cells, *(_figure(its.loc[error], "goodput") for error in allowed))
+            table.add_row(*cells, *(_figure(its.loc[error], "goodput", gap) for error in allowed))
         yield table
 
 
-def _figure(row: pd.Series, name: str) -> str:
+def _figure(row: pd.Series, name: str, gap: str) -> str:
     value, low, high = (100 * row[[name, f"{name}_low", f"{name}_high"]]).astype(float)
-    return f"{value:.1f} ±{(high - low) / 2:.1f}"
+    return f"{value:.1f}{gap}±{(high - low) / 2:.1f}"
