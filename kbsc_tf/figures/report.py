@@ -32,7 +32,12 @@ from kbsc_tf.results.metric import METRICS, metric_of
 from kbsc_tf.results.names import channel_text, named, scheme_text
 from kbsc_tf.results.run_json import estimand_of, hidden, read_run, read_shown
 
-_DPI = 300  # of galleries
+_DPI = 300  # of pictures in the folder
+_DIAGNOSES = {
+    "confidence": "How far confidences can be trusted",
+    "losses": "Where accuracy is lost",
+    "promises": "What can be promised of answers",
+}
 _SEVERAL = ["top1", "psnr", "ms_ssim"]  # metrics that have figures
 
 
@@ -79,6 +84,7 @@ def _page(folder: Path, run: dict[str, Any], records: pd.DataFrame, everything: 
         figures=list(_figures(folder, everything)),
         tables=[accuracy_part(records, metric) for metric in METRICS if records[metric].notna().any()],
         galleries=list(_galleries(folder, [] if everything else hidden(run)[0])),
+        diagnoses=list(_diagnoses(folder)),
         classes=classes_part(folder, run, everything),
         comparisons=list(comparison_parts(folder, everything)),
         blocks=blocks_part(records),
@@ -132,12 +138,23 @@ def _galleries(folder: Path, left_out: list[str]) -> Iterator[Picture]:
         if scheme in left_out:
             continue
         text = f"{scheme_text(scheme)}: sent, received and retrieved" if scheme else "Sent and retrieved images"
-        try:
-            content = path.read_bytes()
-            width = Image.open(io.BytesIO(content)).size[0] / _DPI
-        except OSError as error:
-            raise cannot("read", path, error, "make it readable or delete it") from None
-        yield Picture(data_uri(content, "image/png"), text, width)
+        yield _drawn(path, text)
+
+
+def _diagnoses(folder: Path) -> Iterator[Picture]:
+    """What `kbsc confidence`, `losses` and `promises` have drawn."""
+    for name, text in _DIAGNOSES.items():
+        for path in sorted(folder.glob(f"{name}*.png")):
+            yield _drawn(path, text)
+
+
+def _drawn(path: Path, text: str) -> Picture:
+    try:
+        content = path.read_bytes()
+        width = Image.open(io.BytesIO(content)).size[0] / _DPI
+    except OSError as error:
+        raise cannot("read", path, error, "make it readable or delete it") from None
+    return Picture(data_uri(content, "image/png"), text, width)
 
 
 def _sessions(run: dict[str, Any]) -> list[dict[str, Any]]:

@@ -121,7 +121,7 @@ def promises_tables(sets: pd.DataFrame, errors: pd.DataFrame, width: int | None 
         table = Table(title=title, box=box.SIMPLE_HEAD, pad_edge=False)
         several = bool(rows["mcs"].ne("").any())
         for head in ("Scheme", *["MCS"] * several):
-            table.add_column(head, no_wrap=True)
+            table.add_column(head)
         other = rows.loc[rows["by"].eq(OTHER), "by_snr_db"]
         by_other = f"by\n{snr_text(other.iloc[0])}" if len(other) else "by\nanother"
         heads = ("SNR", "by this\nSNR", by_other, "by\nnoise", "size", *(f"≤ {100 * one:g} %" for one in allowed))

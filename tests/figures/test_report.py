@@ -43,6 +43,7 @@ def make_folder(folder):
     (folder / "latency.csv").write_text("\n".join(lines) + "\n")
     Image.new("RGB", (40, 30), "green").save(folder / "gallery.png")
     Image.new("RGB", (40, 30), "red").save(folder / "gallery_bpg_ldpc.png")
+    Image.new("RGB", (40, 30), "blue").save(folder / "losses_awgn_k64.png")
     return folder
 
 
@@ -81,12 +82,13 @@ def test_everything_there_is_to_see_is_in_the_page(page):
         "Semantic accuracy (%)", "PSNR (dB)", "envelope", "interval narrow enough", "no narrower on these images",
         "128.0", "1.25", "BPG + LDPC: sent, received and retrieved", "class_3", "KBSC, AWGN, k = 64, 6 dB, seed 0",
         "A: KBSC less B: PCA, AWGN, k = 64", "<0.001",
+        "Where accuracy is lost",
     ]  # fmt: skip
     assert not [words for words in expected if words not in text]
-    # Accuracy, PSNR and MS-SSIM at one CBR, accuracy versus CBR; galleries, matrices of KBSC at three SNRs and of PCA,
-    # accuracies of classes.
+    # Accuracy, PSNR and MS-SSIM at one CBR, accuracy versus CBR; galleries, losses, matrices of KBSC at three SNRs and
+    # of PCA, accuracies of classes.
     kinds = re.findall(r'src="data:image/(png|svg\+xml);base64,', page)
-    assert kinds.count("svg+xml") == 4 and kinds.count("png") == 2 + 4 + 1
+    assert kinds.count("svg+xml") == 4 and kinds.count("png") == 2 + 1 + 4 + 1
     assert not re.findall(r'(?:src|href)="(?!data:|#)', page) and "<script" not in page and "url(" not in page
 
 
@@ -104,10 +106,15 @@ def test_blocks_are_shown_where_there_are_some(folder, tmp_path):
 def test_without_outcomes_the_page_says_how_to_get_them(folder):
     shutil.rmtree(folder / "per_image")
     (folder / "latency.csv").unlink()
-    for gallery in folder.glob("gallery*.png"):
-        gallery.unlink()
+    for picture in folder.glob("*.png"):
+        picture.unlink()
     text = text_of(write_report(folder).read_text())
-    assert text.count("--set sweep.per_image=true") == 2 and "kbsc run draws them" in text and "not measured" in text
+    assert (
+        text.count("--set sweep.per_image=true") == 2
+        and "kbsc run draws them" in text
+        and "draw what stands here" in text
+        and "not measured" in text
+    )
 
 
 def test_names_are_text_and_not_markup(folder):

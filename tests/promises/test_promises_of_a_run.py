@@ -40,6 +40,7 @@ def folder(tmp_path_factory):
 def test_what_is_promised_and_what_came_of_it(kbsc, eager, folder, monkeypatch):
     status, out, err = kbsc("promises", folder, "--miss", "0.2", "--error", "0.3", "--format", "png")
     assert status == 0, err
+    out = out.replace("\N{NO-BREAK SPACE}", " ")
     assert "80 %" in out and "10 dB" in out and "30 %" in out and "PCA" in out
     assert (folder / "promises_awgn_k64.png").stat().st_size > 10_000
     sets, errors = read_promises(folder, SETS), read_promises(folder, ERRORS)
