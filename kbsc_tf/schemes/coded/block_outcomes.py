@@ -22,17 +22,21 @@ class BlockOutcome(NamedTuple):
         The few payloads that passed them with wrong bits, by row.
     papr_db : [T], float32, or None
         See `kbsc_tf.channel.Received`.
+    transmissions : [T], int64, or int
+        How often each was sent, or all were.
     """
 
     passed: np.ndarray
     wrong: dict[int, np.ndarray]
     papr_db: np.ndarray | None
+    transmissions: np.ndarray | int = 1
 
     @property
     def nbytes(self) -> int:
         """About what it takes in memory."""
         papr = 0 if self.papr_db is None else self.papr_db.nbytes
-        return _OBJECTS + self.passed.nbytes + papr + sum(_OBJECTS + row.nbytes for row in self.wrong.values())
+        times = np.asarray(self.transmissions).nbytes
+        return _OBJECTS + self.passed.nbytes + papr + times + sum(_OBJECTS + row.nbytes for row in self.wrong.values())
 
 
 class Outcomes:

@@ -9,12 +9,14 @@ from kbsc_tf import stopwatch
 from kbsc_tf.channel import build_channel
 from kbsc_tf.coding import TransportPlan
 from kbsc_tf.coding.bler import BlerTable, FastLink
+from kbsc_tf.coding.harq_link import HarqLink
 from kbsc_tf.coding.ldpc.decoder import DecoderSettings
 from kbsc_tf.coding.transport_link import TransportLink
 from kbsc_tf.config import ChannelConfig, CodingConfig
 from kbsc_tf.data.image_set import fingerprint
 from kbsc_tf.schemes.base import ChannelScheme
 from kbsc_tf.schemes.coded.block_outcomes import BlockOutcome, Outcomes
+from kbsc_tf.schemes.coded.harq import ONCE, HarqConfig
 from kbsc_tf.schemes.cost import air_overhead, sharing
 from kbsc_tf.transmission import Blocks, Overhead, SourceBatch, Transmission
 
@@ -61,6 +63,8 @@ class CodedScheme(ChannelScheme):
         Of ``coding.images_per_block`` images; None if `fit` makes it.
     mcs : str
         As in records, where the scheme comes with several.
+    harq : HarqConfig, optional
+        How often a block may be sent; the plan is that of one transmission.
 
     Attributes
     ----------
@@ -76,9 +80,10 @@ class CodedScheme(ChannelScheme):
         coding: CodingConfig,
         plan: TransportPlan | None = None,
         mcs: str = "",
+        harq: HarqConfig = ONCE,
     ) -> None:
         super().__init__(k, channel)
-        self.name, self.mcs = name, mcs
+        self.name, self.mcs, self.harq = name, mcs, harq
         self.coding, self.per_block = coding, coding.images_per_block
         self.outcomes: Outcomes | None = None
         if plan is not None:
@@ -95,7 +100,9 @@ class CodedScheme(ChannelScheme):
     def plan(self, plan: TransportPlan) -> None:
         self._plan, air = plan, build_channel(self.channel)
         decoder = DecoderSettings(self.coding.iterations, self.coding.check_node, self.coding.schedule)
-        if self.coding.fast:
+        if self.harq.transmissions > 1:
+            self._link = HarqLink(plan, air, self.harq.versions, decoder)
+        elif self.coding.fast:
             self._link = FastLink(BlerTable(plan, air, self.channel.model_dump_json(exclude={"name"}), decoder))
         else:
             self._link = TransportLink(plan, air, decoder, gives_up=True)
@@ -128,25 +135,26 @@ class CodedScheme(ChannelScheme):
         with stopwatch.part("encode"):
             packed = self.pack(batch)
         if packed.feasible.any():
-            bits, passed, papr_db = self._send(packed.bits, snr_db, seed)
+            bits, passed, papr_db, times = self._send(packed.bits, snr_db, seed)
         else:
-            bits, passed, papr_db = packed.bits, np.zeros(len(packed.bits), bool), None
+            bits, passed, papr_db, times = packed.bits, np.zeros(len(packed.bits), bool), None, 1
+        times = np.repeat(np.broadcast_to(times, len(passed)), self.per_block)[:count]
         arrived = np.repeat(passed, self.per_block)[:count] & packed.feasible
         with stopwatch.part("decode"):
             content, delivered = self.unpack(bits, arrived, batch)
         # All bits of a block, its checksums and padding included, share the channel uses of the block's symbols.
         on_symbols = self._uses * self.per_block - sum(self._air_overhead)
-        uses_per_bit = on_symbols / (self.plan.blocks * self.plan.info_bits)
+        uses_per_bit = times * on_symbols / (self.plan.blocks * self.plan.info_bits)
         overhead = Overhead(
             header=packed.header_bits * uses_per_bit,
-            crc=np.full(count, self.plan.crc_bits / self.per_block * uses_per_bit),
+            crc=self.plan.crc_bits / self.per_block * uses_per_bit,
             padding=packed.padding_bits * uses_per_bit,
             **air_overhead(self._air_overhead, count, self.per_block),
         )
         return self.transmission(
             content,
             delivered & arrived,
-            channel_uses=np.full(count, self._uses),
+            channel_uses=times * self._uses,
             feasible=packed.feasible,
             overhead=overhead,
             papr_db=None if papr_db is None else np.repeat(papr_db, self.per_block)[:count],
@@ -169,8 +177,9 @@ class CodedScheme(ChannelScheme):
 
     def _send(
         self, bits: np.ndarray, snr_db: float, seed: int | None
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-        """Received payloads [T, A], whether each passed its checks [T], and the PAPR of its signal [T], if known.
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, np.ndarray | int]:
+        """Received payloads [T, A], whether each passed its checks [T], the PAPR of its signal [T], if known, and how
+        often each was sent, [T] or all alike.
 
         Rows that did not pass hold what was sent: nothing is made of them.
         """
@@ -184,10 +193,11 @@ class CodedScheme(ChannelScheme):
             wrong = np.flatnonzero(passed & (received != bits).any(axis=1))
             # Copies: a view of a row would keep the whole batch.
             rows = {int(row): received[row].copy() for row in wrong}
-            outcome = BlockOutcome(passed, rows, getattr(self._link, "papr_db", None))
+            told = getattr(self._link, "papr_db", None), getattr(self._link, "transmissions", 1)
+            outcome = BlockOutcome(passed, rows, *told)
             if outcomes is not None:
                 outcomes.keep(family, key, outcome)
         received = bits.copy()
         for row, content in outcome.wrong.items():
             received[row] = content
-        return received, outcome.passed, outcome.papr_db
+        return received, outcome.passed, outcome.papr_db, outcome.transmissions

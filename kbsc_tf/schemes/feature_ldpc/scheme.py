@@ -13,6 +13,7 @@ from kbsc_tf.features import FeatureSet
 from kbsc_tf.knowledge.quantiser import Quantiser
 from kbsc_tf.schemes.base import REMEDY, Report, Validation, silent
 from kbsc_tf.schemes.coded.fixed_length import FixedLengthScheme
+from kbsc_tf.schemes.coded.harq import ONCE, HarqConfig
 from kbsc_tf.transmission import Blocks, Overhead, SourceBatch, Transmission
 
 _QUANTISER = "quantiser.npz"
@@ -32,6 +33,8 @@ class FeatureLdpcScheme(FixedLengthScheme):
     mcs : Mcs
     kind : {"pq", "sq"}
         Product or scalar quantiser.
+    harq : HarqConfig, optional
+        How often a block may be sent.
 
     Raises
     ------
@@ -40,12 +43,18 @@ class FeatureLdpcScheme(FixedLengthScheme):
     """
 
     def __init__(
-        self, k: int, channel: ChannelConfig, coding: CodingConfig, mcs: Mcs, kind: Literal["pq", "sq"]
+        self,
+        k: int,
+        channel: ChannelConfig,
+        coding: CodingConfig,
+        mcs: Mcs,
+        kind: Literal["pq", "sq"],
+        harq: HarqConfig = ONCE,
     ) -> None:
-        super().__init__(f"feature_ldpc_{kind}", k, channel, coding, mcs=mcs.name)
+        super().__init__(f"feature_ldpc_{kind}", k, channel, coding, mcs=mcs.name, harq=harq)
         self._mcs, self._kind = mcs, kind
-        self._channel_uses = k // 2 * self.per_block
-        self.max_bits = bits_at_most(kind, coding, mcs, k)
+        self._channel_uses = harq.share(k) // 2 * self.per_block
+        self.max_bits = bits_at_most(kind, coding, mcs, harq.share(k))
 
     def check(self, training: FeatureSet) -> None:
         """Raise an `Infeasible` if no quantiser can be trained for these channel uses on these features."""

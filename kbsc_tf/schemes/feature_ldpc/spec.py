@@ -1,10 +1,12 @@
 """Quantised features over 5G LDPC, as experiments name them."""
 
 from collections.abc import Iterator
-from functools import partial
 from typing import Any
 
-from kbsc_tf.config.scheme import SchemeConfig, SchemeSpec, Shortfall
+from kbsc_tf.coding import Mcs
+from kbsc_tf.config import CodingConfig
+from kbsc_tf.config.scheme import SchemeSpec, Shortfall
+from kbsc_tf.schemes.coded.harq import HarqConfig, check_harq
 from kbsc_tf.schemes.coded.possible_mcs import CODING_REVISION, check_mcs, name_code, plan_shortfalls
 
 
@@ -15,23 +17,30 @@ class FeaturePqSpec(SchemeSpec):
     colour, marker = "#E69F00", "P"
     sections, revision = frozenset({"coding", "validation"}), CODING_REVISION
     quantiser = "pq"
+    Config = HarqConfig
 
-    def text(self, config: SchemeConfig, experiment: Any) -> str:
-        return name_code(self.label, experiment.coding)
+    def text(self, config: HarqConfig, experiment: Any) -> str:
+        return name_code(self.label, config.coding(experiment.coding)) + ", HARQ" * (config.transmissions > 1)
 
-    def validate(self, config: SchemeConfig, experiment: Any) -> None:
+    def validate(self, config: HarqConfig, experiment: Any) -> None:
+        check_harq(config, experiment)
         check_mcs(experiment)
 
-    def shortfalls(self, config: SchemeConfig, experiment: Any) -> Iterator[Shortfall]:
+    def shortfalls(self, config: HarqConfig, experiment: Any) -> Iterator[Shortfall]:
         from kbsc_tf.schemes.feature_ldpc.scheme import bits_at_most
 
-        return plan_shortfalls(config.title, experiment, partial(bits_at_most, self.quantiser))
+        def bits(coding: CodingConfig, mcs: Mcs, k: int) -> int:
+            return bits_at_most(self.quantiser, config.coding(coding), mcs, config.share(k))
 
-    def build(self, config: SchemeConfig, context: Any) -> Iterator[Any]:
+        return plan_shortfalls(config.title, experiment, bits)
+
+    def build(self, config: HarqConfig, context: Any) -> Iterator[Any]:
         from kbsc_tf.schemes.feature_ldpc.scheme import FeatureLdpcScheme
 
-        coding = context.experiment.coding
-        yield from context.per_mcs(lambda k, mcs: FeatureLdpcScheme(k, context.channel, coding, mcs, self.quantiser))
+        coding = config.coding(context.experiment.coding)
+        yield from context.per_mcs(
+            lambda k, mcs: FeatureLdpcScheme(k, context.channel, coding, mcs, self.quantiser, config)
+        )
 
 
 class FeatureSqSpec(FeaturePqSpec):

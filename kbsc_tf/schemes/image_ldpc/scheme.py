@@ -10,6 +10,7 @@ from kbsc_tf.coding import Mcs
 from kbsc_tf.coding.bits import bits_to_bytes, pack
 from kbsc_tf.coding.selection import transport_plan
 from kbsc_tf.config import ChannelConfig, CodecConfig, CodingConfig
+from kbsc_tf.schemes.coded.harq import ONCE, HarqConfig
 from kbsc_tf.schemes.coded.scheme import CodedScheme, Packed
 from kbsc_tf.schemes.image_ldpc.image_files import ImageFiles, picture_shapes, pictures, thumbnails
 from kbsc_tf.transmission import Blocks, Overhead, SourceBatch, Transmission
@@ -32,6 +33,8 @@ class ImageLdpcScheme(CodedScheme):
         Of the source coder; shared with other schemes.
     codec : CodecConfig
         ``tiled``: the images of a block are one picture in one file.
+    harq : HarqConfig, optional
+        How often a block may be sent.
     """
 
     needs_images = True
@@ -44,9 +47,10 @@ class ImageLdpcScheme(CodedScheme):
         mcs: Mcs,
         files: ImageFiles,
         codec: CodecConfig,
+        harq: HarqConfig = ONCE,
     ) -> None:
-        plan = transport_plan(coding, mcs, k)
-        super().__init__(f"{files.coder.name}_ldpc", k, channel, coding, plan, mcs.name)
+        plan = transport_plan(coding, mcs, harq.share(k))
+        super().__init__(f"{files.coder.name}_ldpc", k, channel, coding, plan, mcs.name, harq)
         self.files, self.per_file = files, self.per_block if codec.tiled else 1
         share = plan.payload_bits // 8 * self.per_file // self.per_block
         self._has_length = not files.coder.is_abbreviated or self.per_file < self.per_block

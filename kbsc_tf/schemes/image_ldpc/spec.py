@@ -5,11 +5,14 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from kbsc_tf.coding import Mcs, TransportPlan
 from kbsc_tf.coding.selection import transport_plan
+from kbsc_tf.config import CodingConfig
 from kbsc_tf.config.channels.flat import FlatConfig
 from kbsc_tf.config.scheme import Needs, SchemeConfig, SchemeSpec, Shortfall
 from kbsc_tf.errors import UserError
 from kbsc_tf.registry import codecs
+from kbsc_tf.schemes.coded.harq import HarqConfig, check_harq
 from kbsc_tf.schemes.coded.possible_mcs import CODING_REVISION, check_mcs, plan_shortfalls
 
 _DASHED, _DASH_DOT_DOT = (0, (4, 1.2)), (0, (5, 1.2, 1, 1.2, 1, 1.2))
@@ -56,26 +59,38 @@ class ImageConfig(ImageFileConfig):
         return f"{self.codec}_{self.scheme.removeprefix('image_')}"
 
 
+class ImageFileLdpcConfig(ImageFileConfig, HarqConfig):
+    """A scheme that sends files of a codec over LDPC."""
+
+
+class ImageLdpcConfig(ImageConfig, HarqConfig):
+    """A scheme that sends files of any codec over LDPC."""
+
+
 class ImageLdpcSpec(SchemeSpec):
     """The best file that fits of any codec, over CRC, 5G LDPC and QAM; the receiver's CLIP embeds what is decoded."""
 
     name, label, order = "image_ldpc", "image file + LDPC", 240
     needs, sections = frozenset({Needs.IMAGES}), frozenset({"coding", "codec", "validation"})
     revision = CODING_REVISION
-    Config = ImageConfig
+    Config = ImageLdpcConfig
 
     def text(self, config: SchemeConfig, experiment: Any) -> str:
         label = self.label.replace("image file", f"{self._codec(config)} file")
         # Nearly all files are too long for what auto puts on polar codes.
         label = label.replace("LDPC", "polar") if experiment.coding.code == "polar" else label
-        return ", ".join([label, *config.options])
+        return ", ".join([label, *config.options, *["HARQ"] * (getattr(config, "transmissions", 1) > 1)])
 
     def validate(self, config: SchemeConfig, experiment: Any) -> None:
         self._check_codec(config, experiment)
+        check_harq(config, experiment)
         check_mcs(experiment)
 
     def shortfalls(self, config: SchemeConfig, experiment: Any) -> Iterator[Shortfall]:
-        return plan_shortfalls(config.title, experiment, transport_plan)
+        def plan(coding: CodingConfig, mcs: Mcs, k: int) -> TransportPlan:
+            return transport_plan(config.coding(coding), mcs, config.share(k))
+
+        return plan_shortfalls(config.title, experiment, plan)
 
     def check(self, config: SchemeConfig, experiment: Any) -> None:
         codecs[self._codec(config)].check(experiment.codec)
@@ -84,8 +99,9 @@ class ImageLdpcSpec(SchemeSpec):
         from kbsc_tf.schemes.image_ldpc.scheme import ImageLdpcScheme
 
         settings, files = context.experiment, context.files(*self._coder(config))
+        coding = config.coding(settings.coding)
         yield from context.per_mcs(
-            lambda k, mcs: ImageLdpcScheme(k, context.channel, settings.coding, mcs, files, settings.codec)
+            lambda k, mcs: ImageLdpcScheme(k, context.channel, coding, mcs, files, settings.codec, config)
         )
 
     def _codec(self, config: SchemeConfig) -> str:
@@ -109,7 +125,7 @@ class BpgLdpcSpec(ImageLdpcSpec):
 
     name, label, order = "bpg_ldpc", "BPG + LDPC", 200
     colour, marker = "#009E73", "D"
-    Config = ImageFileConfig
+    Config = ImageFileLdpcConfig
 
 
 class JpegLdpcSpec(ImageLdpcSpec):
@@ -117,7 +133,7 @@ class JpegLdpcSpec(ImageLdpcSpec):
 
     name, label, order = "jpeg_ldpc", "JPEG + LDPC", 220
     colour, marker = "#CC79A7", "v"
-    Config = ImageFileConfig
+    Config = ImageFileLdpcConfig
 
 
 class ImageCapacitySpec(ImageLdpcSpec):
@@ -125,6 +141,7 @@ class ImageCapacitySpec(ImageLdpcSpec):
 
     name, label, order = "image_capacity", "image file, capacity", 250
     line = _DASHED
+    Config = ImageConfig
     revision = 2  # chooses the outage; 1 had a fixed one
     needs = ImageLdpcSpec.needs | {Needs.FLAT}
     code, loss = "CapacityCode", "outage"

@@ -1,0 +1,160 @@
+"""Hybrid ARQ: transport blocks that fail their checks are sent again, and what was received is combined."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import tensorflow as tf
+
+from kbsc_tf.channel import Channel, seed_noise, traced
+from kbsc_tf.coding.bits import join, segment
+from kbsc_tf.coding.block_codec import BlockCodec, block_codec
+from kbsc_tf.coding.hopeless import is_hopeless
+from kbsc_tf.coding.ldpc.code_block import CodeBlock
+from kbsc_tf.coding.ldpc.decoder import DEFAULT_DECODER, DecoderSettings
+from kbsc_tf.coding.plan import TransportPlan
+from kbsc_tf.coding.transport_link import default_blocks_per_call
+
+
+class HarqLink:
+    """Send transport blocks until they arrive, at most as often as there are redundancy versions.
+
+    payload [B, A] ─► code words ─► version 0 ─► channel ─► LLRs ─► decode ─► CRCs right? ─no─► next version
+                                                  and all LLRs so far, added up at their bits ─┘
+
+    All versions of a block go over the channel as one row: over block fading they meet one gain, and over a channel
+    whose symbols fade one by one each its own. The sender is told without error and without delay whether a block
+    arrived, as it is by its CRCs.
+
+    Parameters
+    ----------
+    plan : TransportPlan
+        Of one transmission, LDPC.
+    channel : Channel
+        Flat: symbols arrive one by one.
+    versions : sequence of int
+        Redundancy version of each transmission: 0, 2, 3, 1 send other bits of the code words each time, 0, 0, 0, 0 the
+        same.
+    decoder : DecoderSettings
+
+    Attributes
+    ----------
+    transmissions : [B], int64
+        Of the last call: how often each block was sent.
+
+    References
+    ----------
+    TS 38.212, clause 5.4.2.1; D. Chase, Code combining, IEEE Trans. Commun. 33(5), 1985.
+    """
+
+    def __init__(
+        self,
+        plan: TransportPlan,
+        channel: Channel,
+        versions: tuple[int, ...],
+        decoder: DecoderSettings = DEFAULT_DECODER,
+    ) -> None:
+        self.plan, self._channel = plan, traced(channel)
+        self.transmissions = np.zeros(0, np.int64)
+        # Each version alone may be one that cannot be decoded: it need not be.
+        blocks = [CodeBlock(plan.info_bits, plan.coded_bits, rv) for rv in versions]
+        side_by_side = default_blocks_per_call(max(block.reach for block in blocks))
+        self._codecs = [block_codec(plan.modulation, block, side_by_side, decoder) for block in blocks]
+        self._reaches = [block.reach for block in blocks]
+        self._rows = max(1, 4 * side_by_side // plan.blocks)
+        turns = np.arange(plan.channel_uses) % 2 if plan.modulation == "pi2_bpsk" else np.zeros(plan.channel_uses)
+        self._rotation = np.tile(np.asarray(1j**turns, np.complex64), len(versions))
+
+    def __call__(self, bits: np.ndarray, snr_db: float, seed: int | None) -> tuple[np.ndarray, np.ndarray]:
+        """Send payloads, one per transport block.
+
+        Parameters
+        ----------
+        bits : [B, A], uint8
+        snr_db : float
+            Es/N0 in dB; infinite without noise.
+        seed : int or None
+            Of the channel's random numbers; None lets them go on.
+
+        Returns
+        -------
+        received : [B, A], uint8
+            The last decisions, also where they are not delivered.
+        delivered : [B], bool
+            Whether all CRCs are right.
+        """
+        seed_noise(seed)
+        plan, received, delivered = self.plan, np.zeros_like(bits), np.zeros(len(bits), bool)
+        self.transmissions = np.full(len(bits), len(self._codecs))
+        blocks = segment(plan, bits).reshape(-1, plan.info_bits)
+        sent = [codec.encode(blocks) for codec in self._codecs]
+        symbols, noise = self._over_the_air([one for one, _ in sent], snr_db)
+        left, known, signs = np.arange(len(bits)), np.zeros([len(blocks), 0]), np.zeros([len(blocks), 0], np.int8)
+        for number, (codec, (_, its_signs)) in enumerate(zip(self._codecs, sent, strict=True)):
+            rows = self._blocks_of(left)
+            llrs = codec.demap(symbols[rows, number], noise[rows, number])
+            known, signs = _added(known, llrs), _merged(signs, its_signs[rows])
+            decoded = self._decode(self._furthest(number), known, signs)
+            received[left], passed = join(plan, decoded.reshape(-1, plan.blocks, plan.info_bits))
+            delivered[left[passed]], self.transmissions[left[passed]] = True, number + 1
+            still = np.repeat(~passed, plan.blocks)
+            left, known, signs = left[~passed], known[still], signs[still]
+            if not len(left):
+                break
+        return received, delivered
+
+    def _blocks_of(self, rows: np.ndarray) -> np.ndarray:
+        """Numbers of the code blocks of transport blocks."""
+        return (rows[:, None] * self.plan.blocks + np.arange(self.plan.blocks)).ravel()
+
+    def _over_the_air(self, versions: list[np.ndarray], snr_db: float) -> tuple[np.ndarray, np.ndarray]:
+        """Symbols [B C, E/m] of each version, and what arrives of them all and its noise, both [B C, V, E/m]."""
+        uses, per_block = self.plan.channel_uses, versions[0].shape[1]
+        rows = np.concatenate([one.reshape(-1, uses) for one in versions], axis=1) * self._rotation
+        symbols, noise = np.zeros_like(rows), np.zeros(rows.shape, np.float32)
+        for start in range(0, len(rows), self._rows):
+            part = rows[start : start + self._rows]
+            # The channel always sees the same shape, so that it is traced once; rows without payload stay silent.
+            padded = np.pad(part, ((0, self._rows - len(part)), (0, 0)))
+            there = self._channel(padded, tf.constant(snr_db, tf.float32))
+            unbiased = tf.math.divide_no_nan(there.symbols, tf.cast(there.bias, tf.complex64)).numpy()
+            symbols[start : start + len(part)] = (unbiased * self._rotation.conj())[: len(part)]
+            noise[start : start + len(part)] = np.broadcast_to(there.no_eff.numpy(), padded.shape)[: len(part)]
+
+        def by_block(values: np.ndarray) -> np.ndarray:
+            shaped = values.reshape(-1, len(versions), self.plan.blocks, per_block)
+            return shaped.transpose(0, 2, 1, 3).reshape(-1, len(versions), per_block)
+
+        return by_block(symbols), by_block(noise)
+
+    def _furthest(self, number: int) -> int:
+        """Of the versions up to one, that whose decoder knows all bits that were sent."""
+        return int(np.argmax(self._reaches[: number + 1]))
+
+    def _decode(self, version: int, llrs: np.ndarray, signs: np.ndarray) -> np.ndarray:
+        """Bits [N, K] of LLRs [N, reach]; where no decoder could find the word, zeros, of which no CRC is right."""
+        codec: BlockCodec = self._codecs[version]
+        tried = np.flatnonzero(~is_hopeless(llrs, signs, self.plan.info_bits))
+        decoded = np.zeros([len(llrs), self.plan.info_bits], np.uint8)
+
+        def heard() -> Iterator[np.ndarray]:
+            yield llrs[tried]
+
+        if len(tried):
+            decoded[tried] = codec.decode(heard(), len(tried))
+        return decoded
+
+
+def _added(known: np.ndarray, llrs: np.ndarray) -> np.ndarray:
+    """Sum of LLRs [N, *] of a buffer's first bits, of which one may know more bits than the other."""
+    total = np.zeros([len(llrs), max(known.shape[1], llrs.shape[1])], np.float32)
+    total[:, : known.shape[1]] = known
+    total[:, : llrs.shape[1]] += llrs
+    return total
+
+
+def _merged(known: np.ndarray, signs: np.ndarray) -> np.ndarray:
+    """Signs [N, *] of what was sent in either."""
+    whole = np.zeros([len(signs), max(known.shape[1], signs.shape[1])], np.int8)
+    whole[:, : known.shape[1]] = known
+    whole[:, : signs.shape[1]] |= signs  # -1, 0 and 1: equal where both were sent
+    return whole
