@@ -101,8 +101,8 @@ def confidence(
 ) -> None:
     """How far the receiver's confidence can be trusted, and what abstaining on the least confident buys."""
     from kbsc_tf.analysis.confidence import write_confidence
-    from kbsc_tf.figures.confidence_figures import draw_confidence
-    from kbsc_tf.figures.confidence_table import confidence_table
+    from kbsc_tf.figures.outcomes.confidence_figures import draw_confidence
+    from kbsc_tf.figures.outcomes.confidence_table import confidence_table
     from kbsc_tf.results.names import named
     from kbsc_tf.results.run_json import read_run
 

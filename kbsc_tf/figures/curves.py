@@ -12,6 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from kbsc_tf.errors import UserError
 from kbsc_tf.figures.equal_uses import file_stem, plot_by_cbr, plot_cbr_overview
 from kbsc_tf.figures.legends import interval_handles, stand_in_handles
+from kbsc_tf.figures.outcomes.lengths import draw_lengths
 from kbsc_tf.figures.output import PLAIN, Output, save_figure
 from kbsc_tf.figures.style import (
     LEGEND,
@@ -57,7 +58,8 @@ def draw_figures(
     """Draw into a results folder, from its records.
 
     Accuracy, PSNR and, with coded schemes, MS-SSIM versus SNR, then accuracy and PSNR versus CBR where there are
-    several numbers of channel uses. With coded schemes there is a figure versus SNR for every CBR.
+    several numbers of channel uses. With coded schemes there is a figure versus SNR for every CBR. With outcomes of
+    single images, how many channel uses they took, of schemes that stop early.
 
     Parameters
     ----------
@@ -79,8 +81,10 @@ def draw_figures(
     """
     run = run_if_any(folder)
     output = Output(formats, data, estimand_of(run)).check()
+    folder, out_dir = Path(folder), Path(out_dir or folder)
     with named(run):
-        return _draw_all(with_bound(read_shown(folder, everything), folder), Path(out_dir or folder), output)
+        files = _draw_all(with_bound(read_shown(folder, everything), folder), out_dir, output)
+        return files + draw_lengths(folder, out_dir, output, everything)
 
 
 def _draw_all(records: pd.DataFrame, out_dir: Path, output: Output) -> list[Path]:

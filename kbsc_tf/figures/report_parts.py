@@ -19,7 +19,7 @@ from kbsc_tf.analysis.comparison import (
     records_with_outcomes,
 )
 from kbsc_tf.errors import UserError
-from kbsc_tf.figures.class_figures import accuracy_figure, confusion_figure
+from kbsc_tf.figures.outcomes.class_figures import accuracy_figure, confusion_figure
 from kbsc_tf.figures.paired_table import comparison_note, comparison_rows, comparison_title
 from kbsc_tf.figures.style import looks_of, paper_style, three_snrs
 from kbsc_tf.figures.table import accuracy_rows

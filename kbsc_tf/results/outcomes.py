@@ -34,6 +34,7 @@ _SCHEMA = pa.schema(
         ("group", pa.int64()),  # images of a trial with one number share a channel realisation or a code block
         ("psnr", pa.float32()),
         ("ms_ssim", pa.float32()),
+        ("channel_uses", pa.float32()),  # complex; null in files of earlier versions
     ]
 )
 HEAD = b"kbsc"  # key of a file's metadata that says which point it is of
@@ -106,7 +107,8 @@ def read_per_image(folder: Path | str, point: Point) -> pd.DataFrame:
     -------
     DataFrame
         trial, image, label, shown, entry (ints; -1: nothing), delivered, correct (bool), confidence (float32), group
-        (int64), psnr, ms_ssim (float32, NaN for schemes that deliver no images).
+        (int64), psnr, ms_ssim (float32, NaN for schemes that deliver no images), channel_uses (float32, NaN in files of
+        earlier versions).
 
     Raises
     ------
@@ -119,7 +121,8 @@ def read_per_image(folder: Path | str, point: Point) -> pd.DataFrame:
             f"{path}: no outcomes of {point.text}; run the sweep with --set sweep.per_image=true into a new --out"
         )
     table, (head, checks) = _read(path), _head(path)
-    if checks is not None and _checksums(table, {}) != checks:
+    now = _checksums(table, {})
+    if checks is not None and {name: now.get(name) for name in checks} != checks:
         raise _damaged(path, ValueError("its checksums do not fit"))
     classes = pc.max(table["label"]).as_py(), pc.max(table["shown"]).as_py()
     if any(one is not None and one >= len(head["class_names"]) for one in classes):

@@ -116,5 +116,6 @@ def _write(writer: PerImageWriter, trial: int, labels: Any, outcome: Outcome, co
             "group": range(count) if groups is None else groups,
             "psnr": quality.get("psnr"),
             "ms_ssim": quality.get("ms_ssim"),
+            "channel_uses": transmission.channel_uses,
         }
     )

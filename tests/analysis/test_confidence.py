@@ -22,8 +22,8 @@ from kbsc_tf.analysis.confidence import (
     write_confidence,
 )
 from kbsc_tf.errors import UserError
-from kbsc_tf.figures.confidence_figures import draw_confidence
-from kbsc_tf.figures.confidence_table import confidence_table
+from kbsc_tf.figures.outcomes.confidence_figures import draw_confidence
+from kbsc_tf.figures.outcomes.confidence_table import confidence_table
 from kbsc_tf.metrics import wilson
 from kbsc_tf.results.points import Point
 

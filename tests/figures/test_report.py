@@ -16,7 +16,7 @@ from synthetic import digital
 from kbsc_tf.analysis.classes import class_accuracies, confusion, most_confused
 from kbsc_tf.errors import UserError
 from kbsc_tf.figures import report
-from kbsc_tf.figures.class_figures import confusion_figure
+from kbsc_tf.figures.outcomes.class_figures import confusion_figure
 from kbsc_tf.figures.report import write_report
 from kbsc_tf.figures.style import paper_style
 from kbsc_tf.metrics import wilson

@@ -212,7 +212,13 @@ def test_outcomes(tmp_path, count):
             for trial in range(2):
                 label = rng.integers(0, 3, 200)
                 shown = {"shown": label, "entry": label, "delivered": label > 0, "correct": label > 1}
-                numbers = {"confidence": rng.random(200), "group": label, "psnr": None, "ms_ssim": rng.random(200)}
+                numbers = {
+                    "confidence": rng.random(200),
+                    "group": label,
+                    "psnr": None,
+                    "ms_ssim": rng.random(200),
+                    "channel_uses": label,
+                }
                 writer.add({"trial": trial, "image": range(200), "label": label, **shown, **numbers})
     whole = contents(tmp_path / "per_image")
     expected = {point: read_per_image(tmp_path, point) for point in points}

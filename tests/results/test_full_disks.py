@@ -65,7 +65,9 @@ def outcomes(folder):
             images, draw = np.arange(50_000), np.random.default_rng(trial)
             columns = {"label": images % 2, "shown": images % 2, "entry": images, "group": images}
             columns |= {"delivered": images > 3, "correct": images > 5, "confidence": draw.random(50_000)}
-            writer.add({"trial": trial, "image": images, **columns, "psnr": None, "ms_ssim": None})
+            writer.add(
+                {"trial": trial, "image": images, **columns, "psnr": None, "ms_ssim": None, "channel_uses": None}
+            )
 
 
 def latency(folder):

@@ -1,0 +1,1 @@
+"""Figures and tables of what became of single images. Imports no TensorFlow."""

@@ -1,0 +1,81 @@
+"""The figure of how many channel uses single images took, of schemes that stop early. Imports no TensorFlow."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from kbsc_tf.analysis.comparison import Side, chosen_points, records_with_outcomes
+from kbsc_tf.figures.output import Output, save_figure
+from kbsc_tf.figures.style import (
+    LEGEND_ROW,
+    add_legend,
+    as_written,
+    columns_that_fit,
+    in_house_order,
+    looks_of,
+    panel_grid,
+    panel_layout,
+    panel_title,
+    paper_style,
+    scheme_handle,
+    three_snrs,
+    title_lines,
+)
+from kbsc_tf.results.names import scheme_text, snr_text
+from kbsc_tf.results.outcomes import per_image_points, read_per_image
+
+_CURVE = ["scheme", "mcs", "channel", "k"]
+
+
+def draw_lengths(folder: Path, out_dir: Path, output: Output, everything: bool = False) -> list[Path]:
+    """Draw ``lengths``: the share of images that took at most so many channel uses, a panel per channel.
+
+    Of schemes whose images take different numbers of them, at the largest k and the middle SNR; within
+    `kbsc_tf.results.names.named`. Nothing is drawn without such a scheme or without outcomes of single images.
+    """
+    if not per_image_points(folder):
+        return []
+    records = records_with_outcomes(folder, everything)
+    # Where all images take the same, their mean is the same at all SNRs.
+    uses = records.assign(channel_uses=records["channel_uses"].round(6)).groupby(_CURVE)["channel_uses"]
+    records = records[uses.transform("nunique").gt(1) & records["k"].eq(records["k"].max())]
+    snrs = three_snrs(records) if len(records) else []
+    if not snrs:
+        return []
+    snr = snrs[len(snrs) // 2]
+    records = records[records["snr_db"].eq(snr)]
+    with paper_style():
+        return save_figure(_figure(folder, records, snr), out_dir, "lengths", output)
+
+
+def _figure(folder: Path, records: pd.DataFrame, snr: float) -> Figure:
+    channels, schemes = list(records["channel"].unique()), in_house_order(records["scheme"])
+    looks, (columns, size) = looks_of(schemes), panel_layout(len(channels))
+    handles = [scheme_handle(looks[name]._replace(marker=""), as_written(scheme_text(name))) for name in schemes]
+    wide = columns_that_fit(handles, min(columns, len(channels)) * size[0], len(handles))
+    figure, boxes = panel_grid(len(channels), columns, 0.04 + LEGEND_ROW * -(-len(handles) // wide), size=size)
+    add_legend(figure, handles, 0.02, wide)
+    k = records["k"].iloc[0]
+    for number, (channel, place) in enumerate(zip(channels, boxes, strict=True)):
+        axes = figure.add_axes(place)
+        for scheme in schemes:
+            rows = records[records["scheme"].eq(scheme) & records["channel"].eq(channel)]
+            if len(rows):
+                taken = _channel_uses(folder, scheme, rows)
+                shares = 100 * np.r_[0, np.arange(1, len(taken) + 1) / len(taken), 1]
+                axes.step(np.r_[0, taken, k / 2], shares, where="post", color=looks[scheme].colour)
+        axes.set_xlim(0, 1.02 * k / 2)
+        axes.set_ylim(0, 102)
+        axes.set_xlabel("Complex channel uses $n$")
+        axes.set_ylabel("Images that took at most $n$ (%)")
+        panel_title(axes, title_lines(channel, number, size[0], f", $k$ = {k}, {snr_text(snr)}"))
+    return figure
+
+
+def _channel_uses(folder: Path, scheme: str, rows: pd.DataFrame) -> np.ndarray:
+    """Of every image, ascending; seeds and trainings are pooled, and of several MCSs the best fixed one counts."""
+    chosen = chosen_points(Side(folder, scheme), rows)
+    tables = [read_per_image(folder, point) for points in chosen.values() for point in points]
+    return np.sort(np.concatenate([table["channel_uses"] for table in tables]))
