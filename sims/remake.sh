@@ -94,6 +94,7 @@ make_real_clip() { # the three seeds side by side: much of a training on few fea
   done
   for job in "${jobs[@]}"; do wait "$job"; done
   kbsc losses "remade/$NAME/posterior_0" --k 64 --format png
+  kbsc promises "remade/$NAME/posterior_0" --k 64 --format png
 }
 real_clip_of() { # real_clip_of SEED
   run "posterior_$1" sims/real_clip.yaml --set "features.file=$SETS/features/real_$1.npz"
