@@ -10,7 +10,7 @@ FUZZ_PYTHON ?= $(BIN)/python
 # For which Python .venv was made; another Python makes it anew.
 READY := .venv/ready-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 
-.PHONY: quickstart reproduce test test-slow test-lowest cluster notebooks bench soak fuzz lint clean
+.PHONY: quickstart reproduce test test-long test-slow test-lowest cluster notebooks bench soak fuzz lint clean
 
 quickstart: $(READY)
 	$(BIN)/kbsc run sims/quickstart.yaml --out $(OUT)
@@ -23,6 +23,10 @@ reproduce: $(READY)
 test: $(READY)
 	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist worksteal
 
+# What takes several seconds a test: CI runs it too.
+test-long: $(READY)
+	$(BIN)/python -m pytest -m 'long and not slow' -n logical --maxprocesses 4 --dist worksteal
+
 notebooks: $(READY)
 	$(BIN)/python -m pytest tests/test_notebooks.py -m 'slow or not slow' --durations=0
 
@@ -31,7 +35,7 @@ test-slow: $(READY)
 
 # The fast tests with the lowest versions that pyproject.toml allows, on the lowest Python; uv reads them from there.
 test-lowest: .venv-lowest/ready
-	.venv-lowest/bin/python -m pytest -n logical --maxprocesses 4 --dist worksteal
+	.venv-lowest/bin/python -m pytest -m 'not slow' -n logical --maxprocesses 4 --dist worksteal
 
 # Ray on three nodes of this machine, of which one is killed.
 cluster: $(READY)

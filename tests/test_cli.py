@@ -126,6 +126,7 @@ def test_bad_input_is_refused_without_loading_tensorflow(command, monkeypatch, r
     refused("--set k=3: k: ", command, file, "--set", "k=3")
 
 
+@pytest.mark.long
 def test_plot_needs_no_tensorflow_and_draws_what_run_drew(kbsc, file, tmp_path):
     kbsc("run", file, "--out", "out")
     drawn = sorted(path.name for path in (tmp_path / "out").glob("*.p[nd][gf]"))
@@ -179,6 +180,7 @@ def test_run_says_what_it_found_and_wrote(kbsc, file, tmp_path):
     assert len(read_records(tmp_path / "results" / "trial")) == 4
 
 
+@pytest.mark.long
 def test_the_steps_alone_add_up_to_a_run(kbsc, file, tmp_path, eager):
     trained = "{scheme: kbsc, epochs: 2, batch_size: 100, validation_snr_db: 0}"
     options = ["--set", f"schemes=[{trained}, raw]"]
@@ -193,6 +195,7 @@ def test_the_steps_alone_add_up_to_a_run(kbsc, file, tmp_path, eager):
     assert figures[0] == figures[1]
 
 
+@pytest.mark.long
 def test_a_folder_of_images_goes_all_the_way_and_bad_ones_are_skipped_and_counted(kbsc, refused, image_file, tmp_path):
     torn = tmp_path / "images" / "train" / "dark" / "03.png"
     torn.write_bytes(torn.read_bytes()[:200])
@@ -214,6 +217,7 @@ GRID = {"type": "ofdm", "csi": "ls", "fft_size": 32, "guard_carriers": [2, 1], "
 """28 subcarriers, 336 data symbols, 476 samples; a prefix of 2083 ns."""
 
 
+@pytest.mark.long
 def test_a_run_over_ofdm_trains_once_for_two_channels_counts_everything_and_goes_on(kbsc, file, tmp_path, eager):
     once = {"epochs": 1, "batch_size": 100, "validation_snr_db": [20]}
     channels = [GRID | {"features_per_grid": 5}, GRID | {"features_per_grid": 5, "rx_antennas": 2}]
@@ -255,6 +259,7 @@ def test_a_run_over_ofdm_trains_once_for_two_channels_counts_everything_and_goes
     }
 
 
+@pytest.mark.long
 def test_a_prefix_shorter_than_the_channel_is_said_once_with_by_how_much(kbsc, file):
     channels = [GRID, GRID | {"model": {"type": "tdl-a", "delay_spread_ns": 300}, "name": "long"}]  # 966 and 2898 ns
     options = ["--set", f"channels={channels}", "--set", "schemes=[pca]", "--set", "snr_db=[0]"]
@@ -360,6 +365,7 @@ def test_recordings_that_cannot_be_used(kbsc, refused, file, tmp_path):
 # Stopping
 
 
+@pytest.mark.long
 def test_images_go_over_the_coded_link_all_the_way(kbsc, image_file, tmp_path, codes_as_graphs):
     """Every kind of coded scheme on a folder of 16x16 images: records, tables, a figure per CBR."""
     settings = yaml.safe_load(image_file.read_text()) | {
@@ -471,6 +477,7 @@ def test_ctrl_c_that_a_library_turns_into_an_error_is_status_130(kbsc, file, mon
     assert (status, err) == (130, "kbsc: stopped; the same command goes on from here\n")
 
 
+@pytest.mark.long
 def test_a_run_stopped_by_ctrl_c_goes_on_to_the_same_records(kbsc, file, tmp_path):
     options = ["--set", "seeds=" + str(list(range(50))), "--set", "schemes=[pca]"]
     command = [sys.executable, "-c", CODE, "run", str(file), *options, "--out", "parts"]

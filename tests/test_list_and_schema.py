@@ -76,6 +76,7 @@ def test_all_sims_name_their_schema():
         assert text.startswith(f"# yaml-language-server: $schema=../docs/{name}.schema.json\n"), path
 
 
+@pytest.mark.long
 def test_the_schemas_take_all_sims():
     jsonschema = pytest.importorskip("jsonschema", reason="comes with the notebooks' packages")
     for path in sorted((ROOT / "sims").glob("*.yaml")):

@@ -9,6 +9,8 @@ import pytest
 import yaml
 from clustered import write_features
 
+pytestmark = pytest.mark.long
+
 EXPERIMENT = """
 name: example
 data: {source: stripes, seed: 1}

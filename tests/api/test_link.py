@@ -63,6 +63,7 @@ def alone(monkeypatch):
     monkeypatch.setattr(PcaScheme, "fit", refuse)
 
 
+@pytest.mark.long
 def test_what_is_sent_is_shown(run, alone):
     link = Link.load(run)
     assert (link.scheme, link.k, link.channel, link.mcs) == ("pca", 2048, "awgn", "")

@@ -56,6 +56,7 @@ def test_mistakes_cost_no_tensorflow():
     assert shown == "run: unknown keyword snr; did you mean snr_db?\nFalse\n"
 
 
+@pytest.mark.long
 def test_tensorflow_is_loaded_quietly():
     code = "import sys; from kbsc_tf.study.start import prepare_tensorflow; prepare_tensorflow()\n"
     code += "import tensorflow as tf; tf.constant(1) + 1; print('tensorflow' in sys.modules)"

@@ -165,6 +165,7 @@ def test_damaged_files_decode_to_the_same_whatever_came_before():
     assert len({outcome for outcome in first if isinstance(outcome, bytes)}) > 50
 
 
+@pytest.mark.long
 def test_ten_thousand_mutated_files():
     """In a process of its own: a crash in FFmpeg fails this test and not the others."""
     command = [sys.executable, str(FUZZ), "10000", "1"]

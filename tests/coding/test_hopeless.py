@@ -37,6 +37,7 @@ def test_information_density_decides_on_a_binary_symmetric_channel():
     assert is_hopeless(llrs, signs, 700).all() and not is_hopeless(llrs, signs, 300).any()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("mcs", "channel", "snrs"),
     [

@@ -63,6 +63,7 @@ WATERFALL = [(1.25, 0.08, 0.22)]
 WATERFALL += [pytest.param(*one, marks=pytest.mark.slow) for one in ((1.0, 0.35, 0.6), (1.5, 0.005, 0.05))]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("snr_db", "low", "high"), WATERFALL)
 def test_error_rate_over_awgn_is_that_of_a_plain_sionna_script(snr_db, low, high):
     plan = TransportPlan.for_uses(Mcs.parse("qpsk-1/2"), 1024)

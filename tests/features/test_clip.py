@@ -76,6 +76,7 @@ def test_texts(encoder):
     assert np.abs(encoder.embed_texts(["a cat"]) - features[:1]).max() < 1e-6  # padding changes nothing
 
 
+@pytest.mark.long
 def test_nothing_is_loaded_before_the_first_embedding_and_loading_is_quiet(clips):
     code = (
         "import sys, numpy as np; from kbsc_tf.features import ClipEncoder; "
@@ -125,6 +126,7 @@ def test_preprocessing_of_another_size_is_noticed(clips, tmp_path):
         ClipEncoder(str(folder)).embed_images(image_list(1))
 
 
+@pytest.mark.long
 def test_the_clip_inside_the_package():
     from kbsc_tf.data.sources import procedural_set
     from kbsc_tf.features.clip_files import SMALL

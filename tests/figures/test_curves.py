@@ -19,6 +19,7 @@ from kbsc_tf.results.names import named, names_of
 from kbsc_tf.results.records import read_records
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "options",
     [

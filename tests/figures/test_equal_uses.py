@@ -44,6 +44,7 @@ def main_axes(figure):
     return [axes for axes in figure.axes if axes.get_title()]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "options", [{}, {"channels": ("awgn",)}, {"snrs": (math.inf,)}, {"snrs": (5.0,)}, {"seeds": (0, 1)}]
 )
@@ -57,6 +58,7 @@ def test_figures_are_written_the_same_every_time(tmp_path, options):
     assert b"/Type3" not in before[1] and b"CreationDate" not in before[1]
 
 
+@pytest.mark.long
 def test_a_figure_for_each_k_of_coded_schemes_where_something_fits(figures):
     records = digital(snrs=SNRS)
     assert list(figures(plot_by_cbr, records)) == [f"accuracy_cbr_1_{n}" for n in (384, 96, 48, 24, 12)]
@@ -134,6 +136,7 @@ def test_markers_are_hollow_where_mostly_the_mean_image_is_shown(figures):
     assert note not in texts(figure)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("channels", [("awgn",), ("awgn", "rayleigh_fast"), ("awgn", "rayleigh_fast", "ofdm")])
 def test_nothing_overlaps_or_is_cut_off(figures, channels):
     records = digital(channels=channels, ks=(16, 256, 512), snrs=SNRS)

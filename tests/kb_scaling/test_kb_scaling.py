@@ -287,6 +287,7 @@ def test_entries_are_centred_as_a_knowledge_base_centres_them(tmp_path):
         np.testing.assert_array_equal(entries.features, centred(x, entries.mean))
 
 
+@pytest.mark.long
 def test_the_figure_needs_no_tensorflow(finished, tmp_path):
     (tmp_path / "kb_scaling.csv").write_bytes((finished[0] / "kb_scaling.csv").read_bytes())
     code = (

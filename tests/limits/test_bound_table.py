@@ -12,6 +12,8 @@ from kbsc_tf.limits.bound_table import NAME, bound_table, read_bound, with_bound
 from kbsc_tf.limits.capacity import capacity
 from kbsc_tf.results.records import read_records
 
+pytestmark = pytest.mark.long
+
 BLOCK = RayleighConfig(coherence="block")
 
 

@@ -450,6 +450,7 @@ def test_committed_folders_go_on(folder):
         assert all(snr in config.snr_db or snr == math.inf for snr in records["snr_db"])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "name",
     ["cifar10", "baselines_cifar10", "neural_baselines/published/cbr_1_6_trained_at_7_db", "kb_scaling"],

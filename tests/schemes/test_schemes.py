@@ -82,6 +82,7 @@ def test_what_cannot_work_at_some_k_delivers_nothing(name, settings, message):
     assert sent.channel_uses.tolist() == [scheme.k / 2] * 50
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", NAMES)
 def test_what_is_handed_to_the_receiver(awgn, name):
     scheme = awgn[name]
@@ -181,6 +182,7 @@ def test_transmitting_before_fitting_is_a_mistake_in_the_program():
         build(schemes=["pca"])[0].transmit(BATCH, 0.0, 0)
 
 
+@pytest.mark.long
 def test_kbsc_does_not_depend_on_what_ran_before_it(tmp_path, awgn):
     """Initial weights are seeded: another training first changes nothing."""
     again = fitted(tmp_path, schemes=["kbsc"])["kbsc"]

@@ -65,6 +65,7 @@ def test_a_run_leaves_records_figures_and_latency_and_a_second_changes_nothing(m
     assert not {name for name in changed if not name.endswith((".png", ".pdf"))}
 
 
+@pytest.mark.long
 def test_an_interrupted_sweep_ends_like_an_uninterrupted_one(make, tmp_path, monkeypatch):
     config = make(seeds=[0, 1])
     run(config, tmp_path / "whole")
@@ -86,6 +87,7 @@ def test_an_interrupted_sweep_ends_like_an_uninterrupted_one(make, tmp_path, mon
     assert (tmp_path / "parts" / "records.csv").read_bytes() == (tmp_path / "whole" / "records.csv").read_bytes()
 
 
+@pytest.mark.long
 def test_points_are_the_same_in_another_order_and_company(make, tmp_path):
     run(make(seeds=[0, 1]), tmp_path / "one")
     run(make(schemes=["raw", "pca"], k=[4, 8], snr_db=[0, 6, "inf"], seeds=[1]), tmp_path / "two")
@@ -96,6 +98,7 @@ def test_points_are_the_same_in_another_order_and_company(make, tmp_path):
     assert one.loc[common].equals(two.loc[common])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("receiver", [{"index": "IVF4,Flat"}, {"decision": "posterior"}], ids=str)
 def test_a_saved_knowledge_base_is_used(make, tmp_path, receiver):
     config = make(receiver=receiver)

@@ -17,6 +17,8 @@ from kbsc_tf.results.run_json import read_run, read_shown
 from kbsc_tf.study import experiment
 from kbsc_tf.study.links import LinksFolder
 
+pytestmark = pytest.mark.long
+
 KBSC = {"scheme": "kbsc", "epochs": 1, "validation_snr_db": [0], "channel": "awgn"}
 
 

@@ -16,6 +16,8 @@ from kbsc_tf.receiver import Receiver
 from kbsc_tf.schemes.build import build_schemes
 from kbsc_tf.study.trial import Trials
 
+pytestmark = pytest.mark.long
+
 STATM = Path("/proc/self/statm")
 CHUNK, BATCHES, WARM_UP = 32, 1_000, 100
 GRID = {"type": "ofdm", "model": "tdl-a", "csi": "ls", "fft_size": 32, "guard_carriers": (2, 1)}

@@ -48,6 +48,7 @@ def test_flat_ofdm_channel_gives_the_accuracy_of_the_flat_link(fading):
         assert ours == pytest.approx(theirs, abs=4.4 * math.sqrt(2 * share * (1 - share) / SENT))
 
 
+@pytest.mark.long
 def test_images_of_one_grid_widen_the_interval_and_do_not_move_the_accuracy():
     channels = [{**GRID, "model": "rayleigh", "realisation": kind, "name": kind} for kind in ("per_grid", "per_row")]
     together, own = (point(scheme, 0.0, 1) for scheme in fitted(channels))

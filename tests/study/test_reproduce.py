@@ -56,6 +56,7 @@ def change(folder, edit):
     records.to_csv(folder / "records.csv", index=False, lineterminator="\n")
 
 
+@pytest.mark.long
 def test_all_points_are_equal_to_the_last_bit_and_what_is_there_is_not_computed_again(kbsc, folder):
     status, out, err = kbsc("reproduce", folder, "--points", 100)
     assert status == 0, err

@@ -17,6 +17,8 @@ from kbsc_tf.study import experiment
 from kbsc_tf.sweep.executors import processes
 from kbsc_tf.sweep.executors.protocols import DEATHS
 
+pytestmark = pytest.mark.long
+
 MCS = "choose an MCS"
 SETTINGS = {
     "channels": [{"fading": "rayleigh"}],

@@ -23,6 +23,8 @@ from kbsc_tf.sweep.sessions import Session, live_sessions
 from kbsc_tf.sweep.status import show_status, status
 from kbsc_tf.sweep.view import points_table
 
+pytestmark = pytest.mark.long
+
 HERE = Path(__file__).parent
 
 

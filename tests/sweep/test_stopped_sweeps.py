@@ -15,6 +15,8 @@ from counting_sweep import POINTS
 from kbsc_tf.registry import schemes
 from kbsc_tf.results.records import read_records
 
+pytestmark = pytest.mark.long
+
 if "counted" in schemes:
     schemes.remove("counted")  # from all other tests' lists
 HERE = Path(__file__).parent

@@ -19,6 +19,7 @@ def test_our_codecs(name):
     check_codec(name)
 
 
+@pytest.mark.long
 def test_our_encoder():
     check_encoder("clip")
 

@@ -39,6 +39,7 @@ def test_what_keeps_nothing_is_flat():
     assert found.problem == "" and abs(found.growth) < 0.01
 
 
+@pytest.mark.long
 def test_memory_that_is_kept_is_found():
     """Steps of 1 % of the memory, after a warm-up that does not count."""
     size, kept = int(Usage.now().rss_mb * 2**20 / 100), []

@@ -86,6 +86,7 @@ def uninterrupted(tmp_path_factory):
     return folder, run(folder)
 
 
+@pytest.mark.long
 def test_training_logs_every_epoch_and_keeps_the_best_model(uninterrupted):
     folder, link = uninterrupted
     history = pd.read_csv(folder / "history.csv")
@@ -94,6 +95,7 @@ def test_training_logs_every_epoch_and_keeps_the_best_model(uninterrupted):
     assert sorted(path.name for path in folder.iterdir()) == ["best.keras", "history.csv", "training.json"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("xla", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["graph", "xla"])
 def test_interrupted_training_ends_like_uninterrupted(uninterrupted, tmp_path, xla):
     """To the bit: weights, optimizer, learning rate, order, SNRs and noise all go on where they were."""
@@ -106,6 +108,7 @@ def test_interrupted_training_ends_like_uninterrupted(uninterrupted, tmp_path, x
     assert_same(folder, link, (whole, run(whole, xla=True)) if xla else uninterrupted)
 
 
+@pytest.mark.long
 def test_a_torn_resume_state_falls_back_to_the_one_before(uninterrupted, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path, report=stop_at(4))
@@ -114,6 +117,7 @@ def test_a_torn_resume_state_falls_back_to_the_one_before(uninterrupted, tmp_pat
     assert_same(tmp_path, run(tmp_path), uninterrupted)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("torn", ["2", "2,5.07", "2,5.07,0."])
 def test_a_line_of_the_history_that_was_cut_short_is_run_again(uninterrupted, tmp_path, torn):
     with pytest.raises(KeyboardInterrupt):
@@ -123,6 +127,7 @@ def test_a_line_of_the_history_that_was_cut_short_is_run_again(uninterrupted, tm
     assert_same(tmp_path, run(tmp_path), uninterrupted)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "step", ["replace", *(pytest.param(step, marks=pytest.mark.slow) for step in ("save_weights", "fsync", "mark"))]
 )
@@ -151,6 +156,7 @@ def test_a_disk_that_is_full_while_a_state_is_kept_costs_and_adds_no_epoch(unint
     assert epochs == ([4] if step == "mark" else [3, 4])
 
 
+@pytest.mark.long
 def test_a_full_disk_is_one_sentence_and_training_goes_on_when_there_is_space(uninterrupted, tmp_path):
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4_000, limits[1]))
@@ -188,6 +194,7 @@ def test_a_damaged_marker_is_refused(tmp_path):
         run(tmp_path)
 
 
+@pytest.mark.long
 def test_resuming_keeps_the_best_model_and_counts_on_to_the_early_stop(tmp_path):
     """The first epoch is the best and the patience 3: the fourth is the last, interrupted or not."""
     settings = {"patience": 3, "epochs": 20}

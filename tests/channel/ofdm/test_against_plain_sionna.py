@@ -55,6 +55,7 @@ def assert_same_error_rates(ours, plain, bits_per_block, rare=0.01):
 SLOW = pytest.mark.slow
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("csi", "snr_db", "blocks"),
     [

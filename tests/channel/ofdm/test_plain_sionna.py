@@ -23,6 +23,7 @@ def test_uncoded_qpsk_over_rayleigh_matches_the_closed_form(snr_db):
     assert_mean_rate(errors, bits, plain_sionna.qpsk_ber_rayleigh(snr_db))
 
 
+@pytest.mark.long
 def test_two_receive_antennas_match_maximum_ratio_combining():
     errors, bits = plain_sionna.uncoded_ber(3.0, grids=GRIDS, rx_antennas=2)
     assert_mean_rate(errors, bits, plain_sionna.qpsk_ber_rayleigh_mrc(3.0, 2))

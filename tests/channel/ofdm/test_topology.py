@@ -32,6 +32,7 @@ def test_every_antenna_pair_has_unit_power_and_no_path_is_absurdly_late(scenario
     assert np.min(tau) >= 0 and np.max(tau) < 1e-3
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("scenario", "xla"),
     [("uma", False)] + [pytest.param(name, True, marks=pytest.mark.slow) for name in ("umi", "uma", "rma")],

@@ -81,6 +81,7 @@ LONG = [(channel, mode) for channel in CHANNELS if channel.type == "ofdm" for mo
 WAYS = [(channel, mode) for channel in CHANNELS for mode in ("eager", "graph", "xla") if (channel, mode) not in LONG]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("channel", "mode"),
     [*WAYS, *(pytest.param(*way, marks=pytest.mark.slow) for way in LONG)],
@@ -101,6 +102,7 @@ def test_every_weight_gets_a_finite_non_zero_gradient(channel, mode):
         assert np.any(np.asarray(gradient) != 0), variable.path
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("jit_compile", [False, True])
 def test_training_lowers_the_loss(jit_compile):
     link, x = network_link(CHANNELS[0]), features(256)

@@ -56,6 +56,7 @@ def test_every_size_and_variant_has_vectors():
     assert set(SWIN) == {*wanted, "swinjscc_small_sa_ra"}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", SWIN)
 def test_swinjscc_equals_pytorch(name, tmp_path):
     vectors = np.load(VECTORS / f"{name}.npz")

@@ -73,6 +73,7 @@ def listen():
     return AnalogueLink(lambda symbols, snr_db: on_air.append(symbols) or channel(symbols, NO_NOISE)), on_air
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("channel", [AwgnConfig(), SMALL_GRID], ids=lambda c: c.label)
 @every_kind
 def test_shapes_dtype_and_saving(kind, channel, tmp_path):
@@ -136,6 +137,7 @@ def check_gradients(kind, channel, mode):
 GRAPHS = [(kind, "graph") if kind in ("adjscc", "sa_ra") else slow(kind, "graph") for kind in KINDS]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("kind", "mode"), [*((kind, "eager") for kind in KINDS), *GRAPHS])
 def test_every_weight_gets_a_finite_non_zero_gradient(kind, mode):
     check_gradients(kind, AwgnConfig(), mode)
@@ -151,6 +153,7 @@ def test_gradients_pass_xla(kind):
     check_gradients(kind, AwgnConfig(), "xla")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["none", slow("adjscc"), slow("deepjscc"), slow("sa_ra")])
 def test_training_lowers_the_loss(kind):
     """On images of one colour each, which are learnt in a few steps; eager, as tracing takes longer than these."""
@@ -193,6 +196,7 @@ def test_images_of_a_batch_do_not_know_each_other(kind):
         assert np.abs(with_images[2:] - with_others[2:]).max() > 1e-4
 
 
+@pytest.mark.long
 @every_kind
 def test_images_of_another_size(kind):
     """Height and width change places nowhere, and what was traced for one size does not stay for the next."""

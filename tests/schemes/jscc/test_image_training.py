@@ -21,6 +21,8 @@ from kbsc_tf.schemes.jscc.image_training import GridQuality, image_batches, to_f
 from kbsc_tf.schemes.jscc.swinjscc import SwinJsccDecoder, SwinJsccEncoder
 from kbsc_tf.training import CheckpointFolder, Trainer
 
+pytestmark = pytest.mark.long
+
 RATES = (2, 4)
 options = partial(TrainedJsccConfig, scheme="deepjscc")
 TINY = SwinSize(widths=(4, 8), depths=(1, 1), heads=(1, 2), window=2)

@@ -96,6 +96,7 @@ def test_gradient_is_the_slope_of_the_loss():
     np.testing.assert_allclose(slope, expected, rtol=0.01, atol=1e-4)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("size", [(33, 32), pytest.param((176, 176), marks=pytest.mark.slow)], ids=str)
 def test_xla_equals_eager(size):
     sent = smooth_images(*size)

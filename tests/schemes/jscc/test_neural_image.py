@@ -25,6 +25,8 @@ from kbsc_tf.schemes.jscc import image_training
 from kbsc_tf.schemes.jscc.swinjscc import SwinJsccDecoder, SwinJsccEncoder
 from kbsc_tf.transmission import SourceBatch
 
+pytestmark = pytest.mark.long
+
 VECTORS = Path(__file__).parent / "vectors"
 TINY = {"widths": [8, 16], "depths": [2, 2], "heads": [2, 4], "window": 2}
 SMALLEST = {"widths": [4, 12], "depths": [1, 1], "heads": [1, 2], "window": 2}

@@ -11,6 +11,8 @@ from test_neural_image import NAMES, K, entry
 from kbsc_tf.cli import main
 from kbsc_tf.results.records import read_records
 
+pytestmark = pytest.mark.long
+
 
 # The one that is traced fastest.
 @pytest.mark.parametrize("names", [["deepjscc"], pytest.param(NAMES, marks=pytest.mark.slow)], ids=["one", "all"])
