@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from rich.table import Table
 
+from kbsc_tf.api.diagnosis import Diagnosis
 from kbsc_tf.api.figures import Figures
 from kbsc_tf.config import ExperimentConfig
 from kbsc_tf.config.strict import unknown_name
@@ -24,7 +25,7 @@ from kbsc_tf.results.run_json import read_run, read_shown
 _LOST = "not delivered"
 
 
-class Run:
+class Run(Diagnosis):
     """A results folder: its records, figures and comparisons.
 
     To go on with a run, or to add to it, run it again: ``kbsc.run(run.config, out=run.folder, snr_db=[...])``.
@@ -178,28 +179,6 @@ class Run:
 
         ours, theirs = Side(self.folder, *a.split(":", 1)), Side((other or self).folder, *b.split(":", 1))
         return compare(ours, theirs, differing)
-
-    def confidence(self, share: float = 0.2) -> pd.DataFrame:
-        """How far the receiver's confidence can be trusted, and what abstaining buys.
-
-        Parameters
-        ----------
-        share : float
-            Of deliveries to abstain on, between 0 and 1.
-
-        Returns
-        -------
-        DataFrame
-            What confidence.csv holds then: see `kbsc_tf.analysis.confidence.write_confidence`.
-
-        Raises
-        ------
-        UserError
-            The run has no outcomes of single images, or its receiver gives scores, not probabilities.
-        """
-        from kbsc_tf.analysis.confidence import write_confidence
-
-        return pd.read_csv(write_confidence(self.folder, share)[0]).fillna({"mcs": ""})
 
     def outcomes(
         self, scheme: str, snr_db: float, k: int | None = None, channel: str | None = None, mcs: str = ""

@@ -122,25 +122,15 @@ def losses(
     formats: Annotated[list[str], typer.Option("--format", help="png, pdf or svg; may be repeated.")] = ["png", "pdf"],  # noqa: B006
 ) -> None:
     """Where accuracy is lost: by the encoder, the channel, the decision rule, or by showing nothing."""
+    from kbsc_tf.api.run import Run
     from kbsc_tf.figures.output import Output
     from kbsc_tf.losses.figure import draw_losses
     from kbsc_tf.losses.table import EXPLAINED, losses_tables
     from kbsc_tf.results.names import named
-    from kbsc_tf.results.reproducible import experiment_of
     from kbsc_tf.results.run_json import read_run
-    from kbsc_tf.revisit.points import points_of
 
-    output = Output(formats).check()
-    config = experiment_of(folder, read_places(set_))
-    config.check()
-    points = points_of(folder, scheme, k, snr_db)
-    from kbsc_tf.study.start import prepare_tensorflow
-
-    prepare_tensorflow()
-    from kbsc_tf.losses.find import find_losses
-
-    progress = new_progress()
-    table = find_losses(folder, config, points, progress)
+    output, progress = Output(formats).check(), new_progress()
+    table = Run(folder).losses(scheme, k, snr_db, read_places(set_))
     with named(read_run(folder)):
         for one in losses_tables(table):
             progress.console.print(one)
@@ -165,25 +155,15 @@ def promises(
     formats: Annotated[list[str], typer.Option("--format", help="png, pdf or svg; may be repeated.")] = ["png", "pdf"],  # noqa: B006
 ) -> None:
     """What can be promised: sets that hold the class, and how much can be shown at a given error."""
+    from kbsc_tf.api.run import Run
     from kbsc_tf.figures.output import Output
     from kbsc_tf.promises.figure import draw_promises
-    from kbsc_tf.promises.table import ERRORS, EXPLAINED, SETS, Promises, check_promises, promises_tables
+    from kbsc_tf.promises.table import ERRORS, EXPLAINED, SETS, promises_tables
     from kbsc_tf.results.names import named
-    from kbsc_tf.results.reproducible import experiment_of
     from kbsc_tf.results.run_json import read_run
-    from kbsc_tf.revisit.points import points_of
 
-    output, wanted = Output(formats).check(), Promises(miss, tuple(error), by_snr_db).check()
-    config = experiment_of(folder, read_places(set_))
-    config.check()
-    points = check_promises(folder, points_of(folder, scheme, k, snr_db), wanted)
-    from kbsc_tf.study.start import prepare_tensorflow
-
-    prepare_tensorflow()
-    from kbsc_tf.promises.find import find_promises
-
-    progress = new_progress()
-    sets, errors = find_promises(folder, config, points, wanted, progress)
+    output, progress = Output(formats).check(), new_progress()
+    sets, errors = Run(folder).promises(miss, error, by_snr_db, scheme, k, snr_db, read_places(set_))
     with named(read_run(folder)):
         for one in promises_tables(sets, errors):
             progress.console.print(one)

@@ -9,6 +9,7 @@ import yaml
 from clustered import FILE_CLASSES, write_features
 from eagerly import eagerly
 
+import kbsc_tf
 from kbsc_tf.cli import main
 from kbsc_tf.losses.table import BOUND, LEVELS, read_losses, rows_of
 from kbsc_tf.metrics.paired import paired_difference
@@ -83,6 +84,8 @@ def test_a_second_call_computes_nothing_and_names_what_is_not_there(kbsc, eager,
     monkeypatch.setattr("kbsc_tf.losses.find.fit_again", lambda *_: pytest.fail("computes again"))
     assert kbsc("losses", nearest, "--format", "png")[0] == 0
     assert (nearest / "losses.csv").read_bytes() == before
+    table = kbsc_tf.Run(nearest).losses(schemes=["pca"], k=[8], snr_db=[4.0])
+    assert table["level"].tolist() == [BOUND, *LEVELS]
     status, _, err = kbsc("losses", nearest, "--scheme", "kbsc")
     assert status == 2 and "no points of scheme kbsc; there are feature_ldpc_pq, pca, raw" in err.replace("\n", " ")
     status, _, err = kbsc("losses", nearest, "--k", 9)

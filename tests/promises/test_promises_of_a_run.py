@@ -8,6 +8,7 @@ import yaml
 from clustered import feature_set, write_features
 from eagerly import eagerly
 
+import kbsc_tf
 from kbsc_tf.cli import main
 from kbsc_tf.promises.table import ERRORS, HALVES, NOISE, OTHER, OWN, SETS, read_promises
 from kbsc_tf.receiver import Kernel, PosteriorRule, PosteriorSearch
@@ -58,6 +59,11 @@ def test_what_is_promised_and_what_came_of_it(kbsc, eager, folder, monkeypatch):
         assert row.goodput <= right[row.scheme, row.snr_db] + 1e-5
         assert row.goodput == pytest.approx(row.shown * (1 - row.error) if row.n_shown else 0, abs=1e-5)
     before = (folder / SETS).read_bytes(), (folder / ERRORS).read_bytes()
+    again, _ = kbsc_tf.Run(folder).promises(0.2, [0.3], schemes=["pca"], snr_db=[0.0, 10.0])
+    assert (
+        again["coverage"].tolist()
+        == sets[sets["scheme"].eq("pca") & sets["snr_db"].between(0, 10)]["coverage"].tolist()
+    )
     monkeypatch.setattr("kbsc_tf.promises.find.fit_again", lambda *_: pytest.fail("computes again"))
     assert kbsc("promises", folder, "--miss", "0.2", "--error", "0.3", "--format", "png")[0] == 0
     assert before == ((folder / SETS).read_bytes(), (folder / ERRORS).read_bytes())
