@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from kbsc_tf.errors import UserError
+from kbsc_tf.figures.legends import scheme_handle
 from kbsc_tf.figures.style import (
     HOLLOW,
     LEGEND_ROW,
@@ -22,7 +23,6 @@ from kbsc_tf.figures.style import (
     panel_grid,
     panel_title,
     paper_style,
-    scheme_handle,
     title_lines,
 )
 from kbsc_tf.results.names import channel_text

@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from kbsc_tf.errors import UserError
 from kbsc_tf.figures.equal_uses import file_stem, plot_by_cbr, plot_cbr_overview
-from kbsc_tf.figures.legends import interval_handles, stand_in_handles
+from kbsc_tf.figures.legends import interval_handles, scheme_handle, stand_in_handles
 from kbsc_tf.figures.outcomes.lengths import draw_lengths
 from kbsc_tf.figures.output import PLAIN, Output, save_figure
 from kbsc_tf.figures.style import (
@@ -34,7 +34,6 @@ from kbsc_tf.figures.style import (
     paper_style,
     scale_uses,
     scale_values,
-    scheme_handle,
     shade,
     split_reference,
     three_snrs,

@@ -7,6 +7,7 @@ from matplotlib.patches import Patch
 
 from kbsc_tf.figures.style import (
     BARS,
+    BOUND_LOOK,
     DOTTED,
     HOLLOW,
     KB_BAND,
@@ -15,7 +16,7 @@ from kbsc_tf.figures.style import (
     as_written,
     is_hollow,
     looks_of,
-    scheme_handle,
+    marker_size,
     shade,
 )
 from kbsc_tf.results.envelope import is_envelope, is_in_hindsight
@@ -25,7 +26,15 @@ from kbsc_tf.results.names import scheme_text
 PALE, THIN, ADAPTED = 0.45, {"linewidth": 0.5}, {"linestyle": DOTTED, "linewidth": 0.8}
 
 
-def scheme_handles(looks: dict[str, Look], reference: pd.DataFrame) -> list[Line2D]:
+def scheme_handle(look: Look, text: str, line: str | tuple = "-") -> Artist:
+    """A legend's entry for a scheme, or for a bound: hatched, as above it."""
+    if look == BOUND_LOOK:
+        return Patch(facecolor="none", edgecolor=look.colour, hatch="/////", linewidth=0, label=text)
+    style = {"color": look.colour, "marker": look.marker, "markersize": marker_size(look.marker)}
+    return Line2D([], [], linestyle=line, markeredgewidth=0, label=text, **style)
+
+
+def scheme_handles(looks: dict[str, Look], reference: pd.DataFrame) -> list[Artist]:
     """An entry for every scheme, and one for the reference if there is one."""
     shown = {**looks, **(looks_of([REFERENCE]) if len(reference) else {})}
     return [scheme_handle(look, as_written(scheme_text(scheme)), look.line) for scheme, look in shown.items()]

@@ -14,7 +14,6 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
-from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
 from kbsc_tf.config import SchemeSpec
@@ -226,12 +225,6 @@ def split_reference(points: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """All points but those of ``REFERENCE``, and those; there being no others, it is a scheme like any."""
     is_reference = points["scheme"] == REFERENCE
     return (points, points[:0]) if is_reference.all() else (points[~is_reference], points[is_reference])
-
-
-def scheme_handle(look: Look, text: str, line: str | tuple = "-") -> Line2D:
-    """A legend's entry for a scheme."""
-    style = {"color": look.colour, "marker": look.marker, "markersize": marker_size(look.marker)}
-    return Line2D([], [], linestyle=line, markeredgewidth=0, label=text, **style)
 
 
 def marker_size(marker: str) -> float:

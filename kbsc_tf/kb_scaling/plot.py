@@ -11,6 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from kbsc_tf.errors import UserError
+from kbsc_tf.figures.legends import scheme_handle
 from kbsc_tf.figures.output import save_figure
 from kbsc_tf.figures.style import (
     DASHED,
@@ -24,7 +25,6 @@ from kbsc_tf.figures.style import (
     panel_grid,
     panel_title,
     paper_style,
-    scheme_handle,
     shade,
 )
 from kbsc_tf.kb_scaling.scaling_results import FILE, read_rows

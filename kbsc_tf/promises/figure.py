@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from kbsc_tf.figures.legends import scheme_handle
 from kbsc_tf.figures.output import Output, save_figure
 from kbsc_tf.figures.style import (
     DASHED,
@@ -24,7 +25,6 @@ from kbsc_tf.figures.style import (
     panel_grid,
     panel_title,
     paper_style,
-    scheme_handle,
 )
 from kbsc_tf.promises.table import NOISE, OTHER, OWN
 from kbsc_tf.results.names import channel_text, scheme_text

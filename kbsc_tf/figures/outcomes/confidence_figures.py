@@ -17,6 +17,7 @@ from kbsc_tf.analysis.confidence import (
     risk_coverage,
     share_of,
 )
+from kbsc_tf.figures.legends import scheme_handle
 from kbsc_tf.figures.output import PLAIN, Output, save_figure
 from kbsc_tf.figures.style import (
     DASHED,
@@ -36,7 +37,6 @@ from kbsc_tf.figures.style import (
     panel_grid,
     panel_title,
     paper_style,
-    scheme_handle,
     title_lines,
 )
 from kbsc_tf.results.envelope import envelope, is_in_hindsight

@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from kbsc_tf.analysis.comparison import Side, chosen_points, records_with_outcomes
+from kbsc_tf.figures.legends import scheme_handle
 from kbsc_tf.figures.output import Output, save_figure
 from kbsc_tf.figures.style import (
     LEGEND_ROW,
@@ -19,7 +20,6 @@ from kbsc_tf.figures.style import (
     panel_layout,
     panel_title,
     paper_style,
-    scheme_handle,
     three_snrs,
     title_lines,
 )
