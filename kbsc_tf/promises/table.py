@@ -9,6 +9,7 @@ import pandas as pd
 from rich import box
 from rich.table import Table
 
+from kbsc_tf.config import Needs
 from kbsc_tf.errors import UserError
 from kbsc_tf.files import write_atomically
 from kbsc_tf.registry import schemes as known
@@ -81,7 +82,7 @@ def check_promises(folder: Path, points: pd.DataFrame, wanted: Promises) -> pd.D
         )
     with named(run):
         names = points["scheme"].map(registered)
-    naming = names.map(lambda name: name in known and "KNOWLEDGE_BASE" in {need.name for need in known[name].needs})
+    naming = names.map(lambda name: name in known and Needs.KNOWLEDGE_BASE in known[name].needs)
     if naming.all():
         raise UserError(f"{folder}: all of these schemes name an entry, so that the receiver has nothing to doubt")
     snrs = sorted(points["snr_db"].unique())
