@@ -41,6 +41,8 @@ def draw_losses(folder: Path, table: pd.DataFrame, output: Output) -> list[Path]
 def losses_figure(table: pd.DataFrame, channel: str, k: int) -> Figure:
     """One channel and k: what each scheme shows at each SNR, and above it what was lost where, up to the bound.
 
+    Error bars are the 95 % interval of what is shown.
+
     A level that has more than the one above it, which estimates of Bayes' receiver allow, is a box without a filling.
     """
     schemes = in_house_order(table["scheme"].unique())
@@ -55,6 +57,7 @@ def losses_figure(table: pd.DataFrame, channel: str, k: int) -> Figure:
         axes = figure.add_axes(place)
         rows = table[table["scheme"].eq(scheme)]
         _draw(axes, rows.pivot_table(index="snr_db", columns="level", values="accuracy"))
+        _draw_interval(axes, rows[rows["level"].eq("shown")].sort_values("snr_db"))
         panel_title(axes, [f"({chr(97 + number)}) {as_written(scheme_text(scheme))}"])
         axes.set_xlabel(r"SNR $E_s/N_0$ (dB)")
         if number % columns == 0:
@@ -75,6 +78,13 @@ def _draw(axes: Axes, levels: pd.DataFrame) -> None:
     axes.set_xticks(at, [_tick(snr) for snr in levels.index])
     axes.set_ylim(0, 100)
     axes.grid(False, axis="x")
+
+
+def _draw_interval(axes: Axes, shown: pd.DataFrame) -> None:
+    """95 % interval of what is shown; those of the losses, which are paired, are in the table."""
+    ends = [shown["accuracy"] - shown["accuracy_low"], shown["accuracy_high"] - shown["accuracy"]]
+    style = {"fmt": "none", "ecolor": "k", "elinewidth": 0.6, "capsize": 1.5}
+    axes.errorbar(np.arange(len(shown)), 100 * shown["accuracy"], 100 * np.array(ends), **style)
 
 
 def _tick(snr_db: float) -> str:

@@ -58,7 +58,8 @@ def _figure(folder: Path, records: pd.DataFrame, snr: float) -> Figure:
     figure, boxes = panel_grid(len(channels), columns, 0.04 + LEGEND_ROW * -(-len(handles) // wide), size=size)
     add_legend(figure, handles, 0.02, wide)
     k = records["k"].iloc[0]
-    for number, (channel, place) in enumerate(zip(channels, boxes, strict=True)):
+    numbers = range(len(channels)) if len(channels) > 1 else [None]
+    for number, channel, place in zip(numbers, channels, boxes, strict=True):
         axes = figure.add_axes(place)
         for scheme in schemes:
             rows = records[records["scheme"].eq(scheme) & records["channel"].eq(channel)]
