@@ -62,7 +62,8 @@ def find_promises(
                     kept = kept[kept["_merge"].eq("left_only")].drop(columns="_merge")
                     done[place] = pd.concat([kept, pd.DataFrame(rows)]) if len(kept) else pd.DataFrame(rows)
                     write_promises(folder, file, done[place])
-                report(number, len(left), {"coverage": found[0][0][1]["coverage"]})
+                own = [row["coverage"] for _, row in found[0] if row["by"] == OWN]
+                report(number, len(left), {"coverage": float(np.mean(own))})
     return tuple(points.merge(read_promises(folder, file), on=PLACE) for file in (SETS, ERRORS))
 
 
