@@ -408,18 +408,21 @@ def test_the_command_says_what_becomes_of_trained_networks(tmp_path):
 def test_a_folder_from_before_the_choice_of_codes_says_which_it_had(tmp_path):
     """Its records are of LDPC and the set of that time, and stay so when the defaults change."""
     folder = tmp_path / "old"
-    shutil.copytree(RESULTS / "baselines_tiny_imagenet_100", folder)
+    shutil.copytree(RESULTS / "baselines_cifar10", folder)
     today = json.loads((folder / "run.json").read_text())
     before = json.loads(json.dumps(today))
     del before["config"]["coding"]["code"], before["config"]["coding"]["crc"]
-    before["settings"]["coding"] = {}
+    before["config"]["coding"]["mcs"], before["settings"]["coding"] = "swinjscc", {}
+    for name in ("feature_ldpc_sq", "index_ldpc"):
+        before["settings"]["schemes"][name]["revision"] = 1
     (folder / "run.json").write_text(json.dumps(before))
     unchanged = ExperimentConfig.model_validate(before["config"]).model_copy(update={"coding": CodingConfig()})
-    with pytest.raises(UserError, match="feature_ldpc_sq, bpg_ldpc, bpg_capacity, index_ldpc, label_ldpc were made"):
+    with pytest.raises(UserError, match="feature_ldpc_sq, index_ldpc were made"):
         check_folder(folder, settings_of_experiment(unchanged))
     assert migrate(folder).endswith("brought up to date")
     run = read_run(folder)
-    assert run["settings"]["coding"] == {"mcs": "swinjscc", "code": "ldpc"} and run == today
+    assert run["settings"]["coding"] == {"mcs": "swinjscc", "code": "ldpc"}
+    assert {**run["config"], "coding": {}} == {**today["config"], "coding": {}}
     assert migrate(folder).endswith("up to date already")
 
 
