@@ -29,7 +29,7 @@ from kbsc_tf.seals import training_state
 
 RESULTS = Path(__file__).parents[2] / "results"
 COMMITTED = sorted(path.parent for path in RESULTS.glob("**/run.json"))
-OUTCOMES = ["label", "shown", "entry", "confidence", "group", "psnr", "ms_ssim"]
+OUTCOMES = ["label", "shown", "entry", "confidence", "group", "psnr", "ms_ssim", "channel_uses"]
 OLD = sorted((Path(__file__).parent / "old_runs").glob("*.json.gz"))
 
 

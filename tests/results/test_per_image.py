@@ -17,7 +17,14 @@ def add(writer, trials, images=60_000):
         columns |= dict.fromkeys(("label", "shown"), np.zeros(images))
         columns |= {"delivered": np.ones(images, bool), "correct": np.ones(images, bool)}
         columns["confidence"] = np.full(images, 0.5)
-        writer.add({"trial": trial, "image": np.arange(images), **columns, "psnr": None, "ms_ssim": None})
+        writer.add(
+            {
+                "trial": trial,
+                "image": np.arange(images),
+                **columns,
+                **dict.fromkeys(["psnr", "ms_ssim", "channel_uses"]),
+            }
+        )
 
 
 def test_a_worker_that_was_given_up_does_not_spoil_its_successors_file(tmp_path):
