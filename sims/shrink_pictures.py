@@ -1,6 +1,6 @@
 """Make the pictures that READMEs show small: python sims/shrink_pictures.py FOLDER
 
-Every PNG under FOLDER that is wider than 1,400 pixels becomes as wide, with 64 colours: enough for a page. For a paper
+Every PNG under FOLDER that is wider than 1,000 pixels becomes as wide, with 64 colours: enough for a page. For a paper
 there is the PDF that ``kbsc plot`` draws.
 """
 
@@ -12,7 +12,7 @@ from PIL import Image
 
 from kbsc_tf.files import write_atomically
 
-WIDTH, COLOURS, DPI = 1400, 64, 200
+WIDTH, COLOURS, DPI = 1000, 64, 143
 
 
 def shrink(path: Path) -> None:

@@ -152,12 +152,12 @@ def test_a_part_that_fails_on_a_device_is_said_and_the_others_go_on(script, monk
 def test_a_wide_picture_is_made_small_and_a_small_one_kept(tmp_path):
     pixels = np.random.default_rng(0).integers(0, 256, (30, 2100, 3), np.uint8)
     (tmp_path / "inner").mkdir()
-    for name, width in (("inner/wide", 2100), ("narrow", 1400)):
+    for name, width in (("inner/wide", 2100), ("narrow", 1000)):
         Image.fromarray(pixels[:, :width]).save(tmp_path / f"{name}.png")
     narrow = (tmp_path / "narrow.png").read_bytes()
     subprocess.run([sys.executable, SIMS / "shrink_pictures.py", tmp_path], check=True)
     with Image.open(tmp_path / "inner/wide.png") as picture:
-        assert picture.size == (1400, 20) and len(picture.getcolors()) <= 64
+        assert picture.size == (1000, 14) and len(picture.getcolors()) <= 64
     assert (tmp_path / "narrow.png").read_bytes() == narrow
 
 
@@ -166,7 +166,7 @@ def test_lines_of_a_small_picture_keep_their_colours(tmp_path):
     records = read_records(SIMS.parent / "results" / "baselines_cifar10").query("k == 1024")
     [path] = plot_by_cbr(records, tmp_path, output=Output(("png",)))
     with Image.open(path) as picture:
-        size = 1400, round(picture.height * 1400 / picture.width)
+        size = 1000, round(picture.height * 1000 / picture.width)
         before = np.asarray(picture.convert("RGB").resize(size, Image.Resampling.LANCZOS)).astype(int)
     subprocess.run([sys.executable, SIMS / "shrink_pictures.py", tmp_path], check=True)
     with Image.open(path) as picture:

@@ -100,6 +100,10 @@ class SchemeSpec(Spec):
         """What else of the experiment the records of this entry depend on, such as all k of a network for several."""
         return {}
 
+    def stops_early(self, config: SchemeConfig) -> bool:
+        """Whether images take different numbers of channel uses, k/2 at most."""
+        return False
+
     def text(self, config: SchemeConfig, experiment: Any) -> str:
         """The label in figures and tables of an entry that has no name of its own."""
         return self.label

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from kbsc_tf.errors import UserError
-from kbsc_tf.results.names import is_grid
+from kbsc_tf.results.names import is_grid, stops_early
 
 
 def grid_channels(records: pd.DataFrame) -> set[str]:
@@ -27,6 +27,11 @@ def differ_from_symbols(records: pd.DataFrame) -> bool:
 def allowed_uses(points: pd.DataFrame, grids: set[str]) -> pd.Series:
     """Complex channel uses that every row or point was allowed: its share of a grid or, on other channels, k/2."""
     return points["channel_uses"].where(points["channel"].isin(grids), points["k"] / 2)
+
+
+def drawn_uses(points: pd.DataFrame, grids: set[str]) -> pd.Series:
+    """Complex channel uses that a point is drawn at: taken on average where images stop early, else allowed."""
+    return points["channel_uses"].where(points["scheme"].map(stops_early), allowed_uses(points, grids))
 
 
 def cbr_per_use(records: pd.DataFrame) -> Fraction:

@@ -10,10 +10,10 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from kbsc_tf.errors import UserError
-from kbsc_tf.figures.equal_uses import file_stem, plot_by_cbr, plot_cbr_overview
+from kbsc_tf.figures.equal_uses import plot_by_cbr, plot_cbr_overview
 from kbsc_tf.figures.legends import interval_handles, scheme_handle, stand_in_handles
 from kbsc_tf.figures.outcomes.lengths import draw_lengths
-from kbsc_tf.figures.output import PLAIN, Output, save_figure
+from kbsc_tf.figures.output import PLAIN, Output, file_stem, save_figure
 from kbsc_tf.figures.style import (
     LEGEND,
     LEGEND_ROW,

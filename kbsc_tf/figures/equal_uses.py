@@ -13,9 +13,16 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from kbsc_tf.figures.channel_uses import allowed_uses, cbr_per_use, differ_from_symbols, grid_channels, uses_text
+from kbsc_tf.figures.channel_uses import (
+    allowed_uses,
+    cbr_per_use,
+    differ_from_symbols,
+    drawn_uses,
+    grid_channels,
+    uses_text,
+)
 from kbsc_tf.figures.legends import ADAPTED, PALE, THIN, explain, interval_handles, scheme_handles, stand_in_handles
-from kbsc_tf.figures.output import PLAIN, Output, save_figure
+from kbsc_tf.figures.output import PLAIN, Output, file_stem, save_figure
 from kbsc_tf.figures.style import (
     LEGEND_ROW,
     MANY,
@@ -182,11 +189,11 @@ def plot_cbr_overview(
     one_each = snr_db is None and len(channels) > MANY  # panels of channels beside each other, not SNRs
     wanted = shown[len(shown) // 2 :][:1] if one_each else shown if snr_db is None else snr_db
     wanted = [snr for snr in wanted if snr in set(points["snr_db"])]
-    points = points[points["snr_db"].isin(wanted)].assign(n_allowed=lambda p: allowed_uses(p, grids))
+    points = points[points["snr_db"].isin(wanted)].assign(n_drawn=lambda p: drawn_uses(p, grids))
     if points["k"].nunique() < 2:
         return []
     looks, scale = looks_of(in_house_order(points["scheme"])), metric_of(metric).scale
-    limits, per_use = (points["n_allowed"].min(), points["n_allowed"].max()), float(cbr_per_use(records))
+    limits, per_use = (points["n_drawn"].min(), points["n_drawn"].max()), float(cbr_per_use(records))
     with paper_style():
         handles = scheme_handles(looks, reference)
         if infeasible:
@@ -207,21 +214,16 @@ def plot_cbr_overview(
         for number, ((channel, snr), box) in enumerate(zip(panels, boxes, strict=True)):
             axes = figure.add_axes(box)
             part = points[(points["channel"] == channel) & (points["snr_db"] == snr)]
-            _draw_main_curves(axes, part, "n_allowed", looks, scale)
+            _draw_main_curves(axes, part, "n_drawn", looks, scale)
             draw_reference(axes, reference, channel, scale)
             scale_values(axes, points["low"].min(), _top(points, reference), metric)
             if number % columns:
                 axes.set_ylabel("")
             panel_title(axes, titles[number], pad=14)
             axes.set_xlabel("Complex channel uses $n$ per image")
-            of_channel = sorted(points["n_allowed"][points["channel"] == channel].unique())
+            of_channel = sorted(allowed_uses(points[points["channel"] == channel], grids).unique())
             scale_uses(axes, pd.Series({n: n * per_use for n in of_channel}), gap=12, limits=limits)
         return save_figure(figure, Path(out_dir), stem, output, pd.concat([points, reference]), metric)
-
-
-def file_stem(metric: str) -> str:
-    """What the names of a metric's figures begin with."""
-    return "accuracy" if metric == "top1" else metric
 
 
 def _layers(points: pd.DataFrame, show_mcs: Collection[str], show_genie: bool) -> _Layers:
@@ -245,7 +247,6 @@ def _figure_of_one_k(
     notes = {channel: _notes(main[main["channel"] == channel], round(22.3 * size[0])) for channel in channels}
     numbers = range(len(channels)) if len(channels) > 1 else [None]
     titles = [title_lines(channel, i, size[0]) for channel, i in zip(channels, numbers, strict=True)]
-
     handles = scheme_handles(shared.looks, reference)
     explained = [*explain(fits, layers.genie, layers.fixed), *words.notes]
     width = size[0] * min(columns, len(channels))
@@ -260,7 +261,6 @@ def _figure_of_one_k(
     add_legend(figure, handles, _TITLE + 0.04, across)
     if explained:
         add_legend(figure, explained, _TITLE + 0.06 + LEGEND_ROW * rows, across_explained)
-
     for number, (channel, box) in enumerate(zip(channels, boxes, strict=True)):
         axes = _draw_panel(figure, box, layers.of(channel), shared)
         if np.isfinite(layers.of(channel).main["snr_db"]).any():

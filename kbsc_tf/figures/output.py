@@ -99,3 +99,8 @@ def _with_palette(content: bytes) -> bytes:
         few = picture.convert("RGB").quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
     few.save(buffer := io.BytesIO(), "PNG", dpi=(_DPI, _DPI))
     return buffer.getvalue()
+
+
+def file_stem(metric: str) -> str:
+    """What the names of a metric's figures begin with."""
+    return "accuracy" if metric == "top1" else metric

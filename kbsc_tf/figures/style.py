@@ -99,9 +99,15 @@ def looks_of(schemes: Iterable[str]) -> dict[str, Look]:
     others = sorted(set(schemes) - set(specs) - set(fixed))
     taken = {specs[name].colour for name in specs}
     free = [look for look in _SPARE_LOOKS if look.colour not in taken] or _SPARE_LOOKS
-    spare = {name: free[i % len(free)] for i, name in enumerate(others)}
+    spare = {name: _spare(free, i) for i, name in enumerate(others)}
     looks = fixed | spare
     return {name: looks.get(name) or Look(*(getattr(specs[name], part) for part in Look._fields)) for name in schemes}
+
+
+def _spare(free: list[Look], number: int) -> Look:
+    """A look of which there are several; where all have been given out, with the marker of another."""
+    rounds, place = divmod(number, len(free))
+    return free[place]._replace(marker=free[(place + rounds) % len(free)].marker)
 
 
 def _spec(name: str) -> SchemeSpec | None:

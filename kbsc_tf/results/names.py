@@ -26,7 +26,8 @@ def names_of(config: ExperimentConfig) -> Names:
     -------
     dict
         ``schemes``: of each name its ``label`` for readers, the registered ``scheme``, whether it comes for each k of
-        the experiment (``per_k``), and its ``training_seeds`` as records have them. ``channels``: of each label its
+        the experiment (``per_k``), its ``training_seeds`` as records have them, and whether images take different
+        numbers of channel uses (``stops_early``). ``channels``: of each label its
         ``text`` for readers, and ``is_grid``.
     """
     found: Names = {"schemes": {}, "channels": {}}
@@ -38,6 +39,7 @@ def names_of(config: ExperimentConfig) -> Names:
             "scheme": spec.name,
             "per_k": spec.per_k,
             "training_seeds": [training_seed(one) for one in trainings(entry)],
+            **({"stops_early": True} if spec.stops_early(entry) else {}),
         }
     for channel in config.channels:
         found["channels"][channel.label] = {"text": channel.text, "is_grid": channel.is_grid}
@@ -90,6 +92,11 @@ def scheme_text(scheme: str) -> str:
     if known := _names.get()["schemes"].get(scheme):
         return known["label"]
     return schemes[scheme].label if scheme in schemes else _plain(scheme)
+
+
+def stops_early(scheme: str) -> bool:
+    """Whether images of a scheme take different numbers of channel uses; False where no run says."""
+    return _names.get()["schemes"].get(scheme, {}).get("stops_early", False)
 
 
 def channel_text(channel: str) -> str:

@@ -1,5 +1,6 @@
 """The figure of how many channel uses single images took, of schemes that stop early. Imports no TensorFlow."""
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from kbsc_tf.figures.legends import scheme_handle
 from kbsc_tf.figures.output import Output, save_figure
 from kbsc_tf.figures.style import (
     LEGEND_ROW,
+    LINES,
     add_legend,
     as_written,
     columns_that_fit,
@@ -53,7 +55,13 @@ def draw_lengths(folder: Path, out_dir: Path, output: Output, everything: bool =
 def _figure(folder: Path, records: pd.DataFrame, snr: float) -> Figure:
     channels, schemes = list(records["channel"].unique()), in_house_order(records["scheme"])
     looks, (columns, size) = looks_of(schemes), panel_layout(len(channels))
-    handles = [scheme_handle(looks[name]._replace(marker=""), as_written(scheme_text(name))) for name in schemes]
+    looks = {name: look._replace(marker="") for name, look in looks.items()}
+    before = Counter()
+    lines = {}
+    for name, look in looks.items():  # schemes that share a colour are told apart by the line
+        lines[name] = LINES[before[look.colour] % len(LINES)]
+        before[look.colour] += 1
+    handles = [scheme_handle(look, as_written(scheme_text(name)), lines[name]) for name, look in looks.items()]
     wide = columns_that_fit(handles, min(columns, len(channels)) * size[0], len(handles))
     figure, boxes = panel_grid(len(channels), columns, 0.04 + LEGEND_ROW * -(-len(handles) // wide), size=size)
     add_legend(figure, handles, 0.02, wide)
@@ -66,7 +74,9 @@ def _figure(folder: Path, records: pd.DataFrame, snr: float) -> Figure:
             if len(rows):
                 taken = _channel_uses(folder, scheme, rows)
                 shares = 100 * np.r_[0, np.arange(1, len(taken) + 1) / len(taken), 1]
-                axes.step(np.r_[0, taken, k / 2], shares, where="post", color=looks[scheme].colour)
+                axes.step(
+                    np.r_[0, taken, k / 2], shares, where="post", color=looks[scheme].colour, linestyle=lines[scheme]
+                )
         axes.set_xlim(0, 1.02 * k / 2)
         axes.set_ylim(0, 102)
         axes.set_xlabel("Complex channel uses $n$")

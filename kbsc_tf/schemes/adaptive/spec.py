@@ -43,6 +43,9 @@ class AdaptiveFeedbackSpec(AdaptiveSpec):
     revision = 1
     Config = AdaptiveFeedbackConfig
 
+    def stops_early(self, config: AdaptiveFeedbackConfig) -> bool:
+        return True
+
     def build(self, config: AdaptiveFeedbackConfig, context: Any) -> Iterator[Any]:
         from kbsc_tf.schemes.adaptive.feedback import AdaptiveFeedbackScheme, Trust
         from kbsc_tf.schemes.adaptive.fit import adaptive_fit

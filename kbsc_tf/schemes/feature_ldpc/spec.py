@@ -19,6 +19,9 @@ class FeaturePqSpec(SchemeSpec):
     quantiser = "pq"
     Config = HarqConfig
 
+    def stops_early(self, config: HarqConfig) -> bool:
+        return config.transmissions > 1
+
     def text(self, config: HarqConfig, experiment: Any) -> str:
         return name_code(self.label, config.coding(experiment.coding)) + ", HARQ" * (config.transmissions > 1)
 

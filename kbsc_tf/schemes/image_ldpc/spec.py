@@ -75,6 +75,9 @@ class ImageLdpcSpec(SchemeSpec):
     revision = CODING_REVISION
     Config = ImageLdpcConfig
 
+    def stops_early(self, config: SchemeConfig) -> bool:
+        return getattr(config, "transmissions", 1) > 1
+
     def text(self, config: SchemeConfig, experiment: Any) -> str:
         label = self.label.replace("image file", f"{self._codec(config)} file")
         # Nearly all files are too long for what auto puts on polar codes.

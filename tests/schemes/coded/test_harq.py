@@ -3,13 +3,16 @@
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 from clustered import DIM, feature_set
 from pydantic import ValidationError
 
 from kbsc_tf.config import AwgnConfig, ExperimentConfig, NearestConfig, OfdmConfig
 from kbsc_tf.data.sources import procedural_set
+from kbsc_tf.figures.channel_uses import drawn_uses
 from kbsc_tf.receiver import Receiver
+from kbsc_tf.results.names import named, names_of
 from kbsc_tf.schemes.build import build_schemes
 from kbsc_tf.schemes.coded.genie import GenieScheme
 from kbsc_tf.transmission import SourceBatch
@@ -107,3 +110,11 @@ def test_what_cannot_be_sent_again_is_refused(settings, sentence):
 def test_options_out_of_range_are_refused():
     with pytest.raises(ValidationError, match="less than or equal to 4"):
         experiment({"scheme": "bpg_ldpc", "transmissions": 5}, 256)
+
+
+def test_figures_know_who_stops_early():
+    entries = ["feature_ldpc_pq", {"scheme": "feature_ldpc_pq", "name": "harq", "transmissions": 2}]
+    names = names_of(ExperimentConfig(name="t", schemes=entries, k=[64], snr_db=[0]))
+    points = pd.DataFrame({"scheme": ["feature_ldpc_pq", "harq"], "channel": "awgn", "k": 64, "channel_uses": 20.0})
+    with named({"names": names}):
+        assert drawn_uses(points, set()).tolist() == [32, 20]
