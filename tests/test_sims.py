@@ -197,3 +197,4 @@ def test_calls_take_turns_and_may_time_themselves(script):
     seconds = timing.alternating({"a": lambda: order.append("a"), "b": lambda: float(order.append("b") or 7)}, 3)
     assert order == ["a", "b"] * 3 and seconds["b"] == [7.0] * 3 and max(seconds["a"]) < 1
     assert timing.medians({"a": [3.0, 1.0, 2.0]}) == {"a_s": 2.0}
+    assert timing.median_seconds(lambda: 7.0, 3) < 1, "a training step returns its loss, no time"
