@@ -2,8 +2,8 @@
 
 A README is a template, sims/pages/NAME.md.j2, whose numbers are asked of the records (`pages.facts`), so that none
 is typed by hand; a claim that the records do not bear out stops the script. Without a NAME all are written, and
-results/README.md, the page of all results, which comes from results/index.json, and the table of what is reproduced in
-the README of the repository, whose template is sims/pages/reproduced.j2.
+results/README.md, the page of all results, which comes from results/index.json, and the sections of the README of the
+repository that are made of records: what is reproduced (sims/pages/reproduced.j2) and speed (sims/pages/speed.j2).
 """
 
 import argparse
@@ -20,8 +20,9 @@ from kbsc_tf.files import read_json
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATES, RESULTS = ROOT / "sims/pages", ROOT / "results"
 MOST_LINES = 120
-BEGIN = "<!-- made of the records by sims/write_readmes.py from sims/pages/reproduced.j2 -->"
+BEGIN = "<!-- made of the records by sims/write_readmes.py from sims/pages/{} -->"
 END = "<!-- end of what it makes -->"
+SECTIONS = {"reproduced.j2": RESULTS, "speed.j2": RESULTS / "bench"}  # of README.md, and what they are made of
 OVERVIEW = """# Results
 
 Every folder holds records of an experiment (`records.csv`), what made them (`run.json`) and a page on what they say.
@@ -49,12 +50,16 @@ def rendered(name: str) -> str:
 
 
 def main_readme() -> str:
-    """Return the README of the repository with the table of what is reproduced."""
-    before, _, rest = (ROOT / "README.md").read_text(encoding="utf-8").partition(f"{BEGIN}\n")
-    _, end, after = rest.partition(END)
-    if not end:
-        raise UserError(f"README.md: expected the lines {BEGIN!r} and {END!r} around what is made; restore them")
-    return f"{before}{BEGIN}\n{_filled('reproduced.j2', RESULTS)}{END}{after}"
+    """Return the README of the repository with the sections that are made of records."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    for template, folder in SECTIONS.items():
+        begin = BEGIN.format(template)
+        before, _, rest = text.partition(f"{begin}\n")
+        _, end, after = rest.partition(END)
+        if not end:
+            raise UserError(f"README.md: expected the lines {begin!r} and {END!r} around what is made; restore them")
+        text = f"{before}{begin}\n{_filled(template, folder)}{END}{after}"
+    return text
 
 
 def _filled(template: str, folder: Path) -> str:
@@ -63,6 +68,7 @@ def _filled(template: str, folder: Path) -> str:
     for tool in (between, less, margin, margins, original, reference, says):
         tools.globals[tool.__name__] = tool
     tools.globals |= {"inf": float("inf"), "results": lambda path="": Facts(folder / path)}
+    tools.globals["json"] = lambda path: read_json(folder / path, "run make bench, which writes it")
     try:
         return tidied(tools.get_template(template).render())
     except (UserError, TemplateError) as error:
