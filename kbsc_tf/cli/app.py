@@ -34,6 +34,10 @@ Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Results folder, for
 All = Annotated[
     bool, typer.Option("--all", help="Also schemes, channels, k, SNRs and seeds that have left the configuration.")
 ]
+Formats = Annotated[list[str], typer.Option("--format", help="png, pdf or svg; may be repeated.")]
+Schemes = Annotated[list[str], typer.Option("--scheme", help="Only this one; may be repeated.")]
+Ks = Annotated[list[int], typer.Option("--k", help="Only this k; may be repeated.")]
+Snrs = Annotated[list[float], typer.Option("--snr-db", help="Only this SNR; may be repeated.")]
 SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave out unreadable images and count them.")]
 
 

@@ -8,7 +8,11 @@ import typer
 from kbsc_tf.cli.app import (
     All,
     Folder,
+    Formats,
+    Ks,
     Places,
+    Schemes,
+    Snrs,
     app,
     list_files,
     new_progress,
@@ -32,7 +36,7 @@ def status(folder: Folder) -> None:
 @app.command()
 def plot(
     folder: Folder,
-    formats: Annotated[list[str], typer.Option("--format", help="png, pdf or svg; may be repeated.")] = ["png", "pdf"],  # noqa: B006
+    formats: Formats = ["png", "pdf"],  # noqa: B006
     data: Annotated[bool, typer.Option("--data", help="Write the points of every figure too, as CSV.")] = False,
     everything: All = False,
 ) -> None:
@@ -96,7 +100,7 @@ def compare(
 def confidence(
     folder: Folder,
     share: Annotated[float, typer.Option("--share", help="Share of deliveries to abstain on.")] = 0.2,
-    formats: Annotated[list[str], typer.Option("--format", help="png, pdf or svg; may be repeated.")] = ["png", "pdf"],  # noqa: B006
+    formats: Formats = ["png", "pdf"],  # noqa: B006
     everything: All = False,
 ) -> None:
     """How far the receiver's confidence can be trusted, and what abstaining on the least confident buys."""
@@ -115,11 +119,11 @@ def confidence(
 @app.command()
 def losses(
     folder: Folder,
-    scheme: Annotated[list[str], typer.Option("--scheme", help="Only this one; may be repeated.")] = [],  # noqa: B006
-    k: Annotated[list[int], typer.Option("--k", help="Only this k; may be repeated.")] = [],  # noqa: B006
-    snr_db: Annotated[list[float], typer.Option("--snr-db", help="Only this SNR; may be repeated.")] = [],  # noqa: B006
+    scheme: Schemes = [],  # noqa: B006
+    k: Ks = [],  # noqa: B006
+    snr_db: Snrs = [],  # noqa: B006
     set_: Places = None,
-    formats: Annotated[list[str], typer.Option("--format", help="png, pdf or svg; may be repeated.")] = ["png", "pdf"],  # noqa: B006
+    formats: Formats = ["png", "pdf"],  # noqa: B006
 ) -> None:
     """Where accuracy is lost: by the encoder, the channel, the decision rule, or by showing nothing."""
     from kbsc_tf.api.run import Run
@@ -148,11 +152,11 @@ def promises(
     by_snr_db: Annotated[
         float | None, typer.Option("--by-snr-db", help="SNR by which sets are promised at all others.")
     ] = None,
-    scheme: Annotated[list[str], typer.Option("--scheme", help="Only this one; may be repeated.")] = [],  # noqa: B006
-    k: Annotated[list[int], typer.Option("--k", help="Only this k; may be repeated.")] = [],  # noqa: B006
-    snr_db: Annotated[list[float], typer.Option("--snr-db", help="Only this SNR; may be repeated.")] = [],  # noqa: B006
+    scheme: Schemes = [],  # noqa: B006
+    k: Ks = [],  # noqa: B006
+    snr_db: Snrs = [],  # noqa: B006
     set_: Places = None,
-    formats: Annotated[list[str], typer.Option("--format", help="png, pdf or svg; may be repeated.")] = ["png", "pdf"],  # noqa: B006
+    formats: Formats = ["png", "pdf"],  # noqa: B006
 ) -> None:
     """What can be promised: sets that hold the class, and how much can be shown at a given error."""
     from kbsc_tf.api.run import Run

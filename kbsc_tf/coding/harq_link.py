@@ -12,6 +12,7 @@ from kbsc_tf.coding.hopeless import is_hopeless
 from kbsc_tf.coding.ldpc.code_block import CodeBlock
 from kbsc_tf.coding.ldpc.decoder import DEFAULT_DECODER, DecoderSettings
 from kbsc_tf.coding.plan import TransportPlan
+from kbsc_tf.coding.symbol_rows import SymbolRows
 from kbsc_tf.coding.transport_link import default_blocks_per_call
 
 
@@ -53,16 +54,15 @@ class HarqLink:
         versions: tuple[int, ...],
         decoder: DecoderSettings = DEFAULT_DECODER,
     ) -> None:
-        self.plan, self._channel = plan, traced(channel)
+        self.plan = plan
         self.transmissions = np.zeros(0, np.int64)
         # Each version alone may be one that cannot be decoded: it need not be.
         blocks = [CodeBlock(plan.info_bits, plan.coded_bits, rv) for rv in versions]
         side_by_side = default_blocks_per_call(max(block.reach for block in blocks))
         self._codecs = [block_codec(plan.modulation, block, side_by_side, decoder) for block in blocks]
         self._reaches = [block.reach for block in blocks]
-        self._rows = max(1, 4 * side_by_side // plan.blocks)
-        turns = np.arange(plan.channel_uses) % 2 if plan.modulation == "pi2_bpsk" else np.zeros(plan.channel_uses)
-        self._rotation = np.tile(np.asarray(1j**turns, np.complex64), len(versions))
+        rows = max(1, 4 * side_by_side // plan.blocks)
+        self._rows = SymbolRows(traced(channel), plan.modulation, plan.channel_uses, rows, len(versions))
 
     def __call__(self, bits: np.ndarray, snr_db: float, seed: int | None) -> tuple[np.ndarray, np.ndarray]:
         """Send payloads, one per transport block.
@@ -108,23 +108,17 @@ class HarqLink:
 
     def _over_the_air(self, versions: list[np.ndarray], snr_db: float) -> tuple[np.ndarray, np.ndarray]:
         """Symbols [B C, E/m] of each version, and what arrives of them all and its noise, both [B C, V, E/m]."""
-        uses, per_block = self.plan.channel_uses, versions[0].shape[1]
-        rows = np.concatenate([one.reshape(-1, uses) for one in versions], axis=1) * self._rotation
-        symbols, noise = np.zeros_like(rows), np.zeros(rows.shape, np.float32)
-        for start in range(0, len(rows), self._rows):
-            part = rows[start : start + self._rows]
-            # The channel always sees the same shape, so that it is traced once; rows without payload stay silent.
-            padded = np.pad(part, ((0, self._rows - len(part)), (0, 0)))
-            there = self._channel(padded, tf.constant(snr_db, tf.float32))
-            unbiased = tf.math.divide_no_nan(there.symbols, tf.cast(there.bias, tf.complex64)).numpy()
-            symbols[start : start + len(part)] = (unbiased * self._rotation.conj())[: len(part)]
-            noise[start : start + len(part)] = np.broadcast_to(there.no_eff.numpy(), padded.shape)[: len(part)]
+        uses, per_block, rows = self.plan.channel_uses, versions[0].shape[1], self._rows.rows
+        sent = np.concatenate([one.reshape(-1, uses) for one in versions], axis=1)
+        snr = tf.constant(snr_db, tf.float32)
+        parts = [self._rows(sent[start : start + rows], snr) for start in range(0, len(sent), rows)]
+        symbols, noise, _ = zip(*parts, strict=True)
 
         def by_block(values: np.ndarray) -> np.ndarray:
             shaped = values.reshape(-1, len(versions), self.plan.blocks, per_block)
             return shaped.transpose(0, 2, 1, 3).reshape(-1, len(versions), per_block)
 
-        return by_block(symbols), by_block(noise)
+        return by_block(np.concatenate(symbols)), by_block(np.concatenate(noise))
 
     def _furthest(self, number: int) -> int:
         """Of the versions up to one, that whose decoder knows all bits that were sent."""

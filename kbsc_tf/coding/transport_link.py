@@ -14,6 +14,7 @@ from kbsc_tf.coding.ldpc.code_block import CodeBlock
 from kbsc_tf.coding.ldpc.decoder import DEFAULT_DECODER, DecoderSettings
 from kbsc_tf.coding.mcs import BITS_PER_SYMBOL
 from kbsc_tf.coding.plan import TransportPlan
+from kbsc_tf.coding.symbol_rows import SymbolRows
 from kbsc_tf.data.image_set import fingerprint
 from kbsc_tf.kept import Kept
 
@@ -64,12 +65,10 @@ class TransportLink:
         self.rows_per_call = max(1, 4 * self.blocks_per_call // plan.blocks)
         bits_per_symbol = BITS_PER_SYMBOL[plan.modulation]
         self._channel = traced(channel)
+        self._rows = SymbolRows(self._channel, plan.modulation, plan.channel_uses, self.rows_per_call)
         self._detect = None
         if getattr(channel, "detects_jointly", False) and bits_per_symbol > 1:
             self._detect = traced(channel, bits_per_symbol)
-        # pi/2-BPSK, TS 38.211, clause 5.1.1: every other symbol of the transport block is turned by pi/2.
-        turns = np.arange(plan.channel_uses) % 2 if plan.modulation == "pi2_bpsk" else 0
-        self._rotation = np.asarray(1j**turns, np.complex64)
 
     @property
     def plan(self) -> TransportPlan:
@@ -165,22 +164,16 @@ class TransportLink:
         [(sent, all_signs)] = _ENCODED([(codec, fingerprint(blocks))], lambda _: [codec.encode(blocks)])
         for start in range(0, len(blocks), rows * plan.blocks):
             part = blocks[start : start + rows * plan.blocks]
-            # The channel always sees the same shape, so that it is traced once; rows without payload stay silent.
-            symbols = np.zeros([rows, plan.channel_uses], np.complex64)
-            symbols[: len(part) // plan.blocks] = sent[start : start + len(part)].reshape(-1, plan.channel_uses)
+            symbols = sent[start : start + len(part)].reshape(-1, plan.channel_uses)
             signs, snr = all_signs[start : start + len(part)], tf.constant(snr_db, tf.float32)
             if self._detect is not None:
-                llrs = self._detect(symbols, snr).numpy()
+                llrs = self._detect(self._rows.filled(symbols), snr).numpy()
                 yield codec.collect(llrs.reshape(-1, codec.symbols, llrs.shape[-1])[: len(part)]), signs
                 continue
-            received = self._channel(symbols * self._rotation, snr)
-            if received.papr_db is not None:
-                paprs.append(received.papr_db.numpy()[: len(part) // plan.blocks])
-            bias = tf.cast(received.bias, tf.complex64)
-            # In a deep fade the bias may underflow to 0: then nothing is known, and the noise is infinite.
-            unbiased = tf.math.divide_no_nan(received.symbols, bias).numpy() * self._rotation.conj()
-            noise = received.no_eff.numpy()
-            llrs = codec.demap(*(one.reshape(-1, codec.symbols)[: len(part)] for one in (unbiased, noise)))
+            unbiased, noise, papr_db = self._rows(symbols, snr)
+            if papr_db is not None:
+                paprs.append(papr_db)
+            llrs = codec.demap(*(one.reshape(-1, codec.symbols) for one in (unbiased, noise)))
             yield llrs, signs
 
 

@@ -9,7 +9,8 @@ from kbsc_tf.features import FeatureSet
 from kbsc_tf.receiver import signal_share
 from kbsc_tf.schemes.base import Scheme
 from kbsc_tf.study.prepare import Study
-from kbsc_tf.study.trial import Trials, chunk_of
+from kbsc_tf.study.trial import batch_of, chunk_seed, chunks
+from kbsc_tf.transmission import Transmission
 
 _MOST = 5000  # entries that are sent: a share of so many is known to 0.7 points, which is one standard error
 
@@ -82,12 +83,12 @@ class Deliveries:
 
     def _sent(self, scheme: Scheme, snr_db: float, images: FeatureSet, own: np.ndarray | None, trial: int) -> Delivered:
         """``own`` [N]: the images are these entries of the knowledge base."""
-        trials, parts = Trials(self._receiver, images, self._chunk), []
-        for number in range(-(-len(images) // trials.chunk)):
-            rows = chunk_of(len(images), trials.chunk, number)
-            itself = None if own is None else own[rows]
-            parts.append(self._decided(scheme, trials, number, snr_db, trial, itself))
-        posteriors, confidences, qualities, groups = zip(*parts, strict=True)
+        parts = []
+        for number, rows in enumerate(chunks(len(images), self._chunk)):
+            noise = chunk_seed(self._seed, snr_db, number, trial)
+            sent = scheme.transmit(batch_of(images, rows, scheme.needs_images), snr_db, noise)
+            parts.append((*self._decided(scheme, sent, None if own is None else own[rows]), number))
+        posteriors, confidences, qualities, groups, numbers = zip(*parts, strict=True)
         count, known = len(images), qualities[0] is not None
         return Delivered(
             np.concatenate(posteriors)[:count],
@@ -95,20 +96,20 @@ class Deliveries:
             np.concatenate(confidences)[:count],
             np.concatenate(qualities)[:count] if known else None,
             images.labels,
-            np.concatenate(groups)[:count],
+            np.concatenate([number * self._chunk + one for number, one in zip(numbers, groups, strict=True)])[:count],
         )
 
     def _decided(
-        self, scheme: Scheme, trials: Trials, number: int, snr_db: float, trial: int, own: np.ndarray | None
+        self, scheme: Scheme, sent: Transmission, own: np.ndarray | None
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, np.ndarray]:
         """Posterior, confidence, quality and groups of one chunk."""
-        outcome, search = trials.send(scheme, number, snr_db, self._seed, trial), self._receiver.code_search
-        sent, calibration = outcome.transmission, scheme.calibration or search.rule.calibration
-        shares, _, arrived = search.posterior(sent.observation or search.observe(outcome.features), own)
+        search = self._receiver.code_search
+        calibration = scheme.calibration or search.rule.calibration
+        shares, _, arrived = search.posterior(sent.observation or search.observe(self._receiver.features(sent)), own)
         quality = signal_share(sent)
         by_symbols = sent.observation is None and scheme.calibration is not None
         posterior = calibration.sharpen(shares, quality if by_symbols else arrived)
         confidence = calibration.trust(posterior.max(axis=1)).astype(np.float64)
         posterior[~sent.delivered], confidence[~sent.delivered] = self._prior, -1.0
         groups = np.arange(len(shares)) if sent.groups is None else sent.groups
-        return posterior, confidence, quality, number * trials.chunk + groups
+        return posterior, confidence, quality, groups

@@ -1,16 +1,12 @@
 """`kbsc losses`: what each level between the feature and the answer takes."""
 
-import sys
-
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
-from clustered import FILE_CLASSES, write_features
-from eagerly import eagerly
+from clustered import FILE_CLASSES
+from small_run import make_run
 
 import kbsc_tf
-from kbsc_tf.cli import main
 from kbsc_tf.losses.table import BOUND, LEVELS, read_losses, rows_of
 from kbsc_tf.metrics.paired import paired_difference
 from kbsc_tf.results.envelope import envelope
@@ -21,17 +17,7 @@ SNRS = [-8.0, 4.0, np.inf]
 
 def make(place, decision, schemes):
     """A results folder of one small run."""
-    file = write_features(place / "features.npz")
-    settings = {"name": "small", "features": {"file": str(file)}, "schemes": schemes, "k": [8, 64]}
-    settings |= {"receiver": {"decision": decision}, "coding": {"mcs": ["qpsk-1/3", "64qam-1/2"], "genie": False}}
-    settings |= {"snr_db": SNRS, "sweep": {"latency": False, "chunk": 30}}
-    (place / "small.yaml").write_text(yaml.safe_dump(settings))
-    with pytest.MonkeyPatch.context() as patch, eagerly():
-        patch.setattr(sys, "argv", ["kbsc", "run", str(place / "small.yaml"), "--out", str(place / "small")])
-        with pytest.raises(SystemExit) as end:
-            main()
-    assert not end.value.code
-    return place / "small"
+    return make_run(place, decision, schemes, [8, 64], SNRS, ["qpsk-1/3", "64qam-1/2"], chunk=30)
 
 
 @pytest.fixture(scope="module")

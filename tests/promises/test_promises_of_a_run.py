@@ -1,15 +1,11 @@
 """`kbsc promises`: a run's points, with what was promised and what came of it."""
 
-import sys
-
 import numpy as np
 import pytest
-import yaml
-from clustered import feature_set, write_features
-from eagerly import eagerly
+from clustered import feature_set
+from small_run import make_run
 
 import kbsc_tf
-from kbsc_tf.cli import main
 from kbsc_tf.promises.table import ERRORS, HALVES, NOISE, OTHER, OWN, SETS, read_promises
 from kbsc_tf.receiver import Kernel, PosteriorRule, PosteriorSearch
 from kbsc_tf.receiver.calibration import UNCALIBRATED
@@ -20,17 +16,7 @@ SNRS = [-10.0, 0.0, 10.0, np.inf]
 
 def make(place, decision, schemes):
     """A results folder of one small run."""
-    file = write_features(place / "features.npz")
-    settings = {"name": "small", "features": {"file": str(file)}, "schemes": schemes, "k": [64]}
-    settings |= {"receiver": {"decision": decision}, "coding": {"mcs": ["qpsk-2/3"], "genie": False}}
-    settings |= {"snr_db": SNRS, "sweep": {"latency": False, "chunk": 25}}
-    (place / "small.yaml").write_text(yaml.safe_dump(settings))
-    with pytest.MonkeyPatch.context() as patch, eagerly():
-        patch.setattr(sys, "argv", ["kbsc", "run", str(place / "small.yaml"), "--out", str(place / "small")])
-        with pytest.raises(SystemExit) as end:
-            main()
-    assert not end.value.code
-    return place / "small"
+    return make_run(place, decision, schemes, [64], SNRS, ["qpsk-2/3"], chunk=25)
 
 
 @pytest.fixture(scope="module")

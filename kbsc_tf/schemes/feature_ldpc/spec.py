@@ -23,7 +23,7 @@ class FeaturePqSpec(SchemeSpec):
         return config.transmissions > 1
 
     def text(self, config: HarqConfig, experiment: Any) -> str:
-        return name_code(self.label, config.coding(experiment.coding)) + ", HARQ" * (config.transmissions > 1)
+        return name_code(self.label, config.coding(experiment.coding)) + ", HARQ" * self.stops_early(config)
 
     def validate(self, config: HarqConfig, experiment: Any) -> None:
         check_harq(config, experiment)

@@ -82,7 +82,7 @@ class ImageLdpcSpec(SchemeSpec):
         label = self.label.replace("image file", f"{self._codec(config)} file")
         # Nearly all files are too long for what auto puts on polar codes.
         label = label.replace("LDPC", "polar") if experiment.coding.code == "polar" else label
-        return ", ".join([label, *config.options, *["HARQ"] * (getattr(config, "transmissions", 1) > 1)])
+        return ", ".join([label, *config.options, *["HARQ"] * self.stops_early(config)])
 
     def validate(self, config: SchemeConfig, experiment: Any) -> None:
         self._check_codec(config, experiment)
