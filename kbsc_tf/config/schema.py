@@ -129,7 +129,7 @@ class ExperimentConfig(Strict):
     sweep: SweepConfig = Field(SweepConfig(), description="How each point is simulated.")
     bound: bool = Field(
         False,
-        description="Draw the highest accuracy that any scheme can have that sends these features over a flat channel.",
+        description="Draw the highest accuracy that any scheme can have, over channels of known capacity.",
         json_schema_extra=UNCOUNTED,
     )
     executor: ExecutorConfig = Field(LocalConfig(), description="Who computes the points.", json_schema_extra=UNCOUNTED)

@@ -1,7 +1,7 @@
 """The highest accuracy at every point of an experiment, as a table that is drawn beside its records. No TensorFlow."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,16 +21,21 @@ _FIGURES = ["channel_uses", "cbr", "n", "top1", "top1_low", "top1_high"]
 _GAINS = 100  # slices of the gain of a block, equally likely
 
 
+Carried = Callable[[int, float], tuple[float, np.ndarray]]
+"""(n, snr_db) -> channel uses of an image of n complex symbols, and the bits it carries in equally likely cases [R]."""
+
+
 def bound_table(
-    bound: AccuracyBound, channels: Sequence[ChannelConfig], ks: Sequence[int], snr_db: Sequence[float], values: int
+    bound: AccuracyBound, channels: Mapping[str, Carried], ks: Sequence[int], snr_db: Sequence[float], values: int
 ) -> pd.DataFrame:
-    """Bound on top-1 accuracy over every channel whose capacity is known, which are the flat ones.
+    """Bound on top-1 accuracy over channels whose capacity is known.
 
     Parameters
     ----------
     bound : AccuracyBound
         Of the features that are sent.
-    channels : sequence of ChannelConfig
+    channels : mapping
+        What each channel carries, by its label; see `flat_channel`.
     ks : sequence of int
         Real channel symbols; two make a channel use.
     snr_db : sequence of float
@@ -47,15 +52,20 @@ def bound_table(
     Notes
     -----
     The receiver knows a fading channel, the sender does not: over fast fading the capacity is the ergodic one, over
-    block fading the bound is the mean over the blocks' gains.
+    block fading and resource grids the bound is the mean over realisations.
     """
     rows = []
-    for channel in (one for one in channels if one.type == "flat"):
+    for label, carried in channels.items():
         for k in ks:
             for snr in snr_db:
-                value, low, high = bound.mean_over(k / 2 * _bits_per_use(snr, channel))
-                rows.append((channel.label, k, snr, k / 2, k / 2 / values, bound.count, value, low, high))
+                uses, bits = carried(k // 2, snr)
+                rows.append((label, k, snr, uses, uses / values, bound.count, *bound.mean_over(bits)))
     return pd.DataFrame(rows, columns=[*_KEY, *_FIGURES])
+
+
+def flat_channel(channel: ChannelConfig) -> Carried:
+    """What a flat channel carries: n times its capacity."""
+    return lambda n, snr_db: (n, n * _bits_per_use(snr_db, channel))
 
 
 def _bits_per_use(snr_db: float, channel: ChannelConfig) -> np.ndarray:

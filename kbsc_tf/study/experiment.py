@@ -9,14 +9,16 @@ from pathlib import Path
 
 import numpy as np
 
-from kbsc_tf.config import ExperimentConfig
+from kbsc_tf.channel import build_channel
+from kbsc_tf.channel.ofdm.information import GridInformation
+from kbsc_tf.config import ChannelConfig, ExperimentConfig
 from kbsc_tf.config.identity import settings_of_experiment
 from kbsc_tf.features import load_features
 from kbsc_tf.figures.curves import draw_figures
 from kbsc_tf.files import make_folder, remove_leftovers, write_atomically
 from kbsc_tf.knowledge import KnowledgeBase
 from kbsc_tf.limits.accuracy_bound import AccuracyBound
-from kbsc_tf.limits.bound_table import bound_table, read_bound, write_bound
+from kbsc_tf.limits.bound_table import Carried, bound_table, flat_channel, read_bound, write_bound
 from kbsc_tf.limits.class_posterior import class_posterior
 from kbsc_tf.locks import Lock
 from kbsc_tf.progress import Progress
@@ -135,10 +137,10 @@ def latencies(study: Study, results: ResultsFolder, progress: Progress) -> None:
 
 
 def bound(study: Study, progress: Progress) -> None:
-    """Write the highest accuracy over each flat channel, for the features that are sent; once for the same points."""
+    """Write the highest accuracy over each channel of known capacity, for the features that are sent; once."""
     config, sender, entries = study.config, study.features.sender, study.features.receiver
-    channels = [channel for channel in config.channels if channel.type == "flat"]
-    wanted = {(channel.label, k, snr) for channel in channels for k in config.k for snr in config.snr_db}
+    carried = {one.label: found for one in config.channels if (found := carried_by(one, config.k))}
+    wanted = {(label, k, snr) for label in carried for k in config.k for snr in config.snr_db}
     known = read_bound(study.folder)
     if wanted <= set(zip(known["channel"], known["k"], known["snr_db"], strict=True)):
         return
@@ -146,7 +148,15 @@ def bound(study: Study, progress: Progress) -> None:
     features = np.concatenate([sender.x, entries.x])
     posterior = class_posterior(features, np.concatenate([sender.labels, entries.labels]))[: len(sender)]
     values = 3 * math.prod(study.features.image_shape)
-    write_bound(study.folder, bound_table(AccuracyBound(posterior), channels, config.k, config.snr_db, values))
+    write_bound(study.folder, bound_table(AccuracyBound(posterior), carried, config.k, config.snr_db, values))
+
+
+def carried_by(channel: ChannelConfig, ks: list[int]) -> Carried | None:
+    """What a channel carries; None where that is not known, or a grid is too small for one of the ``ks``."""
+    if channel.type == "flat":
+        return flat_channel(channel)
+    known = channel.type == "ofdm" and channel.domain == "frequency"
+    return GridInformation(build_channel(channel)) if known and channel.per_grid(max(ks) // 2) else None
 
 
 def run(config: ExperimentConfig, folder: Path, skip_bad: bool, progress: Progress) -> list[Path]:

@@ -5,21 +5,36 @@ import pandas as pd
 import pytest
 
 import kbsc_tf as kbsc
-from kbsc_tf.config import AwgnConfig, ExperimentConfig, OfdmConfig, RayleighConfig
+from kbsc_tf.config import AwgnConfig, ExperimentConfig, RayleighConfig
 from kbsc_tf.figures.curves import draw_figures
 from kbsc_tf.limits.accuracy_bound import AccuracyBound
-from kbsc_tf.limits.bound_table import NAME, bound_table, read_bound, with_bound, write_bound
+from kbsc_tf.limits.bound_table import NAME, bound_table, flat_channel, read_bound, with_bound, write_bound
 from kbsc_tf.limits.capacity import capacity
 from kbsc_tf.results.records import read_records
+from kbsc_tf.study.experiment import carried_by
 
 pytestmark = pytest.mark.long
 
 BLOCK = RayleighConfig(coherence="block")
+GRID = {
+    "type": "ofdm",
+    "model": "tdl-a",
+    "fft_size": 32,
+    "num_ofdm_symbols": 6,
+    "pilots": {"type": "kronecker", "symbols": [1, 4]},
+    "realisation": "per_row",
+    "features_per_grid": 2,
+    "csi": "ls",
+}
+
+
+def flat(*channels):
+    return {channel.label: flat_channel(channel) for channel in channels}
 
 
 def test_every_flat_channel_has_its_capacity():
     bound = AccuracyBound(np.eye(16))
-    table = bound_table(bound, [AwgnConfig(), RayleighConfig(), OfdmConfig()], [4, 8], [-5.0, 3.0, np.inf], 3072)
+    table = bound_table(bound, flat(AwgnConfig(), RayleighConfig()), [4, 8], [-5.0, 3.0, np.inf], 3072)
     assert table["channel"].unique().tolist() == ["awgn", "rayleigh_fast"] and len(table) == 12
     one = table[(table["channel"] == "rayleigh_fast") & (table["k"] == 8) & (table["snr_db"] == 3)].iloc[0]
     assert one["top1"] == pytest.approx(float(bound.at(4 * capacity(3.0, RayleighConfig()))))
@@ -30,7 +45,7 @@ def test_every_flat_channel_has_its_capacity():
 
 def test_over_block_fading_it_is_the_mean_over_gains():
     bound = AccuracyBound(np.eye(16))
-    [row] = bound_table(bound, [BLOCK], [8], [0.0], 3072).to_dict("records")
+    [row] = bound_table(bound, flat(BLOCK), [8], [0.0], 3072).to_dict("records")
     gains = np.random.default_rng(0).exponential(size=4000)
     drawn = np.concatenate([bound.at(4 * np.log2(1 + part)) for part in np.split(gains, 20)])
     assert row["top1"] == pytest.approx(drawn.mean(), abs=4.5 * drawn.std() / np.sqrt(len(drawn)))
@@ -38,7 +53,7 @@ def test_over_block_fading_it_is_the_mean_over_gains():
 
 def test_what_is_written_is_read_and_stands_beside_records_of_finite_snr(tmp_path):
     assert read_bound(tmp_path).empty
-    table = bound_table(AccuracyBound(np.eye(4)), [AwgnConfig()], [16], [0.0, 5.0, np.inf], 3072)
+    table = bound_table(AccuracyBound(np.eye(4)), flat(AwgnConfig()), [16], [0.0, 5.0, np.inf], 3072)
     write_bound(tmp_path, table)
     pd.testing.assert_frame_equal(read_bound(tmp_path), table, check_dtype=False, rtol=1e-6)
     records = pd.DataFrame({"scheme": "pca", "channel": "awgn", "k": 16, "snr_db": [0.0, np.inf]})
@@ -69,7 +84,7 @@ def folder(tmp_path_factory):
         name="bound",
         features={"file": path / "features.npz"},
         receiver={"decision": "posterior"},
-        channels=["awgn", "rayleigh", {"fading": "rayleigh", "coherence": "block"}],
+        channels=["awgn", "rayleigh", {"fading": "rayleigh", "coherence": "block"}, GRID],
         schemes=["pca", "adaptive", "noise_free"],
         k=[4, 8],
         snr_db=[-8.0, -3.0, 2.0],
@@ -90,7 +105,8 @@ def true_bound(config):
     scores = -0.5 * np.square(x[:, None] - 3 - CENTRES).sum(axis=2)
     likely = np.exp(scores - scores.max(axis=1, keepdims=True))
     bound = AccuracyBound(likely / likely.sum(axis=1, keepdims=True))
-    return bound_table(bound, config.channels, config.k, config.snr_db, 3072)
+    carried = {channel.label: carried_by(channel, config.k) for channel in config.channels}
+    return bound_table(bound, carried, config.k, config.snr_db, 3072)
 
 
 def test_every_scheme_lies_below_it_and_one_that_uses_no_channel_above(folder):
@@ -98,14 +114,15 @@ def test_every_scheme_lies_below_it_and_one_that_uses_no_channel_above(folder):
     records, table = read_records(folder), true_bound(config_of(folder))
     both = records.merge(table, on=["channel", "k", "snr_db"], suffixes=("", "_bound"))
     error = np.sqrt(both["top1_bound"] * (1 - both["top1_bound"]) / both["n"])
-    assert len(both) == 2 * 18 and (both["top1"] <= both["top1_bound"] + 4.5 * error).all()
+    assert len(both) == 2 * 24 and (both["top1"] <= both["top1_bound"] + 4.5 * error).all()
+    np.testing.assert_allclose(both["channel_uses"], both["channel_uses_bound"], rtol=1e-6)
     free = records[records["scheme"] == "noise_free"]["top1"].max()
     assert free > table["top1"].min() + 0.3
 
 
 def test_the_estimated_bound_is_near_that_of_the_true_posterior(folder):
     found = read_bound(folder)
-    assert len(found) == 3 * 2 * 3 and found["n"].eq(600).all()
+    assert len(found) == 4 * 2 * 3 and found["n"].eq(600).all()
     np.testing.assert_allclose(found["top1"], true_bound(config_of(folder))["top1"], atol=0.03)
 
 
@@ -113,5 +130,5 @@ def test_figures_show_it(folder, tmp_path):
     draw_figures(folder, ["svg"], data=True, out_dir=tmp_path)
     for stem in ("accuracy", "accuracy_vs_cbr"):
         shown = pd.read_csv(tmp_path / f"{stem}.csv")
-        assert shown["scheme"].eq(NAME).sum() == 18
+        assert shown["scheme"].eq(NAME).sum() == 24
         assert NAME in (tmp_path / f"{stem}.svg").read_text(encoding="utf-8")

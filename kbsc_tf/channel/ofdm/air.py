@@ -48,9 +48,13 @@ class FrequencyDomainAir:
         y : [G, 1, rx_ant, T, fft_size], tf.complex64
         h : [G, 1, rx_ant, 1, tx_ant, T, fft_size], tf.complex64
         """
-        h = self._generate(tf.shape(x)[0] if x.shape[0] is None else x.shape[0])
+        h = self.channel(tf.shape(x)[0] if x.shape[0] is None else x.shape[0])
         y = self._apply(impair_transmitter(x, self.config), h, no)
         return impair_receiver(y, self.config), h
+
+    def channel(self, count: int | tf.Tensor) -> tf.Tensor:
+        """New realisations: h [count, 1, rx_ant, 1, tx_ant, T, fft_size], tf.complex64."""
+        return self._generate(count)
 
 
 class TimeDomainAir:

@@ -79,7 +79,7 @@ class SlotMap:
         per_grid, slots = self.config.per_grid(n), self.config.slots
         rest = list(grids.shape[4:])
         in_slots = tf.reshape(tf.transpose(grids[:, 0], [0, 2, 1, *range(3, 3 + len(rest))]), [-1, slots, *rest])
-        places = self._slot_of_symbol[: per_grid * n]
+        places = self.places(per_grid * n)
         if self.config.realisation == "per_row":
             # Row i of a grid is read from the i-th of its transmissions.
             by_row = tf.reshape(in_slots, [-1, per_grid, slots, *rest])
@@ -89,6 +89,10 @@ class SlotMap:
         else:
             rows = tf.gather(in_slots, places, axis=1)
         return tf.reshape(rows, [-1, n, *rest])[:count]
+
+    def places(self, count: int) -> np.ndarray:
+        """Slots of the first ``count`` symbols of a grid: data element times streams, plus the stream."""
+        return self._slot_of_symbol[:count]
 
     def rows_per_realisation(self, n: int) -> int:
         """Rows of n symbols that see one realisation of channel and noise."""

@@ -155,6 +155,41 @@ class OFDMLink:
         """Rows that share a transmission of a grid."""
         return self._slots.rows_per_realisation(n)
 
+    def elements_of_row(self, n: int) -> tuple[np.ndarray, np.ndarray]:
+        """Where the first row of n symbols lies in its grid.
+
+        Returns
+        -------
+        elements : [E], int64
+            Data resource elements that hold symbols of it, in the order of the grid's data.
+        own : [E, S], bool
+            Streams that carry them there.
+        """
+        slots = self._slots.places(self._per_grid(n) * n)[:n]
+        held = np.zeros([self.config.data_elements, self.config.streams], bool)
+        held[np.divmod(slots, self.config.streams)] = True
+        elements = np.flatnonzero(held.any(axis=1))
+        return elements, held[elements]
+
+    def gains(self, count: int, elements: np.ndarray) -> tf.Tensor:
+        """Channel between streams and receive antennas on these data elements [E], in ``count`` new grids.
+
+        Of ``domain: frequency``, without impairments; random numbers come from Sionna's generator.
+
+        Returns
+        -------
+        gains : [count, E, rx_ant, S], tf.complex64
+            E|h|^2 = 1 for streams that have an antenna of their own.
+        """
+        h = self._air.channel(count)[:, 0, :, 0]  # [G, rx_ant, tx_ant, T, fft_size]
+        if self._precoder is not None:
+            h = tf.einsum("gratf,as->grstf", h, self._precoder)
+        pilots = np.asarray(self.grid.pilot_pattern.mask)[0, 0].ravel()
+        place = np.flatnonzero(~pilots.astype(bool))[elements]
+        h = tf.gather(h, self.grid.effective_subcarrier_ind, axis=4)
+        h = tf.gather(tf.reshape(h, [*h.shape[:3], -1]), place, axis=3)
+        return tf.transpose(h, [0, 3, 1, 2])
+
     def _per_grid(self, n: int) -> int:
         rows = self.config.per_grid(n)
         if rows < 1:
