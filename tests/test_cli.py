@@ -689,6 +689,15 @@ def test_knowledge_bases_of_growing_size(kbsc, refused, tmp_path, monkeypatch):
             "--set", "snr_db=9")  # fmt: skip
 
 
+def test_a_study_of_mismatch_is_not_run_as_another(refused, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.yaml").write_text("type: mismatch\nexperiment: {features: {file: nowhere.npz}, schemes: pca}\n")
+    refused("a.yaml: studies mismatch .type: mismatch.; run it with kbsc mismatch", "run", "a.yaml")
+    refused("a.yaml: studies mismatch", "kb-scaling", "a.yaml")
+    refused("nowhere.npz: cannot read", "mismatch", "a.yaml")
+    refused("unknown key experiment.ks", "mismatch", "a.yaml", "--set", "experiment.ks=3")
+
+
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
 @pytest.mark.parametrize(("arguments", "status"), [("list schemes", 0), ("status nowhere", 2)])
 def test_streams_may_be_closed(tmp_path, closed, arguments, status):

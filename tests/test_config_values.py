@@ -17,7 +17,7 @@ from kbsc_tf.errors import UserError
 from kbsc_tf.kb_scaling.config import KbScalingConfig, load_kb_scaling
 from kbsc_tf.registry import channels, datasets, encoders, executors, schemes
 
-EXPERIMENTS = sorted(p for p in (Path(__file__).parents[1] / "sims").glob("*.yaml") if p.stem != "kb_scaling")
+EXPERIMENTS = sorted(p for p in (Path(__file__).parents[1] / "sims").glob("*.yaml") if "\ntype: " not in p.read_text())
 
 
 @pytest.fixture

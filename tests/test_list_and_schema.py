@@ -11,6 +11,7 @@ import pytest
 from kbsc_tf.config import experiment_schema
 from kbsc_tf.config.reading.yaml_loader import read_yaml
 from kbsc_tf.kb_scaling.config import kb_scaling_schema
+from kbsc_tf.mismatch.config import mismatch_schema
 from kbsc_tf.registry import KINDS
 
 ROOT = Path(__file__).parents[1]
@@ -54,8 +55,8 @@ def test_an_unknown_kind_is_refused():
 
 @pytest.mark.parametrize(
     ("name", "make"),
-    [("experiment", experiment_schema), ("kb_scaling", kb_scaling_schema)],
-    ids=["experiment", "kb_scaling"],
+    [("experiment", experiment_schema), ("kb_scaling", kb_scaling_schema), ("mismatch", mismatch_schema)],
+    ids=["experiment", "kb_scaling", "mismatch"],
 )
 def test_the_committed_schemas_are_up_to_date(name, make):
     """If not: kbsc schema NAME --out docs/NAME.schema.json."""
@@ -72,17 +73,20 @@ def test_the_schema_is_written_to_the_screen_or_a_file(tmp_path):
 def test_all_sims_name_their_schema():
     for path in sorted((ROOT / "sims").glob("*.yaml")):
         text = path.read_text(encoding="utf-8")
-        name = "kb_scaling" if "\ntype: kb_scaling" in text else "experiment"
+        name = text.partition("\ntype: ")[2].partition("\n")[0] or "experiment"
         assert text.startswith(f"# yaml-language-server: $schema=../docs/{name}.schema.json\n"), path
 
 
 @pytest.mark.long
 def test_the_schemas_take_all_sims():
     jsonschema = pytest.importorskip("jsonschema", reason="comes with the notebooks' packages")
+    referencing = pytest.importorskip("referencing")
+    experiment = referencing.Resource.from_contents(experiment_schema())  # which others refer to
+    registry = referencing.Registry().with_resource("experiment.schema.json", experiment)
     for path in sorted((ROOT / "sims").glob("*.yaml")):
         text = path.read_text(encoding="utf-8")
         schema = json.loads((path.parent / text.partition("\n")[0].partition("=")[2]).read_text(encoding="utf-8"))
-        jsonschema.validate(read_yaml(text)[0], schema)
+        jsonschema.Draft202012Validator(schema, registry=registry).validate(read_yaml(text)[0])
 
 
 def test_the_schema_refuses_what_the_schemes_do_not_know():

@@ -1,4 +1,4 @@
-"""Commands that compute: an experiment's stages, and studies of the knowledge base."""
+"""Commands that compute: an experiment's stages, and studies of another kind."""
 
 from pathlib import Path
 from typing import Annotated
@@ -131,3 +131,22 @@ def kb_scaling(file: ExperimentFile, set_: Overrides = None, out: Out = None) ->
     progress = new_progress()
     figures = run_kb_scaling(config, folder, progress)
     list_files([folder / "kb_scaling.csv", *figures], progress)
+
+
+@app.command()
+def mismatch(file: ExperimentFile, set_: Overrides = None, out: Out = None) -> None:
+    """Accuracy where sender and receiver do not match: other encoders, old, partial or poisoned knowledge, updates."""
+    from kbsc_tf.mismatch.config import load_mismatch
+
+    config = load_mismatch(file, set_)
+    folder = out or Path("results") / config.name
+    from kbsc_tf.mismatch.check import check
+    from kbsc_tf.study.start import prepare_tensorflow
+
+    check(config, folder)
+    prepare_tensorflow()
+    from kbsc_tf.mismatch.study import run_mismatch
+
+    progress = new_progress()
+    figures = run_mismatch(config, folder, progress)
+    list_files([folder / "mismatch.csv", *figures], progress)

@@ -43,11 +43,13 @@ def plot(
     """Draw the figures again from the records, without TensorFlow."""
     from kbsc_tf.figures.curves import draw_figures
     from kbsc_tf.kb_scaling.plot import draw_kb_scaling
+    from kbsc_tf.mismatch.plot import draw_mismatch
 
     progress = new_progress()
-    if (folder / "kb_scaling.csv").exists():
-        list_files(draw_kb_scaling(folder), progress)
-        return
+    for file, draw in (("kb_scaling.csv", draw_kb_scaling), ("mismatch.csv", draw_mismatch)):
+        if (folder / file).exists():
+            list_files(draw(folder), progress)
+            return
     figures = draw_figures(folder, formats, data, everything=everything)
     show_table(folder, progress, everything)
     list_files(figures, progress)

@@ -47,7 +47,7 @@ def list_(kind: Annotated[Listed, typer.Argument(help="What to show.")]) -> None
 class FileKind(str, Enum):
     """Files with a JSON schema."""
 
-    EXPERIMENT, KB_SCALING = "experiment", "kb_scaling"
+    EXPERIMENT, KB_SCALING, MISMATCH = "experiment", "kb_scaling", "mismatch"
 
 
 @app.command()
@@ -59,9 +59,14 @@ def schema(
     from kbsc_tf.config import experiment_schema
     from kbsc_tf.files import write_atomically
     from kbsc_tf.kb_scaling.config import kb_scaling_schema
+    from kbsc_tf.mismatch.config import mismatch_schema
 
-    content = experiment_schema() if kind is FileKind.EXPERIMENT else kb_scaling_schema()
-    text = json.dumps(content, indent=1, allow_nan=False) + "\n"
+    schemas = {
+        FileKind.EXPERIMENT: experiment_schema,
+        FileKind.KB_SCALING: kb_scaling_schema,
+        FileKind.MISMATCH: mismatch_schema,
+    }
+    text = json.dumps(schemas[kind](), indent=1, allow_nan=False) + "\n"
     if out is None:
         print(text, end="")
         return

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from kbsc_tf.kb_scaling.config import KbScalingConfig
-from kbsc_tf.results.study_folder import StudyFolder, Table
+from kbsc_tf.sweep.study_folder import StudyFolder, Table
 
 FILE = "kb_scaling.csv"
 TEXT = ["index", "factory", "storage"]

@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import ValidationError
@@ -18,6 +18,10 @@ from kbsc_tf.files import read_text
 
 _Schema = TypeVar("_Schema", bound=Strict)
 _EXAMPLE = "name, data, channels; see sims/quickstart.yaml"
+_STUDIES = {  # files of another kind: their type, what they study, and the command
+    "kb_scaling": ("the knowledge base's size", "kbsc kb-scaling"),
+    "mismatch": ("mismatch", "kbsc mismatch"),
+}
 _MOST_BYTES = 1 << 20
 _BUNDLED = Path(__file__).parents[2] / "experiments"
 
@@ -114,10 +118,13 @@ def _read(path: Path, schema: type[Strict], example: str) -> tuple[dict, yaml.No
         raise UserError(f"{where}: not valid YAML ({what}); mend that line") from None
     if not isinstance(content, dict):
         raise UserError(f"{path}: expected a mapping of keys such as {example}")
-    if content.get("type") == "kb_scaling" and "type" not in schema.model_fields:
-        raise UserError(f"{path}: studies the knowledge base's size (type: kb_scaling); run it with kbsc kb-scaling")
-    if "type" not in content and "type" in schema.model_fields:
-        raise UserError(f"{path}: expected type: kb_scaling; add it, or run an experiment with kbsc run")
+    known, kind = schema.model_fields.get("type"), content.get("type")
+    own = get_args(known.annotation)[0] if known else None
+    if isinstance(kind, str) and kind != own and kind in _STUDIES:
+        what, command = _STUDIES[kind]
+        raise UserError(f"{path}: studies {what} (type: {kind}); run it with {command}")
+    if "type" not in content and own:
+        raise UserError(f"{path}: expected type: {own}; add it, or run an experiment with kbsc run")
     content.setdefault("name", Path(path).stem)
     return content, node
 
