@@ -63,6 +63,14 @@ make_kodak() {
   git log -1 --format="commit %h, %cs" >"remade/$NAME/made.txt"
 }
 make_kb_scaling() { kbsc kb-scaling sims/kb_scaling.yaml --out "remade/$NAME"; }
+make_mismatch() { # the senders' CLIPs are in the history
+  local name
+  for name in first:e81c91f other:5602214; do
+    mkdir -p "remade/clip_${name%%:*}"
+    git archive "${name##*:}" kbsc_tf/features/clip_small | tar x -C "remade/clip_${name%%:*}"
+  done
+  kbsc mismatch sims/mismatch.yaml --out "remade/$NAME" --set "experiment.data.path=$SETS/cifar100"
+}
 make_neural_baselines() {
   local snr
   run "" sims/neural_baselines.yaml "${cifar10[@]}"

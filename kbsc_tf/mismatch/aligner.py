@@ -20,7 +20,7 @@ import numpy as np
 from kbsc_tf.errors import UserError
 
 Kind = Literal["least_squares", "procrustes", "relative"]
-_RIDGES = tuple(10.0 ** np.arange(-6, 3))  # of the mean variance of the anchors along their axes
+_RIDGES = tuple(10.0 ** np.arange(-6, 2.5, 0.5))  # of the mean variance of the anchors along their axes
 _RANK = 1e-5  # of the largest singular value: below are rounding errors of float32
 
 

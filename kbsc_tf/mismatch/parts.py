@@ -12,7 +12,7 @@ from kbsc_tf.mismatch.aligner import learn_aligner
 from kbsc_tf.mismatch.config import NONE, MismatchConfig
 from kbsc_tf.mismatch.knowledge import first_of_each, missing_classes, most_entries, poisoned, stale, without
 from kbsc_tf.mismatch.link import Link, rules_of
-from kbsc_tf.mismatch.table import CLEAN, MATCHED
+from kbsc_tf.mismatch.table import CLEAN, MATCHED, UNEQUAL
 from kbsc_tf.mismatch.update import Update
 
 _EQUAL = "equal shares"  # by posterior, of classes that are as likely whatever the knowledge base says
@@ -114,7 +114,7 @@ def partial_tasks(link: Link, config: MismatchConfig) -> Iterator[Task]:
         drawn = outcomes(method, share)
         known, missing = [np.flatnonzero(one[0]) for one in drawn], [np.flatnonzero(~one[0]) for one in drawn]
         right = [one[2][rows] for one, rows in zip(drawn, known, strict=True)]
-        row = link.share("accuracy", right, known)
+        row = {"n": sum(map(len, known))} | link.share("accuracy", right, known)
         for name, places in (("abstained_known", known), ("abstained_missing", missing)):
             row |= link.share(name, [~one[1][rows] for one, rows in zip(drawn, places, strict=True)], places)
         if method != "nearest":
@@ -128,30 +128,36 @@ def partial_tasks(link: Link, config: MismatchConfig) -> Iterator[Task]:
 
 
 def update_tasks(link: Link, config: MismatchConfig) -> Iterator[Task]:
-    """Classes are missing until entries of them have come over the air, quantised and coded."""
+    """Classes are missing until entries of them have come over the air, quantised and coded.
+
+    A posterior decides as if all classes had as many entries: otherwise a few new ones count as a rare class.
+    """
     rule = rules_of(config.experiment.receiver)[config.experiment.receiver.decision]
+    by_posterior = rule.decision == "posterior"
+    decide = link.right_at_equal_shares if by_posterior else link.right
     gone = [missing_classes(link.entries, config.update.missing, draw) for draw in range(link.draws)]
     update = cache(lambda code: Update(code, link))
     query = cache(lambda: float(link.arrived(0).channel_uses.mean()))
 
     @cache
     def before() -> list[np.ndarray]:
-        return [link.right(without(link.entries, gone[draw]), rule, draw) for draw in range(link.draws)]
+        return [decide(without(link.entries, gone[draw]), rule, draw) for draw in range(link.draws)]
 
     def measure(code: str, count: int) -> dict:
         rights, uses = [], []
         for draw in range(link.draws):
             new, cost = first_of_each(link.entries, gone[draw], count), np.nan
-            if code != CLEAN:
+            if code not in (CLEAN, UNEQUAL):
                 new, cost = update(code).send(new, draw)
-            rights.append(link.right(_joined(without(link.entries, gone[draw]), new), rule, draw))
+            known = _joined(without(link.entries, gone[draw]), new)
+            rights.append((link.right if code == UNEQUAL else decide)(known, rule, draw))
             uses.append(cost)
         row = link.share("accuracy", rights) | link.difference(rights, before())
         row |= {"update_uses": float(np.mean(uses)), "query_uses": query()}
         return row | break_even(row, float(np.mean(before())))
 
     yield Task(NONE, 0, lambda: link.share("accuracy", before()) | {"update_uses": 0.0, "query_uses": query()})
-    for code in (CLEAN, *config.update.codes):
+    for code in (CLEAN, *([UNEQUAL] if by_posterior else []), *config.update.codes):
         for count in config.update.entries:
             yield Task(code, count, partial(measure, code, count))
 

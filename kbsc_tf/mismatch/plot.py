@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullFormatter, ScalarFormatter
 
+from kbsc_tf.config import make_config
 from kbsc_tf.errors import UserError
 from kbsc_tf.figures.legends import scheme_handle
 from kbsc_tf.figures.output import save_figure
@@ -29,7 +30,7 @@ from kbsc_tf.figures.style import (
     paper_style,
 )
 from kbsc_tf.mismatch.table import CLEAN, FILE, MATCHED, OWN, TABLE
-from kbsc_tf.results.names import channel_text, named, scheme_text, snr_text
+from kbsc_tf.results.names import channel_text, named, names_of, scheme_text, snr_text
 from kbsc_tf.results.run_json import run_if_any
 
 _COLUMNS = 3
@@ -59,7 +60,9 @@ def draw_mismatch(folder: Path | str) -> list[Path]:
     if not len(rows):
         raise UserError(f"{folder / FILE}: no rows yet; run kbsc mismatch first")
     several = len(rows[["channel", "k"]].drop_duplicates()) > 1
-    with named(run_if_any(folder)), paper_style():
+    experiment = run_if_any(folder)["config"].get("experiment")
+    names = {"names": names_of(make_config(experiment, {}))} if experiment else {}
+    with named(names), paper_style():
         for (channel, k), its in rows.groupby(["channel", "k"], sort=False):
             end = f"_{channel}_k{k}" if several else ""
             encoders, others = its[its["part"].eq("encoders")], its[its["part"].ne("encoders")]
@@ -93,7 +96,8 @@ def knowledge_figure(rows: pd.DataFrame, title: str) -> Figure:
     """A panel for each question about the knowledge base."""
     lines = _lines(rows)
     rules = list(dict.fromkeys(rows["method"][rows["part"].ne("update")]))
-    codes = [one for one in dict.fromkeys(rows["method"][rows["part"].eq("update")]) if one not in (CLEAN, "none")]
+    sent = rows[rows["part"].eq("update") & rows["update_uses"].gt(0)]
+    codes = list(dict.fromkeys(sent["method"]))
     looks = dict(zip(rules, _RULES, strict=False)) | dict(zip(codes, _CODES * len(codes), strict=False))
     handles = [_handle(look, as_written(_TEXTS.get(name, name))) for name, look in looks.items()]
     shown = [(part, draw, text) for part, draw, text in _PANELS if rows["part"].eq(part).any()]

@@ -21,7 +21,6 @@ from kbsc_tf.mismatch.parts import (
 from kbsc_tf.mismatch.plot import draw_mismatch
 from kbsc_tf.mismatch.table import COLUMNS, FILE, KEY, OWN, TABLE
 from kbsc_tf.progress import Progress
-from kbsc_tf.results.names import names_of
 from kbsc_tf.study.devices import describe_devices
 from kbsc_tf.study.prepare import Study, prepare
 from kbsc_tf.sweep.study_folder import StudyFolder
@@ -50,7 +49,7 @@ def run_mismatch(config: MismatchConfig, folder: Path, progress: Progress) -> li
     UserError
         The folder is another configuration's, encoders have not embedded the same images, or nothing fits.
     """
-    results = StudyFolder(folder, config, TABLE, describe_devices(), names_of(config.experiment))
+    results = StudyFolder(folder, config, TABLE, describe_devices())
     with results.locked():
         rows, done = _rows(config, folder, progress), results.done()
         left = [row for row in rows if row.key not in done]

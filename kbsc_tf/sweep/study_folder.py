@@ -66,8 +66,6 @@ class StudyFolder:
         With ``settings()``; a folder of another one is refused.
     table : Table
     device : str
-    names : dict, optional
-        What figures call schemes and channels, see `kbsc_tf.results.names.names_of`.
 
     Raises
     ------
@@ -75,11 +73,8 @@ class StudyFolder:
         Another configuration's folder, damaged, not writable.
     """
 
-    def __init__(
-        self, path: Path | str, config: Strict, table: Table, device: str, names: dict[str, Any] | None = None
-    ) -> None:
+    def __init__(self, path: Path | str, config: Strict, table: Table, device: str) -> None:
         self.path, self.table, self._settings = Path(path), table, config.settings()
-        self._named = {} if names is None else {"names": names}
         self._started, self._content = time.monotonic(), config.model_dump(mode="json")
         self._run = check_folder(self.path, self._settings)
         if not self._run and (self.path / table.file).exists():
@@ -135,6 +130,6 @@ class StudyFolder:
             earlier.append({name: self._run.get(name) for name in self._session})
         seconds = round(time.monotonic() - self._started, 3)
         session = self._session | {"wall_time_s": seconds, "stages_s": {"measure": seconds}}
-        run = head_of(self._settings, self._content) | self._named
+        run = head_of(self._settings, self._content)
         run |= {**session, "earlier_sessions": earlier}
         write_atomically(self.path / "run.json", json.dumps({**run, "complete": complete}, indent=1) + "\n")

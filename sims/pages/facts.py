@@ -185,7 +185,7 @@ class Facts:
     @property
     def stale(self) -> str:
         """Why the records are not what this version would make, a sentence each; empty where nothing is known."""
-        if self.run["config"].get("type") == "kb_scaling":  # whose numbers have not changed so far
+        if "type" in self.run["config"]:  # studies of another kind, whose numbers have not changed so far
             return ""
         old = sorted(outdated(self.folder, make_config(self.run["config"], {})))
         text = f" Made before the numbers of {', '.join(old)} changed; to be made anew." if old else ""

@@ -58,12 +58,12 @@ def test_encoders_may_have_other_dimensions():
 
 def test_the_ridge_is_near_the_best_for_new_images():
     """Chosen by leaving out one anchor; compared with what held-out images would have chosen."""
-    (theirs, ours), (new, wanted) = pair(16, noise=0.15), pair(2_000, 1)
+    (theirs, ours), (new, wanted) = pair(30, noise=0.3), pair(2_000, 1)
     errors = {
         ridge: np.mean((learn_aligner(theirs, ours, "least_squares", ridge)(new) - wanted) ** 2)
-        for ridge in (None, *10.0 ** np.arange(-6, 3))
+        for ridge in (None, 0, *10.0 ** np.arange(-6, 2.5, 0.5))
     }
-    assert errors[None] <= 1.2 * min(errors.values()) < 0.8 * errors[1e-6]
+    assert errors[None] <= 1.15 * min(errors.values()) and errors[None] < errors[0] < errors[100]
 
 
 @pytest.mark.parametrize(

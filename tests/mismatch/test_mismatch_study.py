@@ -167,7 +167,7 @@ def test_the_study_stops_resumes_and_says_what_it_should(files, tmp_path, progre
         assert cells(rows, "partial", "abstained_missing")[rule, 0.3] > 0.3
     update = cells(rows, "update")
     assert update["none", 0] <= 0.8 and update["clean", 5] > update["none", 0] + 0.1
-    assert update["pq-16", 5] > update["none", 0] + 0.1
+    assert update["pq-16", 5] > update["none", 0] + 0.1 and update["clean, unequal shares", 1] < update["clean", 1]
     # 2 classes of 5 entries, 16 + 4 bits each: 200 bits of payload, so more than 200 / log2(1 + SNR) uses.
     assert cells(rows, "update", "update_uses")["pq-16", 5] > 200 / np.log2(1 + 10**0.8)
     more = small(files, flipped=[0, 0.2, 0.4], parts=["poisoned"])
@@ -205,7 +205,7 @@ def test_other_images_are_refused(files):
     ("changes", "sentence"),
     [
         ({"experiment": {"schemes": ["pqa"]}}, "unknown scheme pqa; did you mean pca"),
-        ({"experiment": {"schemes": ["label_ldpc"]}}, "label_ldpc does not send a feature as symbols"),
+        ({"experiment": {"schemes": ["index_ldpc"]}}, "index_ldpc does not send a feature as symbols"),
         ({"experiment": {"schemes": ["feature_ldpc_pq"]}}, "feature_ldpc_pq does not send a feature as symbols"),
         ({"aligners": ["rotation"]}, "aligners"),
         ({"anchors": [1]}, "anchors.0"),
