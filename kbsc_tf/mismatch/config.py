@@ -27,7 +27,7 @@ class UpdateConfig(Strict):
     missing: float = Field(0.2, gt=0, lt=1, description="Share of the classes that the knowledge base lacks before.")
     entries: SomeNumbers[Annotated[int, Field(ge=1)]] = Field([1, 2, 5, 10, 20], description="New entries of a class.")
     codes: Some[_Code] = Field(
-        ["pq-64", "pq-256", "sq-768"], description="Quantisers of a feature, pq or sq, and their bits at most."
+        ["pq-32", "pq-64", "pq-256", "sq-768"], description="Quantisers of a feature, pq or sq, and their bits at most."
     )
 
 
