@@ -57,7 +57,7 @@ class Update:
         words = np.pad(words, ((0, 0), (0, plan.payload_bits - words.shape[1])))
         received, left, sent = words.copy(), np.arange(blocks), 0
         for number in range(_ROUNDS):
-            arrived, passed = self._transmit(words[left], number, draw)
+            arrived, passed = self._transmit(self._blocks, words[left], number, draw)
             received[left[passed]], sent = arrived[passed], sent + len(left)
             left = left[~passed]
             if not len(left):
@@ -71,11 +71,11 @@ class Update:
         features = self.quantiser.decode(received[:, : self.quantiser.bits])
         return replace(entries, x=features, labels=found), sent * self._air.channel_uses(plan.channel_uses)
 
-    def _transmit(self, words: np.ndarray, number: int, draw: int) -> tuple[np.ndarray, np.ndarray]:
-        link = self._link
-        return self._blocks(
-            words, link.snr_db, chunk_seed(link.study.config.seeds[0], link.snr_db, number, _TRIAL + draw)
-        )
+    def _transmit(
+        self, blocks: TransportLink, words: np.ndarray, number: int, draw: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        snr_db, seed = self._link.snr_db, self._link.study.config.seeds[0]
+        return blocks(words, snr_db, chunk_seed(seed, snr_db, number, _TRIAL + draw))
 
     def _chosen(self, code: str) -> tuple[Mcs, TransportLink]:
         """The most efficient MCS below capacity of which nine blocks in ten arrive."""
@@ -88,10 +88,10 @@ class Update:
             if mcs.rate * mcs.bits_per_symbol > capacity:
                 continue
             plan = TransportPlan.for_payload(mcs, payload, coding.block_length, code_of(coding))
-            self._blocks = TransportLink(plan, self._air, decoder, gives_up=True)
+            blocks = TransportLink(plan, self._air, decoder, gives_up=True)
             filled = np.pad(words, ((0, 0), (0, plan.payload_bits - payload)))
-            if self._transmit(filled, 0, _TRIED)[1].mean() >= _ENOUGH:
-                return mcs, self._blocks
+            if self._transmit(blocks, filled, 0, _TRIED)[1].mean() >= _ENOUGH:
+                return mcs, blocks
         raise UserError(
             f"update.codes: {code}: no MCS of experiment.coding.mcs carries blocks of {payload} bits at "
             f"{self._link.snr_db:g} dB over {self._link.channel.label}; add a lower one, such as qpsk-1/12"

@@ -1,8 +1,11 @@
 """Aligners between encoders: closed forms, and what too few anchors leave open."""
 
+import doctest
+
 import numpy as np
 import pytest
 
+import kbsc_tf.mismatch.aligner
 from kbsc_tf.errors import UserError
 from kbsc_tf.mismatch.aligner import learn_aligner
 
@@ -76,3 +79,8 @@ def test_the_ridge_is_near_the_best_for_new_images():
 def test_too_few_anchors(count, kind, ridge, sentence):
     with pytest.raises(UserError, match=sentence):
         learn_aligner(*pair(count), kind, ridge)
+
+
+def test_the_example_works():
+    found = doctest.testmod(kbsc_tf.mismatch.aligner)
+    assert found.failed == 0 and found.attempted
