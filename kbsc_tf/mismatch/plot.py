@@ -180,6 +180,13 @@ def _of_share(name: str, x: str, y: str) -> Callable:
     return draw
 
 
+def _abstained(axes: Axes, rows: pd.DataFrame, looks: dict, lines: dict) -> None:
+    _of_share("abstained_missing", "Missing classes (%)", "Abstained (%)")(axes, rows, looks, lines)
+    for (rule, snr), one in rows.groupby(["method", "snr_db"]):
+        style = {"color": looks[rule].colour, "linestyle": lines[snr]}
+        axes.plot(100 * one["amount"], 100 * one["abstained_known"], linewidth=0.5, **style)
+
+
 def _poisoned(axes: Axes, rows: pd.DataFrame, looks: dict, lines: dict) -> None:
     _of_share("accuracy", "Flipped labels (%)", "Accuracy (%)")(axes, rows, looks, lines)
     for _, one in rows[rows["method"].eq("nearest")].groupby("snr_db"):
@@ -202,11 +209,13 @@ def _update(axes: Axes, rows: pd.DataFrame, looks: dict, lines: dict) -> None:
 
 def _worth(axes: Axes, rows: pd.DataFrame, looks: dict, lines: dict) -> None:
     """Channel uses per right answer over the number of queries, of the largest update of each code."""
-    queries = np.geomspace(10, 1e5, 60)
+    queries, dearest = np.geomspace(100, 1e6, 60), 0.0
     for snr, line in lines.items():
         at = rows[rows["snr_db"].eq(snr)]
         before = at[at["method"].eq("none")].iloc[0]
-        axes.axhline(before["query_uses"] / before["accuracy"], color="#606060", linewidth=0.8, linestyle=line)
+        price = before["query_uses"] / before["accuracy"]
+        dearest = max(dearest, price)
+        axes.axhline(price, color="#606060", linewidth=0.8, linestyle=line)
         for code, look in looks.items():
             its = at[at["method"].eq(code)]
             if len(its):
@@ -215,6 +224,7 @@ def _worth(axes: Axes, rows: pd.DataFrame, looks: dict, lines: dict) -> None:
                 axes.plot(queries, uses, color=look.colour, linestyle=line, linewidth=0.9)
     axes.set_xscale("log")
     axes.set_yscale("log")
+    axes.set_ylim(top=10 * dearest)
     axes.set_xlabel("Queries after the update", labelpad=2)
     axes.set_ylabel("Uses per right answer", labelpad=1)
 
@@ -222,7 +232,7 @@ def _worth(axes: Axes, rows: pd.DataFrame, looks: dict, lines: dict) -> None:
 _PANELS = [
     ("stale", _stale, "stale: shares of an earlier time"),
     ("partial", _of_share("accuracy", "Missing classes (%)", "Shown and right (%)"), "partial: known classes"),
-    ("partial", _of_share("abstained_missing", "Missing classes (%)", "Abstained (%)"), "partial: missing classes"),
+    ("partial", _abstained, "partial: missing classes; thin: known"),
     ("poisoned", _poisoned, "poisoned; thin: (1 - share) of clean"),
     ("update", _update, "update; black: all entries, grey: none"),
     ("update", _worth, "its price; grey: no update"),
