@@ -9,7 +9,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import NullFormatter, ScalarFormatter
+from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
 from kbsc_tf.config import make_config
 from kbsc_tf.errors import UserError
@@ -144,9 +144,9 @@ def _draw(axes: Axes, rows: pd.DataFrame, look: Look, lines: dict, name: str = "
         if len(one) == 1 and one[x].iloc[0] == 0 and x == "amount":
             axes.axhline(100 * one[name].iloc[0], linewidth=0.8, **style)
             continue
-        axes.plot(one[x], 100 * one[name], marker=look.marker, markersize=marker_size(look.marker), **style)
-        ends = (100 * one[name + end] for end in ("_low", "_high"))
-        axes.fill_between(one[x], *ends, color=look.colour, alpha=0.18, linewidth=0)
+        ends = 100 * (one[name] - one[name + "_low"]), 100 * (one[name + "_high"] - one[name])
+        style |= {"marker": look.marker, "markersize": marker_size(look.marker), "markeredgewidth": 0}
+        axes.errorbar(one[x], 100 * one[name], np.maximum(0, ends), elinewidth=0.5, **style)
 
 
 def _scale(axes: Axes, values: pd.Series, x: str, y: str, log: bool = True) -> None:
@@ -225,6 +225,9 @@ def _worth(axes: Axes, rows: pd.DataFrame, looks: dict, lines: dict) -> None:
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_ylim(top=10 * dearest)
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(ScalarFormatter())
+    axes.yaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel("Queries after the update", labelpad=2)
     axes.set_ylabel("Uses per right answer", labelpad=1)
 
@@ -232,7 +235,7 @@ def _worth(axes: Axes, rows: pd.DataFrame, looks: dict, lines: dict) -> None:
 _PANELS = [
     ("stale", _stale, "stale: shares of an earlier time"),
     ("partial", _of_share("accuracy", "Missing classes (%)", "Shown and right (%)"), "partial: known classes"),
-    ("partial", _abstained, "partial: missing classes; thin: known"),
+    ("partial", _abstained, "partial: missing; thin: known"),
     ("poisoned", _poisoned, "poisoned; thin: (1 - share) of clean"),
     ("update", _update, "update; black: all entries, grey: none"),
     ("update", _worth, "its price; grey: no update"),
