@@ -17,6 +17,7 @@ from kbsc_tf.config.identity import settings_of_experiment
 from kbsc_tf.errors import UserError
 from kbsc_tf.kb_scaling.config import KbScalingConfig
 from kbsc_tf.kb_scaling.folder_migration import migrate
+from kbsc_tf.mismatch.config import MismatchConfig
 from kbsc_tf.registry import schemes
 from kbsc_tf.results.folder import ResultsFolder
 from kbsc_tf.results.migrate import migrate_config
@@ -28,6 +29,7 @@ from kbsc_tf.results.run_json import check_folder, describe_experiment, read_any
 from kbsc_tf.seals import training_state
 
 RESULTS = Path(__file__).parents[2] / "results"
+STUDIES = {"kb_scaling": KbScalingConfig, "mismatch": MismatchConfig}
 COMMITTED = sorted(path.parent for path in RESULTS.glob("**/run.json"))
 OUTCOMES = ["label", "shown", "entry", "confidence", "group", "psnr", "ms_ssim", "channel_uses"]
 OLD = sorted((Path(__file__).parent / "old_runs").glob("*.json.gz"))
@@ -50,11 +52,11 @@ def folder_of(path, run):
 
 def config_of(folder):
     config = read_run(folder)["config"]
-    return (KbScalingConfig if config.get("type") == "kb_scaling" else ExperimentConfig).model_validate(config)
+    return STUDIES.get(config.get("type"), ExperimentConfig).model_validate(config)
 
 
 def settings(config):
-    return config.settings() if isinstance(config, KbScalingConfig) else settings_of_experiment(config)
+    return config.settings() if isinstance(config, tuple(STUDIES.values())) else settings_of_experiment(config)
 
 
 def uncoded(config):
