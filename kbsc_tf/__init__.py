@@ -12,7 +12,7 @@ What ``dir(kbsc_tf)`` shows is public. Importing this loads none of it: TensorFl
 from importlib import import_module
 from typing import Any
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOMES = {
     "kbsc_tf.api.channel": ["Channel"],
