@@ -26,8 +26,8 @@ NOT_IMPORTED = {
 }
 NO_REQUIREMENTS = {"authors", "classifiers", "dynamic", "keywords", "license-files"}
 FOR_DEVELOPERS = {"notebooks", "test"}
-OTHER_NAMES = {"faiss-gpu": "faiss-cpu"}
-"""Distributions of the same package, of which one alone is installed; no list names the first."""
+OTHER_NAMES = {"faiss-gpu": "faiss-cpu", "mlflow-skinny": "mlflow"}
+"""Distributions of the same package, of which one alone is installed or named."""
 
 
 def tables(section: str) -> dict[str, list[Requirement]]:
