@@ -15,9 +15,9 @@ Trained senders and receivers that come with the package. Nothing is fitted, and
 import kbsc_tf as kbsc
 
 kbsc.list_presets()
-preset = kbsc.from_preset("kbsc_real_clip_k64")            # another channel: channel="rayleigh"
-received = preset.transmit(features, snr_db=0)             # features [B, 512] in, received.features out
-link = preset.link(entries, labels)                        # a receiver whose knowledge base you give
+preset = kbsc.from_preset("kbsc_real_clip_k64")  # another channel: channel="rayleigh"
+received = preset.transmit(features, snr_db=0)  # features [B, 512] in, received.features out
+link = preset.link(entries, labels)  # a receiver whose knowledge base you give
 link.send(features[0], snr_db=0).label
 preset.card.scores, preset.card.data, preset.card.licence
 ```

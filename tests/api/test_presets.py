@@ -1,5 +1,7 @@
 """Presets: what comes along is small, sends and is received, and is as good as its card says."""
 
+import doctest
+import importlib
 import json
 import os
 import shutil
@@ -72,6 +74,12 @@ def test_drawn_features_arrive(name, eager, tmp_path):
     shown = [one.label for one in link.send(x, 20, seed=0)]
     assert np.mean([label == f"class {i}" for i, label in enumerate(shown)]) > 0.9
     assert link.send(x[0], 20, seed=0).image is None
+
+
+@pytest.mark.parametrize("module", ["kbsc_tf.api.preset", "kbsc_tf.presets.catalogue"])
+def test_the_examples_are_right(module, eager):
+    failed, attempted = doctest.testmod(importlib.import_module(module))
+    assert not failed and attempted
 
 
 def test_symbols_have_unit_power():
