@@ -12,7 +12,7 @@ What ``dir(kbsc_tf)`` shows is public. Importing this loads none of it: TensorFl
 from importlib import import_module
 from typing import Any
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOMES = {
     "kbsc_tf.api.channel": ["Channel"],
@@ -20,18 +20,26 @@ _HOMES = {
     "kbsc_tf.api.encoder": ["Encoder"],
     "kbsc_tf.api.experiment": ["run"],
     "kbsc_tf.api.link": ["Link"],
+    "kbsc_tf.api.preset": ["Preset", "from_preset"],
     "kbsc_tf.api.run": ["Run"],
     "kbsc_tf.channel": ["build_link", "seed_noise"],
     "kbsc_tf.config": ["ExperimentConfig", "bundled_experiments", "load_config"],
     "kbsc_tf.config.scheme": ["Needs", "SchemeConfig", "SchemeSpec"],
     "kbsc_tf.data.memory": ["Images"],
     "kbsc_tf.errors": ["UserError"],
+    "kbsc_tf.presets.catalogue": ["list_presets"],
     "kbsc_tf.schemes.analogue.scheme": ["AnalogueScheme", "ClosedFormScheme"],
     "kbsc_tf.schemes.base": ["ChannelScheme", "Scheme"],
     "kbsc_tf.schemes.linear.linear_codec": ["linear_codec"],
     "kbsc_tf.transmission": ["SourceBatch", "Transmission"],
 }
-_HEAVY = ("kbsc_tf.api.coded_link", "kbsc_tf.api.link", "kbsc_tf.channel", "kbsc_tf.schemes")  # import TensorFlow
+_HEAVY = (
+    "kbsc_tf.api.coded_link",
+    "kbsc_tf.api.link",
+    "kbsc_tf.api.preset",
+    "kbsc_tf.channel",
+    "kbsc_tf.schemes",
+)  # import TensorFlow
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = ["__version__", "registry", *sorted(_HOME)]

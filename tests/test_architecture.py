@@ -27,7 +27,7 @@ FLOORS = [
     },
     {"config"},
     {"data", "channel", "codecs", "metrics"},
-    {"features", "coding", "knowledge", "results"},
+    {"features", "coding", "knowledge", "results", "presets"},
     {"receiver", "training", "analysis", "sweep", "limits"},
     {"schemes", "figures"},
     {"study"},
@@ -39,7 +39,7 @@ FLOORS = [
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 ONLY_IMPORTER = {"transformers": "features", "faiss": "knowledge", "ray": "sweep"}
-LIGHT = ["config", "results", "sweep", "analysis", "limits", "figures", "progress", "transmission", "cli"]
+LIGHT = ["config", "results", "sweep", "analysis", "limits", "figures", "progress", "transmission", "presets", "cli"]
 HEAVY = ["tensorflow", "keras", "sionna", "transformers", "faiss"]
 FILES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 MAX_LINES, MAX_FILES = 350, 16

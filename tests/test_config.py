@@ -2,6 +2,7 @@
 
 import json
 import math
+from importlib.machinery import ModuleSpec
 
 import pytest
 
@@ -67,10 +68,19 @@ def test_an_entry_whose_options_change_its_name_is_found_by_either(load):
         load(text, "schemes.bpg_ldpc.format=abbreviated")
 
 
-def test_tensorboard_is_refused_where_it_is_not_installed(load, monkeypatch):
-    config = load("schemes: [{scheme: kbsc, tensorboard: true}, pca]\n")
-    monkeypatch.setattr("kbsc_tf.config.schema.find_spec", lambda name: None)
-    with pytest.raises(UserError, match="schemes: kbsc: tensorboard: needs the package tensorboard; pip install it"):
+@pytest.mark.parametrize(
+    ("name", "package"), [("tensorboard", "tensorboard"), ("wandb", "wandb"), ("mlflow", "mlflow-skinny")]
+)
+def test_a_logger_is_refused_where_it_is_not_installed(load, monkeypatch, name, package):
+    config = load(f"schemes: [{{scheme: kbsc, log_to: {name}}}, pca]\n")
+    assert config.schemes[0].log_to == [name]
+    monkeypatch.setattr("kbsc_tf.config.training.find_spec", lambda name: None)
+    sentence = f"^schemes: kbsc: log_to: {name} is not installed; pip install {package}, or leave it out$"
+    with pytest.raises(UserError, match=sentence):
+        config.check()
+    # A folder that W&B has made is not its package.
+    monkeypatch.setattr("kbsc_tf.config.training.find_spec", lambda name: ModuleSpec(name, None))
+    with pytest.raises(UserError, match=sentence):
         config.check()
     load("schemes: [kbsc, pca]\n").check()
 

@@ -84,7 +84,7 @@ VALIDATION = "validation_sender: a, validation_receiver: b"
             for scheme in ("deepjscc", "swinjscc")
             for key, value in {
                 "epochs": 20, "batch_size": 64, "learning_rate": 1e-3, "loss": "mse", "validation_images": 500,
-                "patience": 10, "seeds": 0, "channel": "{}", "tensorboard": "false",
+                "patience": 10, "seeds": 0, "channel": "{}", "log_to": "wandb",
             }.items()
         ),
         (

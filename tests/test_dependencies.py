@@ -24,17 +24,18 @@ NOT_IMPORTED = {
     "tf-keras": "transformers' TensorFlow models need it and do not bring it",
     "tensorboard": "keras.callbacks.TensorBoard needs it",
 }
+NO_REQUIREMENTS = {"authors", "classifiers", "dynamic", "keywords", "license-files"}
 FOR_DEVELOPERS = {"notebooks", "test"}
-OTHER_NAMES = {"faiss-gpu": "faiss-cpu"}
-"""Distributions of the same package, of which one alone is installed."""
+OTHER_NAMES = {"faiss-gpu": "faiss-cpu", "mlflow-skinny": "mlflow"}
+"""Distributions of the same package, of which one alone is installed or named."""
 
 
 def tables(section: str) -> dict[str, list[Requirement]]:
     """Lists of requirements of a section of pyproject.toml, by key; Python 3.10 reads no TOML."""
     text = re.search(rf"^\[{re.escape(section)}\]\n(.*?)(?=^\[)", PROJECT, re.DOTALL | re.MULTILINE).group(1)
     lists = re.findall(r"^([\w-]+) = (\[.*?\])$", text, re.DOTALL | re.MULTILINE)
-    strings = {key: ast.literal_eval(value) for key, value in lists}
-    return {key: [Requirement(one) for one in value] for key, value in strings.items() if key != "license-files"}
+    strings = {key: ast.literal_eval(value) for key, value in lists if key not in NO_REQUIREMENTS}
+    return {key: [Requirement(one) for one in value] for key, value in strings.items()}
 
 
 PROJECT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")

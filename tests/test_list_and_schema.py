@@ -12,6 +12,7 @@ from kbsc_tf.config import experiment_schema
 from kbsc_tf.config.reading.yaml_loader import read_yaml
 from kbsc_tf.kb_scaling.config import kb_scaling_schema
 from kbsc_tf.mismatch.config import mismatch_schema
+from kbsc_tf.presets.catalogue import list_presets
 from kbsc_tf.registry import KINDS
 
 ROOT = Path(__file__).parents[1]
@@ -39,6 +40,12 @@ def test_sets_of_modulation_and_coding_schemes_are_listed_with_their_members():
         *["qpsk-1/3", "qpsk-1/2", "qpsk-2/3", "16qam-1/2", "16qam-2/3", "64qam-1/2"],
     ]
     assert len(lines[-1].split()) == 1 + 29 and lines[-1].startswith("38.214_table1")
+
+
+def test_presets_are_listed_with_what_they_send():
+    lines = dict(line.split(maxsplit=1) for line in kbsc("list", "presets").splitlines())
+    assert list(lines) == list_presets()
+    assert lines["kbsc_real_clip_k64"].startswith("KBSC, k = 64; sends 512-d image features")
 
 
 def test_listing_loads_nothing_heavy():

@@ -1,33 +1,27 @@
 """A link: images in, what a receiver shows for them out; from a run's folder, without training data or fit."""
 
-import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps
 
 from kbsc_tf.api.figures import Figures
 from kbsc_tf.api.reception import Neighbour, Reception
+from kbsc_tf.api.transmitter import Fitted, Images, Transmitter, are_features
 from kbsc_tf.config import FeaturesConfig, FunctionEncoderConfig
 from kbsc_tf.config.strict import unknown_name
-from kbsc_tf.data.decode import BadImageError, decode
 from kbsc_tf.errors import UserError
 from kbsc_tf.features.encoder import Encoder, build_encoder
 from kbsc_tf.figures.gallery import draw_arrivals
-from kbsc_tf.files import home_path
 from kbsc_tf.knowledge import Decision
-from kbsc_tf.results.names import channel_text, mcs_text, named, names_of, scheme_text, snr_text
-from kbsc_tf.schemes.analogue.scheme import AnalogueScheme
-from kbsc_tf.study.links import LinksFolder, SavedLink
+from kbsc_tf.receiver import Receiver
+from kbsc_tf.results.names import snr_text
+from kbsc_tf.study.links import LinksFolder
 from kbsc_tf.transmission import SourceBatch, Transmission
 
-Images = str | Path | np.ndarray | Sequence[str | Path | np.ndarray]
-"""A path or an array uint8 [H, W, 3]; a list of them, or an array uint8 [B, H, W, 3]; or features float [B, D], [D]."""
 
-
-class Link:
+class Link(Transmitter):
     """A sender, a channel and a receiver with its knowledge base, as a run has fitted them; see `Link.load`.
 
     Attributes
@@ -40,17 +34,11 @@ class Link:
         What the receiver can decide for.
     """
 
-    def __init__(self, folder: LinksFolder, saved: SavedLink, encoder: Callable | None = None) -> None:
-        folder.check(saved)
-        self.folder, self._config = folder.folder, saved.config
-        self.scheme, self.mcs, self.channel, self.k, _ = saved.curve
-        self._receiver, entries = folder.receiver(saved.config)
-        self._scheme = folder.scheme(saved, self._receiver, entries)
-        self._scheme.forget()  # what an image scheme has announced for a sweep
-        self._images = folder.images(saved.config, entries)
-        self._image_shape = saved.training.image_shape
-        self.class_names = self._receiver.knowledge_base.class_names
-        self._receiver.encoder = _encoder(saved.config.features, encoder)
+    def __init__(self, fitted: Fitted, receiver: Receiver, images: Any, encoder: Encoder | None) -> None:
+        super().__init__(fitted, receiver.knowledge_base.dimension)
+        self._receiver, self._images = receiver, images
+        self.class_names = receiver.knowledge_base.class_names
+        receiver.encoder = encoder
 
     @classmethod
     def load(
@@ -104,7 +92,13 @@ class Link:
                 of = "" if field == "scheme" else f" of {links[0].curve.scheme}"
                 raise UserError(f"{folder.folder}: {unknown_name(field + of, value, [one or 'none' for one in known])}")
             links = [link for link in links if str(getattr(link.curve, field)) == (str(value) if value else known[0])]
-        return cls(folder, links[0], encoder)
+        saved = links[0]
+        folder.check(saved)
+        receiver, entries = folder.receiver(saved.config)
+        scheme, shape = folder.scheme(saved, receiver, entries), saved.training.image_shape
+        fitted = Fitted(folder.folder, saved.config, saved.curve, scheme, shape)
+        images = folder.images(saved.config, entries)
+        return cls(fitted, receiver, images, _encoder(saved.config.features, encoder))
 
     def send(self, images: Images, snr_db: float = 0.0, seed: int | None = None) -> Reception | list[Reception]:
         """Send images and see what the receiver shows for them.
@@ -163,58 +157,6 @@ class Link:
         batch, is_one = self._batch(images)
         return batch.features[0] if is_one else batch.features
 
-    def symbols(self, features: np.ndarray) -> np.ndarray:
-        """What an uncoded scheme puts on the air for features [B, D]: complex64 [B, n], of average power 1 each.
-
-        Raises
-        ------
-        UserError
-            The scheme has no such symbols: it is coded, or sends images.
-        """
-        if not isinstance(self._scheme, AnalogueScheme):
-            raise UserError(f"{self.scheme}: sends no real values of a feature uncoded; try pca or kbsc")
-        return self._scheme.symbols(self._features(features))
-
-    def transmit(self, source: Images, snr_db: float = 0.0, seed: int | None = None) -> Transmission:
-        """Send features, or the images of a scheme that sends images, and get what arrives before the receiver decides.
-
-        Nothing is embedded, so this is what measures many received images fastest.
-
-        Parameters
-        ----------
-        source : features [B, D], float32, of length 1, or images as for `send`
-            Whichever the scheme sends.
-        snr_db : float
-            Es/N0 in dB.
-        seed : int, optional
-            Of the noise; without it, every call meets other noise.
-
-        Raises
-        ------
-        UserError
-            The scheme sends the other of the two, the features are not [B, D], or an image cannot be read.
-        """
-        if not self._scheme.needs_images:
-            return self._transmit(SourceBatch(self._features(source)), snr_db, seed)
-        if _are_features(source):
-            raise UserError(f"{self.scheme}: sends images, not features; give images")
-        images, _ = self._read(source)
-        # A scheme that went by the features of its images would not get by with these.
-        nothing = np.full((len(images), self._receiver.knowledge_base.dimension), np.nan, np.float32)
-        return self._transmit(SourceBatch(nothing, images), snr_db, seed)
-
-    @property
-    def name(self) -> str:
-        """For readers: "PCA, k = 64, AWGN"."""
-        with named({"names": names_of(self._config)}):
-            parts = [scheme_text(self.scheme), mcs_text(self.mcs), f"k = {self.k}", channel_text(self.channel)]
-        return ", ".join(part for part in parts if part)
-
-    @property
-    def delivers_images(self) -> bool:
-        """Whether what arrives is an image, or meant to be one."""
-        return self._scheme.needs_images
-
     def __repr__(self) -> str:
         return f"<Link: {self.name}; {self._receiver.knowledge_base.describe()}>"
 
@@ -240,16 +182,9 @@ class Link:
             received=None if sent.images is None else sent.images[row],
         )
 
-    def _transmit(self, batch: SourceBatch, snr_db: float, seed: int | None) -> Transmission:
-        if math.isnan(snr_db):
-            raise UserError("snr_db: expected a number of dB, or inf for no noise, got nan")
-        sent = self._scheme.transmit(batch, float(snr_db), seed)
-        self._scheme.forget()  # a link lives on, and would keep the files of every image
-        return sent
-
     def _batch(self, images: Images) -> tuple[SourceBatch, bool]:
         """What the scheme is given, and whether it is one image alone."""
-        if _are_features(images):
+        if are_features(images):
             if self._scheme.needs_images:
                 raise UserError(f"{self.scheme}: sends images, not features; give images")
             return SourceBatch(self._features(np.atleast_2d(images))), images.ndim == 1
@@ -264,28 +199,6 @@ class Link:
         self._receiver.knowledge_base.check(1, encoder.fingerprint)
         return SourceBatch(encoder.embed_images(read), read), is_one
 
-    def _read(self, images: Images) -> tuple[list[np.ndarray], bool]:
-        """Images as the scheme takes them, and whether it is one alone."""
-        is_one = isinstance(images, (str, Path)) or (isinstance(images, np.ndarray) and images.ndim == 3)
-        read = [_image(image) for image in ([images] if is_one else images)]
-        if not read:
-            raise UserError("images: there are none to send")
-        if self._scheme.needs_images:
-            read = [_of_size(image, self._image_shape) for image in read]
-        return read, is_one
-
-    def _features(self, features: np.ndarray) -> np.ndarray:
-        dim = self._receiver.knowledge_base.dimension
-        try:
-            features = np.asarray(features, np.float32)
-        except (TypeError, ValueError):
-            raise UserError(
-                f"{self.scheme}: sends features; expected numbers [B, {dim}], got none; see embed"
-            ) from None
-        if features.ndim != 2 or features.shape[1] != dim or not len(features):
-            raise UserError(f"features: expected [B, {dim}], got {list(features.shape)}")
-        return features
-
 
 def _encoder(config: FeaturesConfig, function: Callable | None) -> Encoder | None:
     """What embeds images; None for a feature file, and for a function that is not given."""
@@ -295,28 +208,3 @@ def _encoder(config: FeaturesConfig, function: Callable | None) -> Encoder | Non
     if function is not None:
         raise UserError("encoder: the run was not given one, so it has its own; leave encoder out")
     return None if config.file is not None else build_encoder(config)
-
-
-def _are_features(source: Images) -> bool:
-    return isinstance(source, np.ndarray) and source.dtype.kind == "f"
-
-
-def _image(image: str | Path | np.ndarray) -> np.ndarray:
-    """An image as uint8 [H, W, 3]."""
-    if isinstance(image, (str, Path)):
-        try:
-            return decode(home_path(image).read_bytes())
-        except (OSError, BadImageError) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise UserError(f"{image}: cannot read this image ({reason}); give a JPEG or PNG file") from None
-    image = np.asarray(image)
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
-        raise UserError(f"images: expected uint8 [H, W, 3] in RGB, got {image.dtype} {list(image.shape)}")
-    return image
-
-
-def _of_size(image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """An image brought to a height and width, its middle kept."""
-    if image.shape[:2] == tuple(shape):
-        return image
-    return np.asarray(ImageOps.fit(Image.fromarray(image), tuple(shape)[::-1], Image.Resampling.BICUBIC))

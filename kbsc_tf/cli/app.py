@@ -11,15 +11,42 @@ if TYPE_CHECKING:
     from kbsc_tf.config import ExperimentConfig
 
 app = typer.Typer(
-    help="Knowledge-base semantic image transmission over Sionna channels.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 
+
+def _say_version(asked: bool) -> None:
+    if asked:
+        from kbsc_tf import __version__
+
+        print(f"kbsc {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Say the version and exit.")
+    ] = False,
+) -> None:
+    """Knowledge-base semantic image transmission over Sionna channels."""
+
+
+def _bundled(incomplete: str) -> list[str]:
+    """Bundled experiments for a shell to complete; where none fits, it completes files."""
+    from kbsc_tf.config.reading.experiment_file import bundled_experiments
+
+    return [name for name in bundled_experiments() if name.startswith(incomplete)]
+
+
 ExperimentFile = Annotated[
     Path,
-    typer.Argument(metavar="FILE.yaml", help="Experiment: a file, or the name of a bundled one such as quickstart."),
+    typer.Argument(
+        metavar="FILE.yaml",
+        help="Experiment: a file, or the name of a bundled one such as quickstart.",
+        autocompletion=_bundled,
+    ),
 ]
 Overrides = Annotated[
     list[str] | None,

@@ -18,12 +18,12 @@ class Listed(str, Enum):
     """What `kbsc list` can show."""
 
     SCHEMES, CHANNELS, CODECS, DATASETS = "schemes", "channels", "codecs", "datasets"
-    ENCODERS, EXECUTORS, MCS = "encoders", "executors", "mcs"
+    ENCODERS, EXECUTORS, MCS, PRESETS = "encoders", "executors", "mcs", "presets"
 
 
 @app.command("list")
 def list_(kind: Annotated[Listed, typer.Argument(help="What to show.")]) -> None:
-    """Names that experiments can use, ours and those of installed plug-ins, with a line on each."""
+    """Names that experiments can use, ours and those of installed plug-ins, and presets, with a line on each."""
     from kbsc_tf.registry import KINDS, summary
 
     if kind is Listed.MCS:
@@ -36,6 +36,12 @@ def list_(kind: Annotated[Listed, typer.Argument(help="What to show.")]) -> None
             for over, where in fading.items()
             if not where or mcs_set(name, over) != mcs_set(name, "none")
         }
+    elif kind is Listed.PRESETS:
+        from kbsc_tf.presets.card import read_card
+        from kbsc_tf.presets.catalogue import find_preset, list_presets
+
+        cards = {name: read_card(find_preset(name)) for name in list_presets()}
+        lines = {name: f"{card.title}; sends {card.sends}" for name, card in cards.items()}
     else:
         registry = KINDS[kind.value]
         lines = {name: summary(registry[name]) for name in registry}

@@ -1,7 +1,6 @@
 """The experiment schema, validated and hashed. Imports no TensorFlow."""
 
 import math
-from importlib.util import find_spec
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
@@ -15,7 +14,7 @@ from kbsc_tf.config.receiver import NearestConfig, ReceiverConfig
 from kbsc_tf.config.scheme import Needs, SchemeEntry
 from kbsc_tf.config.strict import UNCOUNTED, Strict
 from kbsc_tf.config.sweep import SweepConfig
-from kbsc_tf.config.training import ValidationConfig
+from kbsc_tf.config.training import ValidationConfig, check_log_to
 from kbsc_tf.config.units import EvenK, SnrDb, Some, SomeNumbers
 from kbsc_tf.errors import UserError
 from kbsc_tf.registry import Spec, executors
@@ -252,12 +251,8 @@ class ExperimentConfig(Strict):
         for held in (part for part in (self.data, self.features, *self.channels) if hasattr(part, "check")):
             held.check()
         for entry in self.schemes:
-            if getattr(entry, "tensorboard", False) and find_spec("tensorboard") is None:
-                raise UserError(
-                    f"schemes: {entry.title}: tensorboard: needs the package tensorboard; pip install it or set this "
-                    "to false"
-                )
             try:
+                check_log_to(entry)
                 known[entry.scheme].check(entry, self)
             except UserError as error:
                 raise UserError(f"schemes: {entry.title}: {error}") from None

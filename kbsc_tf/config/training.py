@@ -1,11 +1,13 @@
 """How networks are trained, and what is held out to judge by. Imports no TensorFlow."""
 
-from typing import Annotated, Any
+from importlib.util import find_spec
+from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from kbsc_tf.config.strict import UNCOUNTED, Strict, settings_of
-from kbsc_tf.config.units import SnrDb, SomeNumbers
+from kbsc_tf.config.units import AnyNumberOf, SnrDb, SomeNumbers
+from kbsc_tf.errors import UserError
 
 
 class SnrRange(Strict):
@@ -48,7 +50,12 @@ class TrainingSettings(Strict):
         description="Seeds of the initial weights and of training: a training each, with records of its own.",
         json_schema_extra=UNCOUNTED,  # an axis: a new seed is a new training, and the others stay
     )
-    tensorboard: bool = Field(False, description="Write logs for TensorBoard.", json_schema_extra=UNCOUNTED)
+    log_to: AnyNumberOf[Literal["tensorboard", "wandb", "mlflow"]] = Field(
+        [],
+        description="Who else is told of every epoch: tensorboard, wandb (without a network by WANDB_MODE=offline), "
+        "mlflow (a server by MLFLOW_TRACKING_URI); files lie beside the checkpoints.",
+        json_schema_extra=UNCOUNTED,
+    )
 
     @field_validator("seeds")
     @classmethod
@@ -65,6 +72,17 @@ class TrainingSettings(Strict):
     def of_one_training(self) -> dict[str, Any]:
         """Settings that decide the weights: see `settings_of`, and the seed, where it is not 0."""
         return settings_of(self) | ({"seed": self.seed} if self.seed else {})
+
+
+_PACKAGES = {"tensorboard": "tensorboard", "wandb": "wandb", "mlflow": "mlflow-skinny"}  # of each value of log_to
+
+
+def check_log_to(config: Any) -> None:
+    """Refuse options of a scheme that log to a package which is not installed, before anything is loaded."""
+    for name in getattr(config, "log_to", ()):
+        spec = find_spec(name)
+        if spec is None or spec.origin is None:  # or a folder of that name, as W&B makes one
+            raise UserError(f"log_to: {name} is not installed; pip install {_PACKAGES[name]}, or leave it out")
 
 
 def trainings(config: Strict) -> list[Any]:

@@ -88,6 +88,8 @@ class _Shorthand:
 
 
 _Item = TypeVar("_Item")
+AnyNumberOf = Annotated[list[_Item], _Shorthand(ranges=False)]
+"""A list, which may be empty; one value alone need not be in brackets."""
 Some = Annotated[list[_Item], Field(min_length=1), _Shorthand(ranges=False)]
 """A list of at least one value; one alone need not be in brackets."""
 SomeNumbers = Annotated[list[_Item], Field(min_length=1), _Shorthand(ranges=True)]

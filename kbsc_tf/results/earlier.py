@@ -16,7 +16,7 @@ from kbsc_tf.results.run_json import head_of
 
 ADAPTIVE = ("adaptive", "adaptive_linear", "adaptive_progressive", "adaptive_supervised")
 _GONE = {"adaptive_linear", "adaptive_supervised"}
-_TRAINING = {*TrainingSettings.model_fields, "hidden", "only_if_better", "symbols", "objective"}
+_TRAINING = {*TrainingSettings.model_fields, "tensorboard", "hidden", "only_if_better", "symbols", "objective"}
 _BEFORE = {"axes": "variance", "validation_symbols": [64, 128, 256]}  # all there was, and a default
 
 
@@ -106,6 +106,22 @@ def name_axes(run: dict[str, Any]) -> dict[str, Any]:
             one |= {"axes": "variance"}
             told[title] = {**made[title], "axes": "variance", "validation_symbols": one["validation_symbols"]}
     return {**run, **head_of({**run["settings"], "schemes": {**made, **told}}, run["config"])}
+
+
+def name_logs(run: dict[str, Any]) -> dict[str, Any]:
+    """run.json whose trainings say who is told of every epoch, when it could be TensorBoard alone."""
+    entries = run["config"].get("schemes", [])
+    if not any("tensorboard" in one for one in entries):
+        return run
+    return {**run, "config": {**run["config"], "schemes": [with_log_to(one) for one in entries]}}
+
+
+def with_log_to(options: dict[str, Any]) -> dict[str, Any]:
+    """Options of a training in today's key."""
+    if "tensorboard" not in options:
+        return options
+    told = {"log_to": ["tensorboard"] if options["tensorboard"] else []}
+    return {key: value for key, value in options.items() if key != "tensorboard"} | told
 
 
 def without_training(run: dict[str, Any]) -> dict[str, Any]:

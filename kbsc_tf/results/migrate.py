@@ -35,10 +35,12 @@ from kbsc_tf.results.earlier import (
     ADAPTIVE,
     adaptive_of_section,
     name_axes,
+    name_logs,
     name_outcomes,
     name_trainings,
     run_of_schema_2,
     training_seeds,
+    with_log_to,
     without_training,
 )
 from kbsc_tf.results.records import renew
@@ -89,7 +91,7 @@ def migrate_folder(path: Path | str, describe: Callable[[dict[str, Any]], dict[s
         is_renewed = records.exists() and renew(records, {})
         is_old = seal_trainings(path)
         named = _name_clipping(_name_code(old) if _lacks_code(old["config"]) else old)
-        new = without_training(name_axes(_name_epochs(named)))
+        new = name_logs(without_training(name_axes(_name_epochs(named))))
         if new != old:
             write_atomically(file, json.dumps(new, indent=1) + "\n")
             is_old = True
@@ -190,7 +192,7 @@ def _unrevised(one: dict[str, Any]) -> dict[str, Any]:
 def _from_schema_1(path: Path, old: dict[str, Any]) -> str:
     try:
         seeds = training_seeds(old)
-        new = without_training(name_axes(_name_epochs(_name_code(run_of_schema_2(old, seeds)))))
+        new = name_logs(without_training(name_axes(_name_epochs(_name_code(run_of_schema_2(old, seeds))))))
         seal_trainings(path)
         name_trainings(path, seeds)
         if (path / "records.csv").exists():
@@ -299,7 +301,7 @@ def _migrate_scheme(scheme: str | dict[str, Any], old: dict[str, Any]) -> str | 
         return adaptive_of_section(scheme, old.get("adaptive") or {})
     if section is None or not old.get(section):
         return scheme
-    options = {key: value for key, value in old[section].items() if key != "validation_queries"}
+    options = with_log_to({key: value for key, value in old[section].items() if key != "validation_queries"})
     if options.get("channel") is not None:
         options["channel"] = migrate_channel(options["channel"])
     if isinstance(loss := options.get("loss"), dict) and not loss.get("contrastive", 1.0):

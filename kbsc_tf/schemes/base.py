@@ -49,7 +49,8 @@ Report = Callable[[int, int, dict[str, float]], None]
 
 REMEDY = "delete the folder links of the run and run kbsc train again, which trains nothing anew"
 """What helps if a saved scheme cannot be read."""
-_COMMON = "scheme.json"
+COMMON = "scheme.json"
+"""File of what all schemes save."""
 
 
 def silent(step: int, steps: int, figures: dict[str, float]) -> None:
@@ -128,7 +129,7 @@ class Scheme(ABC):
             raise NotImplementedError(f"{type(self).__name__} has a fit of its own, but neither save nor load")
         calibration = None if self.calibration is None else self.calibration.as_lists()
         content = {"summary": self.summary, "calibration": calibration}
-        write_atomically(folder / _COMMON, json.dumps(content) + "\n")
+        write_atomically(folder / COMMON, json.dumps(content) + "\n")
 
     def load(self, folder: Path) -> None:
         """Be as if fitted, from what `save` wrote: the same batch, SNR and seed give the same transmission.
@@ -139,12 +140,12 @@ class Scheme(ABC):
             A file is missing or damaged; names it.
         """
         try:
-            content = read_json(folder / _COMMON, REMEDY)
+            content = read_json(folder / COMMON, REMEDY)
             saved = content["calibration"]
             self.summary = content["summary"]
             self.calibration = None if saved is None else Calibration.of_lists(saved)
         except (ValueError, KeyError, TypeError) as error:
-            raise UserError(f"{folder / _COMMON}: cannot be read ({error}); {REMEDY}") from None
+            raise UserError(f"{folder / COMMON}: cannot be read ({error}); {REMEDY}") from None
 
     @abstractmethod
     def transmit(self, batch: SourceBatch, snr_db: float, seed: int | None) -> Transmission:

@@ -11,6 +11,7 @@ from kbsc_tf.errors import UserError
 from kbsc_tf.training.callbacks import Backup, EpochSeeds, ProgressReport, ResumedEarlyStopping, Validating
 from kbsc_tf.training.checkpoints import CheckpointFolder
 from kbsc_tf.training.judges import Judge
+from kbsc_tf.training.loggers import loggers
 
 Report = Callable[[int, int, dict], None]
 
@@ -111,6 +112,4 @@ class Trainer:
         backup = Backup(folder.keep)
         log = keras.callbacks.CSVLogger(folder.history, append=bool(logged))
         stop = ResumedEarlyStopping(logged, monitor=figure, mode="max", patience=config.patience)
-        if not config.tensorboard:
-            return [best, log, stop, backup]
-        return [best, log, stop, backup, keras.callbacks.TensorBoard(folder.path / "tensorboard", write_graph=False)]
+        return [best, log, stop, backup, *loggers(config, folder.path, folder.identity)]

@@ -506,3 +506,14 @@ def test_a_cell_that_is_no_number_is_named(tmp_path):
     table.to_csv(folder / "records.csv", index=False, lineterminator="\n")
     with pytest.raises(UserError, match=r"records.csv: column psnr has a cell that is not a number; mend the file"):
         migrate(folder)
+
+
+@pytest.mark.parametrize(("before", "after"), [(False, []), (True, ["tensorboard"])])
+def test_who_is_told_of_epochs_is_a_list_since_there_are_several(tmp_path, before, after):
+    run = read_any_run(RESULTS / "cifar10")
+    entry = next(one for one in run["config"]["schemes"] if "log_to" in one)
+    del entry["log_to"]
+    entry["tensorboard"] = before
+    migrate(folder_of(tmp_path / "run", run))
+    entries = {one["scheme"]: one for one in read_run(tmp_path / "run")["config"]["schemes"]}
+    assert entries[entry["scheme"]]["log_to"] == after and "tensorboard" not in entries[entry["scheme"]]

@@ -213,12 +213,6 @@ def test_divergence_is_one_sentence_and_never_done(tmp_path, learning_rate):
             run(tmp_path, learning_rate=learning_rate, epochs=2)
 
 
-def test_tensorboard_writes_events(tmp_path):
-    pytest.importorskip("tensorboard", reason="TensorFlow no longer brings the package tensorboard")
-    run(tmp_path, tensorboard=True, epochs=1)
-    assert list((tmp_path / "tensorboard").rglob("events.out.tfevents.*"))
-
-
 @pytest.mark.parametrize("snr_db", [[-7.0, 3.5, "inf"], {"low": -2.0, "high": 1.5}], ids=["list", "range"])
 def test_batches(snr_db):
     config = KbscConfig(scheme="kbsc", snr_db=snr_db, batch_size=100)
