@@ -148,9 +148,9 @@ class Run(Diagnosis):
         everything : bool
             Also what has left the experiment since it was computed.
         """
-        from kbsc_tf.figures.report import write_report
+        from kbsc_tf.report.page import write_report
 
-        return write_report(self.folder, everything)
+        return write_report(self.folder, everything=everything)
 
     def compare(self, a: str, b: str, other: "Run | None" = None, differing: Collection[str] = ()) -> pd.DataFrame:
         """Compare two schemes image by image, at every point that both have.

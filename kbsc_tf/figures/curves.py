@@ -14,12 +14,12 @@ from kbsc_tf.figures.equal_uses import plot_by_cbr, plot_cbr_overview
 from kbsc_tf.figures.legends import interval_handles, scheme_handle, stand_in_handles
 from kbsc_tf.figures.outcomes.lengths import draw_lengths
 from kbsc_tf.figures.output import PLAIN, Output, file_stem, save_figure
+from kbsc_tf.figures.references import REFERENCE, split_reference
 from kbsc_tf.figures.style import (
     LEGEND,
     LEGEND_ROW,
     LINES,
     PANEL_WIDTH,
-    REFERENCE,
     TITLE_LINE,
     as_written,
     break_marks,
@@ -35,7 +35,6 @@ from kbsc_tf.figures.style import (
     scale_uses,
     scale_values,
     shade,
-    split_reference,
     three_snrs,
     title_lines,
 )

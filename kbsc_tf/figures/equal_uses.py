@@ -21,8 +21,18 @@ from kbsc_tf.figures.channel_uses import (
     grid_channels,
     uses_text,
 )
-from kbsc_tf.figures.legends import ADAPTED, PALE, THIN, explain, interval_handles, scheme_handles, stand_in_handles
+from kbsc_tf.figures.legends import (
+    ADAPTED,
+    PALE,
+    THIN,
+    explain,
+    interval_handles,
+    nothing_fits,
+    scheme_handles,
+    stand_in_handles,
+)
 from kbsc_tf.figures.output import PLAIN, Output, file_stem, save_figure
+from kbsc_tf.figures.references import split_reference
 from kbsc_tf.figures.style import (
     LEGEND_ROW,
     MANY,
@@ -45,13 +55,12 @@ from kbsc_tf.figures.style import (
     scale_uses,
     scale_values,
     shade,
-    split_reference,
     three_snrs,
     title_lines,
 )
-from kbsc_tf.results.envelope import GENIE, condense, envelope, is_envelope, is_fixed
+from kbsc_tf.results.envelope import GENIE, condense, envelope, is_envelope, is_fixed, main_curves
 from kbsc_tf.results.metric import QUALITIES, metric_of
-from kbsc_tf.results.names import scheme_text, snr_text
+from kbsc_tf.results.names import snr_text
 from kbsc_tf.results.pooling import pool_seeds
 
 _TITLE, _NOTE = 0.2, 0.13  # inches: the title over the legend, a line of notes at a panel
@@ -227,7 +236,7 @@ def plot_cbr_overview(
 
 
 def _layers(points: pd.DataFrame, show_mcs: Collection[str], show_genie: bool) -> _Layers:
-    main = _main_curves(points)
+    main = main_curves(points)
     fits = main[main["feasible"].ne(0)]
     others = points[points["feasible"].ne(0) & points["scheme"].isin(fits["scheme"]) & np.isfinite(points["snr_db"])]
     fixed = others[is_fixed(others["mcs"]) & others["scheme"].isin(show_mcs)]
@@ -239,12 +248,13 @@ def _figure_of_one_k(
     points: pd.DataFrame, layers: _Layers, reference: pd.DataFrame, metric: str, words: _Words
 ) -> tuple[Figure, pd.DataFrame]:
     """The figure and the points in it, ``layers`` and reference, of all ``points``, those included that do not fit."""
-    main, fits, channels = _main_curves(points), layers.main, list(points["channel"].unique())
+    main, fits, channels = main_curves(points), layers.main, list(points["channel"].unique())
     places = in_house_order(fits["scheme"][np.isinf(fits["snr_db"])])
     shared = _Shared(looks_of(in_house_order(fits["scheme"])), places, reference, metric)
     shown = pd.concat([fits, layers.genie, layers.fixed])
     columns, size = panel_layout(len(channels))
-    notes = {channel: _notes(main[main["channel"] == channel], round(22.3 * size[0])) for channel in channels}
+    said = {channel: as_written(nothing_fits(main[main["channel"] == channel])) for channel in channels}
+    notes = {channel: textwrap.wrap(text, round(22.3 * size[0])) for channel, text in said.items()}
     numbers = range(len(channels)) if len(channels) > 1 else [None]
     titles = [title_lines(channel, i, size[0]) for channel, i in zip(channels, numbers, strict=True)]
     handles = scheme_handles(shared.looks, reference)
@@ -287,13 +297,6 @@ def _scale_snr(axes: Axes, snr_db: pd.Series) -> None:
         axes.set_xlim(finite.min() - margin, finite.max() + margin)
 
 
-def _main_curves(points: pd.DataFrame) -> pd.DataFrame:
-    """Uncoded schemes, envelopes, and the genie of a scheme that has nothing else."""
-    enveloped = points["scheme"][is_envelope(points["mcs"])]
-    genie_alone = points["mcs"].eq(GENIE) & ~points["scheme"].isin(enveloped)
-    return points[points["mcs"].eq("") | is_envelope(points["mcs"]) | genie_alone]
-
-
 def _draw_panel(figure: Figure, box: tuple[float, float, float, float], layers: _Layers, shared: _Shared) -> Axes:
     """One channel: curves over the SNR and, behind an axis break, the points without noise in the order of places."""
     left, bottom, width, height = box
@@ -330,20 +333,6 @@ def _draw_main_curves(axes: Axes, points: pd.DataFrame, x: str, looks: dict[str,
     for scheme, curve in sorted(curves.items(), key=lambda item: len(item[1]) == 1):
         if len(curve):
             draw_curve(axes, curve, x, looks[scheme], looks[scheme].line, scale)
-
-
-def _notes(main: pd.DataFrame, characters: int) -> list[str]:
-    """Lines that say which schemes have no points, or none below some SNR, for nothing fits there."""
-    never, later = [], []
-    for scheme in in_house_order(main["scheme"]):
-        curve = main[main["scheme"] == scheme]
-        fits = curve["snr_db"][curve["feasible"].ne(0)]
-        if fits.empty:
-            never.append(as_written(scheme_text(scheme)))
-        elif len(fits) < len(curve):
-            later.append(f"{as_written(scheme_text(scheme))} below {snr_text(fits.min())}")
-    said = "; ".join(never + later)
-    return textwrap.wrap(f"Nothing fits: {said}.", characters) if said else []
 
 
 def _top(points: pd.DataFrame, reference: pd.DataFrame) -> float:

@@ -1,0 +1,124 @@
+"""What a run found, in words with numbers and intervals: the beginning of the page. Imports no TensorFlow."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from kbsc_tf.figures.references import is_bound, is_reference
+from kbsc_tf.figures.style import three_snrs
+from kbsc_tf.report.comparisons import Comparison
+from kbsc_tf.report.sweep_figures import cbr_note, curve_points
+from kbsc_tf.report.tables import Part
+from kbsc_tf.results.envelope import main_curves
+from kbsc_tf.results.names import channel_text, scheme_text, snr_text
+
+_CHANNELS, _SCHEMES, _VERDICTS = 4, 3, 6  # that are told one by one
+
+
+class Findings(NamedTuple):
+    """Sentences, (head, text) each, and the few numbers to see first."""
+
+    sentences: list[tuple[str, str]]
+    glance: Part | None
+
+
+def findings_of(records: pd.DataFrame, comparisons: Sequence[Comparison]) -> Findings:
+    """Of every channel the best scheme and its accuracy, what paired tests say, the ceiling and the bound.
+
+    All at the k that most schemes have, the largest of these; within `kbsc_tf.results.names.named`.
+    """
+    points = curve_points(records, "top1")
+    points = points[points["feasible"].ne(0)]
+    ceiling, bound = (points["scheme"].map(test).astype(bool) for test in (is_reference, is_bound))
+    schemes = main_curves(points[~ceiling & ~bound])
+    if schemes.empty:
+        return Findings([], None)
+    k = _common_k(schemes)
+    rows = schemes[schemes["k"].eq(k)]
+    channels = list(rows["channel"].unique())
+    uses = cbr_note(records).get(k, "")
+    sentences = [_best(rows[rows["channel"].eq(channel)], k, uses) for channel in channels[:_CHANNELS]]
+    if len(channels) > _CHANNELS:
+        sentences.append(("More channels", f"{len(channels) - _CHANNELS} more are in the figures and tables below."))
+    sentences += _tested(comparisons)
+    sentences += _limits(points[ceiling], points[bound & points["k"].eq(k)])
+    return Findings(sentences, _glance(rows[rows["channel"].eq(channels[0])], k))
+
+
+def _common_k(schemes: pd.DataFrame) -> int:
+    counts = schemes.groupby("k")["scheme"].nunique()
+    return int(counts.index[counts.eq(counts.max())].max())
+
+
+def _best(rows: pd.DataFrame, k: int, uses: str) -> tuple[str, str]:
+    """Which scheme is highest at how many SNRs, and the accuracies at the middle one."""
+    head = f"{channel_text(rows['channel'].iloc[0])}, k = {k}" + f" ({uses})" * bool(uses)
+    finite = rows[np.isfinite(rows["snr_db"])]
+    finite = rows if finite.empty else finite
+    snrs = sorted(finite["snr_db"].unique())
+    middle = snrs[len(snrs) // 2]
+    there = finite[finite["snr_db"].eq(middle)].sort_values("value", ascending=False, kind="stable")
+    most = len(there) if len(there) == _SCHEMES + 1 else _SCHEMES
+    told = [f"{scheme_text(row.scheme)} {_interval(row)}" for row in there.head(most).itertuples()]
+    text = ""
+    if rows["scheme"].nunique() > 1:
+        best = finite.loc[finite.groupby("snr_db")["value"].idxmax(), "scheme"]
+        wins = [f"{scheme_text(scheme)} at {count}" for scheme, count in Counter(best).most_common()]
+        text = f"Highest of {len(snrs)} SNRs: {_listed(wins[:_SCHEMES])}. "
+    text += f"At {snr_text(middle)}: {_listed(told)}"
+    rest = there.iloc[most:]
+    if len(rest):
+        text += f"; {len(rest)} more from {100 * rest['value'].min():.1f} to {100 * rest['value'].max():.1f} %"
+    return head, f"{text} (n = {round(there['n'].iloc[0]):,})."
+
+
+def _tested(comparisons: Sequence[Comparison]) -> list[tuple[str, str]]:
+    """What paired tests say of schemes, each pair over all its points."""
+    verdicts = [one.overall for one in comparisons if not one.is_ceiling]
+    told = [("Paired test over all points", text) for text in verdicts[:_VERDICTS]]
+    if len(verdicts) > _VERDICTS:
+        told.append(("More paired tests", f"{len(verdicts) - _VERDICTS} are in the comparisons below."))
+    return told
+
+
+def _limits(ceiling: pd.DataFrame, bound: pd.DataFrame) -> list[tuple[str, str]]:
+    found = []
+    for scheme, rows in ceiling.groupby("scheme", sort=False):
+        row = next(rows.assign(**rows[["value", "low", "high"]].mean()).itertuples())
+        name = "" if ceiling["scheme"].nunique() == 1 else f" ({scheme_text(scheme)})"
+        found.append(("Ceiling", f"Retrieval without any channel reaches {_interval(row)}{name}; it is no bound."))
+    for channel, rows in bound.groupby("channel", sort=False):
+        ends = rows[rows["snr_db"].isin([rows["snr_db"].min(), rows["snr_db"].max()])].sort_values("snr_db")
+        text = _listed([f"{_interval(row)} at {snr_text(row.snr_db)}" for row in ends.itertuples()])
+        found.append(("Bound", f"No scheme exceeds {text} ({channel_text(channel)})."))
+    return found
+
+
+def _glance(rows: pd.DataFrame, k: int) -> Part:
+    """Every scheme at a low, a middle and a high SNR on one channel; the best at the middle one first."""
+    snrs = three_snrs(rows) or sorted(rows["snr_db"].unique())[-1:]
+    middle = snrs[len(snrs) // 2]
+    table = {scheme: of.set_index("snr_db") for scheme, of in rows.groupby("scheme", sort=False)}
+    order = sorted(table, key=lambda name: -table[name]["value"].get(middle, -1.0))
+    lines = []
+    for scheme in order:
+        there = table[scheme]
+        cells = [
+            f"{100 * there.value[snr]:.1f} ±{50 * (there.high[snr] - there.low[snr]):.1f}" if snr in there.index else ""
+            for snr in snrs
+        ]
+        lines.append([scheme_text(scheme), *cells])
+    title = f"Semantic accuracy (%), {channel_text(rows['channel'].iloc[0])}, k = {k}"
+    note = "± is half the width of the 95 % interval."
+    return Part("at_a_glance", title, note, ["Scheme", *map(snr_text, snrs)], lines, left=1, bars=1)
+
+
+def _interval(row: NamedTuple) -> str:
+    return f"{100 * row.value:.1f} % ({100 * row.low:.1f} to {100 * row.high:.1f})"
+
+
+def _listed(parts: list[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
