@@ -36,7 +36,7 @@ class Browser:
         self._place = tempfile.TemporaryDirectory(prefix="browser")
         to_browser, self._write = os.pipe()
         self._read, from_browser = os.pipe()
-        pipes = f"exec 3<&{to_browser} 4>&{from_browser}; exec \"$@\""
+        pipes = f'exec 3<&{to_browser} 4>&{from_browser}; exec "$@"'
         command = ["bash", "-c", pipes, "bash", CHROMIUM, *_OPTIONS, f"--user-data-dir={self._place.name}"]
         self._process = subprocess.Popen(
             command, pass_fds=(to_browser, from_browser), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL

@@ -37,6 +37,7 @@ from kbsc_tf.figures.style import (
     LEGEND_ROW,
     MANY,
     SMALL_PANEL,
+    TITLE,
     TITLE_LINE,
     Look,
     add_legend,
@@ -46,6 +47,7 @@ from kbsc_tf.figures.style import (
     draw_curve,
     draw_noise_free,
     draw_reference,
+    figure_title,
     in_house_order,
     looks_of,
     panel_grid,
@@ -61,9 +63,9 @@ from kbsc_tf.figures.style import (
 from kbsc_tf.results.envelope import GENIE, condense, envelope, is_envelope, is_fixed, main_curves
 from kbsc_tf.results.metric import QUALITIES, metric_of
 from kbsc_tf.results.names import snr_text
-from kbsc_tf.results.pooling import pool_seeds
+from kbsc_tf.results.pooling import pool_seeds, value_range
 
-_TITLE, _NOTE = 0.2, 0.13  # inches: the title over the legend, a line of notes at a panel
+_NOTE = 0.13  # inches: a line of notes at a panel
 
 
 @dataclass(frozen=True)
@@ -80,11 +82,13 @@ class _Layers:
 
 @dataclass(frozen=True)
 class _Words:
-    """What is written: a title, channel uses by channel where they differ, legend entries for whatever is drawn."""
+    """A title, channel uses by channel where they differ, further legend entries; width, and ends of the values."""
 
     title: str
     uses: dict[str, str]
     notes: Sequence[Artist]
+    width: float | None
+    ends: tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -95,6 +99,7 @@ class _Shared:
     places: list[str]
     reference: pd.DataFrame
     metric: str
+    ends: tuple[float, float]
 
 
 def plot_by_cbr(
@@ -144,7 +149,7 @@ def plot_by_cbr(
     everything = pd.concat([records, envelope(records, metric)])
     points, reference = split_reference(pool_seeds(everything, metric))
     per_use, grids = cbr_per_use(records), grid_channels(records)
-    by_k = differ_from_symbols(records)
+    by_k, ends = differ_from_symbols(records), value_range(records, metric)
     coded = points[points["mcs"] != ""]
     files = []
     for k in sorted((coded if len(coded) else points)["k"].unique()):
@@ -156,9 +161,10 @@ def plot_by_cbr(
                 stem, title = f"k_{k}", f"$n$ = {k / 2:g} data symbols ($k$ = {k})"
                 of_channel = part.groupby("channel", sort=False)
                 uses = {channel: uses_text(rows, grids, per_use) for channel, rows in of_channel}
+            title = ": ".join(filter(None, (as_written(output.title), title)))
             with paper_style():
                 layers = _layers(part, show_mcs, show_genie and metric not in QUALITIES)
-                words = _Words(title, uses, interval_handles(points, output.estimand))
+                words = _Words(title, uses, interval_handles(points, output.estimand), output.width, ends)
                 figure, shown = _figure_of_one_k(part, layers, reference, metric, words)
                 files += save_figure(figure, Path(out_dir), f"{file_stem(metric)}_{stem}", output, shown, metric)
     return files
@@ -193,6 +199,7 @@ def plot_cbr_overview(
     """
     points, reference = split_reference(pool_seeds(condense(records, metric), metric))
     infeasible, points = points["feasible"].eq(0).any(), points[points["feasible"].ne(0)]
+    ends = value_range(records, metric)
     channels, grids = list(points["channel"].unique()), grid_channels(records)
     shown = three_snrs(points)
     one_each = snr_db is None and len(channels) > MANY  # panels of channels beside each other, not SNRs
@@ -208,24 +215,28 @@ def plot_cbr_overview(
         if infeasible:
             handles.append(Line2D([], [], linestyle="none", label="no point: nothing fits"))
         handles += stand_in_handles(points) + interval_handles(points, output.estimand)
-        columns = 3 if one_each else len(wanted)
-        across = columns_that_fit(handles, columns * SMALL_PANEL[0], 5 if columns > 2 else 2 * columns)
-        top = _TITLE * one_each
+        columns, size = 3 if one_each else len(wanted), SMALL_PANEL
+        if output.width is not None:
+            columns = columns if output.width >= 0.85 * columns * SMALL_PANEL[0] else 1
+            size = (output.width / columns, SMALL_PANEL[1])
+        across = columns_that_fit(handles, columns * size[0], 5 if columns > 2 else 2 * columns)
+        title = ": ".join(filter(None, (as_written(output.title), f"$E_s/N_0$ = {snr_text(wanted[0])}" * one_each)))
+        top = TITLE * bool(title)
         head = top + 0.08 + LEGEND_ROW * -(-len(handles) // across)
         panels = [(channel, snr) for channel in channels for snr in wanted]
         more = [f", {snr_text(snr)}" * (not one_each) for _, snr in panels]
-        titles = [title_lines(panels[i][0], i, SMALL_PANEL[0], more[i]) for i in range(len(panels))]
+        titles = [title_lines(panels[i][0], i, size[0], more[i]) for i in range(len(panels))]
         above = 0.14 + TITLE_LINE * (max(map(len, titles)) - 1)
-        figure, boxes = panel_grid(len(panels), columns, head, title=above, size=SMALL_PANEL)
-        if one_each:
-            _figure_title(figure, f"$E_s/N_0$ = {snr_text(wanted[0])}")
+        figure, boxes = panel_grid(len(panels), columns, head, title=above, size=size)
+        if title:
+            figure_title(figure, title)
         add_legend(figure, handles, top + 0.04, across)
         for number, ((channel, snr), box) in enumerate(zip(panels, boxes, strict=True)):
             axes = figure.add_axes(box)
             part = points[(points["channel"] == channel) & (points["snr_db"] == snr)]
             _draw_main_curves(axes, part, "n_drawn", looks, scale)
             draw_reference(axes, reference, channel, scale)
-            scale_values(axes, points["low"].min(), _top(points, reference), metric)
+            scale_values(axes, *ends, metric)
             if number % columns:
                 axes.set_ylabel("")
             panel_title(axes, titles[number], pad=14)
@@ -250,9 +261,9 @@ def _figure_of_one_k(
     """The figure and the points in it, ``layers`` and reference, of all ``points``, those included that do not fit."""
     main, fits, channels = main_curves(points), layers.main, list(points["channel"].unique())
     places = in_house_order(fits["scheme"][np.isinf(fits["snr_db"])])
-    shared = _Shared(looks_of(in_house_order(fits["scheme"])), places, reference, metric)
+    shared = _Shared(looks_of(in_house_order(fits["scheme"])), places, reference, metric, words.ends)
     shown = pd.concat([fits, layers.genie, layers.fixed])
-    columns, size = panel_layout(len(channels))
+    columns, size = panel_layout(len(channels), words.width)
     said = {channel: as_written(nothing_fits(main[main["channel"] == channel])) for channel in channels}
     notes = {channel: textwrap.wrap(text, round(22.3 * size[0])) for channel, text in said.items()}
     numbers = range(len(channels)) if len(channels) > 1 else [None]
@@ -263,19 +274,19 @@ def _figure_of_one_k(
     across = columns_that_fit(handles, width, 5 if len(channels) > 1 else 3)
     across_explained = columns_that_fit(explained, width, len(explained)) if explained else 1
     rows, rows_explained = -(-len(handles) // across), -(-len(explained) // across_explained)
-    head = _TITLE + 0.12 + LEGEND_ROW * (rows + rows_explained)
+    head = TITLE + 0.12 + LEGEND_ROW * (rows + rows_explained)
     foot = _NOTE * max(map(len, notes.values()))
     above = TITLE_LINE * (max(map(len, titles)) - 1) + _NOTE * bool(words.uses)
     figure, boxes = panel_grid(len(channels), columns, head, above, foot, size)
-    _figure_title(figure, words.title)
-    add_legend(figure, handles, _TITLE + 0.04, across)
+    figure_title(figure, words.title)
+    add_legend(figure, handles, TITLE + 0.04, across)
     if explained:
-        add_legend(figure, explained, _TITLE + 0.06 + LEGEND_ROW * rows, across_explained)
+        add_legend(figure, explained, TITLE + 0.06 + LEGEND_ROW * rows, across_explained)
     for number, (channel, box) in enumerate(zip(channels, boxes, strict=True)):
         axes = _draw_panel(figure, box, layers.of(channel), shared)
         if np.isfinite(layers.of(channel).main["snr_db"]).any():
             _scale_snr(axes, points["snr_db"])
-        scale_values(axes, shown["low"].min(), _top(shown, reference), metric)
+        scale_values(axes, *shared.ends, metric)
         if columns > 2 and number % columns:
             axes.set_ylabel("")
         panel_title(axes, titles[number], note=words.uses.get(channel, ""))
@@ -284,10 +295,6 @@ def _figure_of_one_k(
             y = (bottom - _NOTE * i) / figure.get_figheight()
             figure.text(left, y, line, va="top", fontsize=6.5, color="#404040")
     return figure, pd.concat([shown, reference[reference["channel"].isin(channels)]])
-
-
-def _figure_title(figure: Figure, title: str) -> None:
-    figure.text(0.5, 1 - 0.04 / figure.get_figheight(), title, ha="center", va="top", fontsize=9)
 
 
 def _scale_snr(axes: Axes, snr_db: pd.Series) -> None:
@@ -333,7 +340,3 @@ def _draw_main_curves(axes: Axes, points: pd.DataFrame, x: str, looks: dict[str,
     for scheme, curve in sorted(curves.items(), key=lambda item: len(item[1]) == 1):
         if len(curve):
             draw_curve(axes, curve, x, looks[scheme], looks[scheme].line, scale)
-
-
-def _top(points: pd.DataFrame, reference: pd.DataFrame) -> float:
-    return max([points[["high", "kb_high"]].max(axis=None), *reference["value"]])

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from kbsc_tf.errors import UserError
-from kbsc_tf.limits.bound_table import NAME as BOUND
 from kbsc_tf.limits.bound_table import with_bound
 from kbsc_tf.results.names import Names, scheme_text
 from kbsc_tf.results.run_json import estimand_of, read_shown, run_if_any
@@ -42,7 +41,7 @@ class Joined(NamedTuple):
 
     @property
     def run(self) -> dict[str, Any]:
-        """As far as `kbsc_tf.results.names.named` and `estimand_of` read a run.json; the narrower claim if all make it."""
+        """What `kbsc_tf.results.names.named` and `estimand_of` read of a run.json; the narrower claim if all make it."""
         claims = {estimand_of(source.run) for source in self.sources}
         estimand = claims.pop() if len(claims) == 1 else "population"
         return {"names": self.names, "config": {"sweep": {"estimand": estimand}}}
@@ -78,21 +77,31 @@ def join(folders: Sequence[Path | str], everything: bool = False) -> Joined:
     return Joined(sources, names, pd.concat([table for table in tables if len(table)], ignore_index=True))
 
 
-def restrict(joined: Joined, schemes: Sequence[str], channels: Sequence[str]) -> Joined:
-    """Only these schemes and channels, by the names of the records or those for readers; all where none is named.
+def restrict(joined: Joined, schemes: Sequence[str] = (), channels: Sequence[str] = ()) -> Joined:
+    """Only these schemes and channels, by their names in records or those for readers; all where none is named.
 
-    A name that several runs have means all of them; the ceiling and the bound stay where they are not named.
+    A name may hold several, between commas. A name that several runs have means all of them.
+
+    Raises
+    ------
+    UserError
+        There is no such scheme or channel, or no point of both.
     """
     records = joined.records
     for column, wanted in (("scheme", schemes), ("channel", channels)):
         if wanted:
             known = joined.names[f"{column}s"]
-            found = {name: _called(name, known.get(name, {})) for name in records[column].unique()}
-            if odd := [one for one in wanted if not any(one.lower() in called for called in found.values())]:
-                there = ", ".join(dict.fromkeys(name.partition(" @ ")[0] for name in found))
+            called = {name: _called(name, known.get(name, {})) for name in records[column].unique()}
+            every = set().union(*called.values())
+            wanted = [part for one in wanted for part in ([one] if one.lower() in every else one.split(","))]
+            wanted = [one.strip() for one in wanted]
+            if odd := [one for one in wanted if one.lower() not in every]:
+                there = ", ".join(dict.fromkeys(name.partition(" @ ")[0] for name in called))
                 raise UserError(f"{column} {odd[0]}: not in these results; there are {there}")
-            keep = [name for name, called in found.items() if called & {one.lower() for one in wanted}]
+            keep = [name for name, names in called.items() if names & {one.lower() for one in wanted}]
             records = records[records[column].isin(keep)]
+    if records.empty:
+        raise UserError("these schemes have no point on these channels; name others")
     return joined._replace(records=records.reset_index(drop=True))
 
 

@@ -47,6 +47,7 @@ LINES = ["-", DASHED, (0, (4, 1.2, 1, 1.2)), DOTTED, (0, (7, 1.2, 1, 1.2, 1, 1.2
 PANEL_WIDTH, PANEL_HEIGHT = 3.5, 2.35  # inches: one column of a two-column paper
 SMALL_PANEL = (2.33, 2.0)  # inches: three beside each other
 MANY = 4  # panels: more of them are small
+TITLE = 0.2  # inches: a figure's title over its legend
 TITLE_LINE = 0.145  # inches: each further line of a panel's title
 LEGEND_ROW = 0.16  # inches
 _LEFT, _RIGHT, _BOTTOM, _TITLE = 0.46, 0.08, 0.42, 0.2  # inches around the axes
@@ -277,9 +278,25 @@ def scale_values(axes: Axes, low: float, high: float, metric: str) -> None:
     axes.set_ylabel(metric_of(metric).label)
 
 
-def panel_layout(count: int) -> tuple[int, tuple[float, float]]:
-    """Columns and size of ``count`` panels, so that a page holds them: two wide ones a row, or three of many."""
-    return (2, (PANEL_WIDTH, PANEL_HEIGHT)) if count <= MANY else (3, SMALL_PANEL)
+def panel_layout(count: int, width: float | None = None) -> tuple[int, tuple[float, float]]:
+    """Columns and size of ``count`` panels, so that a page holds them: two wide ones a row, or three of many.
+
+    Parameters
+    ----------
+    count : int
+    width : float, optional
+        Inches that a row has: as many panels as it holds, no more than a page would.
+    """
+    columns, size = (2, (PANEL_WIDTH, PANEL_HEIGHT)) if count <= MANY else (3, SMALL_PANEL)
+    if width is None:
+        return columns, size
+    columns = max(1, min(count, columns, int(width / SMALL_PANEL[0] + 0.01)))
+    return columns, (width / columns, PANEL_HEIGHT if width / columns >= 3 else SMALL_PANEL[1])
+
+
+def figure_title(figure: Figure, title: str) -> None:
+    """A title over the legend, for which there are 0.2 inches."""
+    figure.text(0.5, 1 - 0.04 / figure.get_figheight(), title, ha="center", va="top", fontsize=9)
 
 
 def as_written(text: str) -> str:

@@ -27,8 +27,8 @@ class Comparison(NamedTuple):
 
     Attributes
     ----------
-    overall : str
-        The verdict on all points together.
+    overall : (str, str)
+        The verdict on all points together, and what it rests on.
     verdicts : list of str
         On each channel and k, where there are several.
     part : Part
@@ -37,7 +37,7 @@ class Comparison(NamedTuple):
         One side is the feature without a channel, which is no scheme.
     """
 
-    overall: str
+    overall: tuple[str, str]
     verdicts: list[str]
     part: Part
     is_ceiling: bool
@@ -73,15 +73,15 @@ def comparisons_of(joined: Joined, everything: bool) -> tuple[list[Comparison], 
         part = Part(f"compared_{number}", comparison_title(table), comparison_note(table), heads, rows, left)
         places = list(table.groupby(["scheme_a", "scheme_b", "channel", "k"], sort=False))
         verdicts = [
-            f"{channel_text(channel)}, k = {k}: {verdict(rows)}" for (_, _, channel, k), rows in places
+            f"{channel_text(channel)}, k = {k}: {'. '.join(verdict(rows))}" for (_, _, channel, k), rows in places
         ]
         ceiling = any(map(is_reference, (*table["scheme_a"], *table["scheme_b"])))
         found.append(Comparison(verdict(table), verdicts if len(places) > 1 else [], part, ceiling))
     return found, why
 
 
-def verdict(rows: pd.DataFrame) -> str:
-    """What a comparison of two schemes says in words, the better one first.
+def verdict(rows: pd.DataFrame) -> tuple[str, str]:
+    """What a comparison of two schemes says in words, the better one first; and the largest difference.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def verdict(rows: pd.DataFrame) -> str:
     where += [f"k = {most['k']}"] * (rows["k"].nunique() > 1)
     where += [channel_text(most["channel"])] * (rows["channel"].nunique() > 1)
     difference = f"{_points(sign * most['difference'])} points ({_points(ends[0])} to {_points(ends[1])})"
-    return f"{text}. Largest difference: {difference} at {', '.join(where)}."
+    return text, f"Largest difference: {difference} at {', '.join(where)}."
 
 
 def _within(folder: Path, label: str, everything: bool) -> Iterator[tuple[str, str, pd.DataFrame]]:

@@ -55,7 +55,8 @@ def _common_k(schemes: pd.DataFrame) -> int:
 
 def _best(rows: pd.DataFrame, k: int, uses: str) -> tuple[str, str]:
     """Which scheme is highest at how many SNRs, and the accuracies at the middle one."""
-    head = f"{channel_text(rows['channel'].iloc[0])}, k = {k}" + f" ({uses})" * bool(uses)
+    place = f"k = {k}" + f" ({uses})" * bool(uses)
+    head = channel_text(rows["channel"].iloc[0])
     finite = rows[np.isfinite(rows["snr_db"])]
     finite = rows if finite.empty else finite
     snrs = sorted(finite["snr_db"].unique())
@@ -63,22 +64,22 @@ def _best(rows: pd.DataFrame, k: int, uses: str) -> tuple[str, str]:
     there = finite[finite["snr_db"].eq(middle)].sort_values("value", ascending=False, kind="stable")
     most = len(there) if len(there) == _SCHEMES + 1 else _SCHEMES
     told = [f"{scheme_text(row.scheme)} {_interval(row)}" for row in there.head(most).itertuples()]
-    text = ""
     if rows["scheme"].nunique() > 1:
         best = finite.loc[finite.groupby("snr_db")["value"].idxmax(), "scheme"]
-        wins = [f"{scheme_text(scheme)} at {count}" for scheme, count in Counter(best).most_common()]
-        text = f"Highest of {len(snrs)} SNRs: {_listed(wins[:_SCHEMES])}. "
-    text += f"At {snr_text(middle)}: {_listed(told)}"
+        wins = [(scheme_text(scheme), count) for scheme, count in Counter(best).most_common(_SCHEMES)]
+        others = "".join(f", {name} at {count}" for name, count in wins[1:])
+        head += f": {wins[0][0]} highest at {wins[0][1]} of {len(snrs)} SNRs{others}"
+    text = f"{place}, at {snr_text(middle)}: {_listed(told)}"
     rest = there.iloc[most:]
     if len(rest):
         text += f"; {len(rest)} more from {100 * rest['value'].min():.1f} to {100 * rest['value'].max():.1f} %"
-    return head, f"{text} (n = {round(there['n'].iloc[0]):,})."
+    return head, f"{text}; n = {round(there['n'].iloc[0]):,}."
 
 
 def _tested(comparisons: Sequence[Comparison]) -> list[tuple[str, str]]:
     """What paired tests say of schemes, each pair over all its points."""
     verdicts = [one.overall for one in comparisons if not one.is_ceiling]
-    told = [("Paired test over all points", text) for text in verdicts[:_VERDICTS]]
+    told = [(head, f"{text} Tested image by image, corrected by Holm.") for head, text in verdicts[:_VERDICTS]]
     if len(verdicts) > _VERDICTS:
         told.append(("More paired tests", f"{len(verdicts) - _VERDICTS} are in the comparisons below."))
     return told
@@ -89,7 +90,7 @@ def _limits(ceiling: pd.DataFrame, bound: pd.DataFrame) -> list[tuple[str, str]]
     for scheme, rows in ceiling.groupby("scheme", sort=False):
         row = next(rows.assign(**rows[["value", "low", "high"]].mean()).itertuples())
         name = "" if ceiling["scheme"].nunique() == 1 else f" ({scheme_text(scheme)})"
-        found.append(("Ceiling", f"Retrieval without any channel reaches {_interval(row)}{name}; it is no bound."))
+        found.append(("Ceiling", f"Without any channel retrieval reaches {_interval(row)}{name}. It is no bound."))
     for channel, rows in bound.groupby("channel", sort=False):
         ends = rows[rows["snr_db"].isin([rows["snr_db"].min(), rows["snr_db"].max()])].sort_values("snr_db")
         text = _listed([f"{_interval(row)} at {snr_text(row.snr_db)}" for row in ends.itertuples()])
@@ -117,7 +118,7 @@ def _glance(rows: pd.DataFrame, k: int) -> Part:
 
 
 def _interval(row: NamedTuple) -> str:
-    return f"{100 * row.value:.1f} % ({100 * row.low:.1f} to {100 * row.high:.1f})"
+    return f"{100 * row.value:.1f}\N{NO-BREAK SPACE}% ({100 * row.low:.1f} to {100 * row.high:.1f})"
 
 
 def _listed(parts: list[str]) -> str:

@@ -213,5 +213,3 @@ def _latency(source: Source, everything: bool, several: bool) -> Part | None:
         title = source.label if several else ""
         part = latency_part(source.folder, {"config": {}} if everything else source.run, title)
     return part._replace(name=f"latency_{source.label}") if part and several else part
-
-

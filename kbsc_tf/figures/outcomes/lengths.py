@@ -31,24 +31,31 @@ from kbsc_tf.results.outcomes import per_image_points, read_per_image
 _CURVE = ["scheme", "mcs", "channel", "k"]
 
 
-def draw_lengths(folder: Path, out_dir: Path, output: Output, everything: bool = False) -> list[Path]:
+def draw_lengths(
+    folder: Path, out_dir: Path, output: Output, everything: bool = False, among: pd.DataFrame | None = None
+) -> list[Path]:
     """Draw ``lengths``: the share of images that took at most so many channel uses, a panel per channel.
 
     Of schemes whose images take different numbers of them, at the largest k and the middle SNR; within
     `kbsc_tf.results.names.named`. Nothing is drawn without such a scheme or without outcomes of single images.
+    Of records ``among`` which schemes and channels are chosen only these.
     """
-    records = records_of_lengths(folder, everything)
+    records = records_of_lengths(folder, everything, among)
     if records.empty:
         return []
     with paper_style():
-        return save_figure(_figure(folder, records, records["snr_db"].iloc[0]), out_dir, "lengths", output)
+        return save_figure(
+            _figure(folder, records, records["snr_db"].iloc[0], output.width), out_dir, "lengths", output
+        )
 
 
-def records_of_lengths(folder: Path, everything: bool = False) -> pd.DataFrame:
+def records_of_lengths(folder: Path, everything: bool = False, among: pd.DataFrame | None = None) -> pd.DataFrame:
     """Records with outcomes of schemes whose images take different numbers of channel uses; k and SNR as drawn."""
     if not per_image_points(folder):
         return pd.DataFrame()
     records = records_with_outcomes(folder, everything)
+    for column in ("scheme", "channel") if among is not None else ():
+        records = records[records[column].isin(among[column])]
     # Where all images take the same, their mean is the same at all SNRs.
     uses = records.assign(channel_uses=records["channel_uses"].round(6)).groupby(_CURVE)["channel_uses"]
     records = records[uses.transform("nunique").gt(1) & records["k"].eq(records["k"].max())]
@@ -56,9 +63,9 @@ def records_of_lengths(folder: Path, everything: bool = False) -> pd.DataFrame:
     return records[records["snr_db"].eq(snrs[len(snrs) // 2])] if snrs else records[:0]
 
 
-def _figure(folder: Path, records: pd.DataFrame, snr: float) -> Figure:
+def _figure(folder: Path, records: pd.DataFrame, snr: float, width: float | None) -> Figure:
     channels, schemes = list(records["channel"].unique()), in_house_order(records["scheme"])
-    looks, (columns, size) = looks_of(schemes), panel_layout(len(channels))
+    looks, (columns, size) = looks_of(schemes), panel_layout(len(channels), width)
     looks = {name: look._replace(marker="") for name, look in looks.items()}
     before = Counter()
     lines = {}
