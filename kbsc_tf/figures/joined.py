@@ -41,7 +41,7 @@ class Joined(NamedTuple):
 
     @property
     def run(self) -> dict[str, Any]:
-        """What `kbsc_tf.results.names.named` and `estimand_of` read of a run.json; the narrower claim if all make it."""
+        """What `kbsc_tf.results.names.named` and `estimand_of` read of a run.json; the narrower claim if all do."""
         claims = {estimand_of(source.run) for source in self.sources}
         estimand = claims.pop() if len(claims) == 1 else "population"
         return {"names": self.names, "config": {"sweep": {"estimand": estimand}}}
@@ -177,7 +177,7 @@ def _unnamed(name: str, column: str) -> dict[str, Any]:
     if column == "channel":
         return {"text": name.replace("_", " "), "is_grid": False}
     return {
-        "label": BOUND if name == BOUND else scheme_text(name),
+        "label": scheme_text(name),
         "scheme": name,
         "per_k": True,
         "training_seeds": [""],

@@ -132,7 +132,7 @@ def loss_figures(folder: Path, name: str = "") -> Iterator[Figure]:
                 "loss_high": Column("to", "percent"),
             },
             [(scheme_text(scheme), {}) for scheme in schemes], [Entry(one, texts[one], looks[one]) for one in levels],
-            note="What a receiver would have right after each stage; the gap between two lines is the lower one's loss.",
+            note="What is still right after each stage; the gap between two lines is the loss of the lower one.",
         )  # fmt: skip
         columns = ["snr_db", "n", "accuracy", "accuracy_low", "accuracy_high", "mcs", "loss", "loss_low", "loss_high"]
         for (scheme, level), of in rows.groupby(["scheme", "level"], sort=False):
