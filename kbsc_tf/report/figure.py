@@ -119,12 +119,10 @@ class Figure:
     note: str = ""
     diagonal: bool = False
 
-    def worth_it(self) -> bool:
-        """Whether there is more to see than one line or two points."""
-        place = list(self.columns).index(self.at)
+    def worth_it(self, alone: bool = False) -> bool:
+        """Whether there is more to see than one line (unless that may stand ``alone``) or curves of two points."""
         curves = [one for one in self.series if one.kind in ("line", "step", "dots")]
-        xs = {row[place] for one in curves for row in one.rows}
-        return len(curves) > 1 and len(xs) > 2
+        return len(curves) > (not alone) and max(len(one.rows) for one in curves) > 2
 
     def as_json(self) -> dict[str, Any]:
         """For JSON: without NaN, and without columns that are empty."""

@@ -6,6 +6,7 @@ for (const figure of PAGE.figures) CHARTS[figure.name] = new Chart(figure, docum
 for (const matrix of PAGE.matrices) MATRICES[matrix.name] = new Matrix(matrix, document.getElementById(`figure-${matrix.name}`));
 for (const table of document.querySelectorAll("table.data")) {
   sortable(table);
+  if (table.closest(".findings")) continue;  // the same numbers are in a table with more of them
   const box = table.closest(".table"), title = table.caption ? table.caption.textContent.trim() : box.dataset.name;
   const save = html("button", {type: "button", class: "csv", "aria-label": `${title}: as CSV`}, null, "CSV");
   box.prepend(save);

@@ -140,7 +140,7 @@ def _template() -> Any:
 
 def _worth_it(figures: list[Figure]) -> tuple[list[Figure], list[str]]:
     """Figures that show more than one line or two points, and the titles of others: their numbers are in tables."""
-    shown = [figure for figure in figures if figure.worth_it()]
+    shown = [figure for figure in figures if figure.worth_it(alone=figure is figures[0])]
     return shown, [figure.title for figure in figures if figure not in shown]
 
 

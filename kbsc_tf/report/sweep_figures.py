@@ -17,7 +17,7 @@ from kbsc_tf.figures.channel_uses import (
 from kbsc_tf.figures.legends import nothing_fits
 from kbsc_tf.figures.output import file_stem
 from kbsc_tf.figures.references import is_bound, is_reference
-from kbsc_tf.figures.style import DOTTED, LINES, in_house_order, looks_of
+from kbsc_tf.figures.style import DOTTED, LINES, Look, in_house_order, looks_of
 from kbsc_tf.report.figure import Axis, Choice, Column, Entry, Figure, Series
 from kbsc_tf.results.envelope import GENIE, envelope, is_envelope, is_fixed, main_curves
 from kbsc_tf.results.metric import METRICS, QUALITIES, metric_of, value_limits
@@ -109,7 +109,9 @@ def _layers(points: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFr
     main = main_curves(rest)
     finite = rest[np.isfinite(rest["snr_db"]) & rest["feasible"].ne(0)]
     genie = finite[finite["mcs"].eq(GENIE) & finite["scheme"].isin(main["scheme"][is_envelope(main["mcs"])])]
-    return main, points[ceiling], genie, finite[is_fixed(finite["mcs"])]
+    fixed = finite[is_fixed(finite["mcs"])]
+    several = fixed.groupby("scheme")["mcs"].transform("nunique") > 1
+    return main, points[ceiling], genie, fixed[several]
 
 
 def _over_snr(points: pd.DataFrame, metric: str, uses: dict[int, str]) -> Figure:
@@ -132,20 +134,22 @@ def _over_snr(points: pd.DataFrame, metric: str, uses: dict[int, str]) -> Figure
         Axis("SNR Es/N0 (dB)", "snr", unit="dB"), _y(points, metric), "snr_db", COLUMNS, panels, _legend(looks),
     )  # fmt: skip
     if len(ks) > 1:
-        options = [(str(k), f"{k}: {uses[k]}" if k in uses else str(k)) for k in ks]
-        options += [("", "all")] * together
-        figure.choice = Choice("k", options, "" if together else str(ks[-1]))
+        texts = {k: f"{k}: {uses[k]}" if k in uses else str(k) for k in ks}
+        if not together:
+            figure.choice = Choice("k", [(str(k), text) for k, text in texts.items()], str(ks[-1]))
     own = {scheme: group["k"].nunique() == 1 for scheme, group in fits.groupby("scheme")}
     for (scheme, k, channel), rows in fits.groupby(["scheme", "k", "channel"], sort=False):
         look = looks[scheme]
         if together and not own[scheme]:
             look = look._replace(line=lines[int(k)])
-        # A scheme with a k of its own stays in view in a picture of all k.
-        choice = "" if len(ks) < 2 or (together and own[scheme]) else str(k)
+        choice = str(k) if figure.choice else ""
         text = scheme_text(scheme) if len(ks) < 2 else f"{scheme_text(scheme)}, k = {k}"
         kind = "bound" if is_bound(scheme) else "line"
-        keys = [f"scheme:{scheme}"]
+        keys = [f"scheme:{scheme}", *([f"k:{k}"] if together and not own[scheme] else [])]
         figure.series.append(_series(keys, channels.index(channel), text, look, rows, kind, choice))
+    for k in sorted(lines if together else (), reverse=True):
+        if any(f"k:{k}" in one.keys for one in figure.series):
+            figure.legend.append(Entry(f"k:{k}", f"k = {texts[k]}", Look("#000000", "", lines[k])))
     for part, layer, kind in ((genie, "genie", "dotted"), (fixed, "fixed", "thin")):
         for (scheme, mcs, k, channel), rows in part.groupby(["scheme", "mcs", "k", "channel"], sort=False):
             text, choice = f"{scheme_text(scheme)}, {mcs_text(mcs)}", str(k) if len(ks) > 1 else ""
