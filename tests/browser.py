@@ -106,10 +106,10 @@ class Browser:
             const box = node.getBoundingClientRect(); return [box.x + box.width / 2, box.y + box.height / 2]; })()"""
         self.point(*self.run(script % json.dumps(selector)), click=True)
 
-    def press(self, key: str) -> None:
+    def press(self, key: str, **more: object) -> None:
         """Press a key."""
         for kind in ("keyDown", "keyUp"):
-            self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key)
+            self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, **more)
 
     def saving_into(self, folder: Path) -> None:
         """Where downloads go."""

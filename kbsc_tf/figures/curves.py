@@ -13,6 +13,7 @@ from kbsc_tf.errors import UserError
 from kbsc_tf.figures.equal_uses import plot_by_cbr, plot_cbr_overview
 from kbsc_tf.figures.joined import Joined, join
 from kbsc_tf.figures.legends import interval_handles, scheme_handle, stand_in_handles
+from kbsc_tf.figures.noise_free import break_marks, draw_noise_free
 from kbsc_tf.figures.outcomes.lengths import draw_lengths
 from kbsc_tf.figures.output import PLAIN, Output, file_stem, save_figure
 from kbsc_tf.figures.references import REFERENCE, split_reference
@@ -24,10 +25,8 @@ from kbsc_tf.figures.style import (
     TITLE,
     TITLE_LINE,
     as_written,
-    break_marks,
     columns_that_fit,
     draw_curve,
-    draw_noise_free,
     draw_reference,
     figure_title,
     looks_of,

@@ -31,6 +31,7 @@ from kbsc_tf.figures.legends import (
     scheme_handles,
     stand_in_handles,
 )
+from kbsc_tf.figures.noise_free import break_marks, draw_noise_free
 from kbsc_tf.figures.output import PLAIN, Output, file_stem, save_figure
 from kbsc_tf.figures.references import split_reference
 from kbsc_tf.figures.style import (
@@ -42,10 +43,8 @@ from kbsc_tf.figures.style import (
     Look,
     add_legend,
     as_written,
-    break_marks,
     columns_that_fit,
     draw_curve,
-    draw_noise_free,
     draw_reference,
     figure_title,
     in_house_order,

@@ -413,7 +413,7 @@ class Chart {
     const others = points.map((point, i) => [point, i]).filter(([point]) => along ? point.one === now.one : Math.abs(point.px - now.px) < 6);
     others.sort(([a], [b]) => along ? a.px - b.px : b.py - a.py);
     const place = others.findIndex(([point]) => point === now) + (forward ? 1 : -1);
-    if (others[place]) this.mark(drawing, others[place][1]);
+    this.mark(drawing, others[place] ? others[place][1] : drawing.index);
   }
 
   value(row, name, unit = true) {
@@ -463,13 +463,15 @@ class Chart {
       const ends = this.get(row, "low") === null ? "" : `${this.value(row, "low", false)} to ${this.value(row, "high", false)}`;
       rows.push([one.text, ...(figure.panels.length > 1 ? [figure.panels[one.panel].title] : []), x, this.value(row, "value", false), ends]);
     }
+    if (rows.every(row => !row.at(-1))) [heads, ...rows].forEach(row => row.pop());
+    const text = heads.indexOf(figure.x.label);
     details.querySelector(".wide")?.remove();
-    const table = html("table", {}, html("div", {class: "wide"}, details));
+    const table = html("table", {class: "cards"}, html("div", {class: "wide"}, details));
     const head = html("tr", {}, html("thead", {}, table)), body = html("tbody", {}, table);
-    heads.forEach((text, i) => html("th", {scope: "col", class: i < heads.length - 3 ? "text" : ""}, head, text));
+    heads.forEach((name, i) => html("th", {scope: "col", class: i < text ? "text" : ""}, head, name));
     for (const cells of rows) {
       const line = html("tr", {}, body);
-      cells.forEach((text, i) => html("td", {class: i < heads.length - 3 ? "text" : "", "data-head": heads[i]}, line, text));
+      cells.forEach((cell, i) => html("td", {class: i < text ? "text" : "", "data-head": heads[i]}, line, cell));
     }
     sortable(table);
   }

@@ -10,7 +10,7 @@ import pandas as pd
 from kbsc_tf.figures.references import is_bound, is_reference
 from kbsc_tf.figures.style import three_snrs
 from kbsc_tf.report.comparisons import Comparison
-from kbsc_tf.report.sweep_figures import cbr_note, curve_points
+from kbsc_tf.report.sweep_figures import cbr_note, common_k, curve_points
 from kbsc_tf.report.tables import Part
 from kbsc_tf.results.envelope import main_curves
 from kbsc_tf.results.names import channel_text, scheme_text, snr_text
@@ -36,7 +36,7 @@ def findings_of(records: pd.DataFrame, comparisons: Sequence[Comparison]) -> Fin
     schemes = main_curves(points[~ceiling & ~bound])
     if schemes.empty:
         return Findings([], None)
-    k = _common_k(schemes)
+    k = common_k(schemes)
     rows = schemes[schemes["k"].eq(k)]
     channels = list(rows["channel"].unique())
     uses = cbr_note(records).get(k, "")
@@ -46,11 +46,6 @@ def findings_of(records: pd.DataFrame, comparisons: Sequence[Comparison]) -> Fin
     sentences += _tested(comparisons)
     sentences += _limits(points[ceiling], points[bound & points["k"].eq(k)])
     return Findings(sentences, _glance(rows[rows["channel"].eq(channels[0])], k))
-
-
-def _common_k(schemes: pd.DataFrame) -> int:
-    counts = schemes.groupby("k")["scheme"].nunique()
-    return int(counts.index[counts.eq(counts.max())].max())
 
 
 def _best(rows: pd.DataFrame, k: int, uses: str) -> tuple[str, str]:

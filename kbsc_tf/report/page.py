@@ -92,7 +92,7 @@ def _page(joined: Joined, everything: bool) -> str:
     records = joined.records[~joined.records["scheme"].map(is_bound)]
     comparisons, why = comparisons_of(joined, everything)
     figures, left_out = _worth_it(list(sweep_figures(joined.records)))
-    diagnoses, classes = _Diagnoses([], [], []), []
+    diagnoses, classes = _Diagnoses([], [], set()), []
     for number, source in enumerate(sources, 1):
         with named(source.run):
             suffix = f"_{number}" if several else ""
@@ -157,17 +157,17 @@ def _summary(records: pd.DataFrame, joined: Joined) -> dict[str, Any]:
 
 
 class _Diagnoses(NamedTuple):
-    """Figures of trainings, confidences, lengths and losses, pictures that commands have drawn, and their tables."""
+    """Figures of trainings, confidences, lengths and losses, pictures that commands drew, and commands not yet used."""
 
     figures: list[Figure]
     pictures: list[Picture]
-    tables: list[Part]
+    missing: set[str]
 
     def add(self, source: Source, everything: bool, suffix: str, several: bool) -> None:
         """What a results folder has."""
         of = f" ({source.label})" * several
         found = [*length_figures(source.folder, everything, suffix), *training_figures(source.folder, suffix)]
-        confidence = confidence_figures(source.folder, everything, suffix)
+        confidence = [one for one in confidence_figures(source.folder, everything, suffix) if one.worth_it(alone=True)]
         losses = list(loss_figures(source.folder, suffix))
         for figure in (*found, *confidence, *losses):
             figure.title += of
@@ -178,8 +178,10 @@ class _Diagnoses(NamedTuple):
             "promises": "What can be promised of answers",
         }  # fmt: skip
         for name, text in texts.items():
-            for path in sorted(source.folder.glob(f"{name}*.png")) if not drawn[name] else ():
-                self.pictures.append(_picture(path, text + of))
+            paths = [] if drawn[name] else sorted(source.folder.glob(f"{name}*.png"))
+            self.pictures.extend(_picture(path, text + of) for path in paths)
+            if not drawn[name] and not paths:
+                self.missing.add(name)
 
 
 def _galleries(source: Source, everything: bool, several: bool) -> Iterator[Picture]:

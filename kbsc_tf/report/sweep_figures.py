@@ -100,6 +100,12 @@ def cbr_note(records: pd.DataFrame) -> dict[int, str]:
     return found
 
 
+def common_k(points: pd.DataFrame) -> int:
+    """The k that most schemes have, the largest of these."""
+    counts = points.groupby("k")["scheme"].nunique()
+    return int(counts.index[counts.eq(counts.max())].max())
+
+
 def _layers(points: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Main curves, ceilings, best MCSs by outcome, and fixed MCSs."""
     ceiling = points["scheme"].map(is_reference)
@@ -136,7 +142,7 @@ def _over_snr(points: pd.DataFrame, metric: str, uses: dict[int, str]) -> Figure
     if len(ks) > 1:
         texts = {k: f"{k}: {uses[k]}" if k in uses else str(k) for k in ks}
         if not together:
-            figure.choice = Choice("k", [(str(k), text) for k, text in texts.items()], str(ks[-1]))
+            figure.choice = Choice("k", [(str(k), text) for k, text in texts.items()], str(common_k(fits)))
     own = {scheme: group["k"].nunique() == 1 for scheme, group in fits.groupby("scheme")}
     for (scheme, k, channel), rows in fits.groupby(["scheme", "k", "channel"], sort=False):
         look = looks[scheme]
