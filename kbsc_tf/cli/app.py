@@ -62,7 +62,8 @@ def start(file: Path, overrides: list[str] | None, out: Path | None) -> tuple:
 
     check(config, folder)
     progress = new_progress()
-    progress.say(f"{_summary(config)}, into {folder}; loading TensorFlow")
+    progress.say(f"{_summary(config)}, into {folder}")
+    progress.stage("loading TensorFlow")
     prepare_tensorflow()
     return config, folder, progress
 
