@@ -10,8 +10,8 @@ from kbsc_tf.api.run import Run
 from kbsc_tf.config import ExperimentConfig
 from kbsc_tf.errors import UserError
 from kbsc_tf.figures.curves import draw_figures
-from kbsc_tf.figures.report import write_report
 from kbsc_tf.metrics import wilson
+from kbsc_tf.report.page import write_report
 from kbsc_tf.results.folder import ResultsFolder
 from kbsc_tf.results.points import Curve, Point
 from kbsc_tf.results.records import COLUMNS, LATENCY_COLUMNS, read_records
