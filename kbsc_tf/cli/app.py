@@ -58,11 +58,11 @@ def start(file: Path, overrides: list[str] | None, out: Path | None) -> tuple:
 
     config = load_config(file, overrides)
     folder = out or Path("results") / config.name
+    progress = new_progress()
+    progress.say(f"{_summary(config)}, into {folder}")  # at once: what follows takes longer than a user likes to wait
     from kbsc_tf.study.start import check, prepare_tensorflow
 
     check(config, folder)
-    progress = new_progress()
-    progress.say(f"{_summary(config)}, into {folder}")
     progress.stage("loading TensorFlow")
     prepare_tensorflow()
     return config, folder, progress

@@ -166,7 +166,7 @@ def test_figures_and_the_report_hide_what_has_left_unless_asked(tmp_path):
     for everything in (False, True):
         files = draw_figures(tmp_path, ["png"], data=True, everything=everything)
         drawn = "".join(path.read_text() for path in files if path.suffix == ".csv")
-        page = write_report(tmp_path, everything).read_text()
+        page = write_report(tmp_path, everything=everything).read_text()
         for there in ("rayleigh_fast", "noise_free"):
             assert (there in drawn) == everything
         for there in ("Rayleigh, fast", "noise-free feature"):
