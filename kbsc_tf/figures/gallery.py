@@ -42,7 +42,7 @@ class Column(NamedTuple):
 def draw_gallery(
     sent: Sequence[np.ndarray],
     sent_names: Sequence[str],
-    columns: Mapping[float, Column],
+    columns: Mapping[float | str, Column],
     out_dir: Path | str,
     stem: str = "gallery",
     title: str | None = None,
@@ -57,7 +57,8 @@ def draw_gallery(
     sent_names : sequence of R str
         Their class names.
     columns : dict
-        snr_db to `Column`, or its parts in this order; drawn in the order of their SNR, inf (noise-free) last.
+        snr_db, or a text such as a scheme's name, to `Column`, or its parts in this order. SNRs are drawn in their
+        order, inf (noise-free) last; texts as they come.
     out_dir : Path
         Folder for ``{stem}.png`` (300 dpi) and ``{stem}.pdf``; the same input gives the same bytes.
     stem : str
@@ -74,7 +75,8 @@ def draw_gallery(
     UserError
         A file cannot be written.
     """
-    shown = {snr: Column(*columns[snr]) for snr in sorted(columns)}
+    heads = list(columns) if any(isinstance(head, str) for head in columns) else sorted(columns)
+    shown = {head if isinstance(head, str) else snr_text(head): Column(*columns[head]) for head in heads}
     has_received = any(column.received is not None for column in shown.values())
     rows, wide = len(sent), _TILE + (_TILE + _NEAR if has_received else 0)
     head = _HEAD + (_LINE if title else 0) + (_LINE if has_received else 0)
@@ -97,9 +99,9 @@ def draw_gallery(
         over(_GAP + _TILE / 2, "sent")
         for row in range(rows):
             _draw_tile(tile(row, _GAP), sent[row], sent_names[row], _NEITHER)
-        for number, (snr, column) in enumerate(shown.items(), 1):
+        for number, (name, column) in enumerate(shown.items(), 1):
             left = _GAP + number * (wide + _GAP) - (wide - _TILE) + _GAP
-            over(left + wide / 2, snr_text(snr), line=has_received)
+            over(left + wide / 2, as_written(name), line=has_received)
             last = left + wide - _TILE
             if has_received:
                 over(left + _TILE / 2, "received")

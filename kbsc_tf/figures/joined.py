@@ -91,7 +91,7 @@ def restrict(joined: Joined, schemes: Sequence[str] = (), channels: Sequence[str
     for column, wanted in (("scheme", schemes), ("channel", channels)):
         if wanted:
             known = joined.names[f"{column}s"]
-            called = {name: _called(name, known.get(name, {})) for name in records[column].unique()}
+            called = {name: _called(name, known.get(name, {})) for name in joined.records[column].unique()}
             every = set().union(*called.values())
             wanted = [part for one in wanted for part in ([one] if one.lower() in every else one.split(","))]
             wanted = [one.strip() for one in wanted]

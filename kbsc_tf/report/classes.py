@@ -9,6 +9,7 @@ import pandas as pd
 
 from kbsc_tf.analysis.classes import class_accuracies, confusion, most_confused
 from kbsc_tf.analysis.comparison import Side, chosen_points, records_with_outcomes
+from kbsc_tf.figures.references import is_reference
 from kbsc_tf.figures.style import three_snrs
 from kbsc_tf.report.tables import Part, span
 from kbsc_tf.results.names import channel_text, mcs_text, scheme_text, snr_text
@@ -97,7 +98,8 @@ def _shown_points(folder: Path, records: pd.DataFrame) -> Sequence[tuple[Point, 
 
 
 def _text(point: Point) -> str:
-    return f"{_scheme(point)}, {channel_text(point.channel)}, k = {point.k}, {snr_text(point.snr_db)}"
+    symbols = "" if is_reference(point.scheme) else f", k = {point.k}"
+    return f"{_scheme(point)}, {channel_text(point.channel)}{symbols}, {snr_text(point.snr_db)}"
 
 
 def _scheme(point: Point) -> str:

@@ -192,6 +192,7 @@ def _galleries(source: Source, everything: bool, several: bool) -> Iterator[Pict
             if scheme in left_out:
                 continue
             text = f"{scheme_text(scheme)}: sent, received and retrieved" if scheme else "Sent and retrieved images"
+            text = "Several schemes beside each other" if scheme == "-schemes" else text
             yield _picture(path, text + f" ({source.label})" * several)
 
 
