@@ -33,11 +33,14 @@ class Joined(NamedTuple):
     records : DataFrame
         Of all folders, with the bound where one is known. Schemes that several runs have, and channels that mean
         something else in each, are named by run.
+    owners : dict
+        Label of the run that each scheme of the records is of.
     """
 
     sources: tuple[Source, ...]
     names: Names
     records: pd.DataFrame
+    owners: dict[str, str]
 
     @property
     def run(self) -> dict[str, Any]:
@@ -70,11 +73,13 @@ def join(folders: Sequence[Path | str], everything: bool = False) -> Joined:
     sources = tuple(map(Source, folders, _labels(folders, runs), runs))
     tables = [with_bound(read_shown(folder, everything), folder) for folder in folders]
     if len(folders) == 1:
-        return Joined(sources, runs[0].get("names") or {"schemes": {}, "channels": {}}, tables[0])
+        owners = dict.fromkeys(tables[0]["scheme"].unique(), sources[0].label)
+        return Joined(sources, runs[0].get("names") or {"schemes": {}, "channels": {}}, tables[0], owners)
     names: Names = {"schemes": {}, "channels": {}}
     tables = _named_apart(sources, tables, "channel", names)
     tables = _named_apart(sources, tables, "scheme", names)
-    return Joined(sources, names, pd.concat([table for table in tables if len(table)], ignore_index=True))
+    owners = {name: one.label for one, table in zip(sources, tables, strict=True) for name in table["scheme"].unique()}
+    return Joined(sources, names, pd.concat([table for table in tables if len(table)], ignore_index=True), owners)
 
 
 def restrict(joined: Joined, schemes: Sequence[str] = (), channels: Sequence[str] = ()) -> Joined:

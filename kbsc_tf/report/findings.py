@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from kbsc_tf.figures.joined import Joined
 from kbsc_tf.figures.references import is_bound, is_reference
 from kbsc_tf.figures.style import three_snrs
 from kbsc_tf.report.comparisons import Comparison
@@ -25,27 +26,41 @@ class Findings(NamedTuple):
     glance: Part | None
 
 
-def findings_of(records: pd.DataFrame, comparisons: Sequence[Comparison]) -> Findings:
-    """Of every channel the best scheme and its accuracy, what paired tests say, the ceiling and the bound.
+def findings_of(joined: Joined, comparisons: Sequence[Comparison]) -> Findings:
+    """Of every run and channel the best scheme and its accuracy, what paired tests say, the ceiling and the bound.
 
-    All at the k that most schemes have, the largest of these; within `kbsc_tf.results.names.named`.
+    All at the k that most schemes have, the largest of these; within `kbsc_tf.results.names.named`. Schemes of several
+    runs may have been sent other images: only paired tests compare them.
     """
-    points = curve_points(records, "top1")
+    points = curve_points(joined.records, "top1")
     points = points[points["feasible"].ne(0)]
     ceiling, bound = (points["scheme"].map(test).astype(bool) for test in (is_reference, is_bound))
     schemes = main_curves(points[~ceiling & ~bound])
     if schemes.empty:
         return Findings([], None)
     k = common_k(schemes)
-    rows = schemes[schemes["k"].eq(k)]
-    channels = list(rows["channel"].unique())
-    uses = cbr_note(records).get(k, "")
-    sentences = [_best(rows[rows["channel"].eq(channel)], k, uses) for channel in channels[:_CHANNELS]]
-    if len(channels) > _CHANNELS:
-        sentences.append(("More channels", f"{len(channels) - _CHANNELS} more are in the figures and tables below."))
+    sentences = []
+    for source in joined.sources:
+        rows = schemes[schemes["scheme"].map(joined.owners).eq(source.label)]
+        if len(rows):
+            label = f"{source.label}, " * (len(joined.sources) > 1)
+            sentences += _ranked(rows, joined.records, label, max(1, _CHANNELS // len(joined.sources)))
     sentences += _tested(comparisons)
     sentences += _limits(points[ceiling], points[bound & points["k"].eq(k)])
-    return Findings(sentences, _glance(rows[rows["channel"].eq(channels[0])], k))
+    rows = schemes[schemes["k"].eq(k)]
+    return Findings(sentences, _glance(rows[rows["channel"].eq(rows["channel"].iloc[0])], k))
+
+
+def _ranked(schemes: pd.DataFrame, records: pd.DataFrame, label: str, most: int) -> list[tuple[str, str]]:
+    """`_best` of one run, on its first channels."""
+    k = common_k(schemes)
+    rows, uses = schemes[schemes["k"].eq(k)], cbr_note(records).get(k, "")
+    channels = list(rows["channel"].unique())
+    told = [_best(rows[rows["channel"].eq(channel)], k, uses) for channel in channels[:most]]
+    told = [(f"{label}{head}", text) for head, text in told]
+    if len(channels) > most and not label:
+        told.append(("More channels", f"{len(channels) - most} more are in the figures and tables below."))
+    return told
 
 
 def _best(rows: pd.DataFrame, k: int, uses: str) -> tuple[str, str]:
@@ -95,7 +110,9 @@ def _limits(ceiling: pd.DataFrame, bound: pd.DataFrame) -> list[tuple[str, str]]
 
 def _glance(rows: pd.DataFrame, k: int) -> Part:
     """Every scheme at a low, a middle and a high SNR on one channel; the best at the middle one first."""
-    snrs = three_snrs(rows) or sorted(rows["snr_db"].unique())[-1:]
+    counts = rows.groupby("snr_db")["scheme"].nunique()
+    snrs = three_snrs(rows[rows["snr_db"].isin(counts.index[counts.eq(counts.max())])])
+    snrs = snrs or sorted(rows["snr_db"].unique())[-1:]
     middle = snrs[len(snrs) // 2]
     table = {scheme: of.set_index("snr_db") for scheme, of in rows.groupby("scheme", sort=False)}
     order = sorted(table, key=lambda name: -table[name]["value"].get(middle, -1.0))

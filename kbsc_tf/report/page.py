@@ -113,7 +113,7 @@ def _page(joined: Joined, everything: bool) -> str:
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return _template().render(
         name=name, sources=[about(source) for source in sources], several=several,
-        summary=_summary(records, joined), findings=findings_of(joined.records, comparisons),
+        summary=_summary(records, joined), findings=findings_of(joined, comparisons),
         figures=figures, left_out=left_out,
         tables=[accuracy_part(records, metric) for metric in METRICS if records[metric].notna().any()],
         galleries=[one for source in sources for one in _galleries(source, everything, several)],

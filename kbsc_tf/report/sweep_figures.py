@@ -130,7 +130,9 @@ def _over_snr(points: pd.DataFrame, metric: str, uses: dict[int, str]) -> Figure
     ks = sorted(int(k) for k in fits["k"][~fits["scheme"].map(is_bound)].unique())
     curves = fits.groupby(["scheme", "k"]).ngroups
     together = len(ks) > 1 and curves <= _TOGETHER and fixed.empty and genie.empty
-    lines = {k: LINES[i % len(LINES)] for i, k in enumerate(reversed(ks))} if together else {}
+    own = {scheme: group["k"].nunique() == 1 for scheme, group in fits.groupby("scheme")}
+    shared = sorted(fits["k"][~fits["scheme"].map(own).astype(bool)].unique(), reverse=True)
+    lines = {int(k): LINES[i % len(LINES)] for i, k in enumerate(shared)} if together else {}
     panels = []
     for channel in channels:
         notes = {str(k): nothing_fits(main[main["channel"].eq(channel) & main["k"].eq(k)]) for k in ks}
@@ -143,7 +145,6 @@ def _over_snr(points: pd.DataFrame, metric: str, uses: dict[int, str]) -> Figure
         texts = {k: f"{k}: {uses[k]}" if k in uses else str(k) for k in ks}
         if not together:
             figure.choice = Choice("k", [(str(k), text) for k, text in texts.items()], str(common_k(fits)))
-    own = {scheme: group["k"].nunique() == 1 for scheme, group in fits.groupby("scheme")}
     for (scheme, k, channel), rows in fits.groupby(["scheme", "k", "channel"], sort=False):
         look = looks[scheme]
         if together and not own[scheme]:
@@ -175,6 +176,8 @@ def _over_uses(points: pd.DataFrame, metric: str, records: pd.DataFrame) -> Figu
     channels, looks = list(fits["channel"].unique()), looks_of(in_house_order(fits["scheme"]))
     snrs = sorted(fits["snr_db"].unique())
     finite = [snr for snr in snrs if np.isfinite(snr)] or snrs
+    counts = fits.groupby("snr_db")["scheme"].nunique()
+    finite = [snr for snr in finite if counts[snr] == counts[finite].max()]  # where most schemes have points
     places = sorted(fits["allowed_uses"].dropna().unique())
     per_use = float(cbr_per_use(records)) if len(fits) else 0.0
     ticks = [(float(n), f"{n:.4g}\n{cbr_text(n * per_use)}") for n in places]

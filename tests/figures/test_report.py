@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from browser import CHROMIUM, Browser
+from kbsc_tf.figures.outcomes.class_figures import confusion_figure
 from outcomes import CLASSES, RUN, add_point, change_run, outcomes, two_schemes
 from PIL import Image
 from synthetic import analogue, digital
@@ -18,7 +19,6 @@ from synthetic import analogue, digital
 from kbsc_tf.analysis.classes import class_accuracies, confusion, most_confused
 from kbsc_tf.analysis.comparison import compare
 from kbsc_tf.errors import UserError
-from kbsc_tf.figures.outcomes.class_figures import confusion_figure
 from kbsc_tf.figures.style import paper_style
 from kbsc_tf.metrics import wilson
 from kbsc_tf.report.comparisons import verdict
@@ -179,6 +179,7 @@ def test_one_line_and_two_points_are_left_out(tmp_path):
     assert [entry["text"] for entry in figures[0]["legend"]][0] == "PCA"
 
 
+@pytest.mark.long
 def test_several_runs_are_named_apart_and_compared_where_paired(tmp_path):
     first, other = (
         two_schemes(tmp_path / "a", snrs=(-4.0, 0.0, 6.0)),
@@ -202,6 +203,7 @@ def test_several_runs_are_named_apart_and_compared_where_paired(tmp_path):
         write_report([first, first], tmp_path / "both.html")
 
 
+@pytest.mark.long
 def test_what_is_the_same_in_two_runs_is_shown_once(tmp_path):
     first = two_schemes(tmp_path / "a", snrs=(-4.0, 0.0, 6.0))
     shutil.copytree(first, tmp_path / "b")
@@ -209,6 +211,7 @@ def test_what_is_the_same_in_two_runs_is_shown_once(tmp_path):
     assert set(points["scheme"]) == {"kbsc", "pca"} and len(points) == 6
 
 
+@pytest.mark.long
 def test_blocks_are_shown_where_there_are_some(folder):
     text = text_of(write_report(folder).read_text())
     assert "Block error rate / goodput of each MCS, at the largest k" in text
@@ -234,6 +237,7 @@ def test_without_outcomes_the_page_says_how_to_get_them(folder):
     )
 
 
+@pytest.mark.long
 def test_names_are_text_and_not_markup(folder):
     change_run(folder, data={"path": "<script>alert('&')</script>"})
     (folder / "records.csv").write_text((folder / "records.csv").read_text().replace("pca", "</script><b>"))
