@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from browser import CHROMIUM, Browser
-from kbsc_tf.figures.outcomes.class_figures import confusion_figure
 from outcomes import CLASSES, RUN, add_point, change_run, outcomes, two_schemes
 from PIL import Image
 from synthetic import analogue, digital
@@ -19,7 +18,6 @@ from synthetic import analogue, digital
 from kbsc_tf.analysis.classes import class_accuracies, confusion, most_confused
 from kbsc_tf.analysis.comparison import compare
 from kbsc_tf.errors import UserError
-from kbsc_tf.figures.style import paper_style
 from kbsc_tf.metrics import wilson
 from kbsc_tf.report.comparisons import verdict
 from kbsc_tf.report.page import write_report
@@ -298,23 +296,6 @@ def test_class_accuracies_have_the_interval_of_their_images():
     twice = class_accuracies(outcomes(0.7, trials=2, hard=np.random.default_rng(0).random(200)), 10)[3]
     once = class_accuracies(outcomes(0.7, trials=1, hard=np.random.default_rng(0).random(200)), 10)[3]
     assert twice.n == 40 and twice.high - twice.low > 0.95 * (once.high - once.low)
-
-
-@pytest.mark.parametrize("classes", [10, 100])
-def test_matrices_of_few_and_many_classes_fit_their_figure(classes):
-    names = [f"a_class_with_a_name_{i}" for i in range(classes)]
-    counts = confusion(outcomes(0.7, images=20 * classes, classes=names), classes)
-    with paper_style():
-        figure = confusion_figure(counts, names)
-        figure.canvas.draw()
-        axes = figure.axes[0]
-        whole, box = figure.bbox, axes.get_tightbbox()
-        assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= whole.x1 and box.y1 <= whole.y1
-        numbers = [text for text in axes.texts if text.get_text()]
-        assert len(numbers) == (np.count_nonzero(counts) if classes == 10 else 0)
-        labels = [label.get_window_extent() for label in axes.get_yticklabels()]
-        assert len(labels) == classes
-        assert all(lower.y1 <= upper.y0 + 1 for upper, lower in zip(labels, labels[1:], strict=False))
 
 
 @pytest.fixture(scope="module")
