@@ -15,6 +15,7 @@ from jinja2 import Environment, StrictUndefined
 from PIL import Image
 
 from kbsc_tf.errors import UserError
+from kbsc_tf.figures.gallery import OF_SCHEMES
 from kbsc_tf.figures.joined import Joined, Source, join
 from kbsc_tf.figures.references import is_bound
 from kbsc_tf.files import cannot, write_atomically
@@ -192,7 +193,7 @@ def _galleries(source: Source, everything: bool, several: bool) -> Iterator[Pict
             if scheme in left_out:
                 continue
             text = f"{scheme_text(scheme)}: sent, received and retrieved" if scheme else "Sent and retrieved images"
-            text = "Several schemes beside each other" if scheme == "-schemes" else text
+            text = "Several schemes beside each other" if path.stem == OF_SCHEMES else text
             yield _picture(path, text + f" ({source.label})" * several)
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 from kbsc_tf.config import ChannelConfig
 from kbsc_tf.data.image_set import fingerprint
 from kbsc_tf.errors import UserError
-from kbsc_tf.figures.gallery import Column, draw_gallery
+from kbsc_tf.figures.gallery import OF_SCHEMES, Column, draw_gallery
 from kbsc_tf.figures.references import is_reference
 from kbsc_tf.figures.style import as_written
 from kbsc_tf.files import read_json, write_atomically
@@ -24,7 +24,6 @@ from kbsc_tf.study.prepare import Study
 from kbsc_tf.study.trial import Outcome, Trials
 
 _MARK = "galleries.json"
-BESIDE = "gallery-schemes"
 _ROWS = 6
 _SCHEMES = 8  # beside each other
 _COLUMNS = 4
@@ -43,7 +42,7 @@ def galleries(study: Study) -> list[Path]:
     """Draw sent and retrieved images over the SNR, from trial 0 of the sweep's first seed.
 
     ``gallery`` is of the first scheme, at its largest k. Each scheme that delivers images has its own,
-    ``gallery_SCHEME``, with what arrived beside what was retrieved; ``gallery-schemes`` has several beside each other.
+    ``gallery_SCHEME``, with what arrived beside what was retrieved; ``gallery_of_schemes`` has several schemes.
     A coded scheme is shown by its best MCS by outcome or, without that, by the fixed MCS that did best in the records.
     Without source images, or where nothing fits, there is nothing to draw. Galleries that were drawn of the same
     records stay: encoding whole chunks again takes its time.
@@ -108,7 +107,7 @@ def _beside_each_other(study: Study, possible: Sequence[Scheme], is_current: boo
     k = max(of_k, key=lambda one: (len(of_k[one]), one), default=None)
     if k is None or len(of_k[k]) < 2:
         return []
-    files = [study.folder / f"{BESIDE}.{kind}" for kind in ("png", "pdf")]
+    files = [study.folder / f"{OF_SCHEMES}.{kind}" for kind in ("png", "pdf")]
     if is_current and all(path.exists() for path in files):
         return files
     sender, config = study.features.sender, study.config
@@ -121,7 +120,7 @@ def _beside_each_other(study: Study, possible: Sequence[Scheme], is_current: boo
         columns[scheme_text(name)] = _column(study, trials, by_snr[snr_db], rows, snr_db)
     title = f"$k$ = {k}, {as_written(channel_text(channel.label))}, {snr_text(snr_db)}"
     names = [sender.class_names[label] for label in sender.labels[rows]]
-    return draw_gallery(sender.images.read(rows), names, columns, study.folder, BESIDE, title)
+    return draw_gallery(sender.images.read(rows), names, columns, study.folder, OF_SCHEMES, title)
 
 
 def _column(

@@ -92,8 +92,8 @@ def test_what_is_shown_is_trial_0_of_the_first_seed(study, drawn):
     plain, pictures = Noisy("pca"), Noisy("bpg_capacity", images=True)
     study.schemes = [(channel, plain), (channel, pictures)]
     galleries(study)
-    assert list(drawn) == ["gallery", "gallery_bpg_capacity", "gallery-schemes"]
-    _, _, beside, title = drawn["gallery-schemes"]
+    assert list(drawn) == ["gallery", "gallery_bpg_capacity", "gallery_of_schemes"]
+    _, _, beside, title = drawn["gallery_of_schemes"]
     assert list(beside) == ["PCA", "BPG, capacity"] and title == "$k$ = 8, AWGN, 5 dB"
     assert beside["BPG, capacity"].received is None
     again = drawn["gallery_bpg_capacity"][2][5]
