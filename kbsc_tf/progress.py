@@ -48,11 +48,15 @@ class Progress:
     """
 
     def __init__(self, console: Console) -> None:
-        self.console = console
+        self.console, self._started = console, time.monotonic()
 
     def say(self, text: str) -> None:
         """Print one line."""
         self.console.print(text, highlight=False, markup=False, emoji=False, soft_wrap=True)
+
+    def stage(self, name: str) -> None:
+        """Say what begins now, and how long it is since the beginning: "  12 s  knowledge base"."""
+        self.say(f"{time.monotonic() - self._started:4.0f} s  {name}")
 
     @contextmanager
     def job(

@@ -18,8 +18,8 @@ from pathlib import Path
 from rich.console import Console
 
 from kbsc_tf.config import load_config
-from kbsc_tf.figures.report import write_report
 from kbsc_tf.progress import Progress
+from kbsc_tf.report.page import write_report
 from kbsc_tf.study import experiment
 
 ROOM = 1 << 20  # kilobytes

@@ -25,6 +25,16 @@ def test_what_is_said_comes_out_as_it_is(lines):
     assert text(lines) == "a [bold]line[/bold] that is longer than the console is wide: results/x.csv\n"
 
 
+def test_a_stage_says_what_begins_and_when(monkeypatch):
+    now = 100.0
+    monkeypatch.setattr(module.time, "monotonic", lambda: now)
+    progress = Progress(Console(file=io.StringIO(), width=40))
+    progress.stage("loading TensorFlow")
+    now = 112.2
+    progress.stage("knowledge base")
+    assert text(progress) == "   0 s  loading TensorFlow\n  12 s  knowledge base\n"
+
+
 def test_a_job_says_its_end_and_nothing_in_between(lines):
     with lines.job("training", 3) as report:
         for step in (1, 2, 3):

@@ -112,6 +112,10 @@ class Run(Diagnosis):
         data: bool = False,
         out: str | Path | None = None,
         everything: bool = False,
+        schemes: Sequence[str] = (),
+        channels: Sequence[str] = (),
+        width: float | None = None,
+        title: str = "",
     ) -> Figures:
         """Draw accuracy, PSNR and MS-SSIM over SNR and CBR.
 
@@ -124,6 +128,12 @@ class Run(Diagnosis):
             Folder for the files; the results folder unless given.
         everything : bool
             Draw also what has left the experiment since it was computed.
+        schemes, channels : sequence of str
+            Only these, by their names in records or those for readers; all unless given.
+        width : float, optional
+            Of a figure in inches: 3.5 for one column of a two-column paper, 7 for both. By its panels unless given.
+        title : str
+            Over every figure.
 
         Returns
         -------
@@ -136,21 +146,28 @@ class Run(Diagnosis):
         >>> kbsc.Run("results/quickstart").plot(formats=["png"])[0].name
         'accuracy.png'
         """
-        from kbsc_tf.figures.curves import draw_figures
+        from kbsc_tf.figures.curves import draw_joined
+        from kbsc_tf.figures.joined import join, restrict
+        from kbsc_tf.figures.output import Output
 
-        return Figures(draw_figures(self.folder, formats, data, out, everything))
+        joined = restrict(join([self.folder], everything), schemes, channels)
+        return Figures(draw_joined(joined, out, Output(formats, data, width=width, title=title), everything))
 
-    def report(self, everything: bool = False) -> Path:
-        """Put everything about the run into one HTML page in its folder; returns its path.
+    def report(self, *others: "Run", out: str | Path | None = None, everything: bool = False) -> Path:
+        """Put everything about the run into one interactive HTML page; returns its path.
 
         Parameters
         ----------
+        others : Run
+            More runs in the same page.
+        out : str or Path, optional
+            The page; unless given, report.html in the run's folder or, of several, in the current one.
         everything : bool
-            Also what has left the experiment since it was computed.
+            Also what has left the experiments since it was computed.
         """
-        from kbsc_tf.figures.report import write_report
+        from kbsc_tf.report.page import write_report
 
-        return write_report(self.folder, everything)
+        return write_report([self.folder, *(other.folder for other in others)], out, everything)
 
     def compare(self, a: str, b: str, other: "Run | None" = None, differing: Collection[str] = ()) -> pd.DataFrame:
         """Compare two schemes image by image, at every point that both have.

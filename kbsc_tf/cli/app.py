@@ -9,6 +9,7 @@ from kbsc_tf.progress import Progress, terminal
 
 if TYPE_CHECKING:
     from kbsc_tf.config import ExperimentConfig
+    from kbsc_tf.figures.joined import Joined
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -58,6 +59,9 @@ Places = Annotated[
 ]
 Out = Annotated[Path | None, typer.Option("--out", help="Results folder; default results/NAME.")]
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Results folder, for example results/quickstart.")]
+Folders = Annotated[
+    list[Path], typer.Argument(metavar="DIR...", help="Results folders, for example results/quickstart.")
+]
 All = Annotated[
     bool, typer.Option("--all", help="Also schemes, channels, k, SNRs and seeds that have left the configuration.")
 ]
@@ -81,11 +85,12 @@ def start(file: Path, overrides: list[str] | None, out: Path | None) -> tuple:
 
     config = load_config(file, overrides)
     folder = out or Path("results") / config.name
+    progress = new_progress()
+    progress.say(f"{_summary(config)}, into {folder}")  # at once: what follows takes longer than a user likes to wait
     from kbsc_tf.study.start import check, prepare_tensorflow
 
     check(config, folder)
-    progress = new_progress()
-    progress.say(f"{_summary(config)}, into {folder}; loading TensorFlow")
+    progress.stage("loading TensorFlow")
     prepare_tensorflow()
     return config, folder, progress
 
@@ -103,14 +108,22 @@ def new_progress() -> Progress:
     return Progress(terminal())
 
 
-def show_table(folder: Path, progress: Progress, everything: bool = False) -> None:
+def show_table(folder: Path, progress: Progress) -> None:
     """Print the accuracies of a results folder."""
+    from kbsc_tf.figures.joined import join
+
+    show_records(join([folder]), progress)
+
+
+def show_records(joined: "Joined", progress: Progress) -> None:
+    """Print the accuracies of results folders."""
+    from kbsc_tf.figures.references import is_bound
     from kbsc_tf.figures.table import accuracy_table
     from kbsc_tf.results.names import named
-    from kbsc_tf.results.run_json import read_shown, run_if_any
 
-    with named(run_if_any(folder)):
-        progress.console.print(accuracy_table(read_shown(folder, everything)))
+    with named(joined.run):
+        records = joined.records[~joined.records["scheme"].map(is_bound)]
+        progress.console.print(accuracy_table(records))
 
 
 def show_profile(folder: Path, progress: Progress) -> None:

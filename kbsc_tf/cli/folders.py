@@ -8,6 +8,7 @@ import typer
 from kbsc_tf.cli.app import (
     All,
     Folder,
+    Folders,
     Formats,
     Ks,
     Places,
@@ -17,7 +18,7 @@ from kbsc_tf.cli.app import (
     list_files,
     new_progress,
     read_places,
-    show_table,
+    show_records,
 )
 
 
@@ -35,23 +36,43 @@ def status(folder: Folder) -> None:
 
 @app.command()
 def plot(
-    folder: Folder,
+    folders: Folders,
+    schemes: Annotated[
+        list[str], typer.Option("--schemes", "--scheme", help="Only these: pca,kbsc; may be repeated.")
+    ] = [],  # noqa: B006
+    channels: Annotated[
+        list[str], typer.Option("--channels", "--channel", help="Only these: awgn,rayleigh_fast; may be repeated.")
+    ] = [],  # noqa: B006
+    width: Annotated[
+        str | None, typer.Option("--width", help="Of a figure: 3.5in for one column of a paper, 7in for both.")
+    ] = None,
+    title: Annotated[str, typer.Option("--title", help="Over every figure.")] = "",
     formats: Formats = ["png", "pdf"],  # noqa: B006
     data: Annotated[bool, typer.Option("--data", help="Write the points of every figure too, as CSV.")] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for the figures; default DIR, of several the current folder.")
+    ] = None,
     everything: All = False,
 ) -> None:
-    """Draw the figures again from the records, without TensorFlow."""
-    from kbsc_tf.figures.curves import draw_figures
+    """Draw the figures again from the records, without TensorFlow; those of several runs together."""
+    from kbsc_tf.figures.curves import draw_joined
+    from kbsc_tf.figures.joined import join, restrict
+    from kbsc_tf.figures.output import Output, inches
+    from kbsc_tf.files import make_folder
     from kbsc_tf.kb_scaling.plot import draw_kb_scaling
     from kbsc_tf.mismatch.plot import draw_mismatch
 
+    output = Output(formats, data, width=None if width is None else inches(width), title=title).check()
     progress = new_progress()
     for file, draw in (("kb_scaling.csv", draw_kb_scaling), ("mismatch.csv", draw_mismatch)):
-        if (folder / file).exists():
-            list_files(draw(folder), progress)
+        if len(folders) == 1 and (folders[0] / file).exists():
+            list_files(draw(folders[0]), progress)
             return
-    figures = draw_figures(folder, formats, data, everything=everything)
-    show_table(folder, progress, everything)
+    joined = restrict(join(folders, everything), schemes, channels)
+    if out is not None:
+        make_folder(out, "give another --out")
+    figures = draw_joined(joined, out, output, everything)
+    show_records(joined, progress)
     list_files(figures, progress)
 
 
@@ -67,11 +88,17 @@ def migrate(
 
 
 @app.command()
-def report(folder: Folder, everything: All = False) -> None:
-    """Put everything about a run into one HTML page, report.html in its folder."""
-    from kbsc_tf.figures.report import write_report
+def report(
+    folders: Folders,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="The page; default DIR/report.html, of several report.html here.")
+    ] = None,
+    everything: All = False,
+) -> None:
+    """Put everything about a run, or about several, into one HTML page that needs no network."""
+    from kbsc_tf.report.page import write_report
 
-    list_files([write_report(folder, everything)], new_progress())
+    list_files([write_report(folders, out, everything)], new_progress())
 
 
 @app.command()

@@ -38,7 +38,9 @@ class SweepConfig(Strict):
         False, description="Keep every outcome, one Parquet file a point.", json_schema_extra=UNCOUNTED
     )
     latency: bool = Field(
-        True, description="Measure the time that sending and deciding take.", json_schema_extra=UNCOUNTED
+        False,
+        description="Measure the time that sending and deciding take, after the sweep.",
+        json_schema_extra=UNCOUNTED,
     )
 
     @model_validator(mode="after")

@@ -11,22 +11,24 @@ from matplotlib.ticker import MaxNLocator
 
 from kbsc_tf.errors import UserError
 from kbsc_tf.figures.equal_uses import plot_by_cbr, plot_cbr_overview
+from kbsc_tf.figures.joined import Joined, join
 from kbsc_tf.figures.legends import interval_handles, scheme_handle, stand_in_handles
+from kbsc_tf.figures.noise_free import break_marks, draw_noise_free
 from kbsc_tf.figures.outcomes.lengths import draw_lengths
 from kbsc_tf.figures.output import PLAIN, Output, file_stem, save_figure
+from kbsc_tf.figures.references import REFERENCE, split_reference
 from kbsc_tf.figures.style import (
     LEGEND,
     LEGEND_ROW,
     LINES,
-    PANEL_WIDTH,
-    REFERENCE,
+    SMALL_PANEL,
+    TITLE,
     TITLE_LINE,
     as_written,
-    break_marks,
     columns_that_fit,
     draw_curve,
-    draw_noise_free,
     draw_reference,
+    figure_title,
     looks_of,
     panel_grid,
     panel_layout,
@@ -35,20 +37,18 @@ from kbsc_tf.figures.style import (
     scale_uses,
     scale_values,
     shade,
-    split_reference,
     three_snrs,
     title_lines,
 )
-from kbsc_tf.limits.bound_table import with_bound
 from kbsc_tf.results.envelope import condense
 from kbsc_tf.results.metric import metric_of
 from kbsc_tf.results.names import named, scheme_text, snr_text
-from kbsc_tf.results.pooling import pool_seeds
-from kbsc_tf.results.run_json import estimand_of, read_shown, run_if_any
+from kbsc_tf.results.pooling import pool_seeds, value_range
+from kbsc_tf.results.run_json import estimand_of
 
 
 def draw_figures(
-    folder: Path | str,
+    folders: Path | str | Sequence[Path | str],
     formats: Sequence[str] = PLAIN.formats,
     data: bool = False,
     out_dir: Path | str | None = None,
@@ -56,34 +56,59 @@ def draw_figures(
 ) -> list[Path]:
     """Draw into a results folder, from its records.
 
-    Accuracy, PSNR and, with coded schemes, MS-SSIM versus SNR, then accuracy and PSNR versus CBR where there are
-    several numbers of channel uses. With coded schemes there is a figure versus SNR for every CBR. With outcomes of
-    single images, how many channel uses they took, of schemes that stop early.
-
     Parameters
     ----------
-    folder : Path
-        Results folder; its run.json, if there, says what is shown, and what schemes and channels are called.
+    folders : Path or sequence of Path
+        Results folders; their run.json, if there, says what is shown, and what schemes and channels are called.
     formats : sequence of {"png", "pdf", "svg"}
     data : bool
         Write the plotted points of every figure too, as CSV.
     out_dir : Path, optional
-        Folder for the figures; the results folder unless given.
+        Folder for the figures; the results folder or, of several, the current one unless given.
     everything : bool
-        Draw the records too that the folder keeps of schemes, channels, k, SNRs and seeds that have left its
+        Draw the records too that a folder keeps of schemes, channels, k, SNRs and seeds that have left its
         configuration.
 
     Returns
     -------
     list of Path
-        What was written.
+        What was written, see `draw_joined`.
     """
-    run = run_if_any(folder)
-    output = Output(formats, data, estimand_of(run)).check()
-    folder, out_dir = Path(folder), Path(out_dir or folder)
-    with named(run):
-        files = _draw_all(with_bound(read_shown(folder, everything), folder), out_dir, output)
-        return files + draw_lengths(folder, out_dir, output, everything)
+    output = Output(formats, data).check()
+    folders = [folders] if isinstance(folders, Path | str) else list(folders)
+    return draw_joined(join(folders, everything), out_dir, output, everything)
+
+
+def draw_joined(
+    joined: Joined, out_dir: Path | str | None = None, output: Output = PLAIN, everything: bool = False
+) -> list[Path]:
+    """Draw the records of one or several results folders.
+
+    Accuracy, PSNR and, with coded schemes, MS-SSIM versus SNR, then accuracy and PSNR versus CBR where there are
+    several numbers of channel uses. With coded schemes there is a figure versus SNR for every CBR. With outcomes of
+    single images, how many channel uses they took, of schemes that stop early. A metric has one scale in all figures.
+
+    Parameters
+    ----------
+    joined : Joined
+        As `kbsc_tf.figures.joined.join` returns it, or `kbsc_tf.figures.joined.restrict`.
+    out_dir : Path, optional
+        As in `draw_figures`.
+    output : Output
+        Its ``estimand`` is that of the runs.
+    everything : bool
+        Of the lengths, as in `draw_figures`.
+
+    Returns
+    -------
+    list of Path
+    """
+    output = output.check()._replace(estimand=estimand_of(joined.run))
+    alone = joined.sources[0].folder if len(joined.sources) == 1 else None
+    out_dir = Path(out_dir or alone or ".")
+    with named(joined.run):
+        files = _draw_all(joined.records, out_dir, output)
+        return files + (draw_lengths(alone, out_dir, output, everything, joined.records) if alone else [])
 
 
 def _draw_all(records: pd.DataFrame, out_dir: Path, output: Output) -> list[Path]:
@@ -135,10 +160,13 @@ def plot_accuracy(
         No record has the metric, or a file cannot be written.
     """
     points, reference = _points(records, metric)
+    ends = value_range(records, metric)
     with paper_style():
-        legend = _legend(points, "k", [f"$k$ = {k}" for k in _several(points)], _lines_of_k(points), reference)
+        legend = _legend(
+            points, "k", [f"$k$ = {k}" for k in _several(points)], _lines_of_k(points), reference, output.width
+        )
         legend += _row(stand_in_handles(points) + interval_handles(points, output.estimand))
-        figure, panels, titles = _panels(points, legend)
+        figure, panels, titles = _panels(points, legend, output)
         for channel, (left, bottom, width, height) in panels:
             part = points[points["channel"] == channel]
             finite, free = part[np.isfinite(part["snr_db"])], part[np.isinf(part["snr_db"])]
@@ -149,7 +177,7 @@ def plot_accuracy(
                 axes.xaxis.set_major_locator(MaxNLocator(9, steps=[1, 2, 5, 10], integer=True))
                 axes.set_xlabel(r"SNR $E_s/N_0$ (dB)")
             draw_reference(axes, reference, channel, metric_of(metric).scale)
-            _finish(axes, points, metric, channel, titles)
+            _finish(axes, ends, metric, channel, titles)
             if len(free):
                 beside = (left + width * (1 - split), bottom, width * split, height)
                 free_axes = figure.add_axes(beside, sharey=axes) if split else axes
@@ -186,15 +214,18 @@ def plot_accuracy_vs_cbr(
         The files; empty, and nothing drawn, if no channel has points at two numbers of channel uses.
     """
     points, reference = _points(records, metric)
+    ends = value_range(records, metric)
     wanted = list(snr_db) if snr_db is not None else three_snrs(points)
     points = points[points["snr_db"].isin(wanted)]
     if not points.groupby("channel")["channel_uses"].nunique().gt(1).any():
         return []
     lines = {snr: LINES[i % len(LINES)] for i, snr in enumerate(sorted(wanted, reverse=True))}
     with paper_style():
-        legend = _legend(points, "snr_db", [snr_text(snr) for snr in lines], list(lines.values()), reference)
+        legend = _legend(
+            points, "snr_db", [snr_text(snr) for snr in lines], list(lines.values()), reference, output.width
+        )
         legend += _row(stand_in_handles(points) + interval_handles(points, output.estimand))
-        figure, panels, titles = _panels(points, legend, title=0.14)
+        figure, panels, titles = _panels(points, legend, output, title=0.14)
         looks, scale = looks_of(points["scheme"]), metric_of(metric).scale
         for channel, box in panels:
             axes = figure.add_axes(box)
@@ -202,7 +233,7 @@ def plot_accuracy_vs_cbr(
             for (scheme, snr), curve in part.groupby(["scheme", "snr_db"], sort=False):
                 draw_curve(axes, curve, "channel_uses", looks[scheme], lines[snr], scale)
             draw_reference(axes, reference, channel, scale)
-            _finish(axes, points, metric, channel, titles, pad=14)
+            _finish(axes, ends, metric, channel, titles, pad=14)
             axes.set_xlabel("Complex channel uses $n$ per image")
             scale_uses(axes, part.groupby("channel_uses")["cbr"].first())
         return save_figure(figure, Path(out_dir), stem, output, pd.concat([points, reference]), metric)
@@ -245,14 +276,14 @@ def _draw_curves(axes: Axes, points: pd.DataFrame, part: pd.DataFrame, metric: s
 
 
 def _finish(
-    axes: Axes, points: pd.DataFrame, metric: str, channel: str, titles: dict[str, list[str]], pad: float = 3
+    axes: Axes, ends: tuple[float, float], metric: str, channel: str, titles: dict[str, list[str]], pad: float = 3
 ) -> None:
-    scale_values(axes, points["low"].min(), points[["high", "kb_high"]].max(axis=None), metric)
+    scale_values(axes, *ends, metric)
     panel_title(axes, titles[channel], pad)
 
 
 def _legend(
-    points: pd.DataFrame, by: str, names: list[str], lines: list, reference: pd.DataFrame
+    points: pd.DataFrame, by: str, names: list[str], lines: list, reference: pd.DataFrame, width: float | None
 ) -> list[list[Line2D]]:
     """Rows of legend entries: schemes by colour and marker, then k or SNR by line style."""
     steps, shown = len(names), []
@@ -267,8 +298,9 @@ def _legend(
         shown.append(scheme_handle(look, scheme_text(REFERENCE), look.line))
     grey = [_shade("black", i, steps) if by == "k" else "black" for i in range(steps)]
     styles = [Line2D([], [], color=grey[i], linestyle=lines[i], label=names[i]) for i in range(steps)]
-    wide = min(2, points["channel"].nunique())
-    per_row = columns_that_fit(shown, wide * PANEL_WIDTH, 3 * wide)
+    columns, size = panel_layout(points["channel"].nunique(), width)
+    wide = min(2, columns, points["channel"].nunique())
+    per_row = columns_that_fit(shown, max(wide * size[0], min(wide, 2) * SMALL_PANEL[0]), 3 * wide)
     rows = [shown[i : i + per_row] for i in range(0, len(shown), per_row)]
     return rows + [styles[i : i + 4 * wide] for i in range(0, len(styles), 4 * wide)]
 
@@ -277,16 +309,19 @@ def _row(handles: list) -> list[list]:
     return [handles] if handles else []
 
 
-def _panels(points: pd.DataFrame, legend: list[list[Line2D]], title: float = 0.0) -> tuple:
+def _panels(points: pd.DataFrame, legend: list[list[Line2D]], output: Output, title: float = 0.0) -> tuple:
     """An empty figure under its legend, (channel, box of its axes), and the lines of every channel's title."""
     channels, ks = list(points["channel"].unique()), points["k"].unique()
-    columns, size = panel_layout(len(channels))
+    columns, size = panel_layout(len(channels), output.width)
     more = f", $k$ = {ks[0]}" if len(ks) == 1 else ""
     numbers = range(len(channels)) if len(channels) > 1 else [None]
     titles = {name: title_lines(name, i, size[0], more) for name, i in zip(channels, numbers, strict=True)}
     title += TITLE_LINE * (max(map(len, titles.values())) - 1)
-    figure, boxes = panel_grid(len(channels), columns, 0.04 + LEGEND_ROW * len(legend), title, size=size)
+    top = TITLE * bool(output.title)
+    figure, boxes = panel_grid(len(channels), columns, top + 0.04 + LEGEND_ROW * len(legend), title, size=size)
+    if output.title:
+        figure_title(figure, as_written(output.title))
     for i, row in enumerate(legend):
-        y = 1 - (0.04 + LEGEND_ROW * (i + 0.5)) / figure.get_figheight()
+        y = 1 - (top + 0.04 + LEGEND_ROW * (i + 0.5)) / figure.get_figheight()
         figure.legend(handles=row, loc="center", bbox_to_anchor=(0.5, y), ncols=len(row), **LEGEND)
     return figure, list(zip(channels, boxes, strict=True)), titles

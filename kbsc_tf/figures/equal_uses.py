@@ -21,21 +21,32 @@ from kbsc_tf.figures.channel_uses import (
     grid_channels,
     uses_text,
 )
-from kbsc_tf.figures.legends import ADAPTED, PALE, THIN, explain, interval_handles, scheme_handles, stand_in_handles
+from kbsc_tf.figures.legends import (
+    ADAPTED,
+    PALE,
+    THIN,
+    explain,
+    interval_handles,
+    nothing_fits,
+    scheme_handles,
+    stand_in_handles,
+)
+from kbsc_tf.figures.noise_free import break_marks, draw_noise_free
 from kbsc_tf.figures.output import PLAIN, Output, file_stem, save_figure
+from kbsc_tf.figures.references import split_reference
 from kbsc_tf.figures.style import (
     LEGEND_ROW,
     MANY,
     SMALL_PANEL,
+    TITLE,
     TITLE_LINE,
     Look,
     add_legend,
     as_written,
-    break_marks,
     columns_that_fit,
     draw_curve,
-    draw_noise_free,
     draw_reference,
+    figure_title,
     in_house_order,
     looks_of,
     panel_grid,
@@ -45,16 +56,15 @@ from kbsc_tf.figures.style import (
     scale_uses,
     scale_values,
     shade,
-    split_reference,
     three_snrs,
     title_lines,
 )
-from kbsc_tf.results.envelope import GENIE, condense, envelope, is_envelope, is_fixed
+from kbsc_tf.results.envelope import GENIE, condense, envelope, is_envelope, is_fixed, main_curves
 from kbsc_tf.results.metric import QUALITIES, metric_of
-from kbsc_tf.results.names import scheme_text, snr_text
-from kbsc_tf.results.pooling import pool_seeds
+from kbsc_tf.results.names import snr_text
+from kbsc_tf.results.pooling import pool_seeds, value_range
 
-_TITLE, _NOTE = 0.2, 0.13  # inches: the title over the legend, a line of notes at a panel
+_NOTE = 0.13  # inches: a line of notes at a panel
 
 
 @dataclass(frozen=True)
@@ -71,11 +81,13 @@ class _Layers:
 
 @dataclass(frozen=True)
 class _Words:
-    """What is written: a title, channel uses by channel where they differ, legend entries for whatever is drawn."""
+    """A title, channel uses by channel where they differ, further legend entries; width, and ends of the values."""
 
     title: str
     uses: dict[str, str]
     notes: Sequence[Artist]
+    width: float | None
+    ends: tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -86,6 +98,7 @@ class _Shared:
     places: list[str]
     reference: pd.DataFrame
     metric: str
+    ends: tuple[float, float]
 
 
 def plot_by_cbr(
@@ -135,7 +148,7 @@ def plot_by_cbr(
     everything = pd.concat([records, envelope(records, metric)])
     points, reference = split_reference(pool_seeds(everything, metric))
     per_use, grids = cbr_per_use(records), grid_channels(records)
-    by_k = differ_from_symbols(records)
+    by_k, ends = differ_from_symbols(records), value_range(records, metric)
     coded = points[points["mcs"] != ""]
     files = []
     for k in sorted((coded if len(coded) else points)["k"].unique()):
@@ -147,9 +160,10 @@ def plot_by_cbr(
                 stem, title = f"k_{k}", f"$n$ = {k / 2:g} data symbols ($k$ = {k})"
                 of_channel = part.groupby("channel", sort=False)
                 uses = {channel: uses_text(rows, grids, per_use) for channel, rows in of_channel}
+            title = ": ".join(filter(None, (as_written(output.title), title)))
             with paper_style():
                 layers = _layers(part, show_mcs, show_genie and metric not in QUALITIES)
-                words = _Words(title, uses, interval_handles(points, output.estimand))
+                words = _Words(title, uses, interval_handles(points, output.estimand), output.width, ends)
                 figure, shown = _figure_of_one_k(part, layers, reference, metric, words)
                 files += save_figure(figure, Path(out_dir), f"{file_stem(metric)}_{stem}", output, shown, metric)
     return files
@@ -184,6 +198,7 @@ def plot_cbr_overview(
     """
     points, reference = split_reference(pool_seeds(condense(records, metric), metric))
     infeasible, points = points["feasible"].eq(0).any(), points[points["feasible"].ne(0)]
+    ends = value_range(records, metric)
     channels, grids = list(points["channel"].unique()), grid_channels(records)
     shown = three_snrs(points)
     one_each = snr_db is None and len(channels) > MANY  # panels of channels beside each other, not SNRs
@@ -199,24 +214,28 @@ def plot_cbr_overview(
         if infeasible:
             handles.append(Line2D([], [], linestyle="none", label="no point: nothing fits"))
         handles += stand_in_handles(points) + interval_handles(points, output.estimand)
-        columns = 3 if one_each else len(wanted)
-        across = columns_that_fit(handles, columns * SMALL_PANEL[0], 5 if columns > 2 else 2 * columns)
-        top = _TITLE * one_each
+        columns, size = 3 if one_each else len(wanted), SMALL_PANEL
+        if output.width is not None:
+            columns = columns if output.width >= 0.85 * columns * SMALL_PANEL[0] else 1
+            size = (output.width / columns, SMALL_PANEL[1])
+        across = columns_that_fit(handles, columns * size[0], 5 if columns > 2 else 2 * columns)
+        title = ": ".join(filter(None, (as_written(output.title), f"$E_s/N_0$ = {snr_text(wanted[0])}" * one_each)))
+        top = TITLE * bool(title)
         head = top + 0.08 + LEGEND_ROW * -(-len(handles) // across)
         panels = [(channel, snr) for channel in channels for snr in wanted]
         more = [f", {snr_text(snr)}" * (not one_each) for _, snr in panels]
-        titles = [title_lines(panels[i][0], i, SMALL_PANEL[0], more[i]) for i in range(len(panels))]
+        titles = [title_lines(panels[i][0], i, size[0], more[i]) for i in range(len(panels))]
         above = 0.14 + TITLE_LINE * (max(map(len, titles)) - 1)
-        figure, boxes = panel_grid(len(panels), columns, head, title=above, size=SMALL_PANEL)
-        if one_each:
-            _figure_title(figure, f"$E_s/N_0$ = {snr_text(wanted[0])}")
+        figure, boxes = panel_grid(len(panels), columns, head, title=above, size=size)
+        if title:
+            figure_title(figure, title)
         add_legend(figure, handles, top + 0.04, across)
         for number, ((channel, snr), box) in enumerate(zip(panels, boxes, strict=True)):
             axes = figure.add_axes(box)
             part = points[(points["channel"] == channel) & (points["snr_db"] == snr)]
             _draw_main_curves(axes, part, "n_drawn", looks, scale)
             draw_reference(axes, reference, channel, scale)
-            scale_values(axes, points["low"].min(), _top(points, reference), metric)
+            scale_values(axes, *ends, metric)
             if number % columns:
                 axes.set_ylabel("")
             panel_title(axes, titles[number], pad=14)
@@ -227,7 +246,7 @@ def plot_cbr_overview(
 
 
 def _layers(points: pd.DataFrame, show_mcs: Collection[str], show_genie: bool) -> _Layers:
-    main = _main_curves(points)
+    main = main_curves(points)
     fits = main[main["feasible"].ne(0)]
     others = points[points["feasible"].ne(0) & points["scheme"].isin(fits["scheme"]) & np.isfinite(points["snr_db"])]
     fixed = others[is_fixed(others["mcs"]) & others["scheme"].isin(show_mcs)]
@@ -239,12 +258,13 @@ def _figure_of_one_k(
     points: pd.DataFrame, layers: _Layers, reference: pd.DataFrame, metric: str, words: _Words
 ) -> tuple[Figure, pd.DataFrame]:
     """The figure and the points in it, ``layers`` and reference, of all ``points``, those included that do not fit."""
-    main, fits, channels = _main_curves(points), layers.main, list(points["channel"].unique())
+    main, fits, channels = main_curves(points), layers.main, list(points["channel"].unique())
     places = in_house_order(fits["scheme"][np.isinf(fits["snr_db"])])
-    shared = _Shared(looks_of(in_house_order(fits["scheme"])), places, reference, metric)
+    shared = _Shared(looks_of(in_house_order(fits["scheme"])), places, reference, metric, words.ends)
     shown = pd.concat([fits, layers.genie, layers.fixed])
-    columns, size = panel_layout(len(channels))
-    notes = {channel: _notes(main[main["channel"] == channel], round(22.3 * size[0])) for channel in channels}
+    columns, size = panel_layout(len(channels), words.width)
+    said = {channel: as_written(nothing_fits(main[main["channel"] == channel])) for channel in channels}
+    notes = {channel: textwrap.wrap(text, round(22.3 * size[0])) for channel, text in said.items()}
     numbers = range(len(channels)) if len(channels) > 1 else [None]
     titles = [title_lines(channel, i, size[0]) for channel, i in zip(channels, numbers, strict=True)]
     handles = scheme_handles(shared.looks, reference)
@@ -253,19 +273,19 @@ def _figure_of_one_k(
     across = columns_that_fit(handles, width, 5 if len(channels) > 1 else 3)
     across_explained = columns_that_fit(explained, width, len(explained)) if explained else 1
     rows, rows_explained = -(-len(handles) // across), -(-len(explained) // across_explained)
-    head = _TITLE + 0.12 + LEGEND_ROW * (rows + rows_explained)
+    head = TITLE + 0.12 + LEGEND_ROW * (rows + rows_explained)
     foot = _NOTE * max(map(len, notes.values()))
     above = TITLE_LINE * (max(map(len, titles)) - 1) + _NOTE * bool(words.uses)
     figure, boxes = panel_grid(len(channels), columns, head, above, foot, size)
-    _figure_title(figure, words.title)
-    add_legend(figure, handles, _TITLE + 0.04, across)
+    figure_title(figure, words.title)
+    add_legend(figure, handles, TITLE + 0.04, across)
     if explained:
-        add_legend(figure, explained, _TITLE + 0.06 + LEGEND_ROW * rows, across_explained)
+        add_legend(figure, explained, TITLE + 0.06 + LEGEND_ROW * rows, across_explained)
     for number, (channel, box) in enumerate(zip(channels, boxes, strict=True)):
         axes = _draw_panel(figure, box, layers.of(channel), shared)
         if np.isfinite(layers.of(channel).main["snr_db"]).any():
             _scale_snr(axes, points["snr_db"])
-        scale_values(axes, shown["low"].min(), _top(shown, reference), metric)
+        scale_values(axes, *shared.ends, metric)
         if columns > 2 and number % columns:
             axes.set_ylabel("")
         panel_title(axes, titles[number], note=words.uses.get(channel, ""))
@@ -276,22 +296,11 @@ def _figure_of_one_k(
     return figure, pd.concat([shown, reference[reference["channel"].isin(channels)]])
 
 
-def _figure_title(figure: Figure, title: str) -> None:
-    figure.text(0.5, 1 - 0.04 / figure.get_figheight(), title, ha="center", va="top", fontsize=9)
-
-
 def _scale_snr(axes: Axes, snr_db: pd.Series) -> None:
     """The same SNRs in every panel, also where a curve has few points."""
     finite = snr_db[np.isfinite(snr_db)]
     if margin := 0.05 * (finite.max() - finite.min()):
         axes.set_xlim(finite.min() - margin, finite.max() + margin)
-
-
-def _main_curves(points: pd.DataFrame) -> pd.DataFrame:
-    """Uncoded schemes, envelopes, and the genie of a scheme that has nothing else."""
-    enveloped = points["scheme"][is_envelope(points["mcs"])]
-    genie_alone = points["mcs"].eq(GENIE) & ~points["scheme"].isin(enveloped)
-    return points[points["mcs"].eq("") | is_envelope(points["mcs"]) | genie_alone]
 
 
 def _draw_panel(figure: Figure, box: tuple[float, float, float, float], layers: _Layers, shared: _Shared) -> Axes:
@@ -330,21 +339,3 @@ def _draw_main_curves(axes: Axes, points: pd.DataFrame, x: str, looks: dict[str,
     for scheme, curve in sorted(curves.items(), key=lambda item: len(item[1]) == 1):
         if len(curve):
             draw_curve(axes, curve, x, looks[scheme], looks[scheme].line, scale)
-
-
-def _notes(main: pd.DataFrame, characters: int) -> list[str]:
-    """Lines that say which schemes have no points, or none below some SNR, for nothing fits there."""
-    never, later = [], []
-    for scheme in in_house_order(main["scheme"]):
-        curve = main[main["scheme"] == scheme]
-        fits = curve["snr_db"][curve["feasible"].ne(0)]
-        if fits.empty:
-            never.append(as_written(scheme_text(scheme)))
-        elif len(fits) < len(curve):
-            later.append(f"{as_written(scheme_text(scheme))} below {snr_text(fits.min())}")
-    said = "; ".join(never + later)
-    return textwrap.wrap(f"Nothing fits: {said}.", characters) if said else []
-
-
-def _top(points: pd.DataFrame, reference: pd.DataFrame) -> float:
-    return max([points[["high", "kb_high"]].max(axis=None), *reference["value"]])

@@ -1,5 +1,6 @@
 """A gallery of sent images, what arrived of them and what the receiver retrieved for them, over the SNR."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -13,7 +14,10 @@ from kbsc_tf.figures.style import as_written, paper_style
 from kbsc_tf.metrics.image import PSNR_CAP_DB, psnr
 from kbsc_tf.results.names import snr_text
 
+OF_SCHEMES = "gallery_of_schemes"
+"""Stem of the gallery that has several schemes beside each other."""
 _TILE, _NAME, _GAP, _HEAD, _LINE = 0.82, 0.13, 0.1, 0.2, 0.17  # inches
+_CHARACTERS = 16  # of a column's name in a line
 _NEAR = 0.04  # inches between what arrived and what was retrieved
 # Okabe and Ito's green and vermilion, told apart by the colour-blind.
 _RIGHT, _WRONG, _NEITHER = "#009E73", "#D55E00", "black"
@@ -42,7 +46,7 @@ class Column(NamedTuple):
 def draw_gallery(
     sent: Sequence[np.ndarray],
     sent_names: Sequence[str],
-    columns: Mapping[float, Column],
+    columns: Mapping[float | str, Column],
     out_dir: Path | str,
     stem: str = "gallery",
     title: str | None = None,
@@ -57,7 +61,8 @@ def draw_gallery(
     sent_names : sequence of R str
         Their class names.
     columns : dict
-        snr_db to `Column`, or its parts in this order; drawn in the order of their SNR, inf (noise-free) last.
+        snr_db, or a text such as a scheme's name, to `Column`, or its parts in this order. SNRs are drawn in their
+        order, inf (noise-free) last; texts as they come.
     out_dir : Path
         Folder for ``{stem}.png`` (300 dpi) and ``{stem}.pdf``; the same input gives the same bytes.
     stem : str
@@ -74,10 +79,13 @@ def draw_gallery(
     UserError
         A file cannot be written.
     """
-    shown = {snr: Column(*columns[snr]) for snr in sorted(columns)}
+    heads = list(columns) if any(isinstance(head, str) for head in columns) else sorted(columns)
+    shown = {head if isinstance(head, str) else snr_text(head): Column(*columns[head]) for head in heads}
+    lines = {name: textwrap.wrap(name, _CHARACTERS, break_on_hyphens=False) or [""] for name in shown}
     has_received = any(column.received is not None for column in shown.values())
     rows, wide = len(sent), _TILE + (_TILE + _NEAR if has_received else 0)
     head = _HEAD + (_LINE if title else 0) + (_LINE if has_received else 0)
+    head += _LINE * (max(map(len, lines.values()), default=1) - 1)
     # One more gap sets the sent images apart.
     width = _TILE + _GAP + len(shown) * (wide + _GAP) + 2 * _GAP
     height = rows * (_TILE + _NAME + _GAP) + head
@@ -97,9 +105,9 @@ def draw_gallery(
         over(_GAP + _TILE / 2, "sent")
         for row in range(rows):
             _draw_tile(tile(row, _GAP), sent[row], sent_names[row], _NEITHER)
-        for number, (snr, column) in enumerate(shown.items(), 1):
+        for number, (name, column) in enumerate(shown.items(), 1):
             left = _GAP + number * (wide + _GAP) - (wide - _TILE) + _GAP
-            over(left + wide / 2, snr_text(snr), line=has_received)
+            over(left + wide / 2, as_written("\n".join(lines[name])), line=has_received)
             last = left + wide - _TILE
             if has_received:
                 over(left + _TILE / 2, "received")

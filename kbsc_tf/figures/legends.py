@@ -5,22 +5,23 @@ from matplotlib.artist import Artist
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from kbsc_tf.figures.references import REFERENCE
 from kbsc_tf.figures.style import (
     BARS,
     BOUND_LOOK,
     DOTTED,
     HOLLOW,
     KB_BAND,
-    REFERENCE,
     Look,
     as_written,
+    in_house_order,
     is_hollow,
     looks_of,
     marker_size,
     shade,
 )
 from kbsc_tf.results.envelope import is_envelope, is_in_hindsight
-from kbsc_tf.results.names import scheme_text
+from kbsc_tf.results.names import scheme_text, snr_text
 
 # What is not the main curve of a scheme: each fixed MCS, and the best one by outcome.
 PALE, THIN, ADAPTED = 0.45, {"linewidth": 0.5}, {"linestyle": DOTTED, "linewidth": 0.8}
@@ -72,3 +73,23 @@ def interval_handles(points: pd.DataFrame, estimand: str) -> list[Artist]:
         bars = f"lowest to highest of {' or '.join(map(str, counts))} trainings"
         handles.append(Line2D([], [], color="black", marker="|", linestyle="none", label=bars, **BARS))
     return handles
+
+
+def nothing_fits(main: pd.DataFrame) -> str:
+    """Which schemes have no points, or none below some SNR, for nothing fits there; "" where all have all.
+
+    Parameters
+    ----------
+    main : DataFrame
+        Points of one panel, as `kbsc_tf.results.envelope.main_curves` returns them.
+    """
+    never, later = [], []
+    for scheme in in_house_order(main["scheme"]):
+        curve = main[main["scheme"] == scheme]
+        fits = curve["snr_db"][curve["feasible"].ne(0)]
+        if fits.empty:
+            never.append(scheme_text(scheme))
+        elif len(fits) < len(curve):
+            later.append(f"{scheme_text(scheme)} below {snr_text(fits.min())}")
+    said = "; ".join(never + later)
+    return f"Nothing fits: {said}." if said else ""

@@ -1,6 +1,7 @@
 """Figures as files: formats, bytes that repeat, and the plotted points as CSV. Imports no TensorFlow."""
 
 import io
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -35,20 +36,44 @@ class Output(NamedTuple):
         Write the plotted points too, as ``{stem}.csv`` with ``DATA_COLUMNS``; accuracies are fractions.
     estimand : {"population", "test_set"}
         What the 95 % intervals are of: figures of the second say so in their legend.
+    width : float or None
+        Of a figure, in inches: 3.5 for one column of a two-column paper, 7 for both. By its panels unless given.
+    title : str
+        Over a figure; none unless given.
     """
 
     formats: Sequence[str] = ("png", "pdf")
     data: bool = False
     estimand: str = "population"
+    width: float | None = None
+    title: str = ""
 
     def check(self) -> "Output":
         """Refuse formats that no figure is written in, before any is drawn; each is written once."""
         formats = tuple(dict.fromkeys(name.lower().lstrip(".") for name in self.formats))
         if odd := [name for name in formats if name not in FORMATS]:
             raise UserError(f"format {odd[0]}: figures are written as {', '.join(FORMATS)}; name one or more of these")
+        if self.width is not None and not _LEAST_WIDTH <= self.width <= _MOST_WIDTH:
+            ends = f"{_LEAST_WIDTH:g} to {_MOST_WIDTH:g}"
+            raise UserError(f"width {self.width:g}in: a figure is {ends} inches wide, as 3.5in or 7in")
         return self._replace(formats=formats)
 
 
+def inches(text: str) -> float:
+    """A width such as "3.5in", "7 in", "8.9cm" or "89mm" in inches.
+
+    Raises
+    ------
+    UserError
+        It is no length.
+    """
+    found = re.fullmatch(r"\s*([0-9]*\.?[0-9]+)\s*(in|cm|mm|pt)?\s*", text)
+    if not found:
+        raise UserError(f"width {text}: expected a length such as 3.5in, 7in or 89mm")
+    return float(found[1]) / {"in": 1, "cm": 2.54, "mm": 25.4, "pt": 72}[found[2] or "in"]
+
+
+_LEAST_WIDTH, _MOST_WIDTH = 2.5, 20.0  # inches
 PLAIN = Output()
 _DPI = 300
 

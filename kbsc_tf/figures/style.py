@@ -18,9 +18,9 @@ from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
 from kbsc_tf.config import SchemeSpec
 from kbsc_tf.figures.channel_uses import cbr_text
-from kbsc_tf.limits.bound_table import NAME as BOUND
+from kbsc_tf.figures.references import REFERENCE, is_bound
 from kbsc_tf.registry import schemes as known
-from kbsc_tf.results.metric import metric_of
+from kbsc_tf.results.metric import metric_of, value_limits
 from kbsc_tf.results.names import channel_text, leads, registered
 
 
@@ -34,7 +34,6 @@ class Look(NamedTuple):
 
 DASHED, DOTTED = (0, (4, 1.2)), (0, (1, 1))
 BOUND_LOOK = Look("#000000", "")  # a line hatched on the side where nothing can be
-REFERENCE = "noise_free"  # the feature without a channel: no channel uses, one accuracy, drawn as a level
 _HATCHED = 0.03  # of the metric, above a bound
 _MARKER_SIZES = {"P": 4.2, "X": 4.0, "*": 4.6, "d": 3.8, "p": 3.6}  # those that look small at the usual 3
 # Told apart by the colour-blind, as most of the schemes' own: of Okabe and Ito, and of Tol.
@@ -48,6 +47,7 @@ LINES = ["-", DASHED, (0, (4, 1.2, 1, 1.2)), DOTTED, (0, (7, 1.2, 1, 1.2, 1, 1.2
 PANEL_WIDTH, PANEL_HEIGHT = 3.5, 2.35  # inches: one column of a two-column paper
 SMALL_PANEL = (2.33, 2.0)  # inches: three beside each other
 MANY = 4  # panels: more of them are small
+TITLE = 0.2  # inches: a figure's title over its legend
 TITLE_LINE = 0.145  # inches: each further line of a panel's title
 LEGEND_ROW = 0.16  # inches
 _LEFT, _RIGHT, _BOTTOM, _TITLE = 0.46, 0.08, 0.42, 0.2  # inches around the axes
@@ -94,7 +94,7 @@ def looks_of(schemes: Iterable[str]) -> dict[str, Look]:
     Further entries of one scheme, and schemes whose spec says nothing or is not there, share the spare looks by name.
     """
     schemes = list(dict.fromkeys(schemes))
-    fixed = {BOUND: BOUND_LOOK} if BOUND in schemes else {}
+    fixed = {name: BOUND_LOOK for name in schemes if is_bound(name)}
     specs = {name: spec for name in schemes if leads(name) and (spec := _spec(name)) and spec.colour}
     others = sorted(set(schemes) - set(specs) - set(fixed))
     taken = {specs[name].colour for name in specs}
@@ -213,24 +213,18 @@ def draw_curve(axes: Axes, curve: pd.DataFrame, x: str, look: tuple, line: str |
 
 
 def draw_reference(axes: Axes, points: pd.DataFrame, channel: str, scale: float, k: int | None = None) -> None:
-    """The level of the points of ``REFERENCE``: of this channel and k if it has its own, for it applies to every k."""
+    """The levels of the points of `split_reference`: of this channel and k if they have their own, else of every k."""
     there = points[points["channel"] == channel]
     there = there[there["k"] == k] if (there["k"] == k).any() else there
-    if len(there):
-        look = looks_of([REFERENCE])[REFERENCE]
-        axes.axhline(scale * there["value"].mean(), color=look.colour, linestyle=look.line, linewidth=0.7, zorder=1.5)
+    look = looks_of([REFERENCE])[REFERENCE]
+    for _, rows in there.groupby("scheme", sort=False):
+        axes.axhline(scale * rows["value"].mean(), color=look.colour, linestyle=look.line, linewidth=0.7, zorder=1.5)
 
 
 def three_snrs(points: pd.DataFrame) -> list[float]:
     """The lowest, middle and highest finite SNR of some points; fewer where there are not three."""
     finite = sorted(points["snr_db"][np.isfinite(points["snr_db"])].unique())
     return sorted({finite[i] for i in (0, len(finite) // 2, -1)}) if finite else []
-
-
-def split_reference(points: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """All points but those of ``REFERENCE``, and those; there being no others, it is a scheme like any."""
-    is_reference = points["scheme"] == REFERENCE
-    return (points, points[:0]) if is_reference.all() else (points[~is_reference], points[is_reference])
 
 
 def marker_size(marker: str) -> float:
@@ -243,55 +237,33 @@ def is_hollow(points: pd.DataFrame) -> pd.Series:
     return points["stand_ins"] > points["n"] / 2
 
 
-def draw_noise_free(axes: Axes, marks: list[tuple], count: int, split: float, scale: float = 100) -> None:
-    """Points without noise side by side, on an axis that has one tick and no scale.
+def scale_values(axes: Axes, low: float, high: float, metric: str) -> None:
+    """The same vertical scale in every panel: from zero, but for PSNR, whose zero means nothing."""
+    bottom, top = value_limits(low, high, metric)
+    axes.set_ylim(bottom, 1.02 * top if top == metric_of(metric).scale else top)
+    axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
+    axes.set_ylabel(metric_of(metric).label)
+
+
+def panel_layout(count: int, width: float | None = None) -> tuple[int, tuple[float, float]]:
+    """Columns and size of ``count`` panels, so that a page holds them: two wide ones a row, or three of many.
 
     Parameters
     ----------
-    axes : Axes
-    marks : list of (place in 0 ... count - 1, point, colour, marker)
     count : int
-    split : float
-        0 if the axes stand alone, else the axis to the left is interrupted.
-    scale : float
+    width : float, optional
+        Inches that a row has: as many panels as it holds, no more than a page would.
     """
-    for place, point, colour, marker in marks:
-        errors = [[scale * (point.value - point.low)], [scale * (point.high - point.value)]]
-        hollow = HOLLOW if point.stand_ins > point.n / 2 else {"markeredgewidth": 0}
-        style = {"color": colour, "fmt": marker, "markersize": marker_size(marker), "elinewidth": 0.6, **hollow}
-        axes.errorbar(place - (count - 1) / 2, scale * point.value, errors, **style)
-    axes.set_xlim(-count / 2 - 0.4, count / 2 + 0.4)
-    axes.set_xticks([0], ["no noise" if not split else "no\nnoise"], linespacing=0.75)
-    axes.tick_params(axis="x", length=0, pad=2)
-    axes.grid(False, axis="x")
-    if split:
-        axes.spines["left"].set_visible(False)
-        axes.tick_params(axis="y", left=False, labelleft=False)
-        break_marks(axes, 0.0)
+    columns, size = (2, (PANEL_WIDTH, PANEL_HEIGHT)) if count <= MANY else (3, SMALL_PANEL)
+    if width is None:
+        return columns, size
+    columns = max(1, min(count, columns, int(width / SMALL_PANEL[0] + 0.01)))
+    return columns, (width / columns, PANEL_HEIGHT if width / columns >= 3 else SMALL_PANEL[1])
 
 
-def break_marks(axes: Axes, x: float) -> None:
-    """The two short strokes that say: this axis is interrupted."""
-    stroke = {"marker": [(-0.5, -1), (0.5, 1)], "markersize": 5, "color": "k", "mew": 0.6, "clip_on": False}
-    axes.plot([x, x], [0, 1], transform=axes.transAxes, linestyle="none", **stroke)
-
-
-def scale_values(axes: Axes, low: float, high: float, metric: str) -> None:
-    """The same vertical scale in every panel: from zero, but for PSNR, whose zero means nothing."""
-    shown = metric_of(metric)
-    if shown.unit == "dB":
-        axes.set_ylim(2 * math.floor(low / 2 - 0.1), 2 * math.ceil(high / 2 + 0.1))
-    else:
-        most = shown.scale
-        top = min(most, most / 10 * math.ceil(10.2 * high))
-        axes.set_ylim(0, 1.02 * top if top == most else top)
-    axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
-    axes.set_ylabel(shown.label)
-
-
-def panel_layout(count: int) -> tuple[int, tuple[float, float]]:
-    """Columns and size of ``count`` panels, so that a page holds them: two wide ones a row, or three of many."""
-    return (2, (PANEL_WIDTH, PANEL_HEIGHT)) if count <= MANY else (3, SMALL_PANEL)
+def figure_title(figure: Figure, title: str) -> None:
+    """A title over the legend, for which there are 0.2 inches."""
+    figure.text(0.5, 1 - 0.04 / figure.get_figheight(), title, ha="center", va="top", fontsize=9)
 
 
 def as_written(text: str) -> str:

@@ -11,6 +11,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from kbsc_tf.figures.references import is_reference
 from kbsc_tf.results.envelope import condense
 from kbsc_tf.results.metric import Metric, metric_of
 from kbsc_tf.results.names import channel_text, mcs_text, scheme_text, snr_text
@@ -172,7 +173,8 @@ def accuracy_rows(records: pd.DataFrame, metric: str = "top1", all_mcs: bool = F
     names, cells, keys = [], [], []
     for (scheme, channel, k, mcs), row in points.groupby(["scheme", "channel", "k", "mcs"], sort=False):
         texts = {p.snr_db: _NO_FIT if p.feasible == 0 else _with_interval(p, shown) for p in row.itertuples()}
-        names.append((scheme_text(scheme), *([mcs_text(mcs)] if has_mcs else []), channel_text(channel), str(k)))
+        symbols = "" if is_reference(scheme) else str(k)  # it sends none
+        names.append((scheme_text(scheme), *([mcs_text(mcs)] if has_mcs else []), channel_text(channel), symbols))
         cells.append([texts.get(snr, "") for snr in snrs])
         keys.append((scheme, channel, k, mcs))
     return AccuracyRows(["Scheme", *(["MCS"] if has_mcs else []), "Channel", "k"], names, snrs, cells, keys)

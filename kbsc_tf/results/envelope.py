@@ -89,3 +89,10 @@ def condense(records: pd.DataFrame, metric: str = "top1", genie: bool = False) -
         adapted &= ~records["scheme"].isin(best["scheme"])
     plain = records[(~fixed & records["mcs"].ne(GENIE)) | adapted]
     return pd.concat([plain, best.drop(columns="best_mcs")]).sort_index(kind="stable") if len(best) else plain
+
+
+def main_curves(points: pd.DataFrame) -> pd.DataFrame:
+    """Of records or points with those of `envelope`: uncoded schemes, envelopes, and a genie that has nothing else."""
+    enveloped = points["scheme"][is_envelope(points["mcs"])]
+    genie_alone = points["mcs"].eq(GENIE) & ~points["scheme"].isin(enveloped)
+    return points[points["mcs"].eq("") | is_envelope(points["mcs"]) | genie_alone]

@@ -1,5 +1,6 @@
 """The metrics of records: what their columns are called, and how they are shown. Imports no TensorFlow."""
 
+import math
 from typing import NamedTuple
 
 
@@ -40,3 +41,18 @@ def metric_of(metric: str) -> Metric:
 def columns_of(metric: str) -> tuple[str, str, str]:
     """The columns of a metric: its value, and the two ends of its 95 % interval."""
     return metric, f"{metric}_low", f"{metric}_high"
+
+
+def value_limits(low: float, high: float, metric: str) -> tuple[float, float]:
+    """Ends of a scale, in shown numbers, that holds all values: from zero, but for PSNR, whose zero means nothing.
+
+    Parameters
+    ----------
+    low, high : float
+        Of all values, as records have them.
+    metric : str
+    """
+    shown = metric_of(metric)
+    if shown.unit == "dB":
+        return 2 * math.floor(low / 2 - 0.1), 2 * math.ceil(high / 2 + 0.1)
+    return 0, min(shown.scale, shown.scale / 10 * math.ceil(10.2 * high))

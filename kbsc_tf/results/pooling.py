@@ -6,6 +6,7 @@ import pandas as pd
 from kbsc_tf.errors import UserError
 from kbsc_tf.metrics.intervals import trials_behind, wilson
 from kbsc_tf.metrics.kb_spread import with_other_kbs
+from kbsc_tf.results.envelope import envelope
 from kbsc_tf.results.metric import QUALITIES, columns_of
 
 _POOLED = ["scheme", "mcs", "channel", "k", "snr_db"]
@@ -81,6 +82,20 @@ def pool_seeds(records: pd.DataFrame, metric: str = "top1") -> pd.DataFrame:
         points[name] = pd.Categorical(points[name], points[name].unique())
     points = points.sort_values(["scheme", "channel", "k", "mcs", "snr_db"], kind="stable").reset_index(drop=True)
     return points.astype({"scheme": str, "mcs": str, "channel": str})
+
+
+def value_range(records: pd.DataFrame, metric: str) -> tuple[float, float]:
+    """Lowest and highest end of an interval of a metric among all points that fit: for one scale in all figures.
+
+    Parameters
+    ----------
+    records : DataFrame
+        As :func:`kbsc_tf.results.records.read_records` returns it.
+    metric : str
+    """
+    points = pool_seeds(pd.concat([records, envelope(records, metric)]), metric)
+    fits = points[points["feasible"].ne(0)]
+    return fits["low"].min(), fits[["high", "kb_high"]].max(axis=None)
 
 
 def _design_effects(records: pd.DataFrame, metric: str) -> pd.Series:

@@ -61,10 +61,15 @@ def fit(study: Study, progress: Progress) -> None:
     make_folder(study.folder, "give another --out")
     with _training(study.folder, progress):
         links.save_receiver(study)
-        for number, (channel, scheme) in enumerate(study.schemes, 1):
+        trained = [id(scheme) for _, scheme in study.schemes if hasattr(scheme, "trained_on")]
+        fitted = len(study.schemes) - len(trained)
+        whats = [f"{len(trained)} to train"] * bool(trained) + [f"{fitted} to fit"] * bool(fitted)
+        progress.stage(f"schemes on their channels: {', '.join(whats)}")
+        for channel, scheme in study.schemes:
             seed = f"seed={scheme.training_seed}" * bool(scheme.training_seed)
             label = " ".join(part for part in (scheme.name, scheme.mcs, f"k={scheme.k}", channel.label, seed) if part)
-            with progress.job(f"training {label} ({number}/{len(study.schemes)})") as report:
+            number = f" ({trained.index(id(scheme)) + 1}/{len(trained)})" if id(scheme) in trained else ""
+            with progress.job(f"{'training' if number else 'fitting'} {label}{number}") as report:
                 study.fit(channel, scheme, report)
                 if scheme.shortfall is None and not links.save(study, channel, scheme):
                     unsaved[scheme.name] = scheme
@@ -105,6 +110,7 @@ def sweep(study: Study, results: ResultsFolder, progress: Progress, points: list
         if several:
             with results.stage("encode"), progress.job(f"encoding {what}", len(sent)) as report:
                 prepare_schemes(dict.fromkeys(several), sent, chunk, report)
+    progress.stage(f"sweep of {len(points)} points")
     with results.stage("sweep"):
         run_points(
             points,
@@ -128,6 +134,7 @@ def latencies(study: Study, results: ResultsFolder, progress: Progress) -> None:
     left, rows = [curve for curve in schemes if curve not in results.timed()], []
     if not left:
         return
+    progress.stage("latency")
     with results.stage("latency"), progress.job("latency", len(left)) as report:
         for number, curve in enumerate(left, 1):
             figures = measure_latency(schemes[curve], study.receiver, study.features.sender, study.config.sweep.chunk)
@@ -171,6 +178,7 @@ def run(config: ExperimentConfig, folder: Path, skip_bad: bool, progress: Progre
     if config.bound:
         with results.stage("bound"):
             bound(study, progress)
+    progress.stage("figures")
     with results.stage("figures"):
         return draw_figures(folder) + galleries(study)
 

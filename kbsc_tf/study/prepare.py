@@ -9,6 +9,7 @@ from pathlib import Path
 from kbsc_tf.channel import build_channel
 from kbsc_tf.channel.ofdm import warnings
 from kbsc_tf.config import ChannelConfig, ExperimentConfig, Needs
+from kbsc_tf.config.features import from_file
 from kbsc_tf.errors import UserError
 from kbsc_tf.features import FeatureSet, FeatureSplits, build_encoder, load_features
 from kbsc_tf.knowledge import KnowledgeBase
@@ -113,6 +114,7 @@ def prepare(config: ExperimentConfig, folder: Path, skip_bad: bool, progress: Pr
     started = time.monotonic()
     executors[config.executor.kind].check(config.executor)
     _check_channels(config, progress)
+    progress.stage("features" if from_file(config.features) else "images and their features")
     known = find_shortfalls(config)
     for note in describe_shortfalls(known):
         progress.say(note)
@@ -126,9 +128,11 @@ def prepare(config: ExperimentConfig, folder: Path, skip_bad: bool, progress: Pr
         progress.say(f"warning: {note}")
     posterior = None
     if config.receiver.decision == "posterior":
+        progress.stage("the receiver's posterior of the classes")
         # An index that is trained, or filled by several threads at once, would be another one in every process.
         with one_thread():
             posterior = learn_posterior(features, config.receiver, config.validation.queries)
+    progress.stage("knowledge base")
     saved = folder / "kb"
     is_saved = saved.exists()
     if is_saved:
@@ -150,6 +154,7 @@ def prepare(config: ExperimentConfig, folder: Path, skip_bad: bool, progress: Pr
         calibration = receiver.code_search.among(calibrating.entries), calibrating
     if config.needs(Needs.IMAGES) or config.needs(Needs.PROMPTS):
         receiver.encoder = build_encoder(config.features)
+    progress.stage("schemes")
     schemes = build_schemes(config, features.training, receiver, features.receiver)
     found = [s.shortfall for _, s in schemes if s.shortfall and s.mcs != GENIE and s.shortfall not in known]
     for note in describe_shortfalls(found):

@@ -11,12 +11,13 @@ import pandas as pd
 from kbsc_tf.config import ChannelConfig
 from kbsc_tf.data.image_set import fingerprint
 from kbsc_tf.errors import UserError
-from kbsc_tf.figures.gallery import Column, draw_gallery
+from kbsc_tf.figures.gallery import OF_SCHEMES, Column, draw_gallery
+from kbsc_tf.figures.references import is_reference
 from kbsc_tf.figures.style import as_written
 from kbsc_tf.files import read_json, write_atomically
 from kbsc_tf.metrics import top_k_correct
 from kbsc_tf.results.envelope import GENIE, envelope
-from kbsc_tf.results.names import channel_text, mcs_text, named, names_of, scheme_text
+from kbsc_tf.results.names import channel_text, mcs_text, named, names_of, scheme_text, snr_text
 from kbsc_tf.results.records import read_records
 from kbsc_tf.schemes.base import Scheme
 from kbsc_tf.study.prepare import Study
@@ -24,6 +25,7 @@ from kbsc_tf.study.trial import Outcome, Trials
 
 _MARK = "galleries.json"
 _ROWS = 6
+_SCHEMES = 8  # beside each other
 _COLUMNS = 4
 _COLUMNS_OF_TWO = 3  # what arrived and what was retrieved: together as wide as a page
 
@@ -40,9 +42,10 @@ def galleries(study: Study) -> list[Path]:
     """Draw sent and retrieved images over the SNR, from trial 0 of the sweep's first seed.
 
     ``gallery`` is of the first scheme, at its largest k. Each scheme that delivers images has its own,
-    ``gallery_SCHEME``, with what arrived beside what was retrieved. A coded scheme is shown by its best MCS by outcome
-    or, without that, by the fixed MCS that did best in the records. Without source images, or where nothing fits, there
-    is nothing to draw. Galleries that were drawn of the same records stay: encoding whole chunks again takes its time.
+    ``gallery_SCHEME``, with what arrived beside what was retrieved; ``gallery_of_schemes`` has several schemes.
+    A coded scheme is shown by its best MCS by outcome or, without that, by the fixed MCS that did best in the records.
+    Without source images, or where nothing fits, there is nothing to draw. Galleries that were drawn of the same
+    records stay: encoding whole chunks again takes its time.
 
     Parameters
     ----------
@@ -70,6 +73,7 @@ def _galleries(study: Study, possible: Sequence[Scheme], are_current: bool) -> I
     yield from _gallery(study, names[0], "gallery", are_current, with_received=False)
     for name in (name for name in names if name in delivering):
         yield from _gallery(study, name, f"gallery_{name}", are_current, with_received=True)
+    yield from _beside_each_other(study, possible, are_current)
 
 
 def _gallery(study: Study, name: str, stem: str, is_current: bool, with_received: bool) -> list[Path]:
@@ -77,28 +81,64 @@ def _gallery(study: Study, name: str, stem: str, is_current: bool, with_received
     if is_current and all(path.exists() for path in files):
         return files
     count = _COLUMNS_OF_TWO if with_received else _COLUMNS
-    sender, receiver, config = study.features.sender, study.features.receiver, study.config
+    sender, config = study.features.sender, study.config
     rows = _one_per_class(sender.labels, config.seeds[0])
     snrs, trials = _spread(sorted(config.snr_db), count), Trials(study.receiver, sender, config.sweep.chunk)
     channel, by_snr, mcs = _choose(study, name, snrs)
     columns = {}
     for snr_db, scheme in by_snr.items():
-        outcome = _send(trials, scheme, rows, snr_db, config.seeds[0])
-        received, decision = outcome.transmission, outcome.decision
-        if with_received and received.images is None:
+        column = _column(study, trials, scheme, rows, snr_db, with_received)
+        if column is None:
             return []  # it reads images, but delivers none
-        ids, labels = decision.ids[:, 0], decision.labels[:, :1]
-        columns[snr_db] = Column(
-            retrieved=[receiver.images.read([i])[0] if i >= 0 else None for i in ids],
-            correct=top_k_correct(sender.labels[rows], labels, received.delivered),
-            names=[receiver.class_names[receiver.labels[i]] if i >= 0 else "nothing" for i in ids],
-            received=received.images if with_received else None,
-        )
+        columns[snr_db] = column
     over = as_written(channel_text(channel.label))
     parts = [as_written(scheme_text(name)), mcs, f"$k$ = {by_snr[snrs[0]].k}", over]
     names = [sender.class_names[label] for label in sender.labels[rows]]
     title = ", ".join(part for part in parts if part)
     return draw_gallery(sender.images.read(rows), names, columns, study.folder, stem, title)
+
+
+def _beside_each_other(study: Study, possible: Sequence[Scheme], is_current: bool) -> list[Path]:
+    """What several schemes retrieve at the middle SNR, with the k that most of them have: the largest of these."""
+    of_k: dict[int, list[str]] = {}
+    for scheme in (one for one in possible if not is_reference(one.name)):
+        if scheme.name not in of_k.setdefault(scheme.k, []):
+            of_k[scheme.k].append(scheme.name)
+    k = max(of_k, key=lambda one: (len(of_k[one]), one), default=None)
+    if k is None or len(of_k[k]) < 2:
+        return []
+    files = [study.folder / f"{OF_SCHEMES}.{kind}" for kind in ("png", "pdf")]
+    if is_current and all(path.exists() for path in files):
+        return files
+    sender, config = study.features.sender, study.config
+    snrs = sorted(config.snr_db)
+    finite = [snr for snr in snrs if np.isfinite(snr)] or snrs
+    snr_db, rows = finite[len(finite) // 2], _one_per_class(sender.labels, config.seeds[0])
+    trials, columns = Trials(study.receiver, sender, config.sweep.chunk), {}
+    for name in of_k[k][:_SCHEMES]:
+        channel, by_snr, _ = _choose(study, name, [snr_db], k)
+        columns[scheme_text(name)] = _column(study, trials, by_snr[snr_db], rows, snr_db)
+    title = f"$k$ = {k}, {as_written(channel_text(channel.label))}, {snr_text(snr_db)}"
+    names = [sender.class_names[label] for label in sender.labels[rows]]
+    return draw_gallery(sender.images.read(rows), names, columns, study.folder, OF_SCHEMES, title)
+
+
+def _column(
+    study: Study, trials: Trials, scheme: Scheme, rows: np.ndarray, snr_db: float, with_received: bool = False
+) -> Column | None:
+    """What became of some images at an SNR; None where their arrival is wanted and the scheme delivers no images."""
+    sender, receiver = study.features.sender, study.features.receiver
+    outcome = _send(trials, scheme, rows, snr_db, study.config.seeds[0])
+    received, decision = outcome.transmission, outcome.decision
+    if with_received and received.images is None:
+        return None
+    ids, labels = decision.ids[:, 0], decision.labels[:, :1]
+    return Column(
+        retrieved=[receiver.images.read([i])[0] if i >= 0 else None for i in ids],
+        correct=top_k_correct(sender.labels[rows], labels, received.delivered),
+        names=[receiver.class_names[receiver.labels[i]] if i >= 0 else "nothing" for i in ids],
+        received=received.images if with_received else None,
+    )
 
 
 def _fingerprint(study: Study) -> str:
@@ -115,14 +155,14 @@ def _read(mark: Path) -> Any:
         return None
 
 
-def _choose(study: Study, name: str, snrs: Sequence[float]) -> _Choice:
-    """At the largest k that is enough, on the first channel: the scheme, its genie, or at each SNR its best MCS.
+def _choose(study: Study, name: str, snrs: Sequence[float], k: int | None = None) -> _Choice:
+    """At this k, or the largest, on the first channel: the scheme, its genie, or at each SNR its best MCS.
 
     Of several trainings it is the first.
     """
     possible = [(channel, scheme) for channel, scheme in study.schemes if scheme.name == name and not scheme.shortfall]
     possible = [(c, scheme) for c, scheme in possible if scheme.training_seed == possible[0][1].training_seed]
-    k = max(scheme.k for _, scheme in possible)
+    k = k or max(scheme.k for _, scheme in possible)
     channel = next(channel for channel, scheme in possible if scheme.k == k)
     found = {s.mcs: s for c, s in possible if s.k == k and c.label == channel.label}
     for mcs, text in (("", ""), (GENIE, "best MCS by outcome")):

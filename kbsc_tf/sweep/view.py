@@ -1,6 +1,7 @@
 """The live view of a sweep: what is computed now and how sure it is; plain lines where there is no terminal."""
 
 import time
+from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,15 +12,19 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 from rich.text import Text
 
+from kbsc_tf.results.names import scheme_text
 from kbsc_tf.results.points import Point
 from kbsc_tf.sweep.events import Figures
 
 _LINE_EVERY_S = 10.0
 _MOST_ROWS = 16
+_LAST, _BEST = 4, 8  # finished points, and schemes with their best one, that stay in view
 
 
 class SweepView:
-    """Points done, and of every point at work: accuracy with interval, trials, images per second, time left.
+    """Points done and time left; of every point at work accuracy with interval, trials and images per second.
+
+    On a terminal the last finished points and the best one of every scheme in this session stay in view.
 
     Parameters
     ----------
@@ -33,6 +38,8 @@ class SweepView:
         self._started, self._said, self._finished = time.monotonic(), time.monotonic(), 0
         # A point's name is made in the thread that knows what the run calls it, not in that of the live view.
         self._rows: dict[Point, tuple[str, float, Figures | None]] = {}
+        self._last: deque[tuple[str, Figures, float]] = deque(maxlen=_LAST)
+        self._best: dict[str, tuple[str, Figures, float]] = {}
         self._bar = Bar(
             TextColumn("sweep"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
             TextColumn("{task.fields[left]}"), console=console
@@ -61,11 +68,17 @@ class SweepView:
 
     def finish(self, point: Point, record: Mapping[str, Any]) -> None:
         """A point is recorded."""
-        _, begun, _ = self._rows.pop(point)
+        name, begun, _ = self._rows.pop(point)
         self._done, self._finished = self._done + 1, self._finished + 1
         self._bar.update(self._task, completed=self._done, left=self.left())
         half = (record["top1_high"] - record["top1_low"]) / 2
-        speed = record["n"] / max(time.monotonic() - begun, 1e-9)
+        taken = time.monotonic() - begun
+        speed = record["n"] / max(taken, 1e-9)
+        row = name, Figures(record["top1"], half, record["trials"], speed), taken
+        self._last.append(row)
+        scheme = scheme_text(point.scheme)
+        if scheme not in self._best or record["top1"] > self._best[scheme][1].accuracy:
+            self._best[scheme] = row
         text = (
             f"{accuracy(record['top1'], half)}, n = {record['n']} in {count(record['trials'], 'trial')} "
             f"({record['stop']}), {speed:.0f} images/s"
@@ -97,12 +110,25 @@ class SweepView:
         self._console.print(line, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
     def _render(self) -> Group:
-        table = points_table("point")
         rows = list(self._rows.values())
+        table = points_table("point")
         for text, begun, figures in rows[:_MOST_ROWS]:
             table.add_row(Text(text), *figure_cells(figures), duration(time.monotonic() - begun))
         more = [f"and {len(rows) - _MOST_ROWS} more"] if len(rows) > _MOST_ROWS else []
-        return Group(table, *more, self._bar)
+        finished = [_finished("last finished", list(self._last)), _finished("best of each scheme", self._ranked())]
+        return Group(*(one for one in finished if one.row_count), table, *more, self._bar)
+
+    def _ranked(self) -> list[tuple[str, Figures, float]]:
+        """The best point of every scheme, the highest accuracy first; none where there is one scheme alone."""
+        ranked = sorted(self._best.values(), key=lambda row: -row[1].accuracy)
+        return ranked[:_BEST] if len(ranked) > 1 else []
+
+
+def _finished(head: str, rows: list[tuple[str, Figures, float]]) -> Table:
+    table = points_table(head)
+    for text, figures, taken in rows:
+        table.add_row(Text(text), *figure_cells(figures), duration(taken))
+    return table
 
 
 def points_table(head: str, *more: str) -> Table:

@@ -126,8 +126,8 @@ def test_a_notebook_shows_figures_in_a_readable_size(run, tmp_path):
     shown = run.plot(formats=["png", "pdf"], out=tmp_path)._repr_html_()
     assert shown.count("<img") == 1
     assert "width: 4.5" in shown  # 3.5 inches on paper
-    assert run.galleries()[0].name == "gallery.png"
-    assert run.galleries()._repr_html_().count("<img") == 1
+    assert [path.name for path in run.galleries()] == ["gallery.png", "gallery_of_schemes.png"]
+    assert run.galleries()._repr_html_().count("<img") == 2
 
 
 def test_draw_puts_what_was_sent_into_one_picture(run, link, tmp_path):

@@ -21,12 +21,12 @@ from kbsc_tf.errors import UserError
 from kbsc_tf.features.store import embed_prompts
 from kbsc_tf.figures.curves import draw_figures
 from kbsc_tf.figures.paired_table import write_comparison
-from kbsc_tf.figures.report import write_report
 from kbsc_tf.kb_scaling.config import KbScalingConfig
 from kbsc_tf.kb_scaling.folder_migration import migrate
 from kbsc_tf.kb_scaling.scaling_results import COLUMNS as SCALING_COLUMNS
 from kbsc_tf.kb_scaling.scaling_results import ScalingResults
 from kbsc_tf.knowledge import KnowledgeBase
+from kbsc_tf.report.page import write_report
 from kbsc_tf.results.folder import ResultsFolder
 from kbsc_tf.results.outcomes import per_image_writer
 from kbsc_tf.results.points import Curve, Point

@@ -10,8 +10,8 @@ from kbsc_tf.api.run import Run
 from kbsc_tf.config import ExperimentConfig
 from kbsc_tf.errors import UserError
 from kbsc_tf.figures.curves import draw_figures
-from kbsc_tf.figures.report import write_report
 from kbsc_tf.metrics import wilson
+from kbsc_tf.report.page import write_report
 from kbsc_tf.results.folder import ResultsFolder
 from kbsc_tf.results.points import Curve, Point
 from kbsc_tf.results.records import COLUMNS, LATENCY_COLUMNS, read_records
@@ -166,7 +166,7 @@ def test_figures_and_the_report_hide_what_has_left_unless_asked(tmp_path):
     for everything in (False, True):
         files = draw_figures(tmp_path, ["png"], data=True, everything=everything)
         drawn = "".join(path.read_text() for path in files if path.suffix == ".csv")
-        page = write_report(tmp_path, everything).read_text()
+        page = write_report(tmp_path, everything=everything).read_text()
         for there in ("rayleigh_fast", "noise_free"):
             assert (there in drawn) == everything
         for there in ("Rayleigh, fast", "noise-free feature"):

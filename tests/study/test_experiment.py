@@ -11,8 +11,8 @@ from rich.console import Console
 from kbsc_tf.config import ExperimentConfig
 from kbsc_tf.errors import UserError
 from kbsc_tf.figures.curves import draw_figures
-from kbsc_tf.figures.report import write_report
 from kbsc_tf.progress import Progress
+from kbsc_tf.report.page import write_report
 from kbsc_tf.results.folder import ResultsFolder
 from kbsc_tf.results.records import read_records
 from kbsc_tf.study import experiment
@@ -24,7 +24,13 @@ def make(tmp_path):
     file = write_features(tmp_path / "features.npz")
 
     def make(**changes):
-        settings = {"schemes": ["pca", "raw"], "k": [8], "snr_db": ["inf", 0], "sweep": {"chunk": 50}, **changes}
+        settings = {
+            "schemes": ["pca", "raw"],
+            "k": [8],
+            "snr_db": ["inf", 0],
+            "sweep": {"chunk": 50, "latency": True},
+            **changes,
+        }
         return ExperimentConfig(name="small", features={"file": file}, **settings)
 
     return make

@@ -28,7 +28,7 @@ def run(tmp_path):
     file = write_features(tmp_path / "features.npz")
 
     def run(**changes):
-        usual = {"schemes": [KBSC, "raw"], "k": [8], "snr_db": ["inf", 0], "sweep": {"chunk": 50}}
+        usual = {"schemes": [KBSC, "raw"], "k": [8], "snr_db": ["inf", 0], "sweep": {"chunk": 50, "latency": True}}
         config = ExperimentConfig(name="small", features={"file": file}, **{**usual, **changes})
         experiment.run(config, tmp_path / "out", False, Progress(Console(file=io.StringIO())))
         return tmp_path / "out"

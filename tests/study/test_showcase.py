@@ -92,7 +92,12 @@ def test_what_is_shown_is_trial_0_of_the_first_seed(study, drawn):
     plain, pictures = Noisy("pca"), Noisy("bpg_capacity", images=True)
     study.schemes = [(channel, plain), (channel, pictures)]
     galleries(study)
-    assert list(drawn) == ["gallery", "gallery_bpg_capacity"]
+    assert list(drawn) == ["gallery", "gallery_bpg_capacity", "gallery_of_schemes"]
+    _, _, beside, title = drawn["gallery_of_schemes"]
+    assert list(beside) == ["PCA", "BPG, capacity"] and title == "$k$ = 8, AWGN, 5 dB"
+    assert beside["BPG, capacity"].received is None
+    again = drawn["gallery_bpg_capacity"][2][5]
+    assert list(beside["BPG, capacity"].correct) == list(again.correct)
     sender = study.features.sender
     for stem, scheme, snrs in (("gallery", plain, [-5, 0, 10, 20]), ("gallery_bpg_capacity", pictures, [-5, 5, 20])):
         sent, _, columns, title = drawn[stem]

@@ -80,6 +80,27 @@ def test_a_terminal_shows_every_point_at_work(now):
     assert "PCA, AWGN, k = 64, 2 dB" in terminal.file.getvalue()
 
 
+def test_the_last_points_and_the_best_of_each_scheme_stay_in_view(now):
+    terminal = console(force_terminal=True)
+    points = [Point(scheme, "", "awgn", 64, float(snr), 0) for scheme in ("pca", "kbsc") for snr in range(4)]
+    with module.SweepView(terminal, 9, 0) as view:
+        text = console()
+        text.print(view._render())
+        assert "last finished" not in text.file.getvalue() and "best" not in text.file.getvalue()
+        for number, point in enumerate(points):
+            view.begin(point)
+            now["s"] += 2
+            view.finish(point, {**RECORD, "top1": 0.1 * number + 0.05})
+        text = console()
+        text.print(view._render())
+    shown = text.file.getvalue()
+    last, _, best = shown.partition("best of each scheme")
+    assert [re.search(f"KBSC, AWGN, k = 64, {snr} dB", last) is not None for snr in range(4)] == [True] * 4
+    assert "PCA" not in last, "it is not among the last four"
+    first = "KBSC, AWGN, k = 64, 3 dB, seed 0 +75.0 % ±1.4 +2 +5000 +2 s"
+    assert re.search(f"{first}\n.*PCA, AWGN, k = 64, 3 dB.* 35.0 %", best)
+
+
 def test_points_of_other_processes_are_said(now):
     progress = Progress(console())
     with module.SweepView(progress.console, 9, 5) as view:

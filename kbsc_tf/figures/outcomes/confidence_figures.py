@@ -19,13 +19,13 @@ from kbsc_tf.analysis.confidence import (
 )
 from kbsc_tf.figures.legends import scheme_handle
 from kbsc_tf.figures.output import PLAIN, Output, save_figure
+from kbsc_tf.figures.references import REFERENCE
 from kbsc_tf.figures.style import (
     DASHED,
     DOTTED,
     LEGEND_ROW,
     PANEL_HEIGHT,
     PANEL_WIDTH,
-    REFERENCE,
     TITLE_LINE,
     Look,
     add_legend,
@@ -50,7 +50,7 @@ _GAP = 0.1  # of coverage: an answer to that many is one step, as they are equal
 _GREY = "#606060"
 
 
-class _Curve(NamedTuple):
+class ConfidenceCurve(NamedTuple):
     """What one scheme shows on one channel at one k, pooled over SNRs and seeds; fractions."""
 
     scheme: str
@@ -84,8 +84,8 @@ def draw_confidence(
 
 
 def _draw_all(folder: Path, output: Output, share: float, everything: bool) -> list[Path]:
-    channels = _chosen(folder, everything)
-    curves = {channel: [_curve(folder, one) for one in schemes] for channel, schemes in channels.items()}
+    channels = chosen_by_channel(folder, everything)
+    curves = {channel: [confidence_curve(folder, one) for one in schemes] for channel, schemes in channels.items()}
     coded = envelope(records_with_outcomes(folder, everything))["mcs"]
     looks = looks_of(in_house_order(curve.scheme for rows in curves.values() for curve in rows))
     if REFERENCE in looks:  # elsewhere a level; here it may be a single point, and its dashes look like the diagonal's
@@ -95,7 +95,7 @@ def _draw_all(folder: Path, output: Output, share: float, everything: bool) -> l
         columns = columns_that_fit(handles, 2 * PANEL_WIDTH, 6)
         head = 0.08 + LEGEND_ROW * -(-len(handles) // columns)
         titles = [
-            title_lines(channel, 2 * row + side, PANEL_WIDTH, _pooled_text(curves[channel]))
+            title_lines(channel, 2 * row + side, PANEL_WIDTH, pooled_text(curves[channel]))
             for row, channel in enumerate(curves)
             for side in (0, 1)
         ]
@@ -110,7 +110,7 @@ def _draw_all(folder: Path, output: Output, share: float, everything: bool) -> l
         return save_figure(figure, folder, "confidence", output)
 
 
-def _chosen(folder: Path, everything: bool) -> dict[str, list[list[Point]]]:
+def chosen_by_channel(folder: Path, everything: bool) -> dict[str, list[list[Point]]]:
     """Points of every scheme on every channel at its largest k there, in house order."""
     confidence_points(folder, everything)  # refuses a folder without outcomes or with scores, in its own words
     records = records_with_outcomes(folder, everything)
@@ -125,7 +125,8 @@ def _chosen(folder: Path, everything: bool) -> dict[str, list[list[Point]]]:
     return channels
 
 
-def _curve(folder: Path, points: list[Point]) -> _Curve:
+def confidence_curve(folder: Path, points: list[Point]) -> ConfidenceCurve:
+    """What points of one scheme on one channel at one k show together."""
     outcomes, clusterings = read_outcomes(folder, points)
     confidence, correct = outcomes["confidence"].to_numpy(), outcomes["correct"].to_numpy()
     curve = risk_coverage(confidence, correct)
@@ -139,10 +140,10 @@ def _curve(folder: Path, points: list[Point]) -> _Curve:
     bins = reliability(confidence, correct, clusterings=clusterings)
     gaps = 1 + np.flatnonzero(np.diff(risk["coverage"]) > _GAP)
     risk = pd.DataFrame(np.insert(risk.to_numpy(), gaps, np.nan, axis=0), columns=risk.columns)
-    return _Curve(points[0].scheme, points[0].k, bins, risk, outcomes["snr_db"].unique())
+    return ConfidenceCurve(points[0].scheme, points[0].k, bins, risk, outcomes["snr_db"].unique())
 
 
-def _draw_reliability(axes: Axes, curves: list[_Curve], looks: dict[str, Look], share: float) -> None:
+def _draw_reliability(axes: Axes, curves: list[ConfidenceCurve], looks: dict[str, Look], share: float) -> None:
     axes.plot([0, 100], [0, 100], color="black", linestyle=DASHED, linewidth=0.6, zorder=1.5)
     for curve in reversed(curves):  # what the figure is about ends up on top
         bins, look = 100 * curve.bins.drop(columns="n"), looks[curve.scheme]
@@ -153,7 +154,7 @@ def _draw_reliability(axes: Axes, curves: list[_Curve], looks: dict[str, Look], 
     axes.set(xlim=(-2, 102), ylim=(-2, 102), xlabel="Mean confidence (%)", ylabel="Semantic accuracy (%)")
 
 
-def _draw_risk(axes: Axes, curves: list[_Curve], looks: dict[str, Look], share: float) -> None:
+def _draw_risk(axes: Axes, curves: list[ConfidenceCurve], looks: dict[str, Look], share: float) -> None:
     axes.axvline(100 * (1 - share), color=_GREY, linestyle=DOTTED, linewidth=0.8, zorder=1.5)
     for curve in reversed(curves):
         risk, look = 100 * curve.risk, looks[curve.scheme]
@@ -170,11 +171,11 @@ def _draw_risk(axes: Axes, curves: list[_Curve], looks: dict[str, Look], share: 
 
 
 def _handles(
-    looks: dict[str, Look], curves: dict[str, list[_Curve]], share: float, coded: pd.Series, estimand: str
+    looks: dict[str, Look], curves: dict[str, list[ConfidenceCurve]], share: float, coded: pd.Series, estimand: str
 ) -> list[Line2D]:
-    handles, differ = [], any(len(_ks(rows)) > 1 for rows in curves.values())
+    handles, differ = [], any(len(ks_of(rows)) > 1 for rows in curves.values())
     for scheme, look in looks.items():
-        ks = _ks(curve for rows in curves.values() for curve in rows if curve.scheme == scheme)
+        ks = ks_of(curve for rows in curves.values() for curve in rows if curve.scheme == scheme)
         text = as_written(scheme_text(scheme)) + (f" ($k$ = {', '.join(map(str, ks))})" if differ and ks else "")
         handles.append(scheme_handle(look, text, look.line))
     if len(coded):
@@ -190,9 +191,9 @@ def _handles(
     return handles
 
 
-def _pooled_text(curves: list[_Curve]) -> str:
+def pooled_text(curves: list[ConfidenceCurve]) -> str:
     """For a channel's title: k, where all its schemes have one (else the legend says theirs), and what is pooled."""
-    ks, snrs = _ks(curves), np.concatenate([curve.snrs for curve in curves])
+    ks, snrs = ks_of(curves), np.concatenate([curve.snrs for curve in curves])
     finite = snrs[np.isfinite(snrs)]
     text = f", $k$ = {ks[0]}" if len(ks) == 1 else ""
     if len(finite) and finite.min() < snrs.max():
@@ -201,6 +202,6 @@ def _pooled_text(curves: list[_Curve]) -> str:
     return f"{text}, {snr_text(finite[0] if len(finite) else snrs[0])}"
 
 
-def _ks(curves: Iterable[_Curve]) -> list[int]:
+def ks_of(curves: Iterable[ConfidenceCurve]) -> list[int]:
     """Ascending; without that of the reference, which sends nothing."""
     return sorted({curve.k for curve in curves if curve.scheme != REFERENCE})

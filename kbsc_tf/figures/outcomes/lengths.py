@@ -31,30 +31,41 @@ from kbsc_tf.results.outcomes import per_image_points, read_per_image
 _CURVE = ["scheme", "mcs", "channel", "k"]
 
 
-def draw_lengths(folder: Path, out_dir: Path, output: Output, everything: bool = False) -> list[Path]:
+def draw_lengths(
+    folder: Path, out_dir: Path, output: Output, everything: bool = False, among: pd.DataFrame | None = None
+) -> list[Path]:
     """Draw ``lengths``: the share of images that took at most so many channel uses, a panel per channel.
 
     Of schemes whose images take different numbers of them, at the largest k and the middle SNR; within
     `kbsc_tf.results.names.named`. Nothing is drawn without such a scheme or without outcomes of single images.
+    Of records ``among`` which schemes and channels are chosen only these.
     """
-    if not per_image_points(folder):
+    records = records_of_lengths(folder, everything, among)
+    if records.empty:
         return []
+    with paper_style():
+        return save_figure(
+            _figure(folder, records, records["snr_db"].iloc[0], output.width), out_dir, "lengths", output
+        )
+
+
+def records_of_lengths(folder: Path, everything: bool = False, among: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Records with outcomes of schemes whose images take different numbers of channel uses; k and SNR as drawn."""
+    if not per_image_points(folder):
+        return pd.DataFrame()
     records = records_with_outcomes(folder, everything)
+    for column in ("scheme", "channel") if among is not None else ():
+        records = records[records[column].isin(among[column])]
     # Where all images take the same, their mean is the same at all SNRs.
     uses = records.assign(channel_uses=records["channel_uses"].round(6)).groupby(_CURVE)["channel_uses"]
     records = records[uses.transform("nunique").gt(1) & records["k"].eq(records["k"].max())]
     snrs = three_snrs(records) if len(records) else []
-    if not snrs:
-        return []
-    snr = snrs[len(snrs) // 2]
-    records = records[records["snr_db"].eq(snr)]
-    with paper_style():
-        return save_figure(_figure(folder, records, snr), out_dir, "lengths", output)
+    return records[records["snr_db"].eq(snrs[len(snrs) // 2])] if snrs else records[:0]
 
 
-def _figure(folder: Path, records: pd.DataFrame, snr: float) -> Figure:
+def _figure(folder: Path, records: pd.DataFrame, snr: float, width: float | None) -> Figure:
     channels, schemes = list(records["channel"].unique()), in_house_order(records["scheme"])
-    looks, (columns, size) = looks_of(schemes), panel_layout(len(channels))
+    looks, (columns, size) = looks_of(schemes), panel_layout(len(channels), width)
     looks = {name: look._replace(marker="") for name, look in looks.items()}
     before = Counter()
     lines = {}
@@ -72,7 +83,7 @@ def _figure(folder: Path, records: pd.DataFrame, snr: float) -> Figure:
         for scheme in schemes:
             rows = records[records["scheme"].eq(scheme) & records["channel"].eq(channel)]
             if len(rows):
-                taken = _channel_uses(folder, scheme, rows)
+                taken = channel_uses_taken(folder, scheme, rows)
                 shares = 100 * np.r_[0, np.arange(1, len(taken) + 1) / len(taken), 1]
                 axes.step(
                     np.r_[0, taken, k / 2], shares, where="post", color=looks[scheme].colour, linestyle=lines[scheme]
@@ -85,7 +96,7 @@ def _figure(folder: Path, records: pd.DataFrame, snr: float) -> Figure:
     return figure
 
 
-def _channel_uses(folder: Path, scheme: str, rows: pd.DataFrame) -> np.ndarray:
+def channel_uses_taken(folder: Path, scheme: str, rows: pd.DataFrame) -> np.ndarray:
     """Of every image, ascending; seeds and trainings are pooled, and of several MCSs the best fixed one counts."""
     chosen = chosen_points(Side(folder, scheme), rows)
     tables = [read_per_image(folder, point) for points in chosen.values() for point in points]

@@ -130,13 +130,17 @@ def _environment(variables: dict[str, str]) -> Iterator[None]:
 def _serve(connection: Connection, pickled: bytes) -> None:
     """The worker: points in, events out, until the other end is closed or dies, or with an error as the last."""
     begin_worker()
+    with hidden_stderr():  # what TensorFlow says of itself while it is loaded, and later of what it compiles
+        _answer(connection, pickled)
+
+
+def _answer(connection: Connection, pickled: bytes) -> None:
     computer = point = None
     try:
         while True:
             point = connection.recv()
             if computer is None:
-                with hidden_stderr():  # loads TensorFlow
-                    job: Job = pickle.loads(pickled)
+                job: Job = pickle.loads(pickled)
                 computer = job.computer()
             for event in computer.run(point):
                 connection.send(event)
