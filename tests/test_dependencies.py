@@ -24,7 +24,7 @@ NOT_IMPORTED = {
     "tf-keras": "transformers' TensorFlow models need it and do not bring it",
     "tensorboard": "keras.callbacks.TensorBoard needs it",
 }
-FOR_DEVELOPERS = {"notebooks", "test"}
+FOR_DEVELOPERS = {"docs", "notebooks", "test"}
 OTHER_NAMES = {"faiss-gpu": "faiss-cpu"}
 """Distributions of the same package, of which one alone is installed."""
 
