@@ -27,7 +27,7 @@ extensions = [
 ]
 exclude_patterns = ["_build", "extensions", "_templates"]
 templates_path, html_static_path = ["_templates"], ["_static"]
-root_doc = "index"
+root_doc, default_role = "index", "py:obj"
 suppress_warnings = ["config.cache"]
 
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
@@ -51,7 +51,6 @@ html_theme_options = {
     "show_prev_next": False,
     "navigation_with_keys": False,
     "header_links_before_dropdown": 7,
-    "search_bar_text": "Search",
     "navbar_end": ["theme-switcher"],
     "footer_start": ["copyright"],
     "footer_end": ["sphinx-version"],
