@@ -54,12 +54,13 @@ def ofdm(grid):
 
 
 def test_coded_bits(cost):
+    names = [one.name for one in mcs_set("wide", "none")]
     choices = [
         {"k": 2 * n, "scheme": "coded", "mcs": mcs, "code": code}
-        for n, mcs, code in itertools.product(SIZES, map(lambda one: one.name, mcs_set("wide", "none")), CODES)
+        for n, mcs, code in itertools.product(SIZES, names, CODES)
     ]
     answer = cost(choices)
-    assert answer["mcs"] == [one.name for one in mcs_set("wide", "none")]
+    assert answer["mcs"] == names
     fits = 0
     for choice, found in zip(choices, answer["found"], strict=True):
         try:

@@ -10,6 +10,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = sorted({*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("docs/*/*.md"), *ROOT.glob("sims/*.md")})
 COPIES = [ROOT / "docs/results", ROOT / "docs/notebooks"]  # by make docs
 OURS = [page for page in PAGES if not any(folder in page.parents for folder in COPIES)]
+TREE = re.compile(r"^```\{toctree\}\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 FENCE = re.compile(r"^(`{3,}).*?^\1", re.MULTILINE | re.DOTALL)
 MADE = {"docs/reference/config.md": "### Ofdm\n"}  # headings that are made when the site is built, which links name

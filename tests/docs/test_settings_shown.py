@@ -7,7 +7,7 @@ import shlex
 import pytest
 import typer.main
 import yaml
-from pages import PAGES, ROOT, blocks, name_of, settings, with_blocks
+from shown_code import PAGES, ROOT, blocks, name_of, settings, with_blocks
 
 from kbsc_tf.cli import app
 from kbsc_tf.config import load_config, make_config, parse_channel

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from eagerly import eagerly
 from PIL import Image
-from pages import blocks, name_of, with_blocks
+from shown_code import blocks, name_of, with_blocks
 
 import kbsc_tf as kbsc
 
