@@ -30,7 +30,8 @@ def commands() -> str:
 
     command = typer.main.get_command(app)
     text = typer.cli.get_docs_for_click(obj=command, ctx=typer.Context(command), name="kbsc")
-    return text.split("\n", 1)[1].strip()
+    head, first, rest = text.partition("\n## ")
+    return head.split("\n", 1)[1].partition("**Commands**")[0].strip() + f"\n{first}{rest.strip()}"
 
 
 def citation() -> str:

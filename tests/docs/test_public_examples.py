@@ -8,6 +8,7 @@ import inspect
 import sys
 
 import pytest
+from shown_code import ROOT
 
 import kbsc_tf as kbsc
 
@@ -35,6 +36,12 @@ def test_its_example_runs(name, capsys):
     for example in examples(name):
         assert doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(example).failed == 0, capsys.readouterr().out
     assert set(kbsc.registry.schemes) == before
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_is_in_the_reference(name):
+    page = (ROOT / "docs/reference/api.md").read_text(encoding="utf-8")
+    assert f"\n   {name}\n" in page, f"add {name} to docs/reference/api.md"
 
 
 def test_importing_the_package_is_documented():

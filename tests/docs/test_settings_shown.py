@@ -1,6 +1,7 @@
 """YAML, commands and tables of what to set in the README and the documentation: today's version takes them."""
 
 import itertools
+import pydoc
 import re
 import shlex
 
@@ -11,6 +12,7 @@ from shown_code import PAGES, ROOT, blocks, name_of, settings, with_blocks
 
 from kbsc_tf.cli import app
 from kbsc_tf.config import load_config, make_config, parse_channel
+from kbsc_tf.registry import KINDS
 
 COMMAND = re.compile(r"^\$ (kbsc .*)$", re.MULTILINE)
 IN_README = re.compile(r"`(kbsc [a-z][^`]*)`")
@@ -20,6 +22,7 @@ EVERYTHING = {  # so that a key of any section has something to act on
     "receiver": {"decision": "posterior"},
     "k": [1024],
 }
+ENTRY_POINTS = {f"kbsc_tf.{kind}" for kind in KINDS}
 TWO_STREAMS = {"tx_antennas": 2, "rx_antennas": 2, "streams": 2}
 
 
@@ -52,6 +55,12 @@ def test_commands_that_are_named_exist():
     commands = typer.main.get_command(app).commands
     named = {line.split()[1] for page in PAGES for line in IN_README.findall(page.read_text(encoding="utf-8"))}
     assert "compare" in named and named <= {*commands}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_names_of_the_package_exist(page):
+    for name in re.findall(r"`(kbsc(?:_tf)?(?:\.\w+)+)[(`]", page.read_text(encoding="utf-8")):
+        assert name in ENTRY_POINTS or pydoc.locate(name.replace("kbsc.", "kbsc_tf.")) is not None, name
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)

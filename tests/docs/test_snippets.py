@@ -41,7 +41,7 @@ def quickstart(small_run, tmp_path_factory):
 
 @pytest.fixture
 def namespace(quickstart, small_run, tmp_path, monkeypatch):
-    """What pages take for granted: a picture, arrays, the run."""
+    """What pages take for granted: a picture, arrays, features, the run."""
     shutil.copytree(quickstart, tmp_path / "results" / "quickstart")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(kbsc, "run", small_run)
@@ -50,7 +50,10 @@ def namespace(quickstart, small_run, tmp_path, monkeypatch):
     (tmp_path / "figures").mkdir()
     matplotlib.use("Agg")
     before = set(kbsc.registry.schemes)
-    yield {"x_train": pictures, "y_train": CLASSES, "x_test": pictures[::-1], "y_test": CLASSES[::-1]}
+    arrays = {"x_train": pictures, "y_train": CLASSES, "x_test": pictures[::-1], "y_test": CLASSES[::-1]}
+    features = np.random.default_rng(1).standard_normal([90, 512]).astype(np.float32)
+    features /= np.linalg.norm(features, axis=1, keepdims=True)
+    yield {**arrays, "features": features, "entries": features[::-1], "labels": CLASSES[::-1]}
     plt.close("all")
     for name in set(kbsc.registry.schemes) - before:
         kbsc.registry.schemes.remove(name)
