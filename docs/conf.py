@@ -28,7 +28,7 @@ extensions = [
 exclude_patterns = ["_build", "extensions", "_templates"]
 templates_path, html_static_path = ["_templates"], ["_static"]
 root_doc, default_role = "index", "py:obj"
-suppress_warnings = ["config.cache", "toc.empty_glob"]  # toctrees name pages in order, then take the rest
+suppress_warnings = ["config.cache"]
 
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 4

@@ -118,7 +118,8 @@ if (typeof module !== "undefined") module.exports = ChannelUses;
 
 if (typeof document !== "undefined") {
   const form = document.getElementById("channel-uses"), results = form.querySelector("[data-results]");
-  form.elements.mcs.append(...ChannelUses.MCS.map((name) => new Option(name, name, name === "qpsk-1/2")));
+  form.elements.mcs.append(...ChannelUses.MCS.map((name) => new Option(name)));
+  form.elements.mcs.value = "qpsk-1/2";
 
   const number = (value) => Number(value.toFixed(2)).toLocaleString("en");
 
@@ -130,14 +131,14 @@ if (typeof document !== "undefined") {
     const found = [["complex channel uses n = k/2", number(n)]];
     if (error) return [...found, ["", error]];
     const values = 3 * choice.height * choice.width;
-    if (uses !== n) found.push(["channel uses really taken", number(uses)]);
+    if (uses !== n) found.push(["channel uses counted", number(uses)]);
     const exact = Number.isInteger(uses) ? `${ChannelUses.fraction(uses, values)} = ` : "";
     found.push(["CBR", `${exact}${cbr.toPrecision(4)}`], ["1 / CBR", number(1 / cbr)]);
     if (plan) {
       found.push(["payload", `${number(plan.payload)} bits = ${number(plan.payload / 8)} bytes`],
         ["CRC", `${plan.crc} bits`],
         ["code", `${plan.blocks} ${plan.polar ? "polar" : "LDPC"} block${plan.blocks > 1 ? "s" : ""}, ` +
-          `${number(plan.info)} to ${number(plan.coded)} bits each`]);
+          `${number(plan.info)} to ${number(plan.coded)} bits${plan.blocks > 1 ? " each" : ""}`]);
     }
     if (grid) {
       const overhead = grid.pilots + grid.guards + grid.prefix + grid.unused;

@@ -8,13 +8,12 @@ import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from eagerly import eagerly
 from PIL import Image
 from shown_code import blocks, name_of, with_blocks
 
 import kbsc_tf as kbsc
 
-SMALL = {"data": {"training_images": 700, "test_images": 400}, "progress": False}
+SMALL = {"data": {"training_images": 500, "test_images": 300}, "progress": False}
 CLASSES = np.arange(90) % 3
 
 
@@ -26,9 +25,10 @@ def small(run, experiment, **settings):
 
 
 @pytest.fixture(scope="module")
-def small_run():
-    with pytest.MonkeyPatch.context() as patch, eagerly():  # what a run draws by itself, other tests look at
-        for name in ("draw_figures", "galleries"):
+def small_run(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KBSC_CACHE", str(tmp_path_factory.mktemp("cache")))
+        for name in ("draw_figures", "galleries"):  # what a run draws by itself, other tests look at
             patch.setattr(f"kbsc_tf.study.experiment.{name}", lambda *arguments: [])
         yield partial(small, kbsc.run)
 
