@@ -10,7 +10,7 @@ FUZZ_PYTHON ?= $(BIN)/python
 # For which Python .venv was made; another Python makes it anew.
 READY := .venv/ready-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 
-.PHONY: quickstart reproduce test test-long test-slow test-lowest cluster notebooks bench soak fuzz lint clean
+.PHONY: quickstart reproduce test test-long test-slow test-lowest cluster notebooks docs bench soak fuzz lint clean
 
 quickstart: $(READY)
 	$(BIN)/kbsc run sims/quickstart.yaml --out $(OUT)
@@ -29,6 +29,10 @@ test-long: $(READY)
 
 notebooks: $(READY)
 	$(BIN)/python -m pytest tests/test_notebooks.py -m 'slow or not slow' --durations=0
+
+# The site, into docs/_build/html; a warning is an error. KBSC_DOCS_REPOSITORY=owner/name adds links to Colab.
+docs: $(READY)-docs
+	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
 
 test-slow: $(READY)
 	$(BIN)/python -m pytest -m slow
@@ -60,6 +64,10 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
 	touch $@
 
+$(READY)-docs: $(READY)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	touch $@
+
 .venv-lowest/ready: pyproject.toml
 	$(LOWEST_PYTHON) -m venv --clear .venv-lowest
 	.venv-lowest/bin/pip install --quiet --disable-pip-version-check uv
@@ -68,4 +76,4 @@ $(READY): pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf .venv .venv-lowest build dist *.egg-info
+	rm -rf .venv .venv-lowest docs/_build build dist *.egg-info

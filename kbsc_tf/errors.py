@@ -5,6 +5,15 @@ class UserError(Exception):
     """A mistake in the input: one sentence that names the file or field, what was expected and what to do.
 
     The command line prints it without a traceback and exits with status 2.
+
+    Examples
+    --------
+    >>> import kbsc_tf as kbsc
+    >>> try:
+    ...     kbsc.run("quickstart", snr=3)
+    ... except kbsc.UserError as error:
+    ...     print(error)
+    run: unknown keyword snr; did you mean snr_db?
     """
 
     ag_pass_through = True  # TensorFlow's AutoGraph hands such exceptions on as they are; it rewrites all others

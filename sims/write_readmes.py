@@ -2,8 +2,8 @@
 
 A README is a template, sims/pages/NAME.md.j2, whose numbers are asked of the records (`pages.facts`), so that none
 is typed by hand; a claim that the records do not bear out stops the script. Without a NAME all are written, and
-results/README.md, the page of all results, which comes from results/index.json, and the sections of the README of the
-repository that are made of records: what is reproduced (sims/pages/reproduced.j2) and speed (sims/pages/speed.j2).
+results/README.md, the page of all results, which comes from results/index.json, and the sections of other pages that
+are made of records (`SECTIONS`): three results in the README of the repository, what is reproduced, and speed.
 """
 
 import argparse
@@ -22,7 +22,11 @@ TEMPLATES, RESULTS = ROOT / "sims/pages", ROOT / "results"
 MOST_LINES = 120
 BEGIN = "<!-- made of the records by sims/write_readmes.py from sims/pages/{} -->"
 END = "<!-- end of what it makes -->"
-SECTIONS = {"reproduced.j2": RESULTS, "speed.j2": RESULTS / "bench"}  # of README.md, and what they are made of
+SECTIONS = {  # a page -> the template of its section, and what that is made of
+    "README.md": ("headlines.j2", RESULTS),
+    "docs/reproduction.md": ("reproduced.j2", RESULTS),
+    "docs/speed.md": ("speed.j2", RESULTS / "bench"),
+}
 OVERVIEW = """# Results
 
 Every folder holds records of an experiment (`records.csv`), what made them (`run.json`) and a page on what they say.
@@ -49,17 +53,15 @@ def rendered(name: str) -> str:
     return text
 
 
-def main_readme() -> str:
-    """Return the README of the repository with the sections that are made of records."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    for template, folder in SECTIONS.items():
-        begin = BEGIN.format(template)
-        before, _, rest = text.partition(f"{begin}\n")
-        _, end, after = rest.partition(END)
-        if not end:
-            raise UserError(f"README.md: expected the lines {begin!r} and {END!r} around what is made; restore them")
-        text = f"{before}{begin}\n{_filled(template, folder)}{END}{after}"
-    return text
+def with_section(page: str) -> str:
+    """Return a page of `SECTIONS` with its section made of the records of today."""
+    template, folder = SECTIONS[page]
+    begin = BEGIN.format(template)
+    before, _, rest = (ROOT / page).read_text(encoding="utf-8").partition(f"{begin}\n")
+    _, end, after = rest.partition(END)
+    if not end:
+        raise UserError(f"{page}: expected the lines {begin!r} and {END!r} around what is made; restore them")
+    return f"{before}{begin}\n{_filled(template, folder)}{END}{after}"
 
 
 def _filled(template: str, folder: Path) -> str:
@@ -103,7 +105,7 @@ def main() -> int:
     try:
         pages = {RESULTS / name / "README.md": rendered(name) for name in chosen.names or templates()}
         if not chosen.names:
-            pages |= {RESULTS / "README.md": overview(), ROOT / "README.md": main_readme()}
+            pages |= {RESULTS / "README.md": overview(), **{ROOT / page: with_section(page) for page in SECTIONS}}
     except UserError as error:
         print(error, file=sys.stderr)
         return 1

@@ -25,7 +25,7 @@ NOT_IMPORTED = {
     "tensorboard": "keras.callbacks.TensorBoard needs it",
 }
 NO_REQUIREMENTS = {"authors", "classifiers", "dynamic", "keywords", "license-files"}
-FOR_DEVELOPERS = {"notebooks", "test"}
+FOR_DEVELOPERS = {"docs", "notebooks", "test"}
 OTHER_NAMES = {"faiss-gpu": "faiss-cpu", "mlflow-skinny": "mlflow"}
 """Distributions of the same package, of which one alone is installed or named."""
 

@@ -114,6 +114,14 @@ def build_link(config: ChannelConfig, repeats: int = 1, share_traces: bool = Fal
     ``preset: original`` is the channel of the original KBSC code: |h| instead of h, independent per complex symbol,
     no channel knowledge and no equaliser, power averaged over the batch and handed to the receiver, pairing across
     the batch. Only ``fading`` is left to choose.
+
+    Examples
+    --------
+    >>> import kbsc_tf as kbsc, tensorflow as tf
+    >>> link = kbsc.build_link(kbsc.load_config("quickstart").channels[0])
+    >>> received = link(tf.ones([3, 64]), tf.constant(10.0))
+    >>> received.values.shape, round(float(received.noise_var_per_symbol[0, 0]), 3)
+    (TensorShape([3, 64]), 0.1)
     """
     channel = TracedChannel(build_channel(config)) if share_traces else build_channel(config)
     if repeats > 1:

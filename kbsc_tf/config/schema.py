@@ -100,7 +100,15 @@ class CodecSpec(Spec):
 
 
 class ExperimentConfig(Strict):
-    """A whole experiment: the contents of one file under ``sims/``."""
+    """A whole experiment: the contents of one file under ``sims/``.
+
+    Examples
+    --------
+    >>> import kbsc_tf as kbsc
+    >>> experiment = kbsc.ExperimentConfig(name="mine", schemes=["pca"], k=64, snr_db={"from": 0, "to": 10, "step": 5})
+    >>> experiment.k, experiment.snr_db, experiment.channels[0].label
+    ([64], [0.0, 5.0, 10.0], 'AWGN')
+    """
 
     name: str = Field(
         pattern=r"^[A-Za-z0-9_-][A-Za-z0-9_.-]*$",

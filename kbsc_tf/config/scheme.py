@@ -12,7 +12,14 @@ from kbsc_tf.registry import Spec, schemes
 
 
 class Needs(Enum):
-    """What a scheme cannot work without; the value ends the sentence that refuses an experiment without it."""
+    """What a scheme cannot work without; the value ends the sentence that refuses an experiment without it.
+
+    Examples
+    --------
+    >>> import kbsc_tf as kbsc
+    >>> kbsc.Needs.IMAGES in kbsc.registry.schemes["bpg_ldpc"].needs
+    True
+    """
 
     IMAGES = "images"
     PROMPTS = "class prompts and an encoder of them"
@@ -33,7 +40,16 @@ class Shortfall(NamedTuple):
 
 
 class SchemeConfig(Strict):
-    """An entry of ``schemes``: the name of a scheme alone, or a mapping with its options."""
+    """An entry of ``schemes``: the name of a scheme alone, or a mapping with its options.
+
+    Examples
+    --------
+    >>> import kbsc_tf as kbsc
+    >>> class TiltedConfig(kbsc.SchemeConfig):
+    ...     tilt: float = 0.5
+    >>> TiltedConfig(scheme="tilted", tilt=1).tilt
+    1.0
+    """
 
     scheme: str = Field(description="Name of the scheme; kbsc list schemes shows all.")
     name: str | None = Field(
@@ -83,6 +99,16 @@ class SchemeSpec(Spec):
         Its options, a subclass of `SchemeConfig`.
     builder : str
         What `build` calls with its arguments, for specs that do not override it.
+
+    Examples
+    --------
+    >>> import kbsc_tf as kbsc
+    >>> class MineSpec(kbsc.SchemeSpec):
+    ...     name, label, colour = "mine", "my scheme", "#7B3294"
+    >>> spec = kbsc.registry.schemes.add(MineSpec)
+    >>> kbsc.registry.schemes["mine"].label
+    'my scheme'
+    >>> kbsc.registry.schemes.remove("mine")
     """
 
     label: str

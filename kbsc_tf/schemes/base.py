@@ -80,6 +80,17 @@ class Scheme(ABC):
         Of the confidence in what it delivers, see `kbsc_tf.schemes.calibrate`; None: that of the receiver.
     shortfall : Shortfall or None
         Why nothing fits, where it delivers nothing; None for all others.
+
+    Examples
+    --------
+    >>> import kbsc_tf as kbsc, numpy as np
+    >>> class Perfect(kbsc.Scheme):
+    ...     name, k = "perfect", 2
+    ...     def transmit(self, batch, snr_db, seed):
+    ...         count = len(batch.features)
+    ...         return kbsc.Transmission(batch.features, None, np.ones(count, bool), np.ones(count))
+    >>> Perfect().transmit(kbsc.SourceBatch(np.eye(3, dtype=np.float32)), 0.0, 1).channel_uses
+    array([1., 1., 1.])
     """
 
     name: str
@@ -180,6 +191,12 @@ class ChannelScheme(Scheme):
     ----------
     k : int
     channel : ChannelConfig
+
+    Examples
+    --------
+    >>> import kbsc_tf as kbsc
+    >>> issubclass(kbsc.AnalogueScheme, kbsc.ChannelScheme)
+    True
     """
 
     def __init__(self, k: int, channel: ChannelConfig) -> None:

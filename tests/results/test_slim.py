@@ -15,7 +15,7 @@ def committed():
 
 
 def test_every_picture_is_shown_by_a_readme():
-    pages = [*ROOT.glob("*.md"), *ROOT.glob("sims/*.md"), *RESULTS.rglob("*.md")]
+    pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("docs/*/*.md"), *RESULTS.rglob("*.md")]
     links = [(page, link) for page in pages for link in re.findall(r"!\[[^\]]*\]\(([^)]+)\)", page.read_text())]
     assert all((page.parent / link).is_file() for page, link in links)
     shown = {(page.parent / link).resolve() for page, link in links}

@@ -24,15 +24,16 @@ def test_the_overview_is_that_of_the_index():
     assert (RESULTS / "README.md").read_text(encoding="utf-8") == write_readmes.overview()
 
 
-def test_the_table_of_what_is_reproduced_is_that_of_the_records():
-    assert (ROOT / "README.md").read_text(encoding="utf-8") == write_readmes.main_readme()
+@pytest.mark.parametrize("page", write_readmes.SECTIONS)
+def test_a_section_of_a_page_is_that_of_the_records(page):
+    assert (ROOT / page).read_text(encoding="utf-8") == write_readmes.with_section(page)
 
 
-def test_a_readme_without_a_place_for_the_table_is_refused(tmp_path, monkeypatch):
+def test_a_page_without_a_place_for_its_section_is_refused(tmp_path, monkeypatch):
     (tmp_path / "README.md").write_text("no such lines")
     monkeypatch.setattr(write_readmes, "ROOT", tmp_path)
     with pytest.raises(UserError, match="README.md: expected the lines"):
-        write_readmes.main_readme()
+        write_readmes.with_section("README.md")
 
 
 def test_a_figure_is_that_of_the_records():

@@ -39,6 +39,12 @@ def load_config(path: Path | str, overrides: list[str] | None = None) -> Experim
     ------
     UserError
         The file is missing, is not YAML, or a key or value is not in the schema; names file, key and line.
+
+    Examples
+    --------
+    >>> import kbsc_tf as kbsc
+    >>> kbsc.load_config("quickstart", ["k=[64, 128]"]).k
+    [64, 128]
     """
     return load_file(find_experiment(path), overrides, ExperimentConfig, _EXAMPLE)
 
@@ -86,7 +92,14 @@ def load_file(path: Path, overrides: list[str] | None, schema: type[_Schema], ex
 
 
 def bundled_experiments() -> list[str]:
-    """Names of the experiments that come with the package."""
+    """Names of the experiments that come with the package.
+
+    Examples
+    --------
+    >>> import kbsc_tf as kbsc
+    >>> "quickstart" in kbsc.bundled_experiments()
+    True
+    """
     return sorted(path.stem for path in _BUNDLED.glob("*.yaml"))
 
 

@@ -19,4 +19,7 @@ def file_schema(config: type[Strict], title: str) -> dict[str, Any]:
     """As `experiment_schema`, for files of another kind that have a ``name``."""
     schema = config.model_json_schema()
     schema["required"].remove("name")  # which is the file's unless given
+    for kind in (schema, *schema["$defs"].values()):
+        if "description" in kind:
+            kind["description"] = kind["description"].partition("\n\nExamples\n")[0]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": title}

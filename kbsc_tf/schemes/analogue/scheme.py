@@ -54,6 +54,13 @@ class AnalogueScheme(ChannelScheme):
     k : int
         Real channel symbols per image, even.
     channel : ChannelConfig
+
+    Examples
+    --------
+    >>> import kbsc_tf as kbsc
+    >>> link = kbsc.Link.load("results/quickstart", scheme="pca", k=64)  # of an analogue scheme
+    >>> link.symbols(link.embed(["cat.jpg"])).shape
+    (1, 32)
     """
 
     def __init__(self, k: int, channel: ChannelConfig) -> None:
@@ -138,6 +145,15 @@ class ClosedFormScheme(AnalogueScheme):
     """An analogue scheme whose codec follows from the training features without training.
 
     It delivers observations along the receiver's axes where the receiver of `fit`'s validation decides by posterior.
+
+    Examples
+    --------
+    >>> import kbsc_tf as kbsc, numpy as np
+    >>> class Leading(kbsc.ClosedFormScheme):
+    ...     def codec(self, features, symbols):  # the first values of a feature
+    ...         return kbsc.linear_codec(features.mean(0), np.eye(features.shape[1], symbols), np.eye(symbols, 512))
+    >>> Leading(64, kbsc.load_config("quickstart").channels[0]).k
+    64
     """
 
     @abstractmethod
