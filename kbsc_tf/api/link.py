@@ -2,29 +2,30 @@
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps
 
 from kbsc_tf.api.figures import Figures
-from kbsc_tf.api.reception import Neighbour, Reception
+from kbsc_tf.api.reception import Neighbour, Reception, Symbols
+from kbsc_tf.api.source_images import Images, are_features, of_size, read_image
+from kbsc_tf.channel.tap import Tap
 from kbsc_tf.config import FeaturesConfig, FunctionEncoderConfig
 from kbsc_tf.config.strict import unknown_name
-from kbsc_tf.data.decode import BadImageError, decode
 from kbsc_tf.errors import UserError
 from kbsc_tf.features.encoder import Encoder, build_encoder
 from kbsc_tf.figures.gallery import draw_arrivals
-from kbsc_tf.files import home_path
+from kbsc_tf.kept import Kept
 from kbsc_tf.knowledge import Decision
 from kbsc_tf.results.names import channel_text, mcs_text, named, names_of, scheme_text, snr_text
 from kbsc_tf.schemes.analogue.scheme import AnalogueScheme
-from kbsc_tf.study.links import LinksFolder, SavedLink
+from kbsc_tf.schemes.saved import SavedLink, saved_links
+from kbsc_tf.study.links import LinksFolder
 from kbsc_tf.transmission import SourceBatch, Transmission
 
-Images = str | Path | np.ndarray | Sequence[str | Path | np.ndarray]
-"""A path or an array uint8 [H, W, 3]; a list of them, or an array uint8 [B, H, W, 3]; or features float [B, D], [D]."""
+_ENCODERS = Kept(2)  # links of one run embed with one
 
 
 class Link:
@@ -40,7 +41,9 @@ class Link:
         What the receiver can decide for.
     """
 
-    def __init__(self, folder: LinksFolder, saved: SavedLink, encoder: Callable | None = None) -> None:
+    def __init__(
+        self, folder: LinksFolder, saved: SavedLink, encoder: Callable | None = None, symbols: bool = False
+    ) -> None:
         folder.check(saved)
         self.folder, self._config = folder.folder, saved.config
         self.scheme, self.mcs, self.channel, self.k, _ = saved.curve
@@ -48,9 +51,10 @@ class Link:
         self._scheme = folder.scheme(saved, self._receiver, entries)
         self._scheme.forget()  # what an image scheme has announced for a sweep
         self._images = folder.images(saved.config, entries)
-        self._image_shape = saved.training.image_shape
+        self._image_shape = tuple(saved.content["training"]["image_shape"])
         self.class_names = self._receiver.knowledge_base.class_names
         self._receiver.encoder = _encoder(saved.config.features, encoder)
+        self._tap = Tap() if symbols else None
 
     @classmethod
     def load(
@@ -61,6 +65,7 @@ class Link:
         channel: str | None = None,
         mcs: str = "",
         encoder: Callable | None = None,
+        symbols: bool = False,
     ) -> "Link":
         """The link of a run: no training data and no fit are needed.
 
@@ -79,6 +84,8 @@ class Link:
             right answer: there "genie" takes for every image the highest rate that arrives.
         encoder : callable, optional
             The function that embeds images, of a run that was given one, if images are to be sent.
+        symbols : bool
+            Keep the symbols that each image took on the air, see `Reception.symbols`.
 
         Raises
         ------
@@ -92,19 +99,14 @@ class Link:
         >>> reception.label, reception.confidence, reception.image.shape
         """
         folder = LinksFolder(Path(getattr(run, "folder", run)))
-        links = folder.saved()
-        if not links:
-            raise UserError(
-                f"{folder.path}: holds no links; run kbsc train with the experiment and this --out, which saves them "
-                "and trains nothing anew"
-            )
+        links = saved_links(folder.folder)
         for field, value in {"scheme": scheme, "channel": channel, "k": k, "mcs": mcs or None}.items():
             known = list(dict.fromkeys(str(getattr(link.curve, field)) for link in links))
             if value is not None and str(value) not in known:
                 of = "" if field == "scheme" else f" of {links[0].curve.scheme}"
                 raise UserError(f"{folder.folder}: {unknown_name(field + of, value, [one or 'none' for one in known])}")
             links = [link for link in links if str(getattr(link.curve, field)) == (str(value) if value else known[0])]
-        return cls(folder, links[0], encoder)
+        return cls(folder, links[0], encoder, symbols)
 
     def send(self, images: Images, snr_db: float = 0.0, seed: int | None = None) -> Reception | list[Reception]:
         """Send images and see what the receiver shows for them.
@@ -131,7 +133,8 @@ class Link:
         batch, is_one = self._batch(images)
         sent = self._transmit(batch, snr_db, seed)
         decision = self._receiver.decide(sent, self._scheme.calibration)
-        receptions = [self._reception(batch, sent, decision, row, snr_db) for row in range(len(decision.ids))]
+        features, rows = self._receiver.features(sent), range(len(decision.ids))
+        receptions = [self._reception(batch, sent, features[row], decision, row, snr_db) for row in rows]
         return receptions[0] if is_one else receptions
 
     def draw(self, receptions: Reception | Sequence[Reception], path: str | Path | None = None) -> Figures:
@@ -196,7 +199,7 @@ class Link:
         """
         if not self._scheme.needs_images:
             return self._transmit(SourceBatch(self._features(source)), snr_db, seed)
-        if _are_features(source):
+        if are_features(source):
             raise UserError(f"{self.scheme}: sends images, not features; give images")
         images, _ = self._read(source)
         # A scheme that went by the features of its images would not get by with these.
@@ -219,7 +222,13 @@ class Link:
         return f"<Link: {self.name}; {self._receiver.knowledge_base.describe()}>"
 
     def _reception(
-        self, batch: SourceBatch, sent: Transmission, decision: Decision, row: int, snr_db: float
+        self,
+        batch: SourceBatch,
+        sent: Transmission,
+        received_feature: np.ndarray,
+        decision: Decision,
+        row: int,
+        snr_db: float,
     ) -> Reception:
         """What became of one image of a batch."""
         scores = decision.confidence[row : row + 1] if decision.scores is None else decision.scores[row]
@@ -238,18 +247,36 @@ class Link:
             neighbours=neighbours,
             sent=None if batch.images is None else batch.images[row],
             received=None if sent.images is None else sent.images[row],
+            sent_feature=batch.features[row],
+            received_feature=received_feature if sent.delivered[row] else None,
+            symbols=self._symbols(sent, row),
         )
+
+    def _symbols(self, sent: Transmission, row: int) -> Symbols | None:
+        """Those of an image; None where they are shared, or the channel was not told of one row for each of them."""
+        if self._tap is None:
+            return None
+        count = len(sent.delivered)
+        numbers, places = np.unique(
+            np.arange(count) if sent.blocks is None else sent.blocks.number, return_inverse=True
+        )
+        if len(numbers) < count or len(self._tap.rows) != count:
+            return None
+        on_air, arrived = self._tap.rows[places[row]]
+        used = math.ceil(sent.channel_uses[row])  # not those of blocks that need not be sent again
+        return Symbols(on_air[:used], arrived[:used])
 
     def _transmit(self, batch: SourceBatch, snr_db: float, seed: int | None) -> Transmission:
         if math.isnan(snr_db):
             raise UserError("snr_db: expected a number of dB, or inf for no noise, got nan")
-        sent = self._scheme.transmit(batch, float(snr_db), seed)
+        with self._tap.listening() if self._tap is not None else nullcontext():
+            sent = self._scheme.transmit(batch, float(snr_db), seed)
         self._scheme.forget()  # a link lives on, and would keep the files of every image
         return sent
 
     def _batch(self, images: Images) -> tuple[SourceBatch, bool]:
         """What the scheme is given, and whether it is one image alone."""
-        if _are_features(images):
+        if are_features(images):
             if self._scheme.needs_images:
                 raise UserError(f"{self.scheme}: sends images, not features; give images")
             return SourceBatch(self._features(np.atleast_2d(images))), images.ndim == 1
@@ -262,16 +289,16 @@ class Link:
         read, is_one = self._read(images)
         encoder = self._receiver.encoder
         self._receiver.knowledge_base.check(1, encoder.fingerprint)
-        return SourceBatch(encoder.embed_images(read), read), is_one
+        return SourceBatch(self._receiver.embed(read), read), is_one
 
     def _read(self, images: Images) -> tuple[list[np.ndarray], bool]:
         """Images as the scheme takes them, and whether it is one alone."""
         is_one = isinstance(images, (str, Path)) or (isinstance(images, np.ndarray) and images.ndim == 3)
-        read = [_image(image) for image in ([images] if is_one else images)]
+        read = [read_image(image) for image in ([images] if is_one else images)]
         if not read:
             raise UserError("images: there are none to send")
         if self._scheme.needs_images:
-            read = [_of_size(image, self._image_shape) for image in read]
+            read = [of_size(image, self._image_shape) for image in read]
         return read, is_one
 
     def _features(self, features: np.ndarray) -> np.ndarray:
@@ -294,29 +321,7 @@ def _encoder(config: FeaturesConfig, function: Callable | None) -> Encoder | Non
         return None if function is None else build_encoder(config)
     if function is not None:
         raise UserError("encoder: the run was not given one, so it has its own; leave encoder out")
-    return None if config.file is not None else build_encoder(config)
-
-
-def _are_features(source: Images) -> bool:
-    return isinstance(source, np.ndarray) and source.dtype.kind == "f"
-
-
-def _image(image: str | Path | np.ndarray) -> np.ndarray:
-    """An image as uint8 [H, W, 3]."""
-    if isinstance(image, (str, Path)):
-        try:
-            return decode(home_path(image).read_bytes())
-        except (OSError, BadImageError) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise UserError(f"{image}: cannot read this image ({reason}); give a JPEG or PNG file") from None
-    image = np.asarray(image)
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
-        raise UserError(f"images: expected uint8 [H, W, 3] in RGB, got {image.dtype} {list(image.shape)}")
-    return image
-
-
-def _of_size(image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """An image brought to a height and width, its middle kept."""
-    if image.shape[:2] == tuple(shape):
-        return image
-    return np.asarray(ImageOps.fit(Image.fromarray(image), tuple(shape)[::-1], Image.Resampling.BICUBIC))
+    if config.file is not None:
+        return None
+    [shared] = _ENCODERS([config.model_dump_json()], lambda _: [build_encoder(config)])
+    return shared
