@@ -34,11 +34,11 @@ FLOORS = [
     {"kb_scaling", "revisit"},
     {"losses", "promises"},
     {"api"},
-    {"testing"},
+    {"testing", "demo"},
     {"cli"},
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
-ONLY_IMPORTER = {"transformers": "features", "faiss": "knowledge", "ray": "sweep"}
+ONLY_IMPORTER = {"transformers": "features", "faiss": "knowledge", "ray": "sweep", "dash": "demo"}
 LIGHT = ["config", "results", "sweep", "analysis", "limits", "figures", "progress", "transmission", "cli"]
 HEAVY = ["tensorflow", "keras", "sionna", "transformers", "faiss"]
 FILES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))

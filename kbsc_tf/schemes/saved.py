@@ -8,7 +8,7 @@ from kbsc_tf.config import ExperimentConfig
 from kbsc_tf.errors import UserError
 from kbsc_tf.results.points import Curve
 from kbsc_tf.results.run_json import FILE, config_of, read_run
-from kbsc_tf.seals import LINK, read_sealed
+from kbsc_tf.seals import LINK, TO_SAVE_LINKS, read_sealed
 
 REMEDY = "delete the folder links of the run and run kbsc train again, which trains nothing anew"
 """What helps if a saved scheme cannot be read."""
@@ -56,10 +56,7 @@ def saved_links(folder: Path) -> list[SavedLink]:
         except (KeyError, TypeError) as error:
             raise UserError(f"{file}: damaged ({error}); {REMEDY}") from None
     if not found:
-        raise UserError(
-            f"{folder / 'links'}: holds no links; run kbsc train with the experiment and this --out, which saves them "
-            "and trains nothing anew"
-        )
+        raise UserError(f"{folder / 'links'}: holds no links; {TO_SAVE_LINKS}")
     titles, labels = config.titles, [channel.label for channel in config.channels]
 
     def place(link: SavedLink) -> tuple:
