@@ -109,8 +109,9 @@ class SnrScale(NamedTuple):
     @classmethod
     def of(cls, snr_db: list[float]) -> "SnrScale":
         """From the SNRs of a run."""
-        finite = [float(one) for one in snr_db if math.isfinite(float(one))] or [-10.0, 20.0]
-        return cls(math.floor(min(finite)) - 3, math.ceil(max(finite)) + 3, len(finite) < len(snr_db))
+        snrs = [float(one) for one in snr_db]
+        finite = [one for one in snrs if math.isfinite(one)] or [-10.0, 20.0]
+        return cls(math.floor(min(finite)) - 3, math.ceil(max(finite)) + 3, math.inf in snrs)
 
     @property
     def end(self) -> int:

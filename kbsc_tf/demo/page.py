@@ -156,7 +156,7 @@ def _graph(figure: Chart) -> dcc.Graph:
 def _steps(side: str, reception: Reception, source: Source) -> list:
     sent = source.image if reception.sent is None else reception.sent
     steps = [_tile("Sent", sent, _plain(source.label))]
-    if side == "image":
+    if side == "image" or reception.received is not None:
         steps.append(_tile("Received", reception.received, _likeness(sent, reception.received)))
     shown = reception.image if reception.neighbours else None
     return [*steps, _tile("Shown", shown, _plain(reception.label))]
