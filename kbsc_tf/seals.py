@@ -11,6 +11,7 @@ from kbsc_tf.errors import UserError
 from kbsc_tf.files import cannot, read_json, write_atomically
 
 LINK, TRAINING, BEST = "link.json", "training.json", "best.keras"
+TO_SAVE_LINKS = "run kbsc train with the experiment and this --out, which saves them and trains nothing anew"
 _KNOWLEDGE_BASE, _RECEIVER = "kb/knowledge_base.json", "receiver"
 _SEAL = "crc32"  # key of the checksum in a description
 

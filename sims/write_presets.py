@@ -64,11 +64,11 @@ def main(
 def write_preset(run: Path, wanted: Wanted, features: Path) -> None:
     """Pack a preset, if the run holds its links, and measure it."""
     prepare_tensorflow()
-    from kbsc_tf.study.links import LinksFolder
+    from kbsc_tf.schemes.saved import saved_links
 
     links = {
         link.curve.k: link
-        for link in LinksFolder(run).saved()
+        for link in saved_links(run)
         if (link.curve.scheme, link.curve.channel) == (wanted.scheme, "awgn")
     }
     if not set(wanted.k) <= links.keys():

@@ -35,11 +35,11 @@ FLOORS = [
     {"losses", "promises", "mismatch"},
     {"report"},
     {"api"},
-    {"testing"},
+    {"testing", "demo"},
     {"cli"},
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
-ONLY_IMPORTER = {"transformers": "features", "faiss": "knowledge", "ray": "sweep"}
+ONLY_IMPORTER = {"transformers": "features", "faiss": "knowledge", "ray": "sweep", "dash": "demo"}
 LIGHT = [
     "config", "results", "sweep", "analysis", "limits", "figures", "report", "progress", "transmission", "presets",
     "cli",

@@ -8,17 +8,22 @@ import numpy as np
 
 from kbsc_tf.api.figures import Figures
 from kbsc_tf.api.reception import Neighbour, Reception
-from kbsc_tf.api.transmitter import Fitted, Images, Transmitter, are_features
+from kbsc_tf.api.source_images import Images, are_features
+from kbsc_tf.api.transmitter import Fitted, Transmitter
 from kbsc_tf.config import FeaturesConfig, FunctionEncoderConfig
 from kbsc_tf.config.strict import unknown_name
 from kbsc_tf.errors import UserError
 from kbsc_tf.features.encoder import Encoder, build_encoder
 from kbsc_tf.figures.gallery import draw_arrivals
+from kbsc_tf.kept import Kept
 from kbsc_tf.knowledge import Decision
 from kbsc_tf.receiver import Receiver
 from kbsc_tf.results.names import snr_text
+from kbsc_tf.schemes.saved import saved_links
 from kbsc_tf.study.links import LinksFolder
 from kbsc_tf.transmission import SourceBatch, Transmission
+
+_ENCODERS = Kept(2)  # links of one run embed with one
 
 
 class Link(Transmitter):
@@ -34,8 +39,10 @@ class Link(Transmitter):
         What the receiver can decide for.
     """
 
-    def __init__(self, fitted: Fitted, receiver: Receiver, images: Any, encoder: Encoder | None) -> None:
-        super().__init__(fitted, receiver.knowledge_base.dimension)
+    def __init__(
+        self, fitted: Fitted, receiver: Receiver, images: Any, encoder: Encoder | None, symbols: bool = False
+    ) -> None:
+        super().__init__(fitted, receiver.knowledge_base.dimension, symbols)
         self._receiver, self._images = receiver, images
         self.class_names = receiver.knowledge_base.class_names
         receiver.encoder = encoder
@@ -49,6 +56,7 @@ class Link(Transmitter):
         channel: str | None = None,
         mcs: str = "",
         encoder: Callable | None = None,
+        symbols: bool = False,
     ) -> "Link":
         """The link of a run: no training data and no fit are needed.
 
@@ -67,6 +75,8 @@ class Link(Transmitter):
             right answer: there "genie" takes for every image the highest rate that arrives.
         encoder : callable, optional
             The function that embeds images, of a run that was given one, if images are to be sent.
+        symbols : bool
+            Keep the symbols that each image took on the air, see `Reception.symbols`.
 
         Raises
         ------
@@ -80,12 +90,7 @@ class Link(Transmitter):
         >>> reception.label, reception.confidence, reception.image.shape
         """
         folder = LinksFolder(Path(getattr(run, "folder", run)))
-        links = folder.saved()
-        if not links:
-            raise UserError(
-                f"{folder.path}: holds no links; run kbsc train with the experiment and this --out, which saves them "
-                "and trains nothing anew"
-            )
+        links = saved_links(folder.folder)
         for field, value in {"scheme": scheme, "channel": channel, "k": k, "mcs": mcs or None}.items():
             known = list(dict.fromkeys(str(getattr(link.curve, field)) for link in links))
             if value is not None and str(value) not in known:
@@ -95,10 +100,10 @@ class Link(Transmitter):
         saved = links[0]
         folder.check(saved)
         receiver, entries = folder.receiver(saved.config)
-        scheme, shape = folder.scheme(saved, receiver, entries), saved.training.image_shape
+        scheme, shape = folder.scheme(saved, receiver, entries), tuple(saved.content["training"]["image_shape"])
         fitted = Fitted(folder.folder, saved.config, saved.curve, scheme, shape)
         images = folder.images(saved.config, entries)
-        return cls(fitted, receiver, images, _encoder(saved.config.features, encoder))
+        return cls(fitted, receiver, images, _encoder(saved.config.features, encoder), symbols)
 
     def send(self, images: Images, snr_db: float = 0.0, seed: int | None = None) -> Reception | list[Reception]:
         """Send images and see what the receiver shows for them.
@@ -125,7 +130,8 @@ class Link(Transmitter):
         batch, is_one = self._batch(images)
         sent = self._transmit(batch, snr_db, seed)
         decision = self._receiver.decide(sent, self._scheme.calibration)
-        receptions = [self._reception(batch, sent, decision, row, snr_db) for row in range(len(decision.ids))]
+        features, rows = self._receiver.features(sent), range(len(decision.ids))
+        receptions = [self._reception(batch, sent, features[row], decision, row, snr_db) for row in rows]
         return receptions[0] if is_one else receptions
 
     def draw(self, receptions: Reception | Sequence[Reception], path: str | Path | None = None) -> Figures:
@@ -161,7 +167,13 @@ class Link(Transmitter):
         return f"<Link: {self.name}; {self._receiver.knowledge_base.describe()}>"
 
     def _reception(
-        self, batch: SourceBatch, sent: Transmission, decision: Decision, row: int, snr_db: float
+        self,
+        batch: SourceBatch,
+        sent: Transmission,
+        received_feature: np.ndarray,
+        decision: Decision,
+        row: int,
+        snr_db: float,
     ) -> Reception:
         """What became of one image of a batch."""
         scores = decision.confidence[row : row + 1] if decision.scores is None else decision.scores[row]
@@ -180,6 +192,9 @@ class Link(Transmitter):
             neighbours=neighbours,
             sent=None if batch.images is None else batch.images[row],
             received=None if sent.images is None else sent.images[row],
+            sent_feature=batch.features[row],
+            received_feature=received_feature if sent.delivered[row] else None,
+            symbols=self._symbols(sent, row),
         )
 
     def _batch(self, images: Images) -> tuple[SourceBatch, bool]:
@@ -197,7 +212,7 @@ class Link(Transmitter):
         read, is_one = self._read(images)
         encoder = self._receiver.encoder
         self._receiver.knowledge_base.check(1, encoder.fingerprint)
-        return SourceBatch(encoder.embed_images(read), read), is_one
+        return SourceBatch(self._receiver.embed(read), read), is_one
 
 
 def _encoder(config: FeaturesConfig, function: Callable | None) -> Encoder | None:
@@ -207,4 +222,7 @@ def _encoder(config: FeaturesConfig, function: Callable | None) -> Encoder | Non
         return None if function is None else build_encoder(config)
     if function is not None:
         raise UserError("encoder: the run was not given one, so it has its own; leave encoder out")
-    return None if config.file is not None else build_encoder(config)
+    if config.file is not None:
+        return None
+    [shared] = _ENCODERS([config.model_dump_json()], lambda _: [build_encoder(config)])
+    return shared

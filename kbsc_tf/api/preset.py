@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from kbsc_tf.api.link import Link
-from kbsc_tf.api.transmitter import Fitted, Images, Transmitter, are_features, read_features, read_image
+from kbsc_tf.api.source_images import Images, are_features, read_image
+from kbsc_tf.api.transmitter import Fitted, Transmitter, read_features
 from kbsc_tf.config import ExperimentConfig, FunctionEncoderConfig, NearestConfig, parse_channel
 from kbsc_tf.config.strict import name_of
 from kbsc_tf.errors import UserError

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -35,6 +36,22 @@ class Neighbour:
         return self._images.read(self.entry)
 
 
+class Symbols(NamedTuple):
+    """What an image took on the air, a complex symbol per channel use, and what arrived of it.
+
+    Attributes
+    ----------
+    sent : [n], complex64
+        Of average power 1.
+    received : [n], complex64
+        Equalised and without bias: what was sent, and noise of the effective power N0 / |h|^2. What the channel adds of
+        its own, such as pilots, is in neither.
+    """
+
+    sent: np.ndarray
+    received: np.ndarray
+
+
 @dataclass(frozen=True)
 class Reception:
     """What became of one image.
@@ -58,6 +75,14 @@ class Reception:
         The image as it was sent; None for features.
     received : [H, W, 3], uint8, or None
         What arrived of it, where the scheme sends images and it was delivered.
+    sent_feature : [D], float32
+        The sender's feature, of length 1.
+    received_feature : [D], float32, or None
+        What the receiver has of it, of any length: as it was restored, or embedded from the received image; None where
+        nothing was delivered.
+    symbols : Symbols or None
+        Of a link that keeps them (``Link.load(..., symbols=True)``); None for schemes that send none of the image's
+        own, or several tries of which one counts.
     """
 
     label: str | None
@@ -68,6 +93,18 @@ class Reception:
     neighbours: tuple[Neighbour, ...]
     sent: np.ndarray | None
     received: np.ndarray | None
+    sent_feature: np.ndarray
+    received_feature: np.ndarray | None = None
+    symbols: Symbols | None = None
+
+    @property
+    def cosine(self) -> float | None:
+        """Cosine of the angle between the sent and the received feature; None where nothing was delivered."""
+        if self.received_feature is None:
+            return None
+        sent, received = self.sent_feature, self.received_feature
+        length = float(np.linalg.norm(sent) * np.linalg.norm(received))
+        return float(sent @ received) / length if length else 0.0
 
     @property
     def image(self) -> np.ndarray | None:

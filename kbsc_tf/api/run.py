@@ -5,16 +5,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
 from rich.table import Table
 
 from kbsc_tf.api.diagnosis import Diagnosis
 from kbsc_tf.api.figures import Figures
-from kbsc_tf.config import ExperimentConfig
+from kbsc_tf.api.holdings import Holdings
 from kbsc_tf.config.strict import unknown_name
-from kbsc_tf.data import load_splits
 from kbsc_tf.errors import UserError
 from kbsc_tf.results.metric import metric_of
 from kbsc_tf.results.names import named, snr_text
@@ -25,7 +22,7 @@ from kbsc_tf.results.run_json import read_run, read_shown
 _LOST = "not delivered"
 
 
-class Run(Diagnosis):
+class Run(Holdings, Diagnosis):
     """A results folder: its records, figures and comparisons.
 
     To go on with a run, or to add to it, run it again: ``kbsc.run(run.config, out=run.folder, snr_db=[...])``.
@@ -270,34 +267,6 @@ class Run(Diagnosis):
         counts = pd.crosstab(outcomes["label"], outcomes["shown"].fillna(_LOST))
         columns = [*names, _LOST] if _LOST in counts else names
         return counts.reindex(index=names, columns=columns, fill_value=0).rename_axis(index="sent", columns="shown")
-
-    def images(self, rows: ArrayLike, part: str = "sender") -> list[np.ndarray]:
-        """The run's images, by their places: see `outcomes`. Their source must still be there.
-
-        Parameters
-        ----------
-        rows : [B], int
-        part : {"sender", "receiver"}
-            Whether places are among the images sent or are entries of the knowledge base.
-
-        Returns
-        -------
-        list of B [H, W, 3], uint8
-
-        Raises
-        ------
-        UserError
-            The run was made from images in memory or from a feature file, or its images are gone.
-        """
-        if part not in ("sender", "receiver"):
-            raise UserError(f"{unknown_name('part', part, ['sender', 'receiver'])}")
-        config = ExperimentConfig.model_validate(self.config)
-        if config.data.source == "memory" or getattr(config.features, "file", None) is not None:
-            raise UserError(f"{self.folder}: its images were not read from a data set, so they are not here")
-        images = getattr(load_splits(config.data, True, getattr(config.features, "store", None)), part)
-        if part == "sender" and config.sweep.queries is not None:
-            images = images.spread(config.sweep.queries)
-        return images.read(rows)
 
     def galleries(self) -> Figures:
         """Pictures that the run has drawn of sent images and of what was shown for them, over the SNR."""

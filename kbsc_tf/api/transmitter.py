@@ -1,25 +1,22 @@
 """A fitted scheme over its channel, with whoever receives still to come."""
 
 import math
-from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageOps
 
+from kbsc_tf.api.reception import Symbols
+from kbsc_tf.api.source_images import Images, are_features, of_size, read_image
+from kbsc_tf.channel.tap import Tap
 from kbsc_tf.config import ExperimentConfig
-from kbsc_tf.data.decode import BadImageError, decode
 from kbsc_tf.errors import UserError
-from kbsc_tf.files import home_path
 from kbsc_tf.results.names import channel_text, mcs_text, named, names_of, scheme_text
 from kbsc_tf.results.points import Curve
 from kbsc_tf.schemes.analogue.scheme import AnalogueScheme
 from kbsc_tf.schemes.base import Scheme
 from kbsc_tf.transmission import SourceBatch, Transmission
-
-Images = str | Path | np.ndarray | Sequence[str | Path | np.ndarray]
-"""A path or an array uint8 [H, W, 3]; a list of them, or an array uint8 [B, H, W, 3]; or features float [B, D], [D]."""
 
 
 class Fitted(NamedTuple):
@@ -56,10 +53,10 @@ class Transmitter:
         Real channel symbols per image; two to a complex channel use.
     """
 
-    def __init__(self, fitted: Fitted, dimension: int) -> None:
+    def __init__(self, fitted: Fitted, dimension: int, symbols: bool = False) -> None:
         self.folder, self._config, curve, self._scheme, self._image_shape = fitted
         self.scheme, self.mcs, self.channel, self.k, _ = curve
-        self._dimension = dimension
+        self._dimension, self._tap = dimension, Tap() if symbols else None
         self._scheme.forget()  # what an image scheme has announced for a sweep
 
     def symbols(self, features: np.ndarray) -> np.ndarray:
@@ -117,9 +114,24 @@ class Transmitter:
     def _transmit(self, batch: SourceBatch, snr_db: float, seed: int | None) -> Transmission:
         if math.isnan(snr_db):
             raise UserError("snr_db: expected a number of dB, or inf for no noise, got nan")
-        sent = self._scheme.transmit(batch, float(snr_db), seed)
+        with self._tap.listening() if self._tap is not None else nullcontext():
+            sent = self._scheme.transmit(batch, float(snr_db), seed)
         self._scheme.forget()  # a link lives on, and would keep the files of every image
         return sent
+
+    def _symbols(self, sent: Transmission, row: int) -> Symbols | None:
+        """Those of an image; None where they are shared, or the channel was not told of one row for each of them."""
+        if self._tap is None:
+            return None
+        count = len(sent.delivered)
+        numbers, places = np.unique(
+            np.arange(count) if sent.blocks is None else sent.blocks.number, return_inverse=True
+        )
+        if len(numbers) < count or len(self._tap.rows) != count:
+            return None
+        on_air, arrived = self._tap.rows[places[row]]
+        used = math.ceil(sent.channel_uses[row])  # not those of blocks that need not be sent again
+        return Symbols(on_air[:used], arrived[:used])
 
     def _read(self, images: Images) -> tuple[list[np.ndarray], bool]:
         """Images as the scheme takes them, and whether it is one alone."""
@@ -128,16 +140,11 @@ class Transmitter:
         if not read:
             raise UserError("images: there are none to send")
         if self._scheme.needs_images:
-            read = [_of_size(image, self._image_shape) for image in read]
+            read = [of_size(image, self._image_shape) for image in read]
         return read, is_one
 
     def _features(self, features: np.ndarray) -> np.ndarray:
         return read_features(features, self._dimension, self.scheme)
-
-
-def are_features(source: Images) -> bool:
-    """Whether what is to be sent are features, not images."""
-    return isinstance(source, np.ndarray) and source.dtype.kind == "f"
 
 
 def read_features(features: np.ndarray, dim: int, scheme: str) -> np.ndarray:
@@ -149,24 +156,3 @@ def read_features(features: np.ndarray, dim: int, scheme: str) -> np.ndarray:
     if features.ndim != 2 or features.shape[1] != dim or not len(features):
         raise UserError(f"features: expected [B, {dim}], got {list(features.shape)}")
     return features
-
-
-def read_image(image: str | Path | np.ndarray) -> np.ndarray:
-    """An image as uint8 [H, W, 3]; a UserError names one that cannot be read."""
-    if isinstance(image, (str, Path)):
-        try:
-            return decode(home_path(image).read_bytes())
-        except (OSError, BadImageError) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise UserError(f"{image}: cannot read this image ({reason}); give a JPEG or PNG file") from None
-    image = np.asarray(image)
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
-        raise UserError(f"images: expected uint8 [H, W, 3] in RGB, got {image.dtype} {list(image.shape)}")
-    return image
-
-
-def _of_size(image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """An image brought to a height and width, its middle kept."""
-    if image.shape[:2] == tuple(shape):
-        return image
-    return np.asarray(ImageOps.fit(Image.fromarray(image), tuple(shape)[::-1], Image.Resampling.BICUBIC))

@@ -7,12 +7,27 @@ from typing import Any
 import tensorflow as tf
 
 from kbsc_tf.channel.received import Channel, Received
+from kbsc_tf.channel.tap import told
 
 
 @lru_cache(maxsize=64)
 def traced(channel: Channel, bits_per_symbol: int | None = None) -> Callable:
-    """A channel, or with ``bits_per_symbol`` its joint detection, as a TensorFlow function; XLA where it pays."""
-    call = channel if bits_per_symbol is None else partial(channel.detect, bits_per_symbol=bits_per_symbol)
+    """A channel, or with ``bits_per_symbol`` its joint detection, as a TensorFlow function; XLA where it pays.
+
+    A `Tap` that listens is told of the channel's symbols, but of none where they are detected jointly.
+    """
+    if bits_per_symbol is not None:
+        return _function(partial(channel.detect, bits_per_symbol=bits_per_symbol), channel)
+    carry = _function(channel, channel)
+
+    @tf.autograph.experimental.do_not_convert
+    def carried(symbols: tf.Tensor, snr_db: tf.Tensor) -> Received:
+        return told(symbols, carry(symbols, snr_db))
+
+    return carried
+
+
+def _function(call: Callable, channel: Channel) -> Callable:
     return tf.function(call, autograph=False, jit_compile=worth_compiling(channel))
 
 

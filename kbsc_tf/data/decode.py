@@ -18,7 +18,7 @@ class BadImageError(Exception):
     """A file that is not a whole, readable image; the message says why."""
 
 
-def decode(content: bytes) -> NDArray[np.uint8]:
+def decode(content: bytes, most_pixels: int = _MOST_PIXELS) -> NDArray[np.uint8]:
     """Decode an image file, JPEG or PNG for example, with Pillow; of an animated one the first frame.
 
     EXIF orientation is applied; grey and palette become RGB; transparent pixels are laid over white; 16-bit values are
@@ -28,6 +28,8 @@ def decode(content: bytes) -> NDArray[np.uint8]:
     ----------
     content : bytes
         The whole file.
+    most_pixels : int
+        Larger images are refused before they are decoded.
 
     Returns
     -------
@@ -45,7 +47,7 @@ def decode(content: bytes) -> NDArray[np.uint8]:
         raise BadImageError("the file is empty")
     try:
         with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
-            check_shape(image.height, image.width)
+            check_shape(image.height, image.width, most_pixels)
             with _one_large if image.height * image.width > _LARGE_PIXELS else contextlib.nullcontext():
                 return _decoded(image)
     except Image.UnidentifiedImageError:
@@ -65,10 +67,10 @@ def _decoded(image) -> NDArray[np.uint8]:
     return _rgb(image)
 
 
-def check_shape(height: int, width: int) -> None:
+def check_shape(height: int, width: int, most_pixels: int = _MOST_PIXELS) -> None:
     """Raise BadImageError of an image that would fill the memory: too many pixels, or too long and thin to enlarge."""
-    if height * width > _MOST_PIXELS:
-        raise BadImageError(f"{height} x {width} pixels, at most {_MOST_PIXELS:,} are read")
+    if height * width > most_pixels:
+        raise BadImageError(f"{height} x {width} pixels, at most {most_pixels:,} are read")
     if max(height, width) > _MOST_ASPECT * min(height, width):
         raise BadImageError(f"{height} x {width} pixels, at most {_MOST_ASPECT} times as long as wide are read")
 

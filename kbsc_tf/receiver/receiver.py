@@ -62,8 +62,14 @@ class Receiver:
             raise ValueError("this scheme delivers images: the receiver needs the encoder to embed them")
         there = [i for i, image in enumerate(transmission.images) if image is not None]
         features = np.zeros((len(transmission.images), self.knowledge_base.dimension), np.float32)
-        features[there] = self._embed([transmission.images[i] for i in there])
+        features[there] = self.embed([transmission.images[i] for i in there])
         return features
+
+    def embed(self, images: list[np.ndarray]) -> np.ndarray:
+        """Features [M, D], float32, of images: those that are kept, and those still to be made."""
+        keys = [fingerprint(image) for image in images]
+        found = self._embedded(keys, lambda new: self.encoder.embed_images([images[place] for place in new]))
+        return np.array(found, np.float32).reshape(-1, self.knowledge_base.dimension)
 
     def decide(self, transmission: Transmission, calibration: Calibration | None = None) -> Decision:
         """Search the knowledge base, or take the entries that the sender named.
@@ -129,12 +135,6 @@ class Receiver:
         ids[:, 0] = np.where(delivered, entries, -1)
         labels = np.where(ids >= 0, self.knowledge_base.labels[ids], -1)
         return Decision(ids, labels, (ids[:, 0] >= 0).astype(np.float32))
-
-    def _embed(self, images: list[np.ndarray]) -> np.ndarray:
-        """Features [M, D] of images, those that are kept and those still to be made."""
-        keys = [fingerprint(image) for image in images]
-        found = self._embedded(keys, lambda new: self.encoder.embed_images([images[place] for place in new]))
-        return np.array(found, np.float32).reshape(-1, self.knowledge_base.dimension)
 
 
 def _into(whole: Decision, rows: np.ndarray, part: Decision) -> Decision:

@@ -16,6 +16,7 @@ from kbsc_tf.errors import UserError
 from kbsc_tf.features import FeatureSet
 from kbsc_tf.files import read_json, write_atomically
 from kbsc_tf.receiver import Calibration, CalibrationSet, CodeSearch, Receiver
+from kbsc_tf.schemes.saved import REMEDY
 from kbsc_tf.transmission import SourceBatch, Transmission
 
 
@@ -47,8 +48,6 @@ Report = Callable[[int, int, dict[str, float]], None]
 """Progress of a fit: step, steps, current figures."""
 
 
-REMEDY = "delete the folder links of the run and run kbsc train again, which trains nothing anew"
-"""What helps if a saved scheme cannot be read."""
 COMMON = "scheme.json"
 """File of what all schemes save."""
 

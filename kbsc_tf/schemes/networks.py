@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from kbsc_tf.errors import UserError
 from kbsc_tf.files import load_arrays, save_arrays
-from kbsc_tf.schemes.base import REMEDY
+from kbsc_tf.schemes.saved import REMEDY
 
 _CONFIG = "config"
 

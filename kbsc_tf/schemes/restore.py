@@ -15,9 +15,10 @@ from kbsc_tf.features import FeatureSet
 from kbsc_tf.receiver import Receiver
 from kbsc_tf.results.envelope import GENIE
 from kbsc_tf.results.points import Curve
-from kbsc_tf.schemes.base import REMEDY, Scheme
+from kbsc_tf.schemes.base import Scheme
 from kbsc_tf.schemes.build import BuildContext, Shared, built
 from kbsc_tf.schemes.coded.genie import GenieScheme
+from kbsc_tf.schemes.saved import REMEDY
 
 
 class TrainingShape(NamedTuple):

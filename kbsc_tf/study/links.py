@@ -13,55 +13,21 @@ import filecmp
 import os
 import shutil
 from contextlib import suppress
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from kbsc_tf.config import ChannelConfig, ExperimentConfig, Needs
-from kbsc_tf.errors import UserError
 from kbsc_tf.features import FeatureSet
 from kbsc_tf.files import cannot, load_array, make_folder, write_atomically
 from kbsc_tf.knowledge import KnowledgeBase
 from kbsc_tf.receiver import CodeSearch, Posterior, Receiver
-from kbsc_tf.results.points import Curve
-from kbsc_tf.results.run_json import FILE, config_of, read_run
-from kbsc_tf.schemes.base import REMEDY, Scheme
+from kbsc_tf.schemes.base import Scheme
 from kbsc_tf.schemes.restore import TrainingShape, restore
-from kbsc_tf.seals import LINK, check_link, files_of_link, read_sealed, sealed
+from kbsc_tf.schemes.saved import REMEDY, SavedLink
+from kbsc_tf.seals import LINK, check_link, files_of_link, sealed
 from kbsc_tf.study.kb_images import KbImages, save_images
 from kbsc_tf.study.prepare import Study, curve_of
-
-
-@dataclass(frozen=True)
-class SavedLink:
-    """A fitted scheme on disk.
-
-    Attributes
-    ----------
-    curve : Curve
-        Which one it is.
-    path : Path
-    content : dict
-        Of its link.json.
-    """
-
-    curve: Curve
-    path: Path
-    content: dict
-
-    @cached_property
-    def config(self) -> ExperimentConfig:
-        """The experiment that it was fitted in."""
-        config = config_of(self.path / LINK, self.content, REMEDY)
-        # One image at a time: it is encoded here.
-        return config.model_copy(update={"codec": config.codec.model_copy(update={"processes": 1})})
-
-    @cached_property
-    def training(self) -> TrainingShape:
-        """The shape of its training features."""
-        return TrainingShape(**self.content["training"])
 
 
 class LinksFolder:
@@ -124,30 +90,6 @@ class LinksFolder:
             shutil.rmtree(temporary, ignore_errors=True)
         return True
 
-    def saved(self) -> list[SavedLink]:
-        """All saved schemes: in the order of the experiment, the largest k first.
-
-        Raises
-        ------
-        UserError
-            The folder is not that of a run, or a file is damaged.
-        """
-        config, found = config_of(self.folder / FILE, read_run(self.folder), "mend it or give another folder"), []
-        for file in sorted(self.path.glob(f"*/{LINK}")):
-            content = read_sealed(file, REMEDY)
-            try:
-                names = {name: content[name] for name in Curve._fields}
-                found.append(SavedLink(Curve(**names), file.parent, content))
-            except (KeyError, TypeError) as error:
-                raise UserError(f"{file}: damaged ({error}); {REMEDY}") from None
-        titles, labels = config.titles, [channel.label for channel in config.channels]
-
-        def place(link: SavedLink) -> tuple:
-            curve = link.curve
-            return _place(titles, curve.scheme), _place(labels, curve.channel), -curve.k, link.content["number"]
-
-        return sorted(found, key=place)
-
     def check(self, link: SavedLink) -> None:
         """Refuse a link of which a file is not what was saved: damaged, of another link, or of another run."""
         check_link(link.path, link.content["files"], REMEDY)
@@ -170,7 +112,8 @@ class LinksFolder:
 
     def scheme(self, link: SavedLink, receiver: Receiver, entries: FeatureSet) -> Scheme:
         """A saved scheme, for the receiver and its entries."""
-        return restore(link.config, link.curve, link.path, link.training, receiver, entries)
+        training = TrainingShape(**link.content["training"])
+        return restore(link.config, link.curve, link.path, training, receiver, entries)
 
     def _features(self) -> np.ndarray:
         return load_array(self._entries, REMEDY)
@@ -189,7 +132,3 @@ class LinksFolder:
 def _looks_at_features(config: ExperimentConfig) -> bool:
     """Whether the features of the entries are used beside the index: by the receiver or by a sender."""
     return config.receiver.decision == "posterior" or bool(config.needs(Needs.KNOWLEDGE_BASE))
-
-
-def _place(names: list[str], name: str) -> int:
-    return names.index(name) if name in names else len(names)

@@ -128,6 +128,52 @@ def test_schemes_that_send_images_deliver_them_or_nothing(run, alone):
         link.transmit(np.zeros((2, 512)))
 
 
+def test_symbols_are_kept_where_asked_for(run, alone):
+    link, plain = Link.load(run, k=32, symbols=True), Link.load(run, k=32)
+    one = link.send(IMAGES[0], 10.0, seed=1)
+    assert one.confidence == plain.send(IMAGES[0], 10.0, seed=1).confidence
+    assert plain.send(IMAGES[0], 10.0).symbols is None
+    sent, received = one.symbols
+    np.testing.assert_allclose(sent, link.symbols(link.embed(IMAGES[:1]))[0], atol=1e-6)
+    assert received.shape == (16,) and 0.02 < np.mean(np.abs(received - sent) ** 2) < 0.4  # N0 is 0.1
+    several = link.send(IMAGES[:3], np.inf)
+    for image, reception in zip(IMAGES, several, strict=False):
+        np.testing.assert_allclose(reception.symbols.sent, link.send(image, np.inf).symbols.sent, atol=1e-5)
+        np.testing.assert_allclose(reception.symbols.received, reception.symbols.sent, atol=1e-5)
+
+
+def test_coded_links_keep_the_symbols_of_their_blocks(run, alone):
+    link = Link.load(run, scheme="jpeg_ldpc", mcs="qpsk-1/2", symbols=True)
+    one = link.send(IMAGES[0], 10.0, seed=1)
+    assert one.symbols.sent.shape == (one.channel_uses,)
+    np.testing.assert_allclose(np.abs(one.symbols.sent.real), 0.5**0.5, atol=1e-6)  # QPSK
+    assert one.delivered and 0.9 < one.cosine <= 1.0
+    assert np.array_equal(one.received_feature, link.embed(one.received))
+
+
+def test_features_are_told_before_and_behind_the_channel(run, alone):
+    link = Link.load(run)
+    one = link.send(IMAGES[0], np.inf)
+    assert np.array_equal(one.sent_feature, link.embed(IMAGES[0]))
+    cosine = one.sent_feature @ one.received_feature / np.linalg.norm(one.received_feature)
+    assert one.cosine == pytest.approx(float(cosine)) and one.cosine > 0.99
+    lost = Link.load(run, scheme="jpeg_ldpc", mcs="64qam-5/6").send(IMAGES[0], -10.0, seed=0)
+    assert lost.received_feature is None is lost.cosine and lost.sent_feature.shape == (512,)
+
+
+def test_a_run_lists_its_links_and_the_classes_of_its_images(run):
+    links = Run(run).links()
+    assert list(links) == ["scheme", "mcs", "channel", "k"] and len(links) == 12
+    assert tuple(links.iloc[0]) == ("pca", "", "awgn", 2048)
+    for name in links.itertuples(index=False):
+        assert Link.load(run, name.scheme, name.k, name.channel, name.mcs).mcs == name.mcs
+    labels = Run(run).labels()
+    assert len(labels) == 400 and set(labels) <= set(CLASS_NAMES)
+    assert len(Run(run).labels("receiver")) == 400
+    with pytest.raises(UserError, match="unknown part"):
+        Run(run).labels("middle")
+
+
 @pytest.mark.parametrize(
     ("wanted", "message"),
     [

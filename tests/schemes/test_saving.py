@@ -10,6 +10,7 @@ from kbsc_tf.errors import UserError
 from kbsc_tf.registry import schemes as registry
 from kbsc_tf.schemes.base import Scheme
 from kbsc_tf.schemes.networks import load_networks, save_networks
+from kbsc_tf.schemes.saved import saved_links
 from kbsc_tf.study import experiment
 from kbsc_tf.study.links import LinksFolder
 from kbsc_tf.study.prepare import prepare
@@ -79,7 +80,7 @@ def test_a_saved_scheme_transmits_the_same_bits(saved, name):
     study, folder = saved
     title = OPTIONS.get(name, {}).get("name", name)
     receiver, entries = folder.receiver(study.config)
-    links = {link.curve.mcs: link for link in folder.saved() if link.curve.scheme == title}
+    links = {link.curve.mcs: link for link in saved_links(folder.folder) if link.curve.scheme == title}
     originals = {scheme.mcs: scheme for _, scheme in study.schemes if scheme.name == title}
     assert links.keys() == originals.keys() and links
     batch = batch_of(study.features.sender, np.arange(6), with_images=True)

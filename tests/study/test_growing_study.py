@@ -14,8 +14,8 @@ from kbsc_tf.config import ExperimentConfig
 from kbsc_tf.progress import Progress
 from kbsc_tf.results.records import LATENCY_COLUMNS, read_records, read_table
 from kbsc_tf.results.run_json import read_run, read_shown
+from kbsc_tf.schemes.saved import saved_links
 from kbsc_tf.study import experiment
-from kbsc_tf.study.links import LinksFolder
 
 pytestmark = pytest.mark.long
 
@@ -91,7 +91,7 @@ def test_more_trainings_are_more_records_and_the_first_stays(run, eager, no_figu
     outcomes = Run(folder).outcomes("kbsc", snr_db=0, k=4)
     shares = outcomes.groupby("training_seed")["correct"].mean()
     assert shares.to_dict() == pytest.approx(kbsc.loc[(4, 0.0)].to_dict())
-    saved = {one.curve for one in LinksFolder(folder).saved()}
+    saved = {one.curve for one in saved_links(folder)}
     assert {curve.training_seed for curve in saved if curve.scheme == "kbsc"} == {"0", "5"} and len(saved) == 5
 
     run(schemes=[{**KBSC, "seeds": 5}, "raw"], k=[8, 4], sweep=keep)  # the other training is hidden, not lost

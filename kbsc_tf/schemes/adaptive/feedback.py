@@ -20,8 +20,8 @@ from kbsc_tf.schemes.adaptive.config import AdaptiveFeedbackConfig
 from kbsc_tf.schemes.adaptive.fit import AdaptiveFit
 from kbsc_tf.schemes.adaptive.scheme import AdaptiveScheme
 from kbsc_tf.schemes.analogue.scheme import sent_uncoded
-from kbsc_tf.schemes.base import REMEDY
 from kbsc_tf.schemes.held_out import CALIBRATING_SNR_DB
+from kbsc_tf.schemes.saved import REMEDY
 from kbsc_tf.transmission import Observation, SourceBatch, Transmission
 
 _ASKING = "asking.json"

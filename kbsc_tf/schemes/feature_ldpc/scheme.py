@@ -11,9 +11,10 @@ from kbsc_tf.coding.selection import code_of, transport_plan
 from kbsc_tf.config import ChannelConfig, CodingConfig
 from kbsc_tf.features import FeatureSet
 from kbsc_tf.knowledge.quantiser import Quantiser
-from kbsc_tf.schemes.base import REMEDY, Report, Validation, silent
+from kbsc_tf.schemes.base import Report, Validation, silent
 from kbsc_tf.schemes.coded.fixed_length import FixedLengthScheme
 from kbsc_tf.schemes.coded.harq import ONCE, HarqConfig
+from kbsc_tf.schemes.saved import REMEDY
 from kbsc_tf.transmission import Blocks, Overhead, SourceBatch, Transmission
 
 _QUANTISER = "quantiser.npz"

@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 
 from kbsc_tf.files import load_numbers, save_arrays
-from kbsc_tf.schemes.base import REMEDY, Validation
+from kbsc_tf.schemes.base import Validation
 from kbsc_tf.schemes.image_ldpc.image_files import ImageFiles, pictures
+from kbsc_tf.schemes.saved import REMEDY
 from kbsc_tf.transmission import Transmission
 
 MOST_IMAGES = 200

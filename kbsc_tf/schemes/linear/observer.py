@@ -6,8 +6,8 @@ import numpy as np
 
 from kbsc_tf.files import load_numbers, save_arrays
 from kbsc_tf.receiver.axes import SemanticAxes
-from kbsc_tf.schemes.base import REMEDY
 from kbsc_tf.schemes.linear.linear_codec import LinearDecoder
+from kbsc_tf.schemes.saved import REMEDY
 from kbsc_tf.transmission import Observation
 
 _NOTHING = 1e-9  # of the largest power: rounding errors on an axis that no symbol says anything about

@@ -7,8 +7,8 @@ import numpy as np
 from kbsc_tf.config import ChannelConfig, CodingConfig
 from kbsc_tf.features import FeatureSet
 from kbsc_tf.files import load_numbers, save_arrays
-from kbsc_tf.schemes.base import REMEDY
 from kbsc_tf.schemes.coded.fixed_length import NamingScheme
+from kbsc_tf.schemes.saved import REMEDY
 
 _PROMPTS = "prompts.npz"
 
