@@ -18,6 +18,7 @@ ROOT = PACKAGE.parent
 NOT_NAMED = {
     "pydantic-core": "one version of it fits each of pydantic, which brings it",
     "psutil": "comes with the extra test, which kbsc_tf.testing.soak is for",
+    "werkzeug": "serves Dash, which brings it",
     "tensorflow-datasets": "Images.from_tfds asks for it",
 }
 NOT_IMPORTED = {

@@ -98,7 +98,7 @@ def _default(schema: dict[str, Any]) -> str:
     value = schema["default"]
     if isinstance(value, dict):
         return "its defaults"
-    if len(json.dumps(value)) > 40 or (isinstance(value, list) and isinstance(value[0], dict)):
+    if len(json.dumps(value)) > 40 or (isinstance(value, list) and value and isinstance(value[0], dict)):
         return f"{len(value)} value{'s' * (len(value) > 1)}"
     return "" if value is None else f"`{json.dumps(value)}`".replace("|", "\\|")
 

@@ -14,7 +14,8 @@ from kbsc_tf.channel.tap import told
 def traced(channel: Channel, bits_per_symbol: int | None = None) -> Callable:
     """A channel, or with ``bits_per_symbol`` its joint detection, as a TensorFlow function; XLA where it pays.
 
-    A `Tap` that listens is told of the channel's symbols, but of none where they are detected jointly.
+    A `Tap` that listens is told of the channel's symbols, but of none where they are detected jointly. ``traces()`` of
+    the channel says how many shapes it has been traced for.
     """
     if bits_per_symbol is not None:
         return _function(partial(channel.detect, bits_per_symbol=bits_per_symbol), channel)
@@ -24,6 +25,7 @@ def traced(channel: Channel, bits_per_symbol: int | None = None) -> Callable:
     def carried(symbols: tf.Tensor, snr_db: tf.Tensor) -> Received:
         return told(symbols, carry(symbols, snr_db))
 
+    carried.traces = carry.experimental_get_tracing_count
     return carried
 
 

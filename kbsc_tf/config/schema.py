@@ -107,7 +107,7 @@ class ExperimentConfig(Strict):
     >>> import kbsc_tf as kbsc
     >>> experiment = kbsc.ExperimentConfig(name="mine", schemes=["pca"], k=64, snr_db={"from": 0, "to": 10, "step": 5})
     >>> experiment.k, experiment.snr_db, experiment.channels[0].label
-    ([64], [0.0, 5.0, 10.0], 'AWGN')
+    ([64], [0.0, 5.0, 10.0], 'awgn')
     """
 
     name: str = Field(

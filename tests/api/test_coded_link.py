@@ -64,9 +64,9 @@ def test_the_same_seed_gives_the_same_numbers_and_more_blocks_go_on(link, curve)
 def test_all_batches_have_one_shape():
     traced = kbsc.CodedLink("qpsk-1/2", "awgn", uses=100)
     traced.sweep(0.0, blocks=10, **QUIET)
-    before = traced._link._channel.experimental_get_tracing_count()  # links over AWGN share it
+    before = traced._link._channel.traces()  # links over AWGN share it
     traced.sweep([0.0, 5.0], blocks=700, **QUIET)
-    assert traced._link._channel.experimental_get_tracing_count() == before
+    assert traced._link._channel.traces() == before
 
 
 def test_throughput_counts_payload_goodput_counts_data_and_neither_crcs(link):

@@ -143,10 +143,12 @@ def test_symbols_are_kept_where_asked_for(run, alone):
 
 
 def test_coded_links_keep_the_symbols_of_their_blocks(run, alone):
-    link = Link.load(run, scheme="jpeg_ldpc", mcs="qpsk-1/2", symbols=True)
-    one = link.send(IMAGES[0], 10.0, seed=1)
+    link = Link.load(run, scheme="jpeg_ldpc", mcs="64qam-5/6", symbols=True)
+    one = link.send(IMAGES[0], 30.0, seed=1)
     assert one.symbols.sent.shape == (one.channel_uses,)
-    np.testing.assert_allclose(np.abs(one.symbols.sent.real), 0.5**0.5, atol=1e-6)  # QPSK
+    levels = one.symbols.sent.real * 42**0.5  # odd numbers of 64-QAM
+    np.testing.assert_allclose(levels % 2, 1, atol=1e-4)
+    assert np.abs(levels).max() == pytest.approx(7, abs=1e-4)
     assert one.delivered and 0.9 < one.cosine <= 1.0
     assert np.array_equal(one.received_feature, link.embed(one.received))
 
