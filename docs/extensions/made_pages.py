@@ -82,6 +82,7 @@ def fill(text: str, page: str) -> str:
     """Return the text of a page with what is made in it, and with links that hold within the site."""
     text = _MARK.sub(lambda mark: MADE[mark[1]](), text)
     text = _OUTSIDE.sub(r"](\1\2/", text)
+    text = text.replace("](../../docs/", "](../../") if page.startswith("results/") else text  # its copy lies in docs/
     return text + _TREE.format("*/README") if page == "results/README" else text
 
 

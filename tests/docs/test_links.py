@@ -85,3 +85,4 @@ def test_what_is_made_when_the_site_is_built_is_there():
     assert "## `kbsc compare`" in fill("<!-- made: commands -->", "reference/cli")
     assert "author = {Li, Chongyang and He, Yanmei and" in functions["citation"]()
     assert fill("[a](../../results/b/README.md)", "howto/c") == "[a](../results/b/README.md)"
+    assert fill("[a](../../docs/concepts/b.md)", "results/c/README") == "[a](../../concepts/b.md)"
