@@ -1,0 +1,1 @@
+"""Channel-optimised product quantiser: indices straight onto constellation points, no channel code."""

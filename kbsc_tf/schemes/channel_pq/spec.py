@@ -1,0 +1,21 @@
+"""The channel-optimised product quantiser, as experiments name it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from kbsc_tf.config.scheme import Needs, SchemeSpec
+from kbsc_tf.schemes.channel_pq.config import ChannelPqConfig
+
+
+class ChannelPqSpec(SchemeSpec):
+    """Indices of a product quantiser straight onto QAM points, both trained for the channel's noise; no code."""
+
+    name, label, order = "channel_pq", "channel-optimised PQ", 315
+    colour, marker = "#44AA99", "X"
+    needs = frozenset({Needs.NOISE})
+    Config = ChannelPqConfig
+
+    def build(self, config: ChannelPqConfig, context: Any) -> Iterator[Any]:
+        from kbsc_tf.schemes.channel_pq.scheme import ChannelPqScheme
+
+        yield from context.per_k(lambda k: ChannelPqScheme(k, context.channel, config))
