@@ -38,13 +38,18 @@ class ChannelPqScheme(ChannelScheme):
     k : int
     channel : ChannelConfig
     config : ChannelPqConfig
+    trained : dict, optional
+        Where schemes of the same k and options keep the codebooks that one of them has trained.
     """
 
     name = "channel_pq"
 
-    def __init__(self, k: int, channel: ChannelConfig, config: ChannelPqConfig) -> None:
+    def __init__(
+        self, k: int, channel: ChannelConfig, config: ChannelPqConfig, trained: dict[str, list[Codebook]] | None = None
+    ) -> None:
         super().__init__(k, channel)
         self._config, self._books = config, []
+        self._trained = {} if trained is None else trained
         self._axes: SemanticAxes | None = None
 
     def check(self, training: FeatureSet) -> None:
@@ -64,8 +69,12 @@ class ChannelPqScheme(ChannelScheme):
         search = None if validation is None else validation.receiver.code_search
         features = np.asarray(training.x, np.float32)
         axes = semantic_axes(features) if search is None else search.axes
-        coordinates = axes.codewords(features[evenly_spread(len(features), _MOST)]) * np.sqrt(axes.variance)
-        books = fit_codebooks(coordinates, self.k // 2, self._config.points, self._config.design_snr_db)
+        if "books" not in self._trained:
+            coordinates = axes.codewords(features[evenly_spread(len(features), _MOST)]) * np.sqrt(axes.variance)
+            self._trained["books"] = fit_codebooks(
+                coordinates, self.k // 2, self._config.points, self._config.design_snr_db
+            )
+        books = self._trained["books"]
         self._use(axes, books, search is not None)
         sizes = sorted({book.groups.shape[1] for book in books})
         self.summary = (

@@ -18,4 +18,10 @@ class ChannelPqSpec(SchemeSpec):
     def build(self, config: ChannelPqConfig, context: Any) -> Iterator[Any]:
         from kbsc_tf.schemes.channel_pq.scheme import ChannelPqScheme
 
-        yield from context.per_k(lambda k: ChannelPqScheme(k, context.channel, config))
+        options = config.model_dump_json(exclude={"scheme", "name"})
+
+        def make(k: int) -> Any:
+            # Trained once for all channels: what it is trained for is the noise alone.
+            return ChannelPqScheme(k, context.channel, config, context.once(("channel_pq", options, k), dict))
+
+        yield from context.per_k(make)
