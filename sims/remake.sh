@@ -40,6 +40,11 @@ make_adaptive() {
 }
 make_baselines_cifar10() { run "" sims/baselines_cifar10.yaml "${cifar10[@]}"; }
 make_baselines_tiny_imagenet_100() { run "" sims/baselines_tiny_imagenet_100.yaml "${tiny[@]}"; }
+make_channel_pq() {
+  local other
+  run "" sims/channel_pq.yaml --set "features.file=$SETS/features/real_0.npz"
+  for other in pca feature_ldpc_pq; do compare "" channel_pq_16 "$other" "channel_pq_16_vs_$other"; done
+}
 make_cifar10() { run "" sims/cifar10.yaml "${cifar10[@]}"; }
 make_feedback() {
   run "" sims/feedback.yaml --set "features.file=$SETS/features/real_0.npz"
