@@ -1,6 +1,7 @@
 """Hybrid ARQ: transport blocks that fail their checks are sent again, and what was received is combined."""
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -16,6 +17,25 @@ from kbsc_tf.coding.symbol_rows import SymbolRows
 from kbsc_tf.coding.transport_link import default_blocks_per_call
 
 
+class Acknowledgements(NamedTuple):
+    """How the sender hears what the receiver says after each transmission: "it is here" or "send on".
+
+    Attributes
+    ----------
+    delay : int
+        Further transmissions that are begun before the sender hears of one.
+    error : float
+        Probability that what is said is heard as its opposite.
+    """
+
+    delay: int = 0
+    error: float = 0.0
+
+
+HEARD_AT_ONCE = Acknowledgements()
+"""In time, and never wrong."""
+
+
 class HarqLink:
     """Send transport blocks until they arrive, at most as often as there are redundancy versions.
 
@@ -23,8 +43,9 @@ class HarqLink:
                                                   and all LLRs so far, added up at their bits ─┘
 
     All versions of a block go over the channel as one row: over block fading they meet one gain, and over a channel
-    whose symbols fade one by one each its own. The sender is told without error and without delay whether a block
-    arrived, as it is by its CRCs.
+    whose symbols fade one by one each its own. After each transmission the receiver says whether a block has arrived,
+    by its CRCs. What arrives after that is not needed. A sender who hears wrongly that a block has arrived leaves the
+    receiver with what it has.
 
     Parameters
     ----------
@@ -36,11 +57,15 @@ class HarqLink:
         Redundancy version of each transmission: 0, 2, 3, 1 send other bits of the code words each time, 0, 0, 0, 0 the
         same.
     decoder : DecoderSettings
+    acknowledgements : Acknowledgements
+        In time and never wrong, unless said.
 
     Attributes
     ----------
     transmissions : [B], int64
         Of the last call: how often each block was sent.
+    papr_db : [B], float32
+        Of the last call: peak power over mean power of what was sent of each block.
 
     References
     ----------
@@ -53,9 +78,11 @@ class HarqLink:
         channel: Channel,
         versions: tuple[int, ...],
         decoder: DecoderSettings = DEFAULT_DECODER,
+        acknowledgements: Acknowledgements = HEARD_AT_ONCE,
     ) -> None:
-        self.plan = plan
-        self.transmissions = np.zeros(0, np.int64)
+        self.plan, self._acknowledgements = plan, acknowledgements
+        self._clipping_db = getattr(channel, "clipping_db", None)
+        self.transmissions, self.papr_db = np.zeros(0, np.int64), np.zeros(0, np.float32)
         # Each version alone may be one that cannot be decoded: it need not be.
         blocks = [CodeBlock(plan.info_bits, plan.coded_bits, rv) for rv in versions]
         side_by_side = default_blocks_per_call(max(block.reach for block in blocks))
@@ -83,24 +110,37 @@ class HarqLink:
             Whether all CRCs are right.
         """
         seed_noise(seed)
+        # Acknowledgements err beside the noise of the channel.
+        rng = np.random.default_rng(None if seed is None else [seed, 2])
         plan, received, delivered = self.plan, np.zeros_like(bits), np.zeros(len(bits), bool)
-        self.transmissions = np.full(len(bits), len(self._codecs))
         blocks = segment(plan, bits).reshape(-1, plan.info_bits)
         sent = [codec.encode(blocks) for codec in self._codecs]
         symbols, noise = self._over_the_air([one for one, _ in sent], snr_db)
+        ends = np.full(len(bits), len(sent) - 1)  # the last transmission of each block, as far as the sender knows
         left, known, signs = np.arange(len(bits)), np.zeros([len(blocks), 0]), np.zeros([len(blocks), 0], np.int8)
         for number, (codec, (_, its_signs)) in enumerate(zip(self._codecs, sent, strict=True)):
-            rows = self._blocks_of(left)
-            llrs = codec.demap(symbols[rows, number], noise[rows, number])
-            known, signs = _added(known, llrs), _merged(signs, its_signs[rows])
-            decoded = self._decode(self._furthest(number), known, signs)
-            received[left], passed = join(plan, decoded.reshape(-1, plan.blocks, plan.info_bits))
-            delivered[left[passed]], self.transmissions[left[passed]] = True, number + 1
-            still = np.repeat(~passed, plan.blocks)
-            left, known, signs = left[~passed], known[still], signs[still]
-            if not len(left):
-                break
+            if len(left):
+                rows = self._blocks_of(left)
+                llrs = codec.demap(symbols[rows, number], noise[rows, number])
+                known, signs = _added(known, llrs), _merged(signs, its_signs[rows])
+                decoded = self._decode(self._furthest(number), known, signs)
+                received[left], delivered[left] = join(plan, decoded.reshape(-1, plan.blocks, plan.info_bits))
+            ends = self._heard(ends, number, delivered, rng)
+            goes_on = ~delivered[left] & (ends[left] > number)
+            still = np.repeat(goes_on, plan.blocks)
+            left, known, signs = left[goes_on], known[still], signs[still]
+        self.transmissions = ends + 1
+        self.papr_db = self._papr([one for one, _ in sent])
         return received, delivered
+
+    def _heard(self, ends: np.ndarray, number: int, delivered: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Last transmission of each block [B] once the receiver has spoken after that of this number.
+
+        A sender listens until it has heard that its block has arrived.
+        """
+        delay, error = self._acknowledgements
+        stops = delivered != (rng.random(len(ends)) < error)
+        return np.where(stops & (ends >= number), np.minimum(ends, number + delay), ends)
 
     def _blocks_of(self, rows: np.ndarray) -> np.ndarray:
         """Numbers of the code blocks of transport blocks."""
@@ -119,6 +159,15 @@ class HarqLink:
             return shaped.transpose(0, 2, 1, 3).reshape(-1, len(versions), per_block)
 
         return by_block(np.concatenate(symbols)), by_block(np.concatenate(noise))
+
+    def _papr(self, versions: list[np.ndarray]) -> np.ndarray:
+        """PAPR in dB [B] of the transmissions that each block took."""
+        power = np.stack([np.abs(one.reshape(-1, self.plan.channel_uses)) ** 2 for one in versions], axis=1)
+        if self._clipping_db is not None:
+            power = np.minimum(power, 10 ** (self._clipping_db / 10))
+        taken = np.arange(len(versions)) < self.transmissions[:, None]
+        peak = np.max(power.max(axis=2), axis=1, where=taken, initial=0)
+        return (10 * np.log10(peak / np.mean(power.mean(axis=2), axis=1, where=taken))).astype(np.float32)
 
     def _furthest(self, number: int) -> int:
         """Of the versions up to one, that whose decoder knows all bits that were sent."""

@@ -7,7 +7,7 @@ import pytest
 
 from kbsc_tf.channel import FlatChannel
 from kbsc_tf.coding import Mcs, TransportPlan
-from kbsc_tf.coding.harq_link import HarqLink
+from kbsc_tf.coding.harq_link import Acknowledgements, HarqLink
 from kbsc_tf.coding.ldpc.decoder import DecoderSettings
 from kbsc_tf.coding.transport_link import TransportLink
 from kbsc_tf.metrics import wilson
@@ -22,8 +22,8 @@ def bits_of(plan, count=COUNT):
     return np.random.default_rng(1).integers(0, 2, (count, plan.payload_bits), np.uint8)
 
 
-def harq(plan, versions, channel=None):
-    return HarqLink(plan, channel or FlatChannel(), versions, SETTINGS)
+def harq(plan, versions, channel=None, **acknowledgements):
+    return HarqLink(plan, channel or FlatChannel(), versions, SETTINGS, Acknowledgements(**acknowledgements))
 
 
 def test_one_transmission_is_that_of_the_plain_link():
@@ -84,3 +84,50 @@ def test_several_code_blocks_of_any_modulation_come_back(modulation):
     # Noise that one transmission does not survive.
     received, delivered = link(bits, {"pi2_bpsk": -6.0, "16qam": 2.0}[modulation], 0)
     assert delivered.all() and (received == bits).all() and (link.transmissions > 1).all()
+
+
+def test_late_acknowledgements_cost_transmissions_and_lose_nothing():
+    bits = bits_of(HALF, 200)
+    timely, late = harq(HALF, INCREMENTAL), harq(HALF, INCREMENTAL, delay=1)
+    (_, delivered), (received, delivered_late) = timely(bits, -2.0, 0), late(bits, -2.0, 0)
+    np.testing.assert_array_equal(delivered_late, delivered)
+    np.testing.assert_array_equal(late.transmissions, np.minimum(timely.transmissions + 1, 4))
+    assert (received[delivered] == bits[delivered]).all()
+
+
+def test_misheard_acknowledgements_do_what_chance_says():
+    """The sender stops after a geometric number of transmissions: where all arrive, and where none does."""
+    error, bits = 0.3, bits_of(HALF, 2000)
+    link = harq(HALF, INCREMENTAL, error=error)
+    for snr_db, stops in ((math.inf, 1 - error), (-30.0, error)):
+        assert link(bits, snr_db, 3)[1].all() == (snr_db > 0)
+        left = (1 - stops) ** np.arange(4)
+        expected = np.append(left[:3] * stops, left[3])
+        found = np.bincount(link.transmissions, minlength=5)[1:] / len(bits)
+        assert np.abs(found - expected).max() < 4 * math.sqrt(0.25 / len(bits))
+
+
+def test_a_block_that_was_given_up_wrongly_is_lost():
+    bits = bits_of(HALF, 500)
+    true, false = harq(HALF, INCREMENTAL), harq(HALF, INCREMENTAL, error=0.2)
+    (_, delivered), (_, fewer) = true(bits, -2.0, 0), false(bits, -2.0, 0)
+    assert not (fewer & ~delivered).any() and (delivered & ~fewer).sum() > 20
+    assert (false.transmissions[delivered & ~fewer] < true.transmissions[delivered & ~fewer]).all()
+
+
+def test_papr_is_that_of_what_was_sent():
+    plan = TransportPlan.for_uses(Mcs.parse("16qam-1/2"), 60)
+    bits = bits_of(plan, 50)
+    once, link = harq(plan, (0,)), harq(plan, INCREMENTAL)
+    once(bits, math.inf, 0)
+    link(bits, math.inf, 0)
+    np.testing.assert_array_equal(link.papr_db, once.papr_db)
+    assert (link.papr_db > 1).all() and (link.papr_db <= 10 * math.log10(1.8) + 1).all()
+    clipped = harq(plan, (0,), FlatChannel(clipping_db=0.0))
+    clipped(bits, math.inf, 0)
+    plain = TransportLink(plan, FlatChannel(clipping_db=0.0), SETTINGS)
+    plain(bits, math.inf, 0)
+    np.testing.assert_allclose(clipped.papr_db, plain.papr_db, rtol=1e-4)
+    assert (clipped.papr_db < once.papr_db).all()
+    link(bits, 0.0, 0)
+    assert (link.transmissions > 1).any() and np.isfinite(link.papr_db).all()

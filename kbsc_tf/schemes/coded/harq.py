@@ -25,6 +25,15 @@ class HarqConfig(SchemeConfig):
         "incremental",
         description="What is sent again: other bits of the code words (redundancy versions 0, 2, 3, 1), or the same.",
     )
+    delay: int = Field(
+        0,
+        ge=0,
+        le=3,
+        description="Further transmissions that are begun until the sender hears of one.",
+    )
+    feedback_error: float = Field(
+        0.0, ge=0, le=0.5, description="Probability that an acknowledgement is heard as its opposite."
+    )
 
     @property
     def versions(self) -> tuple[int, ...]:
@@ -39,6 +48,11 @@ class HarqConfig(SchemeConfig):
         """Real symbols of one transmission, even, of k in all."""
         return 2 * (k // 2 // self.transmissions)
 
+    @property
+    def acknowledgements(self) -> tuple[int, float]:
+        """Delay in transmissions, and probability of an error."""
+        return self.delay, self.feedback_error
+
 
 ONCE = HarqConfig(scheme="once")
 """Nothing is sent again."""
@@ -47,6 +61,8 @@ ONCE = HarqConfig(scheme="once")
 def check_harq(config: HarqConfig, experiment: Any) -> None:
     """Refuse what cannot be sent again, by a UserError."""
     if config.transmissions == 1:
+        for option in sorted({"delay", "feedback_error"} & config.model_fields_set):
+            raise UserError(f"{option}: says how a sender hears whether to send again; set transmissions to 2, 3 or 4")
         return
     for channel in experiment.channels:
         if channel.is_grid:

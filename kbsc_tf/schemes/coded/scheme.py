@@ -9,7 +9,7 @@ from kbsc_tf import stopwatch
 from kbsc_tf.channel import build_channel
 from kbsc_tf.coding import TransportPlan
 from kbsc_tf.coding.bler import BlerTable, FastLink
-from kbsc_tf.coding.harq_link import HarqLink
+from kbsc_tf.coding.harq_link import Acknowledgements, HarqLink
 from kbsc_tf.coding.ldpc.decoder import DecoderSettings
 from kbsc_tf.coding.transport_link import TransportLink
 from kbsc_tf.config import ChannelConfig, CodingConfig
@@ -101,7 +101,7 @@ class CodedScheme(ChannelScheme):
         self._plan, air = plan, build_channel(self.channel)
         decoder = DecoderSettings(self.coding.iterations, self.coding.check_node, self.coding.schedule)
         if self.harq.transmissions > 1:
-            self._link = HarqLink(plan, air, self.harq.versions, decoder)
+            self._link = HarqLink(plan, air, self.harq.versions, decoder, Acknowledgements(*self.harq.acknowledgements))
         elif self.coding.fast:
             self._link = FastLink(BlerTable(plan, air, self.channel.model_dump_json(exclude={"name"}), decoder))
         else:

@@ -107,6 +107,18 @@ def test_what_cannot_be_sent_again_is_refused(settings, sentence):
     experiment("feature_ldpc_pq", 256, **settings)
 
 
+def test_acknowledgements_of_what_is_sent_once_are_refused():
+    with pytest.raises(ValidationError, match="delay: says how a sender hears whether to send again"):
+        experiment({"scheme": "feature_ldpc_pq", "delay": 1}, 256)
+
+
+def test_what_is_heard_late_and_wrong_is_recorded():
+    [scheme] = build({"scheme": "feature_ldpc_pq", "transmissions": 4, "delay": 1, "feedback_error": 0.1}, 256)
+    sent = scheme.transmit(BATCH, math.inf, 1)
+    times = sent.channel_uses / scheme.plan.channel_uses
+    assert times.min() == 2 and sent.delivered.all() and sent.papr_db.shape == (COUNT,)
+
+
 def test_options_out_of_range_are_refused():
     with pytest.raises(ValidationError, match="less than or equal to 4"):
         experiment({"scheme": "bpg_ldpc", "transmissions": 5}, 256)
