@@ -242,6 +242,7 @@ def test_a_run_over_ofdm_trains_once_for_two_channels_counts_everything_and_goes
         "kbsc_ofdm_tdl-a_3kmh_1x1_ls_linear_fft_size=32_cyclic_prefix=2_guard_carriers=2-1_k64_seed0",
     ]
     assert out.count("training kbsc k=64") == 1  # the second channel's is that of the first
+    assert "2 to train, 4 to fit" in out and "(1/2)" in out and "(2/2)" in out and "/4)" not in out
     assert (folder / "accuracy_k_64.png").exists()
     records = read_records(folder)
     assert len(records) == 2 * 4 and records["papr_db"].gt(0).all()

@@ -61,14 +61,16 @@ def fit(study: Study, progress: Progress) -> None:
     make_folder(study.folder, "give another --out")
     with _training(study.folder, progress):
         links.save_receiver(study)
-        trained = [id(scheme) for _, scheme in study.schemes if hasattr(scheme, "trained_on")]
-        fitted = len(study.schemes) - len(trained)
+        networks = {id(one): study.model_folder(over, one) for over, one in study.schemes if hasattr(one, "trained_on")}
+        trained = list(dict.fromkeys(networks.values()))  # some are used on several channels
+        fitted = len(study.schemes) - len(networks)
         whats = [f"{len(trained)} to train"] * bool(trained) + [f"{fitted} to fit"] * bool(fitted)
         progress.stage(f"schemes on their channels: {', '.join(whats)}")
         for channel, scheme in study.schemes:
             seed = f"seed={scheme.training_seed}" * bool(scheme.training_seed)
             label = " ".join(part for part in (scheme.name, scheme.mcs, f"k={scheme.k}", channel.label, seed) if part)
-            number = f" ({trained.index(id(scheme)) + 1}/{len(trained)})" if id(scheme) in trained else ""
+            network = networks.get(id(scheme))
+            number = f" ({trained.index(network) + 1}/{len(trained)})" if network else ""
             with progress.job(f"{'training' if number else 'fitting'} {label}{number}") as report:
                 study.fit(channel, scheme, report)
                 if scheme.shortfall is None and not links.save(study, channel, scheme):

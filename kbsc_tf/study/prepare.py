@@ -83,17 +83,21 @@ class Study:
 
     def fit(self, channel: ChannelConfig, scheme: Scheme, report: Report = silent) -> None:
         """Fit one scheme; a trained one is loaded from its checkpoint."""
-        symbols = min(scheme.k, self.features.training.dim)  # beyond, a trained network is used again
-        trained_on = getattr(scheme, "trained_on", channel).label
-        own = f"{scheme.name}_{trained_on}_k{symbols}"
-        seed = f"_seed{scheme.training_seed}" * bool(scheme.training_seed)
-        folder = self.folder / "models" / f"{getattr(scheme, 'model', own)}{seed}"
+        folder = self.model_folder(channel, scheme)
         # What is not loaded from a checkpoint is computed by every worker, with other numbers of threads.
         with nullcontext() if hasattr(scheme, "trained_on") else one_thread():
             scheme.fit(self.features.training, self.validation, folder, report)
         if self.calibration:
             with one_thread():
                 calibrate(scheme, *self.calibration)
+
+    def model_folder(self, channel: ChannelConfig, scheme: Scheme) -> Path:
+        """Where checkpoints of a scheme lie; schemes that share networks share the folder."""
+        symbols = min(scheme.k, self.features.training.dim)  # beyond, a trained network is used again
+        trained_on = getattr(scheme, "trained_on", channel).label
+        own = f"{scheme.name}_{trained_on}_k{symbols}"
+        seed = f"_seed{scheme.training_seed}" * bool(scheme.training_seed)
+        return self.folder / "models" / f"{getattr(scheme, 'model', own)}{seed}"
 
     def image_files(self) -> list[ImageFiles]:
         """Files of images that the schemes share, each once, in the order of the schemes."""
