@@ -50,6 +50,18 @@ make_feedback() {
   run "" sims/feedback.yaml --set "features.file=$SETS/features/real_0.npz"
   compare "" adaptive_feedback_80 adaptive feedback_80_vs_adaptive
 }
+make_four_channels() {
+  local set
+  run real_clip sims/four_channels.yaml --set "features.file=$SETS/features/real_0.npz"
+  run cifar100 sims/four_channels.yaml "${cifar100[@]}"
+  run cifar100_feedback sims/feedback_cifar100.yaml "${cifar100[@]}"
+  for set in real_clip cifar100; do
+    compare "$set" adaptive pca adaptive_vs_pca
+    compare "$set" adaptive kbsc_awgn adaptive_vs_kbsc_awgn
+    kbsc losses "remade/$NAME/$set" --k 64 --format png
+    kbsc promises "remade/$NAME/$set" --k 64 --format png
+  done
+}
 make_images_per_block() {
   local number
   for number in 1 4 16; do
