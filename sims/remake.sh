@@ -52,7 +52,7 @@ make_feedback() {
 }
 make_four_channels() {
   local set
-  run real_clip sims/four_channels.yaml --set "features.file=$SETS/features/real_0.npz"
+  run real_clip sims/four_channels.yaml --set data=null --set "features.file=$SETS/features/real_0.npz"
   run cifar100 sims/four_channels.yaml "${cifar100[@]}"
   run cifar100_feedback sims/feedback_cifar100.yaml "${cifar100[@]}"
   for set in real_clip cifar100; do
