@@ -1,5 +1,6 @@
 """Settings that must come before TensorFlow."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -16,6 +17,14 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     # A core of its own for every worker: more threads would wait for each other.
     for threads in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
         os.environ.setdefault(threads, "1")
+
+gc.disable()  # while tests are collected: what TensorFlow makes at its import stays
+
+
+def pytest_collection_finish():
+    """What is there stays to the end, so collecting garbage need not look at it each time."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture
