@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from eagerly import eagerly
 
 import kbsc_tf as kbsc
 from kbsc_tf.config import AwgnConfig, ExperimentConfig, RayleighConfig
@@ -91,7 +92,9 @@ def folder(tmp_path_factory):
         sweep={"latency": False},
         bound=True,
     )
-    kbsc.run(config, out=path / "run")
+    with pytest.MonkeyPatch.context() as patch, eagerly():
+        patch.setattr("kbsc_tf.study.experiment.draw_figures", lambda *arguments: [])
+        kbsc.run(config, out=path / "run")
     return path / "run"
 
 
