@@ -8,6 +8,7 @@ from functools import partial
 
 import pytest
 from eagerly import eagerly
+from undrawn import undrawn
 
 # Threads of TensorFlow and FAISS that wait would spin against each other on few cores.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -51,10 +52,10 @@ def kbsc(monkeypatch, capfd):
 
 
 @pytest.fixture
-def no_figures(monkeypatch):
-    """A run draws nothing: figures take longer than the few points of a small test."""
-    for name in ("draw_figures", "galleries"):
-        monkeypatch.setattr(f"kbsc_tf.study.experiment.{name}", lambda *arguments: [])
+def no_figures():
+    """A run draws nothing."""
+    with undrawn():
+        yield
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from eagerly import eagerly
+from undrawn import undrawn
 
 import kbsc_tf as kbsc
 from kbsc_tf.config import AwgnConfig, ExperimentConfig, RayleighConfig
@@ -92,8 +93,7 @@ def folder(tmp_path_factory):
         sweep={"latency": False},
         bound=True,
     )
-    with pytest.MonkeyPatch.context() as patch, eagerly():
-        patch.setattr("kbsc_tf.study.experiment.draw_figures", lambda *arguments: [])
+    with undrawn(), eagerly():
         kbsc.run(config, out=path / "run")
     return path / "run"
 
