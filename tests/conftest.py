@@ -1,5 +1,6 @@
 """Settings that must come before TensorFlow."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -7,6 +8,7 @@ from functools import partial
 
 import pytest
 from eagerly import eagerly
+from undrawn import undrawn
 
 # Threads of TensorFlow and FAISS that wait would spin against each other on few cores.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -16,6 +18,14 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     # A core of its own for every worker: more threads would wait for each other.
     for threads in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
         os.environ.setdefault(threads, "1")
+
+gc.disable()  # while tests are collected: what TensorFlow makes at its import stays
+
+
+def pytest_collection_finish():
+    """What is there stays to the end, so collecting garbage need not look at it each time."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture
@@ -42,10 +52,10 @@ def kbsc(monkeypatch, capfd):
 
 
 @pytest.fixture
-def no_figures(monkeypatch):
-    """A run draws nothing: figures take longer than the few points of a small test."""
-    for name in ("draw_figures", "galleries"):
-        monkeypatch.setattr(f"kbsc_tf.study.experiment.{name}", lambda *arguments: [])
+def no_figures():
+    """A run draws nothing."""
+    with undrawn():
+        yield
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import pytest
 import yaml
 from clustered import write_features
 from eagerly import eagerly
+from undrawn import undrawn
 
 from kbsc_tf.cli import main
 
@@ -17,7 +18,7 @@ def make_run(place, decision, schemes, ks, snrs, mcs, chunk):
     settings |= {"receiver": {"decision": decision}, "coding": {"mcs": mcs, "genie": False}}
     settings |= {"snr_db": snrs, "sweep": {"latency": False, "chunk": chunk}}
     (place / "small.yaml").write_text(yaml.safe_dump(settings))
-    with pytest.MonkeyPatch.context() as patch, eagerly():
+    with pytest.MonkeyPatch.context() as patch, eagerly(), undrawn():
         patch.setattr(sys, "argv", ["kbsc", "run", str(place / "small.yaml"), "--out", str(place / "small")])
         with pytest.raises(SystemExit) as end:
             main()

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import kbsc_tf
@@ -61,25 +62,31 @@ def room(file: Path) -> str:
     return file.parts[0].removesuffix(".py")
 
 
+@cache
 def tree(file: Path) -> ast.Module:
     return ast.parse((PACKAGE / file).read_text(encoding="utf-8"))
 
 
-def imported(file: Path) -> Iterator[str]:
+@cache
+def imported(file: Path) -> set[str]:
     """Dotted names of all modules a file imports, inside functions and for type hints too."""
+    names = set()
     for node in ast.walk(tree(file)):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{file}:{node.lineno}: relative import"
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return names
 
 
-GRAPH = {name: {one for one in imported(file) if one in MODULES and one != name} for name, file in MODULES.items()}
+@cache
+def graph() -> dict[str, set[str]]:
+    """Modules of the package that each of them imports."""
+    return {name: {one for one in imported(file) if one in MODULES and one != name} for name, file in MODULES.items()}
 
 
-def circle(graph: dict[str, set[str]]) -> list[str]:
+def circle(modules: dict[str, set[str]]) -> list[str]:
     """Names that lead to each other in a circle, one after another; empty without any."""
     done: set[str] = set()
 
@@ -88,13 +95,13 @@ def circle(graph: dict[str, set[str]]) -> list[str]:
             return path[path.index(name) :]
         if name in done:
             return []
-        for other in sorted(graph[name]):
+        for other in sorted(modules[name]):
             if found := walk(other, [*path, name]):
                 return found
         done.add(name)
         return []
 
-    return next((found for name in sorted(graph) if (found := walk(name, []))), [])
+    return next((found for name in sorted(modules) if (found := walk(name, []))), [])
 
 
 def untyped(body: ast.Module | ast.ClassDef) -> Iterator[tuple[int, str, str]]:
@@ -117,18 +124,18 @@ def loaded_by(statement: str) -> str:
 
 
 def test_no_file_imports_in_a_circle():
-    assert circle(GRAPH) == []
+    assert circle(graph()) == []
 
 
 def test_imports_go_downward():
     for file in (one for one in FILES if room(one) != "__init__"):
-        for name in GRAPH[module(file)] - {"kbsc_tf"}:
+        for name in graph()[module(file)] - {"kbsc_tf"}:
             assert FLOOR[name.split(".")[1]] <= FLOOR[room(file)], f"{file} imports {name}"
 
 
 def test_rooms_import_each_other_one_way():
     rooms: dict[str, set[str]] = {}
-    for name, others in GRAPH.items():
+    for name, others in graph().items():
         if name != "kbsc_tf":
             rooms.setdefault(name.split(".")[1], set()).update(one.split(".")[1] for one in others if "." in one)
     assert circle({name: others - {name} for name, others in rooms.items()}) == []
@@ -163,8 +170,8 @@ def test_files_and_folders_stay_small():
 
 def test_the_walk_sees_what_it_should():
     """The checks above pass on files without imports too: here are some they must find."""
-    assert "kbsc_tf.channel.power" in set(imported(Path("channel/analogue.py")))
-    assert "kbsc_tf.figures.curves" in set(imported(Path("cli/folders.py")))  # inside a function
+    assert "kbsc_tf.channel.power" in imported(Path("channel/analogue.py"))
+    assert "kbsc_tf.figures.curves" in imported(Path("cli/folders.py"))  # inside a function
     assert circle({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == ["b", "c"]
     source = ast.parse("def f(a, b: int): ...\nclass A:\n  def g(self, c, *, d=1): ...\n  def _h(self, e): ...")
     assert [found[1:] for found in untyped(source)] == [("f", "a"), ("g", "c"), ("g", "d")]

@@ -672,6 +672,7 @@ def test_records_of_another_version_are_refused_and_kept(kbsc, refused, file, tm
         refused("results/trial/records.csv: no column trials; expected a file of this version", command, argument)
 
 
+@pytest.mark.long
 def test_knowledge_bases_of_growing_size(kbsc, refused, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     settings = {

@@ -100,6 +100,7 @@ def test_kodak_names_a_folder_without_images(script, tmp_path):
         script("kodak").rate(tmp_path, tmp_path / "out.csv")
 
 
+@pytest.mark.long
 def test_stand_in_features_have_the_properties_that_they_state(script):
     arrays = script("stand_in_features").stand_in_features(0)
     x, labels = arrays["test_send_x"], arrays["test_send_y"]

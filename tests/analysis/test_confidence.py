@@ -215,7 +215,7 @@ def test_the_table_says_what_matters(tmp_path):
             assert f"{100 * row[name]:.1f}" in text
 
 
-@pytest.mark.parametrize("several", [False, True])
+@pytest.mark.parametrize("several", [False, pytest.param(True, marks=pytest.mark.long)])
 def test_figures_are_written_the_same_every_time(tmp_path, several):
     add_point(tmp_path, KBSC, with_confidence())
     if several:

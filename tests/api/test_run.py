@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+from undrawn import undrawn
 
 import kbsc_tf as kbsc
 import kbsc_tf.api.channel
@@ -57,8 +58,9 @@ def settings(tmp_path_factory):
 def grown(settings):
     """A run at one SNR, and its records before another was added."""
     own = {"data": photographs(), "encoder": corners}
-    before = kbsc.run(**settings, **own, snr_db=0).frame()
-    return kbsc.run(**settings, **own, snr_db=[0, 6]), before
+    with undrawn():
+        before = kbsc.run(**settings, **own, snr_db=0).frame()
+        return kbsc.run(**settings, **own, snr_db=[0, 6]), before
 
 
 def test_a_second_call_adds_what_is_new(grown):
@@ -103,7 +105,7 @@ def test_other_images_and_encoders_are_refused(grown, settings):
             kbsc.run(**settings, **{**own, **change}, snr_db=0)
 
 
-def test_a_run_is_run_again_from_its_configuration(grown):
+def test_a_run_is_run_again_from_its_configuration(grown, no_figures):
     run = kbsc.Run(grown[0].folder)
     own = {"data": photographs(), "channels": ["awgn", hot]}
     again = kbsc.run(run.config, out=run.folder, encoder=corners, **own)

@@ -3,6 +3,7 @@
 import io
 import os
 import tarfile
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,7 @@ def decode_image(content):
     return np.asarray(Image.open(content).convert("RGB"))
 
 
+@cache  # the archive takes seconds
 def cifar10_test_images(step=50):
     """Every ``step``-th image of CIFAR-10's test set in the order of class and file name; skips the test without."""
     if (CIFAR10 / "test").is_dir():

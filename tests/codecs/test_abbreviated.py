@@ -34,6 +34,7 @@ def test_the_file_comes_back_bit_by_bit_and_is_one_that_the_codec_reads(codec):
             np.testing.assert_array_equal(codec.decode(file), short.decode(stream, quality, (32, 32)))
 
 
+@pytest.mark.long
 def test_real_images_at_all_sizes_and_many_qualities(codec):
     """CIFAR-10, whole, halved and quartered: the same file, and the pixels of the codec that reads whole files."""
     short, images = codec.abbreviated(), cifar10_test_images(step=1000)

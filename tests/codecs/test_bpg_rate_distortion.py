@@ -49,6 +49,7 @@ def test_bd_rate_of_known_curves():
     assert bd_rate([(1.1 * rate, quality) for rate, quality in curve], curve) == pytest.approx(0.1)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("chroma", ["420", pytest.param("444", marks=pytest.mark.slow)])
 def test_rate_distortion(chroma):
     points = measure(chroma)

@@ -84,7 +84,7 @@ def test_other_codecs(codec):
 @pytest.mark.parametrize(
     ("how", "error", "message"),
     [
-        ("user", UserError, "^this image cannot be encoded$"),
+        pytest.param("user", UserError, "^this image cannot be encoded$", marks=pytest.mark.long),
         ("bug", ZeroDivisionError, "a bug"),
         ("die", UserError, "a process of the codec pool ended before its work was done"),
     ],
@@ -140,7 +140,7 @@ def write_script(folder, guard):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs process groups")
-@pytest.mark.parametrize("when", ["while starting", "at work"])
+@pytest.mark.parametrize("when", ["while starting", pytest.param("at work", marks=pytest.mark.long)])
 def test_ctrl_c(tmp_path, when):
     """As a terminal does it: SIGINT to the whole process group. One KeyboardInterrupt, and nobody is left."""
     script = write_script(tmp_path, 'if __name__ == "__main__":')
@@ -169,7 +169,7 @@ def test_ctrl_c(tmp_path, when):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs process groups")
-@pytest.mark.parametrize("when", ["while starting", "at work"])
+@pytest.mark.parametrize("when", [pytest.param("while starting", marks=pytest.mark.long), "at work"])
 def test_nobody_is_left_when_the_process_is_killed(tmp_path, when):
     script = write_script(tmp_path, 'if __name__ == "__main__":')
     process = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, start_new_session=True)

@@ -16,7 +16,10 @@ OPTIONS = [(False, False), (True, False), (False, True), (True, True)]
 
 
 @pytest.mark.parametrize("codec", [BpgCodec(), JpegCodec()], ids=lambda codec: codec.name)
-@pytest.mark.parametrize(("abbreviated", "thumbnails"), OPTIONS)
+@pytest.mark.parametrize(
+    ("abbreviated", "thumbnails"),
+    [pytest.param(*one, marks=() if one[0] == one[1] else pytest.mark.long) for one in OPTIONS],
+)
 def test_every_stream_fits_and_is_decoded_to_the_size_of_its_image(codec, abbreviated, thumbnails):
     coder = SourceCoder(codec, abbreviated, thumbnails)
     for image in IMAGES[2:]:

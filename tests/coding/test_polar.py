@@ -91,8 +91,17 @@ def test_llrs_find_back_to_their_places(coded_bits):
     assert (collected[:, unsent] == (-100 if code.block.is_shortened else 0)).all()
 
 
-@pytest.mark.parametrize("modulation", ["bpsk", "qpsk", "16qam"])
-@pytest.mark.parametrize("coded_bits", [60, 120, 1200])
+FAST = [(60, "16qam"), (120, "bpsk"), (1200, "qpsk")]  # shortened, punctured, repeated; every modulation once
+
+
+@pytest.mark.parametrize(
+    ("coded_bits", "modulation"),
+    [
+        pytest.param(coded_bits, modulation, marks=() if (coded_bits, modulation) in FAST else pytest.mark.long)
+        for coded_bits in (60, 120, 1200)
+        for modulation in ("bpsk", "qpsk", "16qam")
+    ],
+)
 def test_eager_graph_and_xla_agree(modulation, coded_bits):
     block = PolarBlock(40, coded_bits, "CRC11")
     bits, results = protect(random_bits(6, 29), "CRC11"), []

@@ -59,7 +59,7 @@ def test_silence_has_no_energy():
     assert ber_link(OfdmConfig(**GRID, count_overhead=False), overhead=True).bits_per_energy == 0.84
 
 
-@pytest.mark.parametrize("name", CHANNELS)
+@pytest.mark.parametrize("name", ["awgn", "rayleigh", pytest.param("tdl", marks=pytest.mark.long)])
 def test_error_rates_are_those_of_the_plain_link(name):
     ebno_db, link = EBNO_DB[name], ber_link(CHANNELS[name], seed=4)
     (ber,), (bler,) = simulate(link, [ebno_db])

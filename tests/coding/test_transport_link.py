@@ -127,7 +127,7 @@ SHORT = TransportPlan("qpsk", 1, 60, 150)
     "plan, channel, snr_db, count",
     [
         pytest.param(TINY, FlatChannel(), -30.0, 40_000, marks=pytest.mark.slow),
-        (SHORT, FlatChannel(), -2.0, 25_000),
+        pytest.param(SHORT, FlatChannel(), -2.0, 25_000, marks=pytest.mark.long),
         (TINY, FlatChannel("rayleigh", csi="none", equaliser="none"), 10.0, 40_000),
     ],
 )
@@ -179,6 +179,7 @@ def lost_at_minus_5_db(block, count):
     return int((codec.decode([llrs], count) != bits).any(axis=1).sum())
 
 
+@pytest.mark.long
 def test_error_rate_at_a_low_rate_is_that_of_the_whole_buffer():
     """128 bits in 1024: .042 by independent code of an audit; with repetition after 5 K it was .076."""
     low, high = wilson(lost_at_minus_5_db(CodeBlock(128, 1024), 900), 900, 0.99)

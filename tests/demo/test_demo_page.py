@@ -12,6 +12,7 @@ import urllib.request
 import numpy as np
 import pytest
 from PIL import Image
+from undrawn import undrawn
 
 import kbsc_tf
 from kbsc_tf.demo.check import claim_port
@@ -28,9 +29,7 @@ COMMAND = (
 def run(tmp_path_factory):
     """A small run of a link that sends features and one that sends images."""
     folder = tmp_path_factory.mktemp("demo") / "run"
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("draw_figures", "galleries"):
-            patch.setattr(f"kbsc_tf.study.experiment.{name}", lambda *arguments: [])
+    with undrawn():
         return kbsc_tf.run(
             {"name": "small"},
             out=folder,

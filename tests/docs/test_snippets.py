@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from shown_code import blocks, name_of, with_blocks
+from undrawn import undrawn
 
 import kbsc_tf as kbsc
 
@@ -26,10 +27,8 @@ def small(run, experiment, **settings):
 
 @pytest.fixture(scope="module")
 def small_run(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, undrawn():
         patch.setenv("KBSC_CACHE", str(tmp_path_factory.mktemp("cache")))
-        for name in ("draw_figures", "galleries"):  # what a run draws by itself, other tests look at
-            patch.setattr(f"kbsc_tf.study.experiment.{name}", lambda *arguments: [])
         yield partial(small, kbsc.run)
 
 

@@ -107,7 +107,7 @@ def test_panels_show_the_same_snrs_also_where_little_fits(figures):
 
 
 def test_the_reference_is_a_level_in_every_panel_however_often_it_is_recorded(figures):
-    records = digital(ks=(64, 256), snrs=SNRS)
+    records = digital(channels=("awgn",), ks=(64, 256), snrs=SNRS)
     once = records[(records["scheme"] != "noise_free") | (records["k"] == 64)]
     for table in (records, once):
         for figure in figures(plot_by_cbr, table).values():
@@ -200,7 +200,10 @@ def test_the_overview_over_grids_has_the_channel_uses_on_the_air(figures):
         assert {f"{x:g}" for x in xs} == {text.get_text() for text in axes.get_xticklabels()}
 
 
-@pytest.mark.parametrize("name", [None, "a name that a user thought up, longer than any title ought to be"])
+@pytest.mark.parametrize(
+    "name",
+    ["a name that a user thought up, longer than any title ought to be", pytest.param(None, marks=pytest.mark.long)],
+)
 def test_many_channels_stand_three_in_a_row_on_one_page(figures, name):
     records = ofdm(TWELVE, (64, 128))
     if name:

@@ -67,6 +67,7 @@ def test_the_best_rule_of_a_rate_reaches_it():
     assert AccuracyBound(posterior).at(rate) == pytest.approx((rule * posterior).sum(axis=1).mean(), abs=2e-3)
 
 
+@pytest.mark.long
 def test_the_interval_covers_the_bound_of_many_more_features(monkeypatch):
     monkeypatch.setattr(accuracy_bound, "_RESAMPLES", 200)
     monkeypatch.setattr(accuracy_bound, "_SLOPES", np.geomspace(0.1, 100, 20))

@@ -3,6 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
+from eagerly import eagerly
+from undrawn import undrawn
 
 import kbsc_tf as kbsc
 from kbsc_tf.config import AwgnConfig, ExperimentConfig, RayleighConfig
@@ -91,7 +93,8 @@ def folder(tmp_path_factory):
         sweep={"latency": False},
         bound=True,
     )
-    kbsc.run(config, out=path / "run")
+    with undrawn(), eagerly():
+        kbsc.run(config, out=path / "run")
     return path / "run"
 
 

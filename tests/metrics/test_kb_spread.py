@@ -34,6 +34,7 @@ def test_nothing_is_added_where_knowledge_bases_do_not_differ():
     assert np.isnan(low) and np.isnan(high)
 
 
+@pytest.mark.long
 def test_coverage_with_a_known_effect_of_the_knowledge_base():
     """Entries that each shift the log odds of all images: a standard deviation of 0.15 between knowledge bases.
 

@@ -157,6 +157,7 @@ def test_a_study_of_another_kind_is_refused(tmp_path):
         sweep(tmp_path)
 
 
+@pytest.mark.long
 def test_figures_and_the_report_hide_what_has_left_unless_asked(tmp_path):
     sweep(tmp_path, schemes=["pca", "raw", "noise_free"], channels=["awgn", "rayleigh"], k=[64, 16])
     row = dict.fromkeys(LATENCY_COLUMNS, 0.001) | {"mcs": "", "k": 64, "batch": 10}

@@ -23,6 +23,7 @@ def root(tmp_path):
     return tmp_path / "all"
 
 
+@pytest.mark.long
 def test_the_committed_index_is_that_of_the_committed_folders(tmp_path):
     """After any change of results: kbsc index."""
     for readme in RESULTS.glob("*/README.md"):  # not what a user has computed beside them

@@ -13,8 +13,15 @@ sys.path.insert(0, str(ROOT / "sims"))
 import write_readmes
 from pages.facts import Facts, Figure, between, headline, less, says
 
+MANY_RECORDS = ["adaptive", "baselines_cifar10", "baselines_tiny_imagenet_100", "channel_pq", "feedback"]
+MANY_RECORDS += ["neural_baselines", "ofdm", "original", "paper", "real_clip", "docs/reproduction.md"]
 
-@pytest.mark.parametrize("name", write_readmes.templates())
+
+def quick(names):
+    return [pytest.param(name, marks=pytest.mark.long) if name in MANY_RECORDS else name for name in names]
+
+
+@pytest.mark.parametrize("name", quick(write_readmes.templates()))
 def test_a_readme_is_what_its_template_makes_of_the_records(name):
     readme = RESULTS / name / "README.md"
     assert readme.read_text(encoding="utf-8") == write_readmes.rendered(name), "run python sims/write_readmes.py"
@@ -24,7 +31,7 @@ def test_the_overview_is_that_of_the_index():
     assert (RESULTS / "README.md").read_text(encoding="utf-8") == write_readmes.overview()
 
 
-@pytest.mark.parametrize("page", write_readmes.SECTIONS)
+@pytest.mark.parametrize("page", quick(write_readmes.SECTIONS))
 def test_a_section_of_a_page_is_that_of_the_records(page):
     assert (ROOT / page).read_text(encoding="utf-8") == write_readmes.with_section(page)
 

@@ -30,7 +30,9 @@ class BlockColours:
 
 
 @pytest.mark.parametrize(
-    ("name", "k"), [("feature_ldpc_pq", (64, 128)), ("feature_ldpc_sq", (192,)), ("bpg_ldpc", (1536,))]
+    ("name", "k"),
+    [("feature_ldpc_pq", (64, 128))]
+    + [pytest.param(*one, marks=pytest.mark.long) for one in (("feature_ldpc_sq", (192,)), ("bpg_ldpc", (1536,)))],
 )
 def test_no_fixed_mcs_is_above_the_best_by_outcome(name, k, monkeypatch):
     monkeypatch.setattr("kbsc_tf.schemes.coded.scheme.DecoderSettings", partial(DecoderSettings, jit=False))

@@ -72,7 +72,7 @@ def test_a_run_leaves_records_figures_and_latency_and_a_second_changes_nothing(m
 
 
 @pytest.mark.long
-def test_an_interrupted_sweep_ends_like_an_uninterrupted_one(make, tmp_path, monkeypatch):
+def test_an_interrupted_sweep_ends_like_an_uninterrupted_one(make, tmp_path, monkeypatch, no_figures):
     config = make(seeds=[0, 1])
     run(config, tmp_path / "whole")
     append, left = ResultsFolder.append, 3
@@ -94,7 +94,7 @@ def test_an_interrupted_sweep_ends_like_an_uninterrupted_one(make, tmp_path, mon
 
 
 @pytest.mark.long
-def test_points_are_the_same_in_another_order_and_company(make, tmp_path):
+def test_points_are_the_same_in_another_order_and_company(make, tmp_path, no_figures):
     run(make(seeds=[0, 1]), tmp_path / "one")
     run(make(schemes=["raw", "pca"], k=[4, 8], snr_db=[0, 6, "inf"], seeds=[1]), tmp_path / "two")
     key = ["scheme", "channel", "k", "snr_db", "seed"]
@@ -106,7 +106,7 @@ def test_points_are_the_same_in_another_order_and_company(make, tmp_path):
 
 @pytest.mark.long
 @pytest.mark.parametrize("receiver", [{"index": "IVF4,Flat"}, {"decision": "posterior"}], ids=str)
-def test_a_saved_knowledge_base_is_used(make, tmp_path, receiver):
+def test_a_saved_knowledge_base_is_used(make, tmp_path, no_figures, receiver):
     config = make(receiver=receiver)
     saved = experiment.save_knowledge_base(config, tmp_path / "out", False, progress())
     run(config, tmp_path / "other")
@@ -202,7 +202,7 @@ def test_what_does_not_fit_is_said_once_recorded_and_stops_nothing(make, tmp_pat
     assert "no fit" in text
 
 
-def test_where_nothing_fits_at_all_a_run_ends_with_records(make, tmp_path):
+def test_where_nothing_fits_at_all_a_run_ends_with_records(make, tmp_path, no_figures):
     config = make(schemes=["feature_ldpc_sq", "index_ldpc"], k=[8], coding={"mcs": ["qpsk-1/2", "qpsk-2/3"]})
     say = progress()
     experiment.run(config, tmp_path / "out", False, say)
@@ -211,12 +211,12 @@ def test_where_nothing_fits_at_all_a_run_ends_with_records(make, tmp_path):
     assert "no fit" in write_report(tmp_path / "out").read_text()
 
 
-def test_a_validation_set_smaller_than_top_k_is_no_obstacle(make, tmp_path):
+def test_a_validation_set_smaller_than_top_k_is_no_obstacle(make, tmp_path, eager, no_figures):
     run(make(receiver={"top_k": 50}), tmp_path / "out")
     assert len(read_records(tmp_path / "out")) == 4
 
 
-def test_another_configuration_is_refused_and_nothing_touched(make, tmp_path):
+def test_another_configuration_is_refused_and_nothing_touched(make, tmp_path, eager, no_figures):
     run(make(sweep={"chunk": 50, "latency": False}), tmp_path / "out")
     before = content(tmp_path / "out")
     for step in (run, lambda c, f: experiment.save_knowledge_base(c, f, False, progress())):
@@ -234,7 +234,7 @@ def test_another_configuration_is_refused_and_nothing_touched(make, tmp_path):
         (30_000, "raw", "links/.raw"),
     ],
 )
-def test_a_full_disk_is_one_sentence_wherever_it_strikes(make, tmp_path, eager, limit, scheme, place):
+def test_a_full_disk_is_one_sentence_wherever_it_strikes(make, tmp_path, eager, no_figures, limit, scheme, place):
     """A file size limit stands for the full disk: in run.json, the knowledge base, the trained model, a link."""
     trained = {"scheme": "kbsc", "epochs": 1, "validation_snr_db": [0]}
     config = make(schemes=[trained if scheme == "kbsc" else scheme])

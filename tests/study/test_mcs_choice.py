@@ -47,6 +47,7 @@ def test_every_mcs_is_tried_on_validation_images_with_noise_of_their_own(run):
     assert tried.nunique() == 2 and tried.iloc[0] == pytest.approx(share, abs=0.25)
 
 
+@pytest.mark.long
 def test_points_added_later_and_a_single_mcs(run):
     _, whole = run()
     run("grown", seeds=[0])

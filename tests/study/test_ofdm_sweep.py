@@ -37,7 +37,7 @@ def point(scheme, snr_db, seed):
     return measure(Trials(RECEIVER, SENDER, 1_000).transmit(scheme, snr_db, seed), SENDER, KNOWLEDGE, SHAPE)
 
 
-@pytest.mark.parametrize("fading", FLAT_AND_OFDM)
+@pytest.mark.parametrize("fading", ["rayleigh", pytest.param("awgn", marks=pytest.mark.long)])
 def test_flat_ofdm_channel_gives_the_accuracy_of_the_flat_link(fading):
     """Other noise, the same images: at most 4.4 standard errors of a difference of independent shares apart."""
     flat, ofdm = fitted(FLAT_AND_OFDM[fading])

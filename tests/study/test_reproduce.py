@@ -10,6 +10,7 @@ import pytest
 import yaml
 from clustered import write_features
 from eagerly import eagerly
+from undrawn import undrawn
 
 from kbsc_tf.cli import main
 from kbsc_tf.results import reproducible
@@ -32,7 +33,7 @@ def finished(tmp_path_factory):
     sweep = {"estimand": "test_set", "trials": 40, "latency": False}
     settings = {"name": "small", "features": {"file": str(file)}, "schemes": [KBSC, "pca"], "k": [8]}
     (place / "small.yaml").write_text(yaml.safe_dump({**settings, "snr_db": [0, 6], "sweep": sweep}))
-    with pytest.MonkeyPatch.context() as patch, eagerly():
+    with pytest.MonkeyPatch.context() as patch, eagerly(), undrawn():
         patch.setattr(sys, "argv", ["kbsc", "run", str(place / "small.yaml"), "--out", str(place / "small")])
         with pytest.raises(SystemExit) as end:
             main()

@@ -130,7 +130,11 @@ def test_damaged_or_missing_outcomes_are_named(tmp_path):
 
 
 @pytest.mark.parametrize("sweeps", [400, pytest.param(2_000, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("spread", [False, True], ids=["equal images", "images of different difficulty"])
+@pytest.mark.parametrize(
+    "spread",
+    [pytest.param(False, marks=pytest.mark.long), True],
+    ids=["equal images", "images of different difficulty"],
+)
 def test_intervals_cover_the_truth_with_the_stopping_rule_on(tmp_path, spread, sweeps):
     """Sweeps of one point; within three standard errors of the coverage and what the rule may cost."""
     share, images, covered, trials = 0.3, 150, 0, []

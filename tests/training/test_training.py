@@ -182,6 +182,7 @@ def test_a_model_of_other_settings_is_refused(uninterrupted):
         run(uninterrupted[0], identity="that")
 
 
+@pytest.mark.long
 def test_a_lost_model_is_trained_anew(uninterrupted, tmp_path):
     shutil.copytree(uninterrupted[0], tmp_path / "copy")
     (tmp_path / "copy" / "best.keras").unlink()
@@ -206,7 +207,9 @@ def test_resuming_keeps_the_best_model_and_counts_on_to_the_early_stop(tmp_path)
     assert (tmp_path / "best.keras").read_bytes() == best
 
 
-@pytest.mark.parametrize("learning_rate", [1e9, 1e30], ids=["finite", "not a number"])
+@pytest.mark.parametrize(
+    "learning_rate", [1e9, pytest.param(1e30, marks=pytest.mark.long)], ids=["finite", "not a number"]
+)
 def test_divergence_is_one_sentence_and_never_done(tmp_path, learning_rate):
     for _ in range(2):
         with pytest.raises(UserError, match=r"diverged.*lower (the|its) learning_rate"):

@@ -271,8 +271,8 @@ def test_a_row_that_does_not_fit_is_refused():
 
 @pytest.mark.parametrize(
     "fields",
-    [{}, {"realisation": "per_row"}, {"interleave": False}, {"features_per_grid": 2} | TWO]
-    + [{"realisation": "per_row"} | TWO],
+    [{}, {"features_per_grid": 2} | TWO, {"realisation": "per_row"} | TWO]
+    + [pytest.param(one, marks=pytest.mark.long) for one in ({"realisation": "per_row"}, {"interleave": False})],
 )
 def test_any_number_of_rows_comes_back_in_order(fields):
     link, n = OFDMLink(configure("awgn", num_ofdm_symbols=11, pilots={"symbols": (2, 8)}, **fields)), 60
@@ -439,6 +439,7 @@ def test_estimates_of_a_flat_static_channel_are_exact(pilots, antennas, interpol
     assert np.all(error.numpy() > 0) and np.all(error.numpy() < 4e-6)  # extrapolated in time and frequency: 1.5 * 2.5
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("antennas", [{}, pytest.param(TWO, marks=pytest.mark.slow)])
 def test_lmmse_interpolation_has_the_least_error_and_knows_it(antennas):
     """Nearly: going through frequency, then time, Sionna's takes errors of neighbouring carriers as independent."""
@@ -492,6 +493,7 @@ def test_covariances_are_those_of_the_model():
 # Time domain
 
 
+@pytest.mark.long
 def test_domains_agree_where_the_prefix_is_long_enough():
     rates = {}
     for domain, seed in (("time", 1), ("frequency", 2)):
@@ -592,6 +594,7 @@ def test_a_wrong_snr_changes_what_the_receiver_believes_only(csi):
 # Memory
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="resident memory is read from /proc")
 def test_calls_do_not_collect_memory():
     config = configure("tdl-a", num_ofdm_symbols=6, pilots={"symbols": (1, 4)}, csi="ls")

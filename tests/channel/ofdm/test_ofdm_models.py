@@ -14,6 +14,7 @@ from kbsc_tf.channel.ofdm.models import build_model, longest_delay_s, warnings
 from kbsc_tf.config.channels.ofdm import OfdmConfig
 
 STATISTICAL = [f"{kind}-{letter}" for kind in ("tdl", "cdl") for letter in "abcde"]
+LONG = ["cdl-b", "cdl-c", "cdl-e"]  # "cdl-a" has no line of sight either, "cdl-d" has one too
 DRAWS = 800
 RATE = 28e3  # OFDM symbols per second
 
@@ -28,7 +29,9 @@ def compiled(function, mode):
 
 @pytest.mark.parametrize(
     ("name", "direction"),
-    [(name, "downlink") for name in ("awgn", "rayleigh", *STATISTICAL)] + [("cdl-b", "uplink"), ("cdl-e", "uplink")],
+    [(name, "downlink") for name in ("awgn", "rayleigh", *STATISTICAL) if name not in LONG]
+    + [pytest.param(name, "downlink", marks=pytest.mark.long) for name in LONG]
+    + [pytest.param("cdl-b", "uplink", marks=pytest.mark.long), ("cdl-e", "uplink")],
 )
 def test_every_antenna_pair_has_unit_power(name, direction):
     way = {"direction": direction} if name.startswith("cdl") else {}

@@ -16,7 +16,7 @@ def assert_mean_rate(errors, bits, expected):
     assert abs(np.mean(rates) - expected) < 4.4 * standard_error
 
 
-@pytest.mark.parametrize("snr_db", [0.0, 10.0])
+@pytest.mark.parametrize("snr_db", [pytest.param(0.0, marks=pytest.mark.long), 10.0])
 def test_uncoded_qpsk_over_rayleigh_matches_the_closed_form(snr_db):
     errors, bits = plain_sionna.uncoded_ber(snr_db, grids=GRIDS)
     assert len(errors) == GRIDS and bits == 2064

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -29,13 +30,15 @@ def config(schemes, k=(K,), channels=(AWGN,), options=ADAPTIVE, **receiver):
     return ExperimentConfig(name="t", schemes=entries, k=list(k), channels=list(channels), receiver=receiver)
 
 
-POSTERIOR = learn_posterior(SPLITS, config(["pca"]).receiver, 100)
+@cache
+def posterior():
+    return learn_posterior(SPLITS, config(["pca"]).receiver, 100)
 
 
 def fitted(folder, schemes, training=SPLITS.training, **settings):
     """Schemes by (name, k, fading)."""
     experiment = config(schemes, **settings)
-    validation = hold_out(experiment, SPLITS, POSTERIOR)
+    validation = hold_out(experiment, SPLITS, posterior())
     found = {}
     for channel, scheme in build_schemes(experiment, training):
         scheme.fit(training, validation, folder / scheme.name)
@@ -179,7 +182,7 @@ def test_the_code_needs_validation_and_fitting():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_receiver_finds_more_the_more_it_receives(schemes, name):
-    receiver = Receiver.around(SPLITS.receiver, config([name]).receiver, POSTERIOR)
+    receiver = Receiver.around(SPLITS.receiver, config([name]).receiver, posterior())
 
     def accuracy(k, snr_db):
         decision = receiver.decide(schemes[name, k, "none"].transmit(BATCH, snr_db, 1))
@@ -202,7 +205,7 @@ def test_closed_form_schemes_know_the_noise_of_every_coordinate(closed_form, nam
     sent = np.isfinite(observation.noise_var_per_axis).all(axis=0)
     assert observation.coder is None and sent.sum() == (K if name == "pca" else DIM)
     assert (observation.values[:, ~sent] == 0).all() and np.isinf(observation.noise_var_per_axis[:, ~sent]).all()
-    expected = POSTERIOR.axes.codewords(x) * typical / own
+    expected = posterior().axes.codewords(x) * typical / own
     errors = ((observation.values - expected) / np.sqrt(observation.noise_var_per_axis))[:, sent]
     assert (np.abs(errors.mean(axis=0)) < 4.5 / math.sqrt(2000)).all()
     squares = np.square(errors).mean(axis=1)  # those of one feature share symbols, and depend on each other
@@ -220,7 +223,7 @@ def test_calibrated_confidence_is_the_accuracy(schemes, closed_form, name):
     """On the test features, which took no part: within 4.5 standard errors of 200 and of the 240 fitted."""
     scheme = {**schemes, **closed_form}[name, K, "none"]
     assert scheme.calibration is None
-    receiver = Receiver.around(SPLITS.receiver, config([name]).receiver, POSTERIOR)
+    receiver = Receiver.around(SPLITS.receiver, config([name]).receiver, posterior())
     try:
         calibrate(scheme, receiver.code_search, calibration_set(SPLITS, 1000))
         assert len(scheme.calibration.quality) == 8 and (np.diff(scheme.calibration.quality) >= 0).all()
@@ -233,7 +236,7 @@ def test_calibrated_confidence_is_the_accuracy(schemes, closed_form, name):
 
 
 def test_what_is_not_observed_is_not_calibrated(closed_form):
-    receiver = Receiver.around(SPLITS.receiver, config(["pca"]).receiver, POSTERIOR)
+    receiver = Receiver.around(SPLITS.receiver, config(["pca"]).receiver, posterior())
     without = next(scheme for (name, *_), scheme in closed_form.items() if name == "noise_free")
     calibrate(without, receiver.code_search, calibration_set(SPLITS, 1000))
     assert without.calibration is None

@@ -1,6 +1,7 @@
 """The adaptive code sent block by block until the receiver is sure enough."""
 
 import math
+from functools import cache
 
 import numpy as np
 import pytest
@@ -16,9 +17,12 @@ SPLITS = feature_splits()
 BATCH = SourceBatch(SPLITS.sender.x)
 CODE = {"axes": "neighbours", "order_exponent": 1.0, "validation_symbols": [16]}
 RULE = {"decision": "posterior", "neighbours": 50}
-POSTERIOR = learn_posterior(
-    SPLITS, ExperimentConfig(name="t", schemes=["pca"], k=[8], snr_db=[0], receiver=RULE).receiver, 100
-)
+
+
+@cache
+def posterior():
+    config = ExperimentConfig(name="t", schemes=["pca"], k=[8], snr_db=[0], receiver=RULE)
+    return learn_posterior(SPLITS, config.receiver, 100)
 
 
 @pytest.fixture(scope="module")
@@ -29,9 +33,9 @@ def make(tmp_path_factory):
         entry = {"scheme": name, **CODE, **options}
         channels = [channel or AwgnConfig()]
         experiment = ExperimentConfig(name="t", schemes=[entry], k=[k], snr_db=[0], receiver=RULE, channels=channels)
-        receiver = Receiver.around(SPLITS.receiver, experiment.receiver, POSTERIOR)
+        receiver = Receiver.around(SPLITS.receiver, experiment.receiver, posterior())
         [(_, scheme)] = build_schemes(experiment, SPLITS.training, receiver, SPLITS.receiver)
-        scheme.fit(SPLITS.training, hold_out(experiment, SPLITS, POSTERIOR), tmp_path_factory.mktemp(name))
+        scheme.fit(SPLITS.training, hold_out(experiment, SPLITS, posterior()), tmp_path_factory.mktemp(name))
         calibrating = calibration_set(SPLITS, 100)
         calibrate(scheme, receiver.code_search.among(calibrating.entries), calibrating)
         return scheme, receiver
@@ -101,12 +105,14 @@ def test_a_higher_threshold_takes_more_and_is_right_more_often(make):
     assert uses[0] < uses[1] < uses[2] and right[0] < right[2]
 
 
+@pytest.mark.long
 def test_what_is_heard_late_costs_that_many_blocks(make, asked):
     late, _ = make(block=8, confidence=0.8, delay=2)
     soon, later = (scheme.transmit(BATCH, 0.0, 5).channel_uses for scheme in (asked[0], late))
     np.testing.assert_array_equal(later, np.minimum(soon + 2 * 4, 32))
 
 
+@pytest.mark.long
 def test_a_bit_of_feedback_that_says_nothing_stops_half_each_time(make):
     """The number of blocks is then geometric, cut off at eight, whatever the receiver thinks."""
     scheme, _ = make(block=8, confidence=0.8, feedback_error=0.5)

@@ -274,6 +274,7 @@ def test_tensors_far_larger_than_their_numbers_are_refused(tmp_path, content):
     assert "larger than the numbers" in refusal(checkpoint(tmp_path / "a.pth", content))
 
 
+@pytest.mark.long
 def test_a_record_that_unpacks_to_gigabytes_is_refused(tmp_path):
     path = tmp_path / "a.pth"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("archive/data.pkl", "w") as member:
