@@ -21,8 +21,9 @@ from PIL import Image
 DOCS = Path(__file__).resolve().parents[1]
 NOTEBOOKS, OUTPUTS = DOCS.parent / "notebooks", DOCS / "notebook_outputs"
 SECONDS_A_CELL = 1800
-_WIDEST, _QUALITY = 900, 60  # pixels of a picture, of WebP
+_WIDEST, _QUALITY = 600, 22  # pixels of a picture, of AVIF
 _DPI_SHOWN = 1.1  # pixels of a notebook's own figures (110 dpi) for one on the screen
+_PROGRESS = '<pre style="white-space:pre'  # how rich prints lines in a notebook
 _PNG = re.compile(r'src="data:image/png;base64,([^"]+)"')
 
 
@@ -98,19 +99,21 @@ def _kept(outputs: list[Any]) -> list[dict[str, Any]]:
 def _richest(data: dict[str, str]) -> dict[str, str]:
     if "image/png" in data:
         return {"text/html": _img(data["image/png"])}
+    if data.get("text/html", "").startswith(_PROGRESS):
+        return {}
     if "text/html" in data:
-        html = _PNG.sub(lambda found: f'src="{_webp(found[1])[0]}"', data["text/html"])
+        html = _PNG.sub(lambda found: f'src="{_small(found[1])[0]}"', data["text/html"])
         return {"text/html": html.replace("<img style", '<img alt="figure of this cell" style')}
     return {"text/plain": data["text/plain"]} if "text/plain" in data else {}
 
 
 def _img(png: str) -> str:
-    address, width = _webp(png)
+    address, width = _small(png)
     style = f"width: {width / _DPI_SHOWN:.0f}px; max-width: 100%"
     return f'<img alt="figure of this cell" style="{style}" src="{address}">'
 
 
-def _webp(png: str) -> tuple[str, int]:
+def _small(png: str) -> tuple[str, int]:
     """A picture as a data address, small, and the width that it had."""
     with Image.open(io.BytesIO(base64.b64decode(png))) as picture:
         small = picture.convert("RGB")
@@ -118,8 +121,8 @@ def _webp(png: str) -> tuple[str, int]:
     if width < 300:  # tiles of a few pixels, which stay sharp
         return f"data:image/png;base64,{png}", width
     small.thumbnail((_WIDEST, 10 * _WIDEST), Image.Resampling.LANCZOS)
-    small.save(buffer := io.BytesIO(), "WEBP", quality=_QUALITY, method=6)
-    return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}", width
+    small.save(buffer := io.BytesIO(), "AVIF", quality=_QUALITY)
+    return f"data:image/avif;base64,{base64.b64encode(buffer.getvalue()).decode()}", width
 
 
 def main(names: list[str]) -> None:

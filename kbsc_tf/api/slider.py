@@ -56,7 +56,14 @@ class Slider:
     Raises
     ------
     UserError
-        There is no reception, one is of several images or of features, or the run's images are not at hand.
+        There is no reception, or one is of several images or of features.
+
+    Examples
+    --------
+    >>> import kbsc_tf as kbsc
+    >>> link = kbsc.Link.load("results/quickstart", scheme="pca", k=64, channel="awgn")
+    >>> link.slider("cat.jpg", snr_db=[-10, 0, 10])
+    <Slider: PCA, k = 64, AWGN, −10 dB to 10 dB>
     """
 
     def __init__(self, title: str, receptions: Sequence[Reception]) -> None:
