@@ -5,12 +5,13 @@ BENCH ?=
 SOAK ?=
 FUZZ ?=
 LOWEST_PYTHON ?= python3.10
+NOTEBOOKS ?=
 BIN := .venv/bin
 FUZZ_PYTHON ?= $(BIN)/python
 # For which Python .venv was made; another Python makes it anew.
 READY := .venv/ready-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 
-.PHONY: quickstart reproduce test test-long test-slow test-lowest cluster notebooks docs bench soak fuzz lint clean
+.PHONY: quickstart reproduce test test-long test-slow test-lowest cluster notebooks notebook-outputs docs bench soak fuzz lint clean
 
 quickstart: $(READY)
 	$(BIN)/kbsc run sims/quickstart.yaml --out $(OUT)
@@ -29,6 +30,10 @@ test-long: $(READY)
 
 notebooks: $(READY)
 	$(BIN)/python -m pytest tests/test_notebooks.py -m 'slow or not slow' --durations=0
+
+# Runs notebooks, all unless NOTEBOOKS="NAME ...", and keeps what they show for the site.
+notebook-outputs: $(READY)
+	$(BIN)/python docs/extensions/notebook_outputs.py $(NOTEBOOKS)
 
 # The site, into docs/_build/html; a warning is an error. KBSC_DOCS_REPOSITORY=owner/name adds links to Colab.
 docs: $(READY)-docs

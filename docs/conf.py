@@ -1,4 +1,4 @@
-"""How Sphinx builds the site: make docs. Notebooks are rendered as git has them, without outputs; nothing is run."""
+"""How Sphinx builds the site: make docs. Nothing is run: notebooks have the outputs of docs/notebook_outputs."""
 
 import os
 import sys

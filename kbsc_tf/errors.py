@@ -20,4 +20,15 @@ class UserError(Exception):
 
 
 class Infeasible(UserError):
-    """Too few channel uses or training features for what was asked: one scheme at one k, say, and not all others."""
+    """Too few channel uses or training features for what was asked: one scheme at one k, say, and not all others.
+
+    Examples
+    --------
+    >>> from kbsc_tf.coding import Mcs, TransportPlan
+    >>> from kbsc_tf.errors import Infeasible
+    >>> try:
+    ...     TransportPlan.for_uses(Mcs.parse("qpsk-1/2"), 4)
+    ... except Infeasible:
+    ...     print("4 channel uses are too few")
+    4 channel uses are too few
+    """

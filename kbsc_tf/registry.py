@@ -42,6 +42,12 @@ class Spec:
         What `build` calls with the settings: ``"package.module:callable"``, imported when it is needed.
     in_files : bool
         Whether files can name it; otherwise it stands for an object of a Python program, and no list shows it.
+
+    Examples
+    --------
+    >>> from kbsc_tf.registry import schemes
+    >>> schemes["pca"].name, schemes["pca"].in_files
+    ('pca', True)
     """
 
     name: str
@@ -84,6 +90,12 @@ class Registry(Generic[T]):
     ----------
     kind : str
         What a name stands for, in the singular: the entry-point group is ``kbsc_tf.{kind}s``.
+
+    Examples
+    --------
+    >>> from kbsc_tf.registry import schemes
+    >>> "pca" in schemes, "pcb" in schemes
+    (True, False)
     """
 
     def __init__(self, kind: str) -> None:

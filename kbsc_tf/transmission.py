@@ -82,6 +82,13 @@ class Overhead(Rows):
     guards : guard carriers and DC
     prefix : cyclic prefix
     unused : resource elements without a symbol
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from kbsc_tf.transmission import Overhead
+    >>> Overhead(header=np.array([8.0, 8.0]), crc=np.array([12.0, 12.0])).pilots is None
+    True
     """
 
     header: np.ndarray | None = None
@@ -144,6 +151,14 @@ class Observation(Rows):
     length : [B], int, or None
         Real symbols that were sent of each image, where it is not the same for all: those of one length were sent the
         same coordinates.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from kbsc_tf.transmission import Observation
+    >>> arrived = Observation(np.float32([[0.3, 0.0]]), np.float32([[0.1, np.inf]]))
+    >>> np.isfinite(arrived.noise_var_per_axis).tolist()  # of the second coordinate nothing arrived
+    [[True, False]]
     """
 
     values: np.ndarray

@@ -11,8 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import yaml
 from config_keys import config_keys
+from notebook_outputs import with_outputs
 
 ROOT = Path(__file__).resolve().parents[2]
 _COPIED = {"results": {".md", ".png", ".json"}, "notebooks": {".ipynb"}}  # folders -> suffixes
@@ -103,6 +105,8 @@ def _copy(app: Any, config: Any) -> None:
                 copy = copies / file.relative_to(folder)
                 copy.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(file, copy)
+                if file.suffix == ".ipynb":
+                    nbformat.write(with_outputs(file.stem, nbformat.read(file, as_version=4)), copy)
 
 
 def _escape(app: Any, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:

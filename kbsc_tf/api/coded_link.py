@@ -233,7 +233,16 @@ class CodedLink:
 
 
 class BlerCurve:
-    """What `CodedLink.sweep` has measured."""
+    """What `CodedLink.sweep` has measured.
+
+    Examples
+    --------
+    >>> import kbsc_tf as kbsc
+    >>> link = kbsc.CodedLink("qpsk-1/2", "awgn", uses=64)
+    >>> curve = link.sweep(snr_db=[-6, 6], blocks=50, progress=False)
+    >>> curve.frame()["bler"].tolist()
+    [1.0, 0.0]
+    """
 
     def __init__(self, rows: list[dict[str, Any]]) -> None:
         self._frame = pd.DataFrame(rows, columns=COLUMNS)

@@ -7,7 +7,16 @@ _DPI = 300  # of the figures
 
 
 class Figures(list):
-    """Files of figures, of which a notebook shows the PNGs."""
+    """Files of figures, of which a notebook shows the PNGs.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from kbsc_tf.api.figures import Figures
+    >>> figures = Figures([Path("accuracy.png"), Path("accuracy.pdf")])
+    >>> [path.name for path in figures]
+    ['accuracy.png', 'accuracy.pdf']
+    """
 
     def _repr_html_(self) -> str:
         return "".join(map(_img, (path for path in self if path.suffix == ".png")))

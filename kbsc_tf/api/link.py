@@ -1,6 +1,6 @@
 """A link: images in, what a receiver shows for them out; from a run's folder, without training data or fit."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from kbsc_tf.api.figures import Figures
 from kbsc_tf.api.reception import Neighbour, Reception
+from kbsc_tf.api.slider import Slider
 from kbsc_tf.api.source_images import Images, are_features
 from kbsc_tf.api.transmitter import Fitted, Transmitter
 from kbsc_tf.config import FeaturesConfig, FunctionEncoderConfig
@@ -157,6 +158,39 @@ class Link(Transmitter):
         arrivals = [one.arrival(snr_text(one.snr_db) if len(snrs) > 1 else "") for one in receptions]
         path = Path(path or self.folder / "sent.png")
         return Figures([draw_arrivals(arrivals, path, title, self.delivers_images)])
+
+    def slider(self, image: Images, snr_db: Iterable[float] = range(-20, 11, 2), seed: int = 0) -> Slider:
+        """One image at many SNRs, for a notebook: a slider over what the receiver shows.
+
+        The noise is the same at every SNR, only stronger or weaker. All is computed at once, and the page needs no
+        kernel afterwards.
+
+        Parameters
+        ----------
+        image : path or array
+            One image.
+        snr_db : iterable of float
+            Es/N0 in dB, a step of the slider each.
+        seed : int
+            Of the noise.
+
+        Returns
+        -------
+        Slider
+            Which a notebook shows.
+
+        Raises
+        ------
+        UserError
+            Several images, features instead of an image, or no SNR.
+
+        Examples
+        --------
+        >>> link = Link.load("results/quickstart", scheme="pca", k=64)
+        >>> link.slider("cat.jpg", snr_db=[-10, 0, 10])
+        """
+        receptions = [self.send(image, snr, seed) for snr in snr_db]
+        return Slider(self.name, receptions)
 
     def embed(self, images: Images) -> np.ndarray:
         """Features [B, D], float32, of length 1, of images, as the run's encoder makes them; [D] of one image."""

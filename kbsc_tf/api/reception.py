@@ -23,6 +23,14 @@ class Neighbour:
         How it was ranked, higher is better: by nearness, or by the share of its class in the vote.
     entry : int
         Its place in the knowledge base.
+
+    Examples
+    --------
+    >>> import kbsc_tf as kbsc
+    >>> link = kbsc.Link.load("results/quickstart", scheme="pca", k=64)
+    >>> nearest = link.send("cat.jpg", snr_db=10, seed=1).neighbours[0]
+    >>> nearest.image.shape, nearest.image.dtype.name
+    ((32, 32, 3), 'uint8')
     """
 
     label: str
@@ -83,6 +91,14 @@ class Reception:
     symbols : Symbols or None
         Of a link that keeps them (``Link.load(..., symbols=True)``); None for schemes that send none of the image's
         own, or several tries of which one counts.
+
+    Examples
+    --------
+    >>> import kbsc_tf as kbsc
+    >>> link = kbsc.Link.load("results/quickstart", scheme="pca", k=64)
+    >>> reception = link.send("cat.jpg", snr_db=10, seed=1)
+    >>> reception.channel_uses, reception.delivered, len(reception.neighbours)
+    (32.0, True, 5)
     """
 
     label: str | None

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 from rich.table import Table
 
+from kbsc_tf.api.charts import Charts
 from kbsc_tf.api.diagnosis import Diagnosis
 from kbsc_tf.api.figures import Figures
 from kbsc_tf.api.holdings import Holdings
@@ -22,7 +23,7 @@ from kbsc_tf.results.run_json import read_run, read_shown
 _LOST = "not delivered"
 
 
-class Run(Holdings, Diagnosis):
+class Run(Holdings, Diagnosis, Charts):
     """A results folder: its records, figures and comparisons.
 
     To go on with a run, or to add to it, run it again: ``kbsc.run(run.config, out=run.folder, snr_db=[...])``.

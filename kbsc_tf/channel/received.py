@@ -19,6 +19,15 @@ class Received(NamedTuple):
     papr_db : [B], tf.float32, or None
         Peak-to-average power ratio in dB of what carried the row: the time signal of its grid, or on a flat channel its
         symbols, one a sample. None where the channel does not say.
+
+    Examples
+    --------
+    >>> import tensorflow as tf
+    >>> from kbsc_tf.channel import build_channel
+    >>> from kbsc_tf.config import AwgnConfig
+    >>> received = build_channel(AwgnConfig())(tf.ones([2, 32], tf.complex64), tf.constant(10.0))
+    >>> received.symbols.shape.as_list(), round(float(received.no_eff[0, 0]), 6)
+    ([2, 32], 0.1)
     """
 
     symbols: tf.Tensor
@@ -36,6 +45,12 @@ class AirOverhead(NamedTuple):
         Pilots; guard carriers and DC; cyclic prefix.
     unused : float
         Resource elements without a symbol.
+
+    Examples
+    --------
+    >>> from kbsc_tf.channel import AirOverhead
+    >>> sum(AirOverhead(pilots=12.0, prefix=4.0))
+    16.0
     """
 
     pilots: float = 0.0
@@ -53,6 +68,14 @@ class Channel(Protocol):
         Whether XLA compiles the channel.
     heavy : bool
         Whether that pays in a sweep, which calls one function some hundred times.
+
+    Examples
+    --------
+    >>> from kbsc_tf.channel import build_channel
+    >>> from kbsc_tf.config import AwgnConfig
+    >>> channel = build_channel(AwgnConfig())
+    >>> channel.channel_uses(32), channel.rows_per_realisation(32)
+    (32, 1)
     """
 
     xla: bool
@@ -75,6 +98,16 @@ class SymbolChannel:
     """What channels have in common that take one use for a symbol: nothing is added, and no row shares anything.
 
     A subclass adds ``__call__``; one that XLA cannot compile sets ``xla = False``.
+
+    Examples
+    --------
+    >>> import tensorflow as tf
+    >>> from kbsc_tf.channel import Received, SymbolChannel
+    >>> class Clean(SymbolChannel):
+    ...     def __call__(self, symbols, snr_db):
+    ...         return Received(symbols, tf.zeros(tf.shape(symbols)), tf.ones(tf.shape(symbols)))
+    >>> Clean().channel_uses(32)
+    32
     """
 
     xla, heavy = True, False

@@ -32,6 +32,14 @@ class ImageCodec(ABC):
     identity : str or None
         All that files depend on besides the image and the quality, versions of libraries included. None: not known,
         so files are not kept for other runs.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from kbsc_tf.codecs import JpegCodec
+    >>> codec, image = JpegCodec(), np.zeros([32, 32, 3], np.uint8)
+    >>> codec.decode(codec.encode(image, codec.qualities[0])).shape
+    (32, 32, 3)
     """
 
     name: str

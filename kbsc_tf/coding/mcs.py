@@ -46,6 +46,13 @@ class Mcs:
     ------
     UserError
         Another modulation, or a rate out of range.
+
+    Examples
+    --------
+    >>> from kbsc_tf.coding import Mcs
+    >>> mcs = Mcs.parse("16qam-1/2")
+    >>> mcs.modulation, float(mcs.rate), mcs.name
+    ('16qam', 0.5, '16qam-1/2')
     """
 
     modulation: str
@@ -118,6 +125,12 @@ def mcs_set(name: str, fading: str) -> tuple[Mcs, ...]:
     ------
     UserError
         Unknown name; lists the names.
+
+    Examples
+    --------
+    >>> from kbsc_tf.coding import mcs_set
+    >>> len(mcs_set("38.214_table1", "none"))
+    29
     """
     if name == "wide":
         return tuple(map(Mcs.parse, _WIDE))

@@ -55,6 +55,13 @@ class TransportPlan:
         Too few channel uses for these bits: the sentence says which limit of the code is broken.
     UserError
         No such modulation or code.
+
+    Examples
+    --------
+    >>> from kbsc_tf.coding import Mcs, TransportPlan
+    >>> plan = TransportPlan.for_uses(Mcs.parse("qpsk-1/2"), 256)
+    >>> plan.channel_uses, plan.payload_bits, plan.crc_bits
+    (256, 240, 16)
     """
 
     modulation: str

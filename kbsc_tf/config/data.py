@@ -59,6 +59,12 @@ class DatasetSpec(Spec):
         A subclass of `DataSettings`; of `DividedConfig` where `kbsc_tf.data.divide` makes the five sets.
     builder : str
         Called with the settings and a `kbsc_tf.data.Reading`; returns `kbsc_tf.data.Splits`.
+
+    Examples
+    --------
+    >>> from kbsc_tf.registry import datasets
+    >>> datasets["procedural"].parse({"source": "procedural", "training_images": 400}).training_images
+    400
     """
 
     Config: type[DataSettings]

@@ -63,6 +63,12 @@ class ExecutorSpec(Spec):
         Whether it has workers in other processes, which build everything again.
     runs_main : bool
         Whether such workers run the script that was started too, so that what it registers is known to them.
+
+    Examples
+    --------
+    >>> from kbsc_tf.registry import executors
+    >>> executors["local"].elsewhere, executors["processes"].elsewhere
+    (False, True)
     """
 
     Config: type[ExecutorSettings]

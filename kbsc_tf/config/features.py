@@ -76,6 +76,12 @@ class EncoderSpec(Spec):
         A subclass of `EncoderSettings`; of `TextEncoderSettings` for one that embeds texts too.
     builder : str
         Called with the settings; returns a `kbsc_tf.features.Encoder`, which loads nothing heavy before it embeds.
+
+    Examples
+    --------
+    >>> from kbsc_tf.registry import encoders
+    >>> encoders["clip"].name
+    'clip'
     """
 
     Config: type[EncoderSettings]

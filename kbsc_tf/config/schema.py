@@ -86,7 +86,14 @@ class CodecConfig(Strict):
 
 
 class CodecSpec(Spec):
-    """What the house knows of an image codec; ``builder`` is called with a `CodecConfig`."""
+    """What the house knows of an image codec; ``builder`` is called with a `CodecConfig`.
+
+    Examples
+    --------
+    >>> from kbsc_tf.registry import codecs
+    >>> codecs["jpeg"].name, codecs["bpg"].name
+    ('jpeg', 'bpg')
+    """
 
     def validate(self, config: CodecConfig) -> None:
         """Refuse settings that this codec cannot work with, by a UserError of one sentence."""

@@ -26,6 +26,7 @@ def divide(training: ImageSet, tests: ImageSet, config: DividedConfig) -> Splits
     Examples
     --------
     >>> from kbsc_tf.config import ProceduralConfig
+    >>> from kbsc_tf.data import divide
     >>> from kbsc_tf.data.sources import procedural_set
     >>> splits = divide(procedural_set(400, 0, "training"), procedural_set(200, 1, "test"), ProceduralConfig())
     >>> len(splits.sender), len(splits.receiver)

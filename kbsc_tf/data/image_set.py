@@ -68,6 +68,7 @@ class ImageSet:
         Examples
         --------
         >>> import numpy as np
+        >>> from kbsc_tf.data import ImageSet
         >>> ImageSet.of(np.zeros((4, 8, 8, 3), np.uint8), [0, 1, 0, 1], ["cat", "dog"], "mine").references[3]
         'mine/3'
         """
@@ -170,6 +171,14 @@ class Splits:
 
     ``training`` trains the codec; ``validation_sender`` queries ``validation_receiver`` while it trains; ``sender`` is
     sent in the test and ``receiver`` is the knowledge base. All share the classes, none shares an image.
+
+    Examples
+    --------
+    >>> from kbsc_tf.config import ProceduralConfig
+    >>> from kbsc_tf.data import load_splits
+    >>> splits = load_splits(ProceduralConfig(training_images=400, test_images=400))
+    >>> len(splits.sender), len(splits.receiver)
+    (200, 200)
     """
 
     training: ImageSet

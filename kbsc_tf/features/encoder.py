@@ -25,6 +25,17 @@ class Encoder(Protocol):
         Of all that decides a feature, such as weights and preprocessing: features in the store are found by it.
     dim : int
         Length D of a feature.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> class MeanColour:
+    ...     name, fingerprint, dim = "mean colour", "mean colour 1", 3
+    ...     def embed_images(self, images):
+    ...         x = np.array([image.mean((0, 1)) + 1 for image in images], np.float32)
+    ...         return x / np.linalg.norm(x, axis=1, keepdims=True)
+    >>> from kbsc_tf.testing import check_encoder
+    >>> check_encoder(MeanColour())
     """
 
     name: str

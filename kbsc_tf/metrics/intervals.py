@@ -35,6 +35,13 @@ def wilson(
     ----------
     E. B. Wilson, "Probable inference, the law of succession, and statistical inference", Journal of the American
     Statistical Association 22 (1927), 209-212.
+
+    Examples
+    --------
+    >>> from kbsc_tf.metrics import wilson
+    >>> low, high = wilson(90, 100)
+    >>> round(low, 3), round(high, 3)
+    (0.826, 0.945)
     """
     z2 = quantile(confidence) ** 2
     successes, n = np.broadcast_arrays(np.asarray(successes, float), np.asarray(n, float))

@@ -25,6 +25,12 @@ def top_k_correct(
     Returns
     -------
     correct : [B], bool
+
+    Examples
+    --------
+    >>> from kbsc_tf.metrics import top_k_correct
+    >>> top_k_correct([3, 7], [[3, 1], [1, 7]]).tolist(), top_k_correct([3, 7], [[3], [1]]).tolist()
+    ([True, True], [True, False])
     """
     labels, candidate_labels = np.asarray(labels), np.asarray(candidate_labels)
     if labels.ndim != 1 or candidate_labels.ndim != 2 or len(labels) != len(candidate_labels):
@@ -38,13 +44,27 @@ def top_k_correct(
 
 
 def mse(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Mean squared error over the D components of each pair of features: [B, D], [B, D] -> [B]."""
+    """Mean squared error over the D components of each pair of features: [B, D], [B, D] -> [B].
+
+    Examples
+    --------
+    >>> from kbsc_tf.metrics import mse
+    >>> mse([[1.0, 0.0]], [[0.0, 0.0]]).tolist()
+    [0.5]
+    """
     difference = np.asarray(a) - np.asarray(b)
     return _dot(difference, difference) / difference.shape[-1]
 
 
 def cosine(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Cosine similarity of each pair of features, 0 if one is zero: [B, D], [B, D] -> [B]."""
+    """Cosine similarity of each pair of features, 0 if one is zero: [B, D], [B, D] -> [B].
+
+    Examples
+    --------
+    >>> from kbsc_tf.metrics import cosine
+    >>> cosine([[1.0, 0.0]], [[3.0, 0.0]]).tolist()
+    [1.0]
+    """
     a, b = np.asarray(a), np.asarray(b)
     norms = np.sqrt(_dot(a, a) * _dot(b, b))
     return _dot(a, b) / np.maximum(norms, np.finfo(norms.dtype).tiny)

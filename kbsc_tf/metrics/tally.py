@@ -32,6 +32,15 @@ class Tally:
     images : int
         Outcomes per trial, N.
     estimand : {"population", "test_set"}
+
+    Examples
+    --------
+    >>> from kbsc_tf.metrics import Tally
+    >>> tally = Tally(images=4)
+    >>> tally.add([True, True, False, True])
+    >>> tally.add([True, False, False, True])
+    >>> tally.mean
+    0.625
     """
 
     def __init__(self, images: int, estimand: Estimand = "population") -> None:

@@ -32,6 +32,18 @@ class Validation:
     receiver : Receiver
     images : ImageSet or None
         What the features were made of, where there are images.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from kbsc_tf.config import NearestConfig
+    >>> from kbsc_tf.receiver import Receiver
+    >>> from kbsc_tf.schemes.base import Validation
+    >>> from kbsc_tf.features import FeatureSet
+    >>> axes, labels, names = np.eye(3, 8, dtype=np.float32), np.arange(3), ("cat", "dog", "owl")
+    >>> entries = FeatureSet("entries", axes, labels, names, names, "file:axes")
+    >>> Validation(axes, labels, Receiver.around(entries, NearestConfig(top_k=1))).score(axes[[0, 1, 1]])
+    0.6666666666666666
     """
 
     features: np.ndarray

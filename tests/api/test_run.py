@@ -9,6 +9,7 @@ from undrawn import undrawn
 
 import kbsc_tf as kbsc
 import kbsc_tf.api.channel
+import kbsc_tf.api.charts
 import kbsc_tf.api.encoder
 import kbsc_tf.api.experiment
 import kbsc_tf.api.run
@@ -160,7 +161,8 @@ def test_examples_that_need_a_minute(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "module", ["kbsc_tf.api.channel", "kbsc_tf.api.encoder", "kbsc_tf.api.run", "kbsc_tf.data.memory"]
+    "module",
+    ["kbsc_tf.api.channel", "kbsc_tf.api.encoder", "kbsc_tf.api.run", "kbsc_tf.api.charts", "kbsc_tf.data.memory"],
 )
 def test_examples(grown, module, tmp_path, monkeypatch):
     (tmp_path / "results").mkdir()

@@ -13,6 +13,8 @@ from shown_code import blocks, name_of, with_blocks
 from undrawn import undrawn
 
 import kbsc_tf as kbsc
+from kbsc_tf.api.reception import Neighbour, Reception
+from kbsc_tf.api.slider import Slider
 
 SMALL = {"data": {"training_images": 500, "test_images": 300}, "progress": False}
 CLASSES = np.arange(90) % 3
@@ -69,7 +71,9 @@ def test_the_python_of_a_page_runs(page, namespace, capsys):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("public", [kbsc.AnalogueScheme], ids=["AnalogueScheme"])
+@pytest.mark.parametrize(
+    "public", [kbsc.AnalogueScheme, Neighbour, Reception, Slider], ids=lambda public: public.__name__
+)
 def test_examples_that_need_a_run(public, namespace):
     [example] = [one for one in doctest.DocTestFinder().find(public, globs={}, module=False) if one.examples]
     assert doctest.DocTestRunner().run(example).failed == 0

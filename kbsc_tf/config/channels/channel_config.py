@@ -104,6 +104,12 @@ class ChannelSpec(Spec):
         Words that stand for settings in ``channels``, such as ``rayleigh``.
     Config : type
         A subclass of `ChannelSettings`.
+
+    Examples
+    --------
+    >>> from kbsc_tf.registry import channels
+    >>> channels["flat"].parse({"fading": "rayleigh", "coherence": "block"}).coherence
+    'block'
     """
 
     shorthands: Mapping[str, dict[str, Any]] = {}

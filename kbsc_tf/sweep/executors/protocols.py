@@ -18,6 +18,14 @@ class Executor(Protocol):
     ----------
     slots : int
         Points it computes at a time.
+
+    Examples
+    --------
+    >>> from kbsc_tf.config import LocalConfig
+    >>> from kbsc_tf.registry import executors
+    >>> executor = executors["local"].build(LocalConfig(), lambda: None, lambda: None)
+    >>> executor.slots
+    1
     """
 
     slots: int
