@@ -24,6 +24,7 @@ SECONDS_A_CELL = 1800
 _WIDEST, _QUALITY = 600, 22  # pixels of a picture, of AVIF
 _DPI_SHOWN = 1.1  # pixels of a notebook's own figures (110 dpi) for one on the screen
 _PROGRESS = '<pre style="white-space:pre'  # how rich prints lines in a notebook
+_TEMPORARY = re.compile(re.escape(tempfile.gettempdir()) + r"/tmp\w+/")  # folders that are gone with the kernel
 _PNG = re.compile(r'src="data:image/png;base64,([^"]+)"')
 
 
@@ -55,7 +56,8 @@ def store(name: str, notebook: Any) -> Path:
     content = {"code": digest(notebook), "cells": cells}
     path = OUTPUTS / f"{name}.json"
     path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    text = _TEMPORARY.sub("", json.dumps(content, indent=1, ensure_ascii=False))
+    path.write_text(text + "\n", encoding="utf-8")
     return path
 
 
