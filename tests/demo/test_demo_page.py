@@ -39,7 +39,7 @@ def run(tmp_path_factory):
             features={"store": folder.parent / "store"},
             channels=["awgn", "rayleigh"],
             schemes=["pca", "jpeg_ldpc"],
-            k=[32, 2048],
+            k=[32, 64, 2048],
             snr_db=[0, 10, np.inf],
             coding={"mcs": ["qpsk-1/2", "64qam-5/6"], "iterations": 5, "genie": False},
             sweep={"latency": False, "chunk": 200},
@@ -99,7 +99,7 @@ def text(page, name, pattern=""):
 def test_the_page_shows_both_links_and_asks_nobody_else(page, address):
     shown = text(page, "semantic-body", "Nearest in the knowledge base, with cosine")
     assert re.search(r"(Right|Wrong): \w+ \w+, cosine 0\.\d\d", shown)
-    assert "1,024 complex channel uses" in shown and re.search(r"Feature: cosine 0\.\d{3}", shown)
+    assert "32 complex channel uses" in shown and re.search(r"Feature: cosine 0\.\d{3}", shown)
     assert page.run("document.querySelectorAll('#semantic-body .neighbours figure').length") == 5
     assert page.run("document.querySelectorAll('#semantic-body .neighbours img').length") == 5
     assert "JPEG + LDPC, QPSK 1/2, k = 2048, AWGN: " in text(page, "measured")
@@ -122,7 +122,7 @@ def test_the_slider_is_followed(page):
 def test_choices_go_as_far_as_there_are_links(page):
     page.click("#semantic-k")
     page.wait("document.querySelector('[role=option]')")
-    assert page.run("[...document.querySelectorAll('[role=option]')].map(one => one.innerText)") == ["2048", "32"]
+    assert page.run("[...document.querySelectorAll('[role=option]')].map(one => one.innerText)") == ["64", "32"]
     page.run("[...document.querySelectorAll('[role=option]')].at(-1).click()")
     text(page, "semantic-body", "On the air: 16 complex channel uses")
     page.click("button.example:nth-child(4)")
