@@ -108,7 +108,10 @@ make_paper() {
   run rayleigh sims/paper_rayleigh.yaml "${cifar100[@]}"
   run images sims/paper_images.yaml "${cifar100[@]}"
 }
-make_procedural() { run "" sims/quickstart.yaml --set sweep.per_image=false; }
+make_procedural() { # the quickstart on more images, trained for longer
+  run "" sims/quickstart.yaml --set data.training_images=10000 --set data.test_images=4000 \
+    --set schemes.kbsc.epochs=30 --set sweep.per_image=false
+}
 make_real_clip() { # the three seeds side by side: much of a training on few features runs on one core
   local seed job
   local -a jobs=()

@@ -14,9 +14,9 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 _OPTIONS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
     "--disable-background-networking", "--disable-component-update", "--disable-default-apps", "--hide-scrollbars",
-    "--host-resolver-rules=MAP * ~NOTFOUND", "--remote-debugging-pipe",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", "--remote-debugging-pipe",
 ]  # fmt: skip
-_PATIENCE_S = 60.0
+_PATIENCE_S, _POLL_S = 60.0, 0.05
 
 
 class Browser:
@@ -79,10 +79,10 @@ class Browser:
             "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=scale, mobile=mobile
         )
 
-    def open(self, page: Path) -> None:
-        """Load a page, and wait until it is there."""
+    def open(self, page: Path | str) -> None:
+        """Load a page, a file or an address, and wait until it is there."""
         self._loaded = False
-        self.call("Page.navigate", url=page.resolve().as_uri())
+        self.call("Page.navigate", url=page if isinstance(page, str) else page.resolve().as_uri())
         while not self._loaded:
             self._next()
         self.run("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
@@ -93,6 +93,19 @@ class Browser:
         if "exceptionDetails" in answer:
             raise RuntimeError(str(answer["exceptionDetails"].get("exception", {}).get("description")))
         return answer["result"].get("value")
+
+    def wait(self, script: str) -> None:
+        """Wait until an expression in the page is true."""
+        until = time.monotonic() + _PATIENCE_S
+        while not self.run(f"!!({script})"):
+            if time.monotonic() > until:
+                raise TimeoutError(f"never true: {script}")
+            time.sleep(_POLL_S)
+
+    def choose_file(self, selector: str, file: Path) -> None:
+        """Give a file to an input."""
+        found = self.call("Runtime.evaluate", expression=f"document.querySelector({json.dumps(selector)})")
+        self.call("DOM.setFileInputFiles", files=[str(file)], objectId=found["result"]["objectId"])
 
     def point(self, x: float, y: float, click: bool = False) -> None:
         """Move the mouse to a place in the window, and press it."""

@@ -150,7 +150,25 @@ def test_plot_of_nothing_is_refused(refused, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     refused("nowhere", "plot", "nowhere")
     (tmp_path / "empty").mkdir()
-    refused("empty/records.csv: cannot read", "plot", "empty")
+    refused("empty/run.json: cannot read", "plot", "empty")
+
+
+@pytest.mark.parametrize(
+    "arguments", [("report", "none"), ("losses", "none"), ("reproduce", "none"), ("send", __file__, "--run", "none")]
+)
+def test_a_folder_without_a_run_is_refused_before_anything_heavy_is_loaded(arguments, tmp_path):
+    code = f"""
+import sys
+sys.argv = ["kbsc", *{arguments}]
+from kbsc_tf.cli import main
+try:
+    main()
+except SystemExit as end:
+    print(end.code, [name for name in {[*HEAVY, "matplotlib"]} if name in sys.modules])
+"""
+    result = python(code, cwd=tmp_path)
+    assert result.stdout == "2 []\n"
+    assert re.fullmatch(r"kbsc: none.*run.json.*; give the results folder of .*\n", result.stderr)
 
 
 def test_info_says_versions_and_devices(kbsc):

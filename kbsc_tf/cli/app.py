@@ -58,9 +58,24 @@ Places = Annotated[
     typer.Option("--set", metavar="KEY=VALUE", help="Where data lie here, as in data.path=DIR; may be repeated."),
 ]
 Out = Annotated[Path | None, typer.Option("--out", help="Results folder; default results/NAME.")]
-Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Results folder, for example results/quickstart.")]
+
+
+def _holding_runs(folders: Path | list[Path]) -> Path | list[Path]:
+    """Folders that hold no run are refused at once: what reads them takes pandas and matplotlib seconds to import."""
+    from kbsc_tf.files import read_json
+
+    for folder in folders if isinstance(folders, list) else [folders]:
+        read_json(folder / "run.json", "give the results folder of a run, such as results/quickstart")
+    return folders
+
+
+Folder = Annotated[
+    Path,
+    typer.Argument(metavar="DIR", help="Results folder, for example results/quickstart.", callback=_holding_runs),
+]
 Folders = Annotated[
-    list[Path], typer.Argument(metavar="DIR...", help="Results folders, for example results/quickstart.")
+    list[Path],
+    typer.Argument(metavar="DIR", help="Results folders, for example results/quickstart.", callback=_holding_runs),
 ]
 All = Annotated[
     bool, typer.Option("--all", help="Also schemes, channels, k, SNRs and seeds that have left the configuration.")

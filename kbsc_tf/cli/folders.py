@@ -78,7 +78,7 @@ def plot(
 
 @app.command()
 def migrate(
-    folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Results folders of an earlier version.")],
+    folders: Annotated[list[Path], typer.Argument(metavar="DIR", help="Results folders of an earlier version.")],
 ) -> None:
     """Bring older results folders up to date; what was measured stays as it is."""
     from kbsc_tf.kb_scaling.folder_migration import migrate as bring_up_to_date
@@ -96,9 +96,11 @@ def report(
     everything: All = False,
 ) -> None:
     """Put everything about a run, or about several, into one HTML page that needs no network."""
+    progress = new_progress()
+    progress.say(f"report of {', '.join(map(str, folders))}: reading records and drawing")
     from kbsc_tf.report.page import write_report
 
-    list_files([write_report(folders, out, everything)], new_progress())
+    list_files([write_report(folders, out, everything)], progress)
 
 
 @app.command()

@@ -15,7 +15,7 @@ from kbsc_tf.cli.app import (
 @app.command()
 def send(
     images: Annotated[
-        list[Path], typer.Argument(metavar="IMAGE...", help="JPEG or PNG files.", exists=True, dir_okay=False)
+        list[Path], typer.Argument(metavar="IMAGE", help="JPEG or PNG files.", exists=True, dir_okay=False)
     ],
     run: Annotated[Path, typer.Option("--run", help="Results folder, for example results/quickstart.")],
     snr: Annotated[float, typer.Option("--snr", help="Es/N0 in dB; inf for no noise.")] = 0.0,
@@ -27,17 +27,21 @@ def send(
     out: Annotated[Path | None, typer.Option("--out", help="The picture; DIR/sent.png unless given.")] = None,
 ) -> None:
     """Send images over a fitted link of a run, and draw what the receiver shows for them."""
+    from kbsc_tf.demo.check import check_run
+
+    check_run(run)
+    picture, progress = out or run / "sent.png", new_progress()
+    progress.say(f"loading TensorFlow and a link of {run}")
     from kbsc_tf.figures.output import Output
     from kbsc_tf.results.run_json import read_run
     from kbsc_tf.study.start import prepare_tensorflow
 
     read_run(run)
-    picture = out or run / "sent.png"
     Output([picture.suffix]).check()
     prepare_tensorflow()
     from kbsc_tf.api.link import Link
 
-    progress, link = new_progress(), Link.load(run, scheme, k, channel, mcs)
+    link = Link.load(run, scheme, k, channel, mcs)
     receptions = link.send(images, snr, seed)
     for image, got in zip(images, receptions, strict=True):
         progress.say(f"{image}: {got.text}")

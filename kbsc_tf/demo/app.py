@@ -114,10 +114,8 @@ class Demo:
             asked = ctx.triggered_id
             if asked == "upload" and contents is None or isinstance(asked, dict) and not any(clicks):
                 raise PreventUpdate
-            # The page forgets the upload, so that the same file can be chosen again.
-            return *(
-                self.choose(None, contents, name) if asked == "upload" else self.choose(asked["key"], None, None)
-            ), None
+            key, message = self.upload(contents, name) if asked == "upload" else (asked["key"], "")
+            return key, message, None  # the page forgets the upload, so that the same file can be chosen again
 
         @app.callback(
             Output({"type": "example", "key": ALL}, "className"),
