@@ -25,6 +25,8 @@ class Score(Strict):
     low: float = Field(description="Lower end of its 95 % interval.")
     high: float = Field(description="Upper end of its 95 % interval.")
     psnr: float | None = Field(None, description="Mean PSNR in dB, of schemes that send images.")
+    psnr_low: float | None = Field(None, description="Lower end of its 95 % interval, in dB.")
+    psnr_high: float | None = Field(None, description="Upper end of its 95 % interval, in dB.")
 
 
 class Card(Strict):
