@@ -15,7 +15,7 @@ from kbsc_tf.api.link import Link
 from kbsc_tf.api.preset_score import measure, read_test_sets
 from kbsc_tf.api.source_images import Images, are_features, read_image
 from kbsc_tf.api.transmitter import Fitted, Transmitter, read_features
-from kbsc_tf.config import ExperimentConfig, FunctionEncoderConfig, NearestConfig, Needs, parse_channel
+from kbsc_tf.config import ExperimentConfig, FunctionEncoderConfig, NearestConfig, parse_channel
 from kbsc_tf.config.strict import name_of
 from kbsc_tf.data.memory import Images as ImagesInMemory
 from kbsc_tf.errors import UserError
@@ -302,7 +302,7 @@ def _checked_size(image_shape: tuple[int, int], card: Card) -> tuple[int, int]:
     """A height and a width that a preset's networks can divide into places."""
     [entry], told = card.config.schemes, str(image_shape)
     multiple = schemes[entry.scheme].multiple(entry)
-    if Needs.IMAGES not in schemes[entry.scheme].needs:
+    if not card.sends_images:
         raise UserError(f"image_shape: preset {card.name} sends features, not images; leave it out")
     try:
         height, width = map(operator.index, image_shape)

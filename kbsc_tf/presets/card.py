@@ -7,9 +7,11 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from kbsc_tf.config import ExperimentConfig
+from kbsc_tf.config.scheme import Needs
 from kbsc_tf.config.strict import Strict
 from kbsc_tf.errors import UserError
 from kbsc_tf.files import read_json, write_atomically
+from kbsc_tf.registry import schemes
 
 FILE = "card.json"
 REMEDY = "install the package again, or download the preset again"
@@ -57,6 +59,11 @@ class Card(Strict):
     def config(self) -> ExperimentConfig:
         """The experiment that it was fitted in."""
         return ExperimentConfig.model_validate(self.experiment)
+
+    @property
+    def sends_images(self) -> bool:
+        """Whether images go in, and not features."""
+        return Needs.IMAGES in schemes[self.scheme].needs
 
     def score(self, snr_db: float, k: int | None = None) -> Score | None:
         """The score at an SNR in dB, None if it has none."""

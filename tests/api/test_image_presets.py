@@ -19,7 +19,7 @@ from kbsc_tf.schemes.restore import TrainingShape
 
 ROOT = Path(__file__).parents[2]
 CIFAR10 = Path(os.environ.get("SETS", ROOT.parent / "sets")) / "cifar10"
-NAMES = [name for name in kbsc.list_presets() if read_card(find_preset(name)).config.features.file is None]
+NAMES = [name for name in kbsc.list_presets() if read_card(find_preset(name)).sends_images]
 IMAGES = render(procedural_labels(4, 7), 7, 0)
 TINY = {"source": "procedural", "training_images": 100, "test_images": 200}
 SWIN = {

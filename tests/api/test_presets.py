@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 MODELS = ROOT / "kbsc_tf" / "presets" / "models"
 SETS = Path(os.environ.get("SETS", ROOT.parent / "sets"))
 ALL = kbsc.list_presets()
-NAMES = [name for name in ALL if read_card(MODELS / name).config.features.file is not None]  # of ready features
+NAMES = [name for name in ALL if not read_card(MODELS / name).sends_images]  # of ready features
 IMAGES = render(procedural_labels(4, 7), 7, 0)
 
 
