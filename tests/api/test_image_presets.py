@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 import kbsc_tf as kbsc
-from kbsc_tf.config import ExperimentConfig
+from kbsc_tf.config import ExperimentConfig, FunctionEncoderConfig
 from kbsc_tf.data.procedural import procedural_labels, render
+from kbsc_tf.features import build_encoder
 from kbsc_tf.metrics.image import psnr
 from kbsc_tf.presets.card import Card, Score, read_card, write_card
 from kbsc_tf.presets.catalogue import find_preset
@@ -50,6 +51,20 @@ def untrained(folder, entry="deepjscc", k=(512,)):
     said |= {"training": shape._asdict(), "experiment": config.model_dump(mode="json"), "decision": "nearest"}
     write_card(Card(**said), folder)
     return scheme
+
+
+def thumbnails(images):
+    """Features that take no CLIP."""
+    return np.stack([image[::8, ::8].reshape(-1) + 1.0 for image in images])
+
+
+@pytest.fixture
+def without_clip(tmp_path, monkeypatch):
+    """The small CLIP takes a minute on a busy core; see `test_it_delivers_what_its_card_says`."""
+    known = {"encoder": "function", "function": thumbnails, "name": "t", "fingerprint": "t", "dimension": 48}
+    encoder = build_encoder(FunctionEncoderConfig(**known))
+    monkeypatch.setenv("KBSC_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("kbsc_tf.api.preset.build_encoder", lambda config: encoder)
 
 
 def test_what_is_packed_sends_as_the_scheme_did(tmp_path, eager):
@@ -119,20 +134,13 @@ def test_images_that_do_not_fit_are_one_sentence(tmp_path):
 def test_a_receiver_with_an_encoder_of_ones_own(tmp_path, eager):
     """Received images are embedded by it, and so are the entries."""
     untrained(tmp_path)
-
-    def thumbnails(images):
-        return np.stack([image[::8, ::8].reshape(-1) + 1.0 for image in images])
-
     link = kbsc.from_preset(tmp_path).link(IMAGES, ["a", "b", "c", "d"], encoder=thumbnails)
     one = link.send(IMAGES[2], 10.0, seed=0)
     assert one.label in set("abcd") and one.received.shape == (32, 32, 3) and one.received_feature.shape == (48,)
     assert one.image.shape == (32, 32, 3)
 
 
-@pytest.mark.long
-def test_scores_are_of_an_experiments_data(tmp_path, monkeypatch):
-    """By the small CLIP that comes along; what is measured is what the sent images' PSNR says."""
-    monkeypatch.setenv("KBSC_CACHE", str(tmp_path / "cache"))
+def test_scores_are_of_an_experiments_data(tmp_path, eager, without_clip):
     untrained(tmp_path)
     preset = kbsc.from_preset(tmp_path)
     frame = preset.score(TINY)
@@ -166,9 +174,8 @@ def test_cards_have_both_scores(name):
 
 
 @pytest.mark.long
-def test_the_python_of_the_page_runs(tmp_path, monkeypatch):
-    """As it stands there, but for the images that it is measured on."""
-    monkeypatch.setenv("KBSC_CACHE", str(tmp_path))
+def test_the_python_of_the_page_runs(eager, without_clip):
+    """As it stands there, but for the images that it is measured on, and their encoder."""
     page = (ROOT / "docs/reference/presets.md").read_text(encoding="utf-8")
     code = "".join(re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL))
     assert code.count('preset.score({"source": "cifar10"})') == 1
