@@ -45,7 +45,7 @@ class Card(Strict):
     knowledge_base: int = Field(description="Entries of the receiver's knowledge base that it was measured with.")
     decision: str = Field(description="The receiver's decision rule.")
     size: str = Field(description="Of the scheme: its parameters.")
-    scores: list[Score] = Field(description="Semantic accuracy on images that no fit has seen.")
+    scores: list[Score] = Field(description="Semantic accuracy, and PSNR of images, on images that no fit has seen.")
     licence: str = Field(description="Of the weights.")
     commit: str = Field(description="Of kbsc_tf that it was fitted by.")
     made: str = Field(description="Day on which it was packed.")
