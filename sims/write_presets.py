@@ -124,7 +124,7 @@ def write_preset(run: Path, wanted: Wanted, data: Path) -> None:
         made=datetime.date.today().isoformat(),
         versions=said["versions"],
         training_seed=first.curve.training_seed,
-        training=first.training._asdict(),
+        training=first.content["training"],
         fitted=fitted,
         experiment=portable(first.config.model_dump(mode="json"), wanted),
     )

@@ -70,6 +70,13 @@ def from_preset(
     >>> x = np.random.default_rng(0).standard_normal((3, 512)).astype("float32") / 512**0.5
     >>> preset.symbols(x).shape, preset.transmit(x, snr_db=0).features.shape
     ((3, 32), (3, 512))
+
+    One that sends images, [B, H, W, 3]:
+
+    >>> preset = kbsc.from_preset("deepjscc_cifar10_k512")
+    >>> received = preset.transmit(np.full((2, 32, 32, 3), 0.5), snr_db=5)
+    >>> received.images[0].shape, received.psnr.shape, received.channel_uses
+    ((32, 32, 3), (2,), array([256., 256.]))
     """
     folder = find_preset(name)
     card = read_card(folder)

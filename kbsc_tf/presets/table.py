@@ -30,7 +30,7 @@ Weights are kept in half precision; scores are of what is kept. `preset.score("r
 
 Top-1 semantic accuracy (%) with half of its 95 % interval, on images that no fit has seen.
 """
-_IMAGES = """
+_IMAGES = """\
 
 ## Images
 
@@ -43,12 +43,13 @@ link.send(images[0], snr_db=5).label
 preset.score({"source": "cifar10"})  # or a folder that holds train/CLASS/*.png and test/CLASS/*.png
 ```
 
-The networks take images of other sizes: `from_preset(..., image_shape=(64, 96))`. Height and width are multiples of 4
-pixels, of SwinJSCC of 16. k grows with the image, the CBR stays. Scores are of the size of training.
+The networks take images of other sizes: `from_preset(..., image_shape=(64, 96))`. k grows with the image,
+the CBR stays. The networks were trained on 32x32 pixels, and scores are of this size. Height and width are multiples of
+the stride, 4 pixels for DeepJSCC.
 
 Mean PSNR (dB) with half of its 95 % interval.
 """
-_ACCURACY = """
+_ACCURACY = """\
 
 Top-1 semantic accuracy (%) of the same images, with half of its 95 % interval.
 """

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -170,6 +171,20 @@ def test_cards_have_both_scores(name):
     for k in card.k:
         values = [one.psnr for one in card.scores if one.k == k]
         assert values == sorted(values) and len(values) >= 5
+
+
+@pytest.mark.long
+def test_the_python_of_the_page_runs(eager, without_clip):
+    """As it stands there, but for the images that it is measured on, and their encoder."""
+    page = (ROOT / "docs/reference/presets.md").read_text(encoding="utf-8")
+    code = "".join(re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL))
+    assert code.count('preset.score({"source": "cifar10"})') == 1
+    code = code.replace('score({"source": "cifar10"})', f"score({TINY}, [5], queries=20)")
+    features = np.random.default_rng(0).standard_normal((4, 512)).astype(np.float32)
+    features /= np.linalg.norm(features, axis=1, keepdims=True)
+    known = {"features": features, "entries": features, "images": IMAGES, "labels": ["a", "b", "c", "d"]}
+    exec(compile(code, "presets.md", "exec"), known)
+    assert known["received"].psnr.shape == (4,)
 
 
 @pytest.mark.slow
