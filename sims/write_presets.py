@@ -2,9 +2,14 @@
 
     kbsc train sims/real_clip.yaml --set features.file=real_0.npz --set channels=awgn --out remade/presets
     python sims/write_presets.py real_0.npz remade/presets
+
+    kbsc train sims/neural_baselines.yaml --set data.source=folder --set data.path=cifar10 --out remade/image_presets
+    python sims/write_presets.py cifar10 remade/image_presets
+
     python sims/write_presets.py                        # the page alone
 
-``real_0.npz`` is made by ``make_features.py --seed 0`` of the data folder, as for results/real_clip.
+``real_0.npz`` is made by ``make_features.py --seed 0`` of the data folder, as for results/real_clip; ``cifar10`` holds
+CIFAR-10 as ``train/CLASS/*.png`` and ``test/CLASS/*.png``, as for results/neural_baselines.
 """
 
 import datetime
@@ -16,6 +21,8 @@ from typing import Annotated, NamedTuple
 import typer
 
 import kbsc_tf
+from kbsc_tf.config import ExperimentConfig
+from kbsc_tf.features import build_encoder
 from kbsc_tf.files import write_atomically
 from kbsc_tf.presets.card import Card, Score, write_card
 from kbsc_tf.presets.packing import WEIGHTS, pack
@@ -28,6 +35,23 @@ MODELS = ROOT / "kbsc_tf" / "presets" / "models"
 PAGE = ROOT / "docs" / "reference" / "presets.md"
 
 
+class Trained(NamedTuple):
+    """What presets of one experiment share: what they send, and what they were fitted and measured on."""
+
+    sends: str
+    data: str
+
+
+REAL_CLIP = Trained(
+    "512-d image features of OpenAI's CLIP ViT-B/32, of length 1",
+    "Caltech-101, Oxford Flowers and DTD, for training also SUN397 and Stanford Cars, as in results/real_clip, seed 0",
+)
+CIFAR10 = Trained(
+    "RGB images of 32x32 pixels, or by image_shape of another size",
+    "CIFAR-10, as in results/neural_baselines: for minutes on two cores, far less than in the papers",
+)
+
+
 class Wanted(NamedTuple):
     """A preset to be: its name, title, scheme and k, the first by default."""
 
@@ -35,33 +59,33 @@ class Wanted(NamedTuple):
     title: str
     scheme: str
     k: list[int]
+    trained: Trained
 
 
 PRESETS = [
-    Wanted("kbsc_real_clip_k64", "KBSC, k = 64", "kbsc", [64]),
-    Wanted("kbsc_real_clip_k256", "KBSC, k = 256", "kbsc", [256]),
-    Wanted("pca_real_clip_k64", "PCA, k = 64", "pca", [64]),
-    Wanted("adaptive_real_clip", "Adaptive code", "adaptive", [64, 32, 128, 256]),
+    Wanted("kbsc_real_clip_k64", "KBSC, k = 64", "kbsc", [64], REAL_CLIP),
+    Wanted("kbsc_real_clip_k256", "KBSC, k = 256", "kbsc", [256], REAL_CLIP),
+    Wanted("pca_real_clip_k64", "PCA, k = 64", "pca", [64], REAL_CLIP),
+    Wanted("adaptive_real_clip", "Adaptive code", "adaptive", [64, 32, 128, 256], REAL_CLIP),
+    Wanted("deepjscc_cifar10_k512", "DeepJSCC, k = 512", "deepjscc", [512], CIFAR10),
+    Wanted("adjscc_cifar10_k512", "ADJSCC, k = 512", "adjscc", [512], CIFAR10),
+    Wanted("swinjscc_cifar10", "SwinJSCC, both ModNets", "swinjscc", [512, 1024], CIFAR10),
 ]
-SENDS = "512-d image features of OpenAI's CLIP ViT-B/32, of length 1"
-DATA = (
-    "Caltech-101, Oxford Flowers and DTD, for training also SUN397 and Stanford Cars, as in results/real_clip, seed 0"
-)
 LICENCE = "Apache-2.0, as kbsc_tf; the data sets have terms of their own"
 
 
 def main(
-    features: Annotated[Path | None, typer.Argument(metavar="FEATURES.npz")] = None,
+    data: Annotated[Path | None, typer.Argument(metavar="DATA")] = None,
     runs: Annotated[list[Path] | None, typer.Argument(metavar="RUN...")] = None,
 ) -> None:
-    """Pack what the runs hold, measure it on the features, write the page."""
+    """Pack what the runs hold, measure it on a file of features or a folder of images, write the page."""
     for run in runs or []:
         for wanted in PRESETS:
-            write_preset(run, wanted, features)
+            write_preset(run, wanted, data)
     write_atomically(PAGE, page(MODELS))
 
 
-def write_preset(run: Path, wanted: Wanted, features: Path) -> None:
+def write_preset(run: Path, wanted: Wanted, data: Path) -> None:
     """Pack a preset, if the run holds its links, and measure it."""
     prepare_tensorflow()
     from kbsc_tf.schemes.saved import saved_links
@@ -76,7 +100,10 @@ def write_preset(run: Path, wanted: Wanted, features: Path) -> None:
     first, folder = links[wanted.k[0]], MODELS / wanted.name
     folder.mkdir(parents=True, exist_ok=True)
     files = {file.name: file for file in first.path.glob("*.npz")}
-    pack(files | {"posterior.npz": run / "links" / "receiver" / "posterior.npz"}, folder / WEIGHTS)
+    decision = first.config.receiver.decision
+    if decision == "posterior":
+        files["posterior.npz"] = run / "links" / "receiver" / "posterior.npz"
+    pack(files, folder / WEIGHTS)
     said, knowledge = read_run(run), json.loads((run / "kb" / "knowledge_base.json").read_text())
     fitted = {k: json.loads((links[k].path / "scheme.json").read_text()) for k in wanted.k}
     card = Card(
@@ -85,11 +112,11 @@ def write_preset(run: Path, wanted: Wanted, features: Path) -> None:
         scheme=wanted.scheme,
         k=wanted.k,
         channel=first.curve.channel,
-        sends=SENDS,
-        data=DATA,
-        fingerprint=knowledge["encoder"],
+        sends=wanted.trained.sends,
+        data=wanted.trained.data,
+        fingerprint=fingerprint_of(first.config, data),
         knowledge_base=knowledge["count"],
-        decision="posterior",
+        decision=decision,
         size=parameters(fitted[wanted.k[0]]["summary"], files),
         scores=[],
         licence=LICENCE,
@@ -97,7 +124,7 @@ def write_preset(run: Path, wanted: Wanted, features: Path) -> None:
         made=datetime.date.today().isoformat(),
         versions=said["versions"],
         training_seed=first.curve.training_seed,
-        training=first.training._asdict(),
+        training=first.content["training"],
         fitted=fitted,
         experiment=portable(first.config.model_dump(mode="json"), wanted),
     )
@@ -105,10 +132,19 @@ def write_preset(run: Path, wanted: Wanted, features: Path) -> None:
     levels = [level for level in first.config.snr_db if level != float("inf")]
     scores = []
     for k in wanted.k:
-        frame = kbsc_tf.from_preset(folder, k=k).score(features, levels)
+        frame = kbsc_tf.from_preset(folder, k=k).score(data, levels)
         scores += [Score(k=k, **row) for row in frame.to_dict("records")]
     write_card(card.model_copy(update={"scores": scores}), folder)
     print(f"{wanted.name}: {sum(file.stat().st_size for file in folder.iterdir()) / 1e6:.2f} MB")
+
+
+def fingerprint_of(config: ExperimentConfig, data: Path) -> str:
+    """Fingerprint of the file of features, or of the images that are sent."""
+    from kbsc_tf.api.preset_score import read_test_sets
+
+    from_file = config.features.file is not None
+    sender = read_test_sets(config, data, None if from_file else build_encoder(config.features)).sender
+    return sender.encoder if from_file else f"images:{sender.images.fingerprint[:16]}"
 
 
 def parameters(summary: str, files: dict[str, Path]) -> str:
@@ -125,8 +161,13 @@ def portable(experiment: dict, wanted: Wanted) -> dict:
     """The experiment with this scheme alone, and no path of this machine."""
     schemes = [one for one in experiment["schemes"] if one["scheme"] == wanted.scheme]
     channels = [one for one in experiment["channels"] if one["fading"] == "none"]
-    features = {**experiment["features"], "file": Path(experiment["features"]["file"]).name}
-    return {**experiment, "features": features, "schemes": schemes, "channels": channels, "k": sorted(wanted.k)}
+    features, data = experiment["features"], experiment["data"]
+    if features.get("file"):
+        features = {**features, "file": Path(features["file"]).name}
+    if data.get("path"):
+        data = {**data, "path": Path(data["path"]).name}
+    own = {"features": features, "data": data, "schemes": schemes, "channels": channels, "k": sorted(wanted.k)}
+    return {**experiment, **own}
 
 
 if __name__ == "__main__":

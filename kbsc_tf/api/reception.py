@@ -1,14 +1,38 @@
 """What became of an image that was sent over a link. Imports no TensorFlow."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
 from kbsc_tf.figures.gallery import Arrival
+from kbsc_tf.metrics.image import psnr
 from kbsc_tf.results.names import snr_text
 from kbsc_tf.study.kb_images import KbImages
+from kbsc_tf.transmission import Transmission
+
+
+@dataclass(frozen=True)
+class ImageTransmission(Transmission):
+    """A transmission of images, beside what was sent.
+
+    Attributes
+    ----------
+    psnr : [B], float64
+        Of each image against the one that was sent, in dB; NaN where none was delivered.
+    """
+
+    psnr: np.ndarray | None = None
+
+    @classmethod
+    def of(cls, sent: Sequence[np.ndarray], received: Transmission) -> "ImageTransmission":
+        """What was received of images [H, W, 3], uint8."""
+        psnr_db = np.full(len(sent), np.nan)
+        there = [row for row, image in enumerate(received.images) if image is not None]
+        psnr_db[there] = psnr([sent[row] for row in there], [received.images[row] for row in there])
+        return cls(**{field.name: getattr(received, field.name) for field in fields(received)}, psnr=psnr_db)
 
 
 @dataclass(frozen=True)

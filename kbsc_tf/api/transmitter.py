@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kbsc_tf.api.reception import Symbols
+from kbsc_tf.api.reception import ImageTransmission, Symbols
 from kbsc_tf.api.source_images import Images, are_features, of_size, read_image
 from kbsc_tf.channel.tap import Tap
 from kbsc_tf.config import ExperimentConfig
@@ -85,6 +85,12 @@ class Transmitter:
         seed : int, optional
             Of the noise; without it, every call meets other noise.
 
+        Returns
+        -------
+        Transmission
+            ``features`` [B, D]; or of a scheme that sends images ``images``, B of uint8 [H, W, 3], and ``psnr`` [B]
+            in dB.
+
         Raises
         ------
         UserError
@@ -97,7 +103,7 @@ class Transmitter:
         images, _ = self._read(source)
         # A scheme that went by the features of its images would not get by with these.
         nothing = np.full((len(images), self._dimension), np.nan, np.float32)
-        return self._transmit(SourceBatch(nothing, images), snr_db, seed)
+        return ImageTransmission.of(images, self._transmit(SourceBatch(nothing, images), snr_db, seed))
 
     @property
     def name(self) -> str:
@@ -140,8 +146,12 @@ class Transmitter:
         if not read:
             raise UserError("images: there are none to send")
         if self._scheme.needs_images:
-            read = [of_size(image, self._image_shape) for image in read]
+            read = [self._sized(image, row) for row, image in enumerate(read)]
         return read, is_one
+
+    def _sized(self, image: np.ndarray, row: int) -> np.ndarray:
+        """An image as large as those that the scheme sends."""
+        return of_size(image, self._image_shape)
 
     def _features(self, features: np.ndarray) -> np.ndarray:
         return read_features(features, self._dimension, self.scheme)

@@ -159,6 +159,10 @@ class SchemeSpec(Spec):
     def check_images(self, config: SchemeConfig, shape: tuple[int, int]) -> None:
         """Refuse images of a size, (height, width), that cannot be sent at any k, by a UserError, before all work."""
 
+    def multiple(self, config: SchemeConfig) -> int:
+        """Of which the height and the width of an image are multiples, in pixels."""
+        return 1
+
     def shortfalls(self, config: SchemeConfig, experiment: Any) -> Iterator[Shortfall]:
         """Where nothing fits whatever the images are; others are found when the schemes are built."""
         return iter(())

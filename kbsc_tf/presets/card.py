@@ -7,9 +7,11 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from kbsc_tf.config import ExperimentConfig
+from kbsc_tf.config.scheme import Needs
 from kbsc_tf.config.strict import Strict
 from kbsc_tf.errors import UserError
 from kbsc_tf.files import read_json, write_atomically
+from kbsc_tf.registry import schemes
 
 FILE = "card.json"
 REMEDY = "install the package again, or download the preset again"
@@ -25,6 +27,8 @@ class Score(Strict):
     low: float = Field(description="Lower end of its 95 % interval.")
     high: float = Field(description="Upper end of its 95 % interval.")
     psnr: float | None = Field(None, description="Mean PSNR in dB, of schemes that send images.")
+    psnr_low: float | None = Field(None, description="Lower end of its 95 % interval, in dB.")
+    psnr_high: float | None = Field(None, description="Upper end of its 95 % interval, in dB.")
 
 
 class Card(Strict):
@@ -41,7 +45,7 @@ class Card(Strict):
     knowledge_base: int = Field(description="Entries of the receiver's knowledge base that it was measured with.")
     decision: str = Field(description="The receiver's decision rule.")
     size: str = Field(description="Of the scheme: its parameters.")
-    scores: list[Score] = Field(description="Semantic accuracy on images that no fit has seen.")
+    scores: list[Score] = Field(description="Semantic accuracy, and PSNR of images, on images that no fit has seen.")
     licence: str = Field(description="Of the weights.")
     commit: str = Field(description="Of kbsc_tf that it was fitted by.")
     made: str = Field(description="Day on which it was packed.")
@@ -55,6 +59,11 @@ class Card(Strict):
     def config(self) -> ExperimentConfig:
         """The experiment that it was fitted in."""
         return ExperimentConfig.model_validate(self.experiment)
+
+    @property
+    def sends_images(self) -> bool:
+        """Whether images go in, and not features."""
+        return Needs.IMAGES in schemes[self.scheme].needs
 
     def score(self, snr_db: float, k: int | None = None) -> Score | None:
         """The score at an SNR in dB, None if it has none."""

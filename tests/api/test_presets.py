@@ -14,20 +14,18 @@ from huggingface_hub.errors import LocalEntryNotFoundError
 from safetensors.numpy import load_file, save_file
 
 import kbsc_tf as kbsc
-from kbsc_tf.config import ExperimentConfig
 from kbsc_tf.data.procedural import procedural_labels, render
-from kbsc_tf.presets.card import Card, read_card, write_card
+from kbsc_tf.presets.card import read_card
 from kbsc_tf.presets.catalogue import find_preset
 from kbsc_tf.presets.packing import WEIGHTS, pack, unpack
 from kbsc_tf.presets.table import page
 from kbsc_tf.receiver import Posterior
-from kbsc_tf.schemes.jscc.scheme import DeepJsccScheme
-from kbsc_tf.schemes.restore import TrainingShape
 
 ROOT = Path(__file__).parents[2]
 MODELS = ROOT / "kbsc_tf" / "presets" / "models"
 SETS = Path(os.environ.get("SETS", ROOT.parent / "sets"))
-NAMES = kbsc.list_presets()
+ALL = kbsc.list_presets()
+NAMES = [name for name in ALL if not read_card(MODELS / name).sends_images]  # of ready features
 IMAGES = render(procedural_labels(4, 7), 7, 0)
 
 
@@ -47,13 +45,13 @@ def as_trained(name, count, folder):
 
 def test_what_comes_along_is_small_and_has_a_card():
     assert {"kbsc_real_clip_k64", "adaptive_real_clip", "pca_real_clip_k64"} <= set(NAMES)
-    sizes = {name: sum(file.stat().st_size for file in (MODELS / name).iterdir()) for name in NAMES}
+    sizes = {name: sum(file.stat().st_size for file in (MODELS / name).iterdir()) for name in ALL}
     assert max(sizes.values()) < 2e6 and sum(sizes.values()) < 8e6
-    for name in NAMES:
+    for name in ALL:
         card = read_card(MODELS / name)
         assert card.name == name and len(card.commit) == 40 and card.licence and card.data
         assert {one.k for one in card.scores} == set(card.k)
-        assert all(one.low < one.top1 < one.high and one.images > 1000 for one in card.scores)
+        assert all(one.low < one.top1 < one.high and one.images >= 1000 for one in card.scores)
 
 
 def test_the_page_is_up_to_date():
@@ -171,6 +169,37 @@ def test_a_hub_is_asked_for_two_files(monkeypatch):
         find_preset("owner/large")
 
 
+def cached(root, name, source):
+    """A repository as `huggingface_hub` keeps what it downloaded: blobs, a snapshot of links to them, a reference."""
+    place = root / f"models--{name.replace('/', '--')}"
+    commit = "0123456789abcdef0123456789abcdef01234567"
+    snapshot = place / "snapshots" / commit
+    for folder in (snapshot, place / "blobs", place / "refs"):
+        folder.mkdir(parents=True)
+    (place / "refs" / "main").write_text(commit)
+    for number, file in enumerate(sorted(source.iterdir())):
+        shutil.copyfile(file, place / "blobs" / f"{number}")
+        (snapshot / file.name).symlink_to(Path("..", "..", "blobs", f"{number}"))
+
+
+def test_a_preset_of_the_hub_is_found_where_the_hub_keeps_it(tmp_path, monkeypatch, eager):
+    """The real call, off line: what was downloaded once is loaded without a network."""
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    cached(tmp_path, "owner/mine", MODELS / "pca_real_clip_k64")
+    preset = kbsc.from_preset("owner/mine")
+    assert preset.card == read_card(MODELS / "pca_real_clip_k64")
+    sent = [one.transmit(drawn(3), 0.0, seed=0).features for one in (preset, kbsc.from_preset("pca_real_clip_k64"))]
+    np.testing.assert_array_equal(*sent)
+    with pytest.raises(kbsc.UserError, match="^preset owner/other: cannot be downloaded from the hub"):
+        kbsc.from_preset("owner/other")
+    (tmp_path / "strange").mkdir()
+    (tmp_path / "strange" / "config.json").write_text("{}")
+    cached(tmp_path, "owner/strange", tmp_path / "strange")
+    with pytest.raises(kbsc.UserError, match="holds no card.json, so it is no preset of kbsc_tf"):
+        kbsc.from_preset("owner/strange")
+
+
 @pytest.fixture
 def copy(tmp_path):
     return Path(shutil.copytree(MODELS / "pca_real_clip_k64", tmp_path / "copy"))
@@ -231,26 +260,3 @@ def test_numbers_are_kept_exactly_or_in_half_precision(tmp_path):
         assert back[name].dtype == np.asarray(array).dtype
         np.testing.assert_array_equal(back[name], array.astype(np.float16) if name == "matrix" else array)
     assert (tmp_path / WEIGHTS).stat().st_size < 80 * 80 * 6 + 9000 * 4 + 4000
-
-
-def test_a_scheme_that_sends_images(tmp_path, eager):
-    """DeepJSCC of drawn weights: what is restored from a preset sends as the scheme did."""
-    shape = TrainingShape(100, 512, (32, 32))
-    config = ExperimentConfig(name="t", schemes=["deepjscc"], k=[512])
-    scheme = DeepJsccScheme(512, config.channels[0], config.schemes[0], shape.features().images, [512])
-    networks = scheme.networks()
-    scheme._use(*networks, scheme._around(*networks, scheme.channel).favour)
-    before = scheme.transmit(kbsc.SourceBatch(None, list(IMAGES)), 10.0, 3).images
-    (tmp_path / "link").mkdir()
-    scheme.save(tmp_path / "link")
-    pack({"codec.npz": tmp_path / "link" / "codec.npz"}, tmp_path / WEIGHTS)
-    said = read_card(MODELS / "pca_real_clip_k64").model_dump()
-    fitted = {512: json.loads((tmp_path / "link" / "scheme.json").read_text())}
-    said |= {"name": "drawn", "scheme": "deepjscc", "k": [512], "training_seed": "0", "fitted": fitted}
-    said |= {"training": shape._asdict(), "experiment": config.model_dump(mode="json"), "decision": "nearest"}
-    write_card(Card(**said), tmp_path)
-    preset = kbsc.from_preset(tmp_path)
-    after = preset.transmit(IMAGES, 10.0, seed=3).images
-    assert preset.delivers_images and np.abs(np.int16(after) - np.int16(before)).mean() < 1
-    with pytest.raises(kbsc.UserError, match="preset drawn: sends images; measure it by kbsc run"):
-        preset.score("features.npz")

@@ -38,10 +38,9 @@ class DeepJsccSpec(SchemeSpec):
             read_state_dict(config.checkpoint)
 
     def check_images(self, config: JsccConfig, shape: tuple[int, int]) -> None:
-        check_size(config.title, shape, self._multiple(config))
+        check_size(config.title, shape, self.multiple(config))
 
-    def _multiple(self, config: JsccConfig) -> int:
-        """Of which the height and the width of an image are multiples."""
+    def multiple(self, config: JsccConfig) -> int:
         return STRIDE
 
     def build(self, config: JsccConfig, context: Any) -> Iterator[Any]:
@@ -72,7 +71,7 @@ class SwinJsccSpec(DeepJsccSpec):
     colour, marker = "#AA4499", "h"
     Config, Published = TrainedSwinJsccConfig, PublishedSwinJsccConfig
 
-    def _multiple(self, config: JsccConfig) -> int:
+    def multiple(self, config: JsccConfig) -> int:
         return config.dimensions.multiple
 
     def fixes(self, config: SchemeConfig, experiment: Any) -> dict[str, Any]:
