@@ -8,7 +8,7 @@ from typing import Any, TypeVar, get_args
 import yaml
 from pydantic import ValidationError
 
-from kbsc_tf.config.reading.overrides import Override, apply, as_given, from_keywords, from_option, title_of
+from kbsc_tf.config.reading.overrides import SOURCE, Override, apply, as_given, from_keywords, from_option, title_of
 from kbsc_tf.config.reading.problems import explain, location_of, message_of
 from kbsc_tf.config.reading.yaml_loader import problem_of, read_yaml
 from kbsc_tf.config.schema import ExperimentConfig
@@ -147,7 +147,7 @@ def _validated(
 ) -> _Schema:
     """The configuration of a content with overrides; ``where`` it comes from, for messages."""
     applied = []
-    for override in overrides:
+    for override in sorted(overrides, key=lambda one: one.key != SOURCE):
         apply(content, override)
         applied.append(override)
     try:

@@ -9,10 +9,15 @@ from kbsc_tf.config.reading.yaml_loader import problem_of, read_yaml
 from kbsc_tf.config.schema import ExperimentConfig
 from kbsc_tf.config.strict import Strict, did_you_mean
 from kbsc_tf.errors import UserError
+from kbsc_tf.registry import datasets
 from kbsc_tf.registry import schemes as known
 
 # A dict that has one of these is a whole section; any other changes the keys that it names.
 _WHOLE = {"data": {"source", "images"}, "features": {"file", "encoder"}}
+
+
+SOURCE = "data.source"
+"""Is set before any other key: it says which keys there are."""
 
 
 class Override(NamedTuple):
@@ -64,6 +69,11 @@ def apply(content: dict, override: Override) -> None:
     if isinstance(content, list):
         raise UserError(f"{override.text}: give an option of the scheme, as in schemes.kbsc.epochs=5")
     content[last] = override.value
+    if override.key == SOURCE and isinstance(override.value, str) and override.value in datasets:
+        # What a file says of the source in whose place this one comes is not about this one.
+        has = {"source", *datasets[override.value].Config.model_fields}
+        for key in [key for key in content if key not in has]:
+            del content[key]
 
 
 def as_given(section: Strict) -> dict[str, Any]:
