@@ -154,9 +154,9 @@ def test_coded_schemes_at_their_best_mcs_lie_below_one_coded_block(coded):
     records = read_records(coded).query("feasible != 0")
     both = records.merge(true_bound(config_of(coded)), on=["channel", "k", "snr_db"], suffixes=("", "_bound"))
     error = np.sqrt(both["coded_top1"] * (1 - both["coded_top1"]) / both["n"])
-    assert both["scheme"].nunique() == 2 and len(both) >= 24 and both["top1"].max() > 0.5
+    assert both["scheme"].nunique() == 2 and len(both) >= 18 and both["top1"].max() > 0.5
     assert (both["top1"] <= both["coded_top1"] + 4.5 * error).all()
-    assert (both["coded_top1"] < both["top1_bound"] - 0.005).sum() > 10, "it says something of its own"
+    assert (both["coded_top1"] < both["top1_bound"] - 0.005).sum() > 8, "it says something of its own"
 
 
 def test_the_estimated_bound_is_near_that_of_the_true_posterior(folder):
