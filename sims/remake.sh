@@ -44,6 +44,7 @@ make_channel_pq() {
   local other
   run "" sims/channel_pq.yaml --set "features.file=$SETS/features/real_0.npz"
   for other in pca feature_ldpc_pq; do compare "" channel_pq_16 "$other" "channel_pq_16_vs_$other"; done
+  for other in adaptive channel_pq_16; do compare "" adaptive_16qam "$other" "adaptive_16qam_vs_$other"; done
 }
 make_cifar10() { run "" sims/cifar10.yaml "${cifar10[@]}"; }
 make_feedback() {

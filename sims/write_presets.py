@@ -140,7 +140,7 @@ def write_preset(run: Path, wanted: Wanted, data: Path) -> None:
 
 def fingerprint_of(config: ExperimentConfig, data: Path) -> str:
     """Fingerprint of the file of features, or of the images that are sent."""
-    from kbsc_tf.api.preset_score import read_test_sets
+    from kbsc_tf.revisit.preset_score import read_test_sets
 
     from_file = config.features.file is not None
     sender = read_test_sets(config, data, None if from_file else build_encoder(config.features)).sender

@@ -50,6 +50,16 @@ def test_values_and_overrides(load):
     assert named.schemes[0].snr_db == SnrRange(low=-3, high=4) and named.schemes[0].seeds == [5]
 
 
+def test_another_source_takes_the_place_of_that_of_the_file(load):
+    text = "data: {source: procedural, training_images: 400, seed: 3}\n"
+    for settings in (["data.source=folder", "data.path=DIR"], ["data.path=DIR", "data.source=folder"]):
+        data = load(text, *settings).data
+        assert (data.source, str(data.path), data.seed) == ("folder", "DIR", 3)
+    assert load(text, "data.source=procedural").data.training_images == 400
+    with pytest.raises(UserError, match="training_images: only source: procedural has it"):
+        load(text, "data.training_images=500", "data.source=folder", "data.path=DIR")
+
+
 @pytest.mark.parametrize("text", ["k: 8\n", "schemes: kbsc\n", "schemes: {scheme: kbsc}\n", "schemes: [pca, kbsc]\n"])
 def test_an_option_of_a_scheme_is_set_however_the_file_names_it(load, text):
     config = load(text, "schemes.kbsc.epochs=7")

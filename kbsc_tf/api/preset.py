@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 
 from kbsc_tf.api.link import Link
-from kbsc_tf.api.preset_score import measure, read_test_sets
 from kbsc_tf.api.source_images import Images, are_features, read_image
 from kbsc_tf.api.transmitter import Fitted, Transmitter, read_features
 from kbsc_tf.config import ExperimentConfig, FunctionEncoderConfig, NearestConfig, parse_channel
@@ -28,6 +27,7 @@ from kbsc_tf.presets.packing import WEIGHTS, unpack
 from kbsc_tf.receiver import Posterior, Receiver
 from kbsc_tf.registry import schemes
 from kbsc_tf.results.points import Curve
+from kbsc_tf.revisit.preset_score import measure, read_test_sets
 from kbsc_tf.schemes.base import COMMON, Scheme
 from kbsc_tf.schemes.restore import TrainingShape, restore
 

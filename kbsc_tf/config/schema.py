@@ -143,7 +143,8 @@ class ExperimentConfig(Strict):
     sweep: SweepConfig = Field(SweepConfig(), description="How each point is simulated.")
     bound: bool = Field(
         False,
-        description="Draw the highest accuracy that any scheme can have, over channels of known capacity.",
+        description="Draw the highest accuracy that any scheme can have, over channels of known capacity, and that of "
+        "one coded block of finite length, over flat ones.",
         json_schema_extra=UNCOUNTED,
     )
     executor: ExecutorConfig = Field(LocalConfig(), description="Who computes the points.", json_schema_extra=UNCOUNTED)

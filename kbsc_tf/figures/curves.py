@@ -24,6 +24,7 @@ from kbsc_tf.figures.style import (
     SMALL_PANEL,
     TITLE,
     TITLE_LINE,
+    Look,
     as_written,
     columns_that_fit,
     draw_curve,
@@ -182,7 +183,7 @@ def plot_accuracy(
                 beside = (left + width * (1 - split), bottom, width * split, height)
                 free_axes = figure.add_axes(beside, sharey=axes) if split else axes
                 schemes, scale = list(points["scheme"].unique()), metric_of(metric).scale
-                marks = [(schemes.index(p.scheme), p, *_look(points, p.scheme, p.k)) for p in free.itertuples()]
+                marks = [(schemes.index(p.scheme), p, *_look(points, p.scheme, p.k)[:2]) for p in free.itertuples()]
                 draw_noise_free(free_axes, marks, len(schemes), split, scale)
                 draw_reference(free_axes, reference, channel, scale)
                 if split:
@@ -263,16 +264,17 @@ def _shade(colour: str, step: int, steps: int) -> np.ndarray:
     return shade(colour, 0.5 * step / max(steps - 1, 1))
 
 
-def _look(points: pd.DataFrame, scheme: str, k: int) -> tuple[np.ndarray, str]:
+def _look(points: pd.DataFrame, scheme: str, k: int) -> Look:
     several, look = _several(points), looks_of(points["scheme"])[scheme]
-    return _shade(look.colour, several.index(k) if k in several else 0, len(several)), look.marker
+    return look._replace(colour=_shade(look.colour, several.index(k) if k in several else 0, len(several)))
 
 
 def _draw_curves(axes: Axes, points: pd.DataFrame, part: pd.DataFrame, metric: str) -> None:
     several, lines = _several(points), _lines_of_k(points)
     for (scheme, k), curve in part.groupby(["scheme", "k"], sort=False):
-        line = lines[several.index(k) if k in several else 0] if lines else "-"
-        draw_curve(axes, curve, "snr_db", _look(points, scheme, k), line, metric_of(metric).scale)
+        look = _look(points, scheme, k)
+        line = lines[several.index(k) if k in several else 0] if lines else look.line
+        draw_curve(axes, curve, "snr_db", look, line, metric_of(metric).scale)
 
 
 def _finish(
@@ -292,7 +294,7 @@ def _legend(
         text = as_written(scheme_text(scheme))
         if by == "k" and len(ks) == 1 < points["k"].nunique():
             text += f" ($k$ = {ks[0]})"
-        shown.append(scheme_handle(look, text))
+        shown.append(scheme_handle(look, text, "-" if lines else look.line))
     if len(reference):
         look = looks_of([REFERENCE])[REFERENCE]
         shown.append(scheme_handle(look, scheme_text(REFERENCE), look.line))

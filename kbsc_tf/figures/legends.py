@@ -8,10 +8,10 @@ from matplotlib.patches import Patch
 from kbsc_tf.figures.references import REFERENCE
 from kbsc_tf.figures.style import (
     BARS,
-    BOUND_LOOK,
     DOTTED,
     HOLLOW,
     KB_BAND,
+    THIN,
     Look,
     as_written,
     in_house_order,
@@ -24,13 +24,15 @@ from kbsc_tf.results.envelope import is_envelope, is_in_hindsight
 from kbsc_tf.results.names import scheme_text, snr_text
 
 # What is not the main curve of a scheme: each fixed MCS, and the best one by outcome.
-PALE, THIN, ADAPTED = 0.45, {"linewidth": 0.5}, {"linestyle": DOTTED, "linewidth": 0.8}
+PALE, ADAPTED = 0.45, {"linestyle": DOTTED, "linewidth": 0.8}
 
 
 def scheme_handle(look: Look, text: str, line: str | tuple = "-") -> Artist:
-    """A legend's entry for a scheme, or for a bound: hatched, as above it."""
-    if look == BOUND_LOOK:
+    """A legend's entry for a scheme, or for a bound: hatched, as above it; or thin."""
+    if look.kind == "bound":
         return Patch(facecolor="none", edgecolor=look.colour, hatch="/////", linewidth=0, label=text)
+    if look.kind == "thin":
+        return Line2D([], [], color=look.colour, linestyle=line, label=text, **THIN)
     style = {"color": look.colour, "marker": look.marker, "markersize": marker_size(look.marker)}
     return Line2D([], [], linestyle=line, markeredgewidth=0, label=text, **style)
 

@@ -1,7 +1,8 @@
-"""What is no scheme, but drawn beside them: the feature without a channel, and the bound. Imports no TensorFlow."""
+"""What is no scheme, but drawn beside them: the feature without a channel, and the bounds. Imports no TensorFlow."""
 
 import pandas as pd
 
+from kbsc_tf.limits.bound_table import CODED
 from kbsc_tf.limits.bound_table import NAME as BOUND
 from kbsc_tf.results.names import registered
 
@@ -14,6 +15,11 @@ def is_reference(scheme: str) -> bool:
 
 
 def is_bound(scheme: str) -> bool:
+    """Whether a name in records is of no scheme, but of the most that any one, or one coded block, can have."""
+    return registered(scheme) in (BOUND, CODED)
+
+
+def is_upper_bound(scheme: str) -> bool:
     """Whether a name in records is of the highest accuracy that any scheme can have."""
     return registered(scheme) == BOUND
 

@@ -18,7 +18,7 @@ from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
 from kbsc_tf.config import SchemeSpec
 from kbsc_tf.figures.channel_uses import cbr_text
-from kbsc_tf.figures.references import REFERENCE, is_bound
+from kbsc_tf.figures.references import REFERENCE, is_bound, is_upper_bound
 from kbsc_tf.registry import schemes as known
 from kbsc_tf.results.metric import metric_of, value_limits
 from kbsc_tf.results.names import channel_text, leads, registered
@@ -30,10 +30,12 @@ class Look(NamedTuple):
     colour: str
     marker: str
     line: str | tuple = "-"  # where line styles do not tell k or SNR
+    kind: str = "line"  # "bound": hatched on the side where nothing can be; "thin"
 
 
 DASHED, DOTTED = (0, (4, 1.2)), (0, (1, 1))
-BOUND_LOOK = Look("#000000", "")  # a line hatched on the side where nothing can be
+_BOUND_LOOKS = {True: Look("#000000", "", kind="bound"), False: Look("#000000", "", DASHED, "thin")}  # of any scheme?
+THIN = {"linewidth": 0.5}
 _HATCHED = 0.03  # of the metric, above a bound
 _MARKER_SIZES = {"P": 4.2, "X": 4.0, "*": 4.6, "d": 3.8, "p": 3.6}  # those that look small at the usual 3
 # Told apart by the colour-blind, as most of the schemes' own: of Okabe and Ito, and of Tol.
@@ -94,14 +96,18 @@ def looks_of(schemes: Iterable[str]) -> dict[str, Look]:
     Further entries of one scheme, and schemes whose spec says nothing or is not there, share the spare looks by name.
     """
     schemes = list(dict.fromkeys(schemes))
-    fixed = {name: BOUND_LOOK for name in schemes if is_bound(name)}
+    fixed = {name: _BOUND_LOOKS[is_upper_bound(name)] for name in schemes if is_bound(name)}
     specs = {name: spec for name in schemes if leads(name) and (spec := _spec(name)) and spec.colour}
     others = sorted(set(schemes) - set(specs) - set(fixed))
     taken = {specs[name].colour for name in specs}
     free = [look for look in _SPARE_LOOKS if look.colour not in taken] or _SPARE_LOOKS
     spare = {name: _spare(free, i) for i, name in enumerate(others)}
     looks = fixed | spare
-    return {name: looks.get(name) or Look(*(getattr(specs[name], part) for part in Look._fields)) for name in schemes}
+    return {name: looks.get(name) or _own(specs[name]) for name in schemes}
+
+
+def _own(spec: SchemeSpec) -> Look:
+    return Look(spec.colour, spec.marker, spec.line)
 
 
 def _spare(free: list[Look], number: int) -> Look:
@@ -178,7 +184,7 @@ def columns_that_fit(handles: Sequence[Artist], width: float, at_most: int) -> i
     return 1
 
 
-def draw_curve(axes: Axes, curve: pd.DataFrame, x: str, look: tuple, line: str | tuple, scale: float = 100) -> None:
+def draw_curve(axes: Axes, curve: pd.DataFrame, x: str, look: Look, line: str | tuple, scale: float = 100) -> None:
     """A curve with its 95 % band; hollow markers where a stand-in was shown for more than half of the images.
 
     Parameters
@@ -188,13 +194,17 @@ def draw_curve(axes: Axes, curve: pd.DataFrame, x: str, look: tuple, line: str |
         Columns ``x``, value, low, high, n, stand_ins; of several trainings a bar over their range: trainings,
         training_low, training_high; and a paler band with other knowledge bases, where known: kb_low, kb_high.
     x : str
-    look : (colour, marker, ...)
+    look : Look
+        A thin curve has no band.
     line : line style
     scale : float
         Of the shown numbers, 100 for percent.
     """
     curve, (colour, marker) = curve.sort_values(x), look[:2]
-    if marker == BOUND_LOOK.marker:
+    if look.kind == "thin":
+        axes.plot(curve[x], scale * curve["value"], color=colour, linestyle=line, zorder=1.8, **THIN)
+        return
+    if look.kind == "bound":
         side = scale * curve["value"], scale * (curve["value"] + _HATCHED)
         axes.fill_between(curve[x], *side, hatch="/////", facecolor="none", edgecolor=colour, alpha=0.5, linewidth=0)
     axes.fill_between(curve[x], scale * curve["low"], scale * curve["high"], color=colour, alpha=0.18, linewidth=0)

@@ -32,6 +32,8 @@ class AccuracyBound:
     ----------
     count : int
         N.
+    most_bits : float
+        Rate in bits per feature from which on more bits do not help.
 
     References
     ----------
@@ -59,6 +61,8 @@ class AccuracyBound:
         # ln Z of every feature at every slope, and what F may be above its mean.
         found = [_free_energy(posterior, slope) for slope in _SLOPES]
         self._log_z, self._gaps = np.stack([log_z for log_z, _ in found]), np.array([gap for _, gap in found])
+        enough = _SLOPES * self._best.mean() - self._log_z.mean(axis=1) - self._gaps
+        self.most_bits = max(float(enough.max()), 0.0) / np.log(2)
 
     def at(self, bits: npt.ArrayLike) -> np.ndarray:
         """Bound at rates R in bits per feature, of any shape: accuracies, as fractions.
@@ -73,10 +77,16 @@ class AccuracyBound:
         low, high = np.percentile(self._bound(bits, self._resampled(seed)), [2.5, 97.5], axis=0)
         return low, high
 
-    def mean_over(self, bits: npt.ArrayLike, seed: int = 0) -> tuple[float, float, float]:
-        """Mean bound over equally likely rates [R] in bits per feature, and its 95 % bootstrap interval."""
-        low, high = np.percentile(self._bound(bits, self._resampled(seed)).mean(axis=1), [2.5, 97.5])
-        return float(np.mean(self.at(bits))), float(low), float(high)
+    def mean_over(
+        self, bits: npt.ArrayLike, shares: npt.ArrayLike | None = None, seed: int = 0
+    ) -> tuple[float, float, float]:
+        """Mean bound over rates [R] in bits per feature, and its 95 % bootstrap interval.
+
+        Each rate has its share [R] of the features; all are equally likely unless given.
+        """
+        means = np.average(self._bound(bits, self._resampled(seed)), axis=1, weights=shares)
+        low, high = np.percentile(means, [2.5, 97.5])
+        return float(np.average(self.at(bits), weights=shares)), float(low), float(high)
 
     def _resampled(self, seed: int) -> np.ndarray:
         """How often each feature is drawn [resamples, N]."""

@@ -2,7 +2,9 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -11,18 +13,35 @@ from kbsc_tf.config import ChannelConfig
 from kbsc_tf.files import write_atomically
 from kbsc_tf.limits.accuracy_bound import AccuracyBound
 from kbsc_tf.limits.capacity import capacity, gain_quantiles, has_blocks
+from kbsc_tf.limits.coded_bound import coded_bound
+from kbsc_tf.limits.finite_length import InformationDensity, information_density
 from kbsc_tf.results.records import COLUMNS, DIGITS, as_numbers, read_table
 
 FILE = "bound.csv"
 NAME = "upper bound"
 """Its scheme in figures."""
+CODED = "one coded block (normal approximation)"
+"""The scheme in figures of the highest accuracy of one block of the best code of finite length."""
 _KEY = ["channel", "k", "snr_db"]
 _FIGURES = ["channel_uses", "cbr", "n", "top1", "top1_low", "top1_high"]
+_CODED = ["coded_bits", "coded_error", "coded_top1", "coded_top1_low", "coded_top1_high"]
 _GAINS = 100  # slices of the gain of a block, equally likely
 
 
-Carried = Callable[[int, float], tuple[float, np.ndarray]]
-"""(n, snr_db) -> channel uses of an image of n complex symbols, and the bits it carries in equally likely cases [R]."""
+class Carried(NamedTuple):
+    """What a channel carries.
+
+    Attributes
+    ----------
+    bits : callable
+        (n, snr_db) -> channel uses of an image of n complex symbols, and the bits it carries in equally likely
+        cases [R].
+    density : callable, optional
+        snr_db, finite -> information density of a channel use, where it is known.
+    """
+
+    bits: Callable[[int, float], tuple[float, np.ndarray]]
+    density: Callable[[float], InformationDensity] | None = None
 
 
 def bound_table(
@@ -47,7 +66,9 @@ def bound_table(
     -------
     DataFrame
         channel, k, snr_db, channel_uses, cbr, n, top1, top1_low, top1_high: fractions, and a 95 % bootstrap interval
-        over the features. What a wrong posterior does is not in it.
+        over the features. What a wrong posterior does is not in it. coded_bits, coded_error, coded_top1,
+        coded_top1_low, coded_top1_high: as `kbsc_tf.limits.coded_bound.CodedBound` has them, but never above the
+        bound; NaN where the channel's dispersion is not known, and without noise.
 
     Notes
     -----
@@ -58,14 +79,21 @@ def bound_table(
     for label, carried in channels.items():
         for k in ks:
             for snr in snr_db:
-                uses, bits = carried(k // 2, snr)
-                rows.append((label, k, snr, uses, uses / values, bound.count, *bound.mean_over(bits)))
-    return pd.DataFrame(rows, columns=[*_KEY, *_FIGURES])
+                uses, bits = carried.bits(k // 2, snr)
+                most, coded = bound.mean_over(bits), [math.nan] * len(_CODED)
+                if carried.density and math.isfinite(snr):
+                    found = coded_bound(bound, carried.density(snr), k // 2)
+                    # Data processing holds for codes too, and the approximation may not know.
+                    coded = [*found[:2], *np.minimum(found[2:], most)]
+                rows.append((label, k, snr, uses, uses / values, bound.count, *most, *coded))
+    return pd.DataFrame(rows, columns=[*_KEY, *_FIGURES, *_CODED])
 
 
 def flat_channel(channel: ChannelConfig) -> Carried:
     """What a flat channel carries: n times its capacity."""
-    return lambda n, snr_db: (n, n * _bits_per_use(snr_db, channel))
+    return Carried(
+        lambda n, snr_db: (n, n * _bits_per_use(snr_db, channel)), partial(information_density, channel=channel)
+    )
 
 
 def _bits_per_use(snr_db: float, channel: ChannelConfig) -> np.ndarray:
@@ -84,19 +112,21 @@ def write_bound(folder: Path, table: pd.DataFrame) -> None:
 
 
 def read_bound(folder: Path | str) -> pd.DataFrame:
-    """``bound.csv`` of a results folder; empty where it has none."""
-    file = Path(folder) / FILE
+    """``bound.csv`` of a results folder; empty where it has none. Columns of coded blocks may be missing: NaN."""
+    file, columns = Path(folder) / FILE, [*_KEY, *_FIGURES, *_CODED]
     if not file.exists():
-        return pd.DataFrame(columns=[*_KEY, *_FIGURES])
-    table = read_table(file, [*_KEY, *_FIGURES])
-    return as_numbers(table, file, ["k", "snr_db", *_FIGURES], ["k", "n"])
+        return pd.DataFrame(columns=columns)
+    table = read_table(file, [*_KEY, *_FIGURES]).reindex(columns=columns, fill_value="")
+    return as_numbers(table, file, ["k", "snr_db", *_FIGURES, *_CODED], ["k", "n"])
 
 
 def with_bound(records: pd.DataFrame, folder: Path | str) -> pd.DataFrame:
-    """Records, and the bound at those of their points of finite SNR that it is known at, as one more scheme."""
+    """Records, and both bounds at those of their points of finite SNR that they are known at, as two more schemes."""
     table = read_bound(folder)
     there = table[np.isfinite(table["snr_db"].astype(float))].merge(records[_KEY].drop_duplicates(), on=_KEY)
     if there.empty:
         return records
-    rows = there.assign(scheme=NAME, mcs="", training_seed="", seed=0, trials=1, stop="", feasible=1.0, stand_ins=0.0)
+    coded = there.assign(**{name.removeprefix("coded_"): there[name] for name in _CODED[2:]}, scheme=CODED)
+    rows = pd.concat([there.assign(scheme=NAME), coded[coded["top1"].notna()]])
+    rows = rows.assign(mcs="", training_seed="", seed=0, trials=1, stop="", feasible=1.0, stand_ins=0.0)
     return pd.concat([records, rows.reindex(columns=COLUMNS)], ignore_index=True)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from kbsc_tf.figures.joined import Joined
-from kbsc_tf.figures.references import is_bound, is_reference
+from kbsc_tf.figures.references import is_bound, is_reference, is_upper_bound
 from kbsc_tf.figures.style import three_snrs
 from kbsc_tf.report.comparisons import Comparison
 from kbsc_tf.report.sweep_figures import cbr_note, common_k, curve_points
@@ -46,7 +46,7 @@ def findings_of(joined: Joined, comparisons: Sequence[Comparison]) -> Findings:
             label = f"{source.label}, " * (len(joined.sources) > 1)
             sentences += _ranked(rows, joined.records, label, max(1, _CHANNELS // len(joined.sources)))
     sentences += _tested(comparisons)
-    sentences += _limits(points[ceiling], points[bound & points["k"].eq(k)])
+    sentences += _limits(points[ceiling], points[points["scheme"].map(is_upper_bound).astype(bool) & points["k"].eq(k)])
     rows = schemes[schemes["k"].eq(k)]
     return Findings(sentences, _glance(rows[rows["channel"].eq(rows["channel"].iloc[0])], k))
 

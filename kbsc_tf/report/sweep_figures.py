@@ -151,9 +151,8 @@ def _over_snr(points: pd.DataFrame, metric: str, uses: dict[int, str]) -> Figure
             look = look._replace(line=lines[int(k)])
         choice = str(k) if figure.choice else ""
         text = scheme_text(scheme) if len(ks) < 2 else f"{scheme_text(scheme)}, k = {k}"
-        kind = "bound" if is_bound(scheme) else "line"
         keys = [f"scheme:{scheme}", *([f"k:{k}"] if together and not own[scheme] else [])]
-        figure.series.append(_series(keys, channels.index(channel), text, look, rows, kind, choice))
+        figure.series.append(_series(keys, channels.index(channel), text, look, rows, look.kind, choice))
     for k in sorted(lines if together else (), reverse=True):
         if any(f"k:{k}" in one.keys for one in figure.series):
             figure.legend.append(Entry(f"k:{k}", f"k = {texts[k]}", Look("#000000", "", lines[k])))
@@ -191,10 +190,10 @@ def _over_uses(points: pd.DataFrame, metric: str, records: pd.DataFrame) -> Figu
         figure.choice = Choice("SNR", options, f"{finite[len(finite) // 2]:g}")
     for (scheme, snr, channel), rows in fits.groupby(["scheme", "snr_db", "channel"], sort=False):
         text, choice = f"{scheme_text(scheme)}, {snr_text(snr)}", f"{snr:g}" if len(snrs) > 1 else ""
-        kind = "bound" if is_bound(scheme) else "line"
+        look = looks[scheme]
         keys, panel = [f"scheme:{scheme}"], channels.index(channel)
         figure.series.append(
-            _series(keys, panel, text, looks[scheme], rows.sort_values("uses_drawn"), kind, choice, figure, ["k"])
+            _series(keys, panel, text, look, rows.sort_values("uses_drawn"), look.kind, choice, figure, ["k"])
         )
     _add_ceiling(figure, ceiling, channels)
     return figure
@@ -224,8 +223,7 @@ def _add_ceiling(figure: Figure, ceiling: pd.DataFrame, channels: list[str]) -> 
 
 
 def _legend(looks: dict) -> list[Entry]:
-    kinds = {scheme: "bound" if is_bound(scheme) else "line" for scheme in looks}
-    return [Entry(f"scheme:{scheme}", scheme_text(scheme), look, kinds[scheme]) for scheme, look in looks.items()]
+    return [Entry(f"scheme:{scheme}", scheme_text(scheme), look, look.kind) for scheme, look in looks.items()]
 
 
 def _y(points: pd.DataFrame, metric: str) -> Axis:

@@ -31,6 +31,9 @@ def home(tmp_path, monkeypatch):
     """A folder with what commands name."""
     (tmp_path / "sims").symlink_to(ROOT / "sims")
     (tmp_path / "cat.jpg").touch()
+    for folder in ("quickstart", "mine", "yours"):  # of runs, as far as commands look at once
+        (tmp_path / "results" / folder).mkdir(parents=True)
+        (tmp_path / "results" / folder / "run.json").write_text("{}")
     monkeypatch.chdir(tmp_path)
 
 

@@ -1,5 +1,8 @@
 """The bound over an experiment's channels: every scheme lies below it, one that cheats above; and how it is drawn."""
 
+import json
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,8 +13,9 @@ import kbsc_tf as kbsc
 from kbsc_tf.config import AwgnConfig, ExperimentConfig, RayleighConfig
 from kbsc_tf.figures.curves import draw_figures
 from kbsc_tf.limits.accuracy_bound import AccuracyBound
-from kbsc_tf.limits.bound_table import NAME, bound_table, flat_channel, read_bound, with_bound, write_bound
+from kbsc_tf.limits.bound_table import CODED, NAME, bound_table, flat_channel, read_bound, with_bound, write_bound
 from kbsc_tf.limits.capacity import capacity
+from kbsc_tf.report.page import write_report
 from kbsc_tf.results.records import read_records
 from kbsc_tf.study.experiment import carried_by
 
@@ -28,6 +32,9 @@ GRID = {
     "features_per_grid": 2,
     "csi": "ls",
 }
+
+
+FLAT = ["awgn", "rayleigh", {"fading": "rayleigh", "coherence": "block"}]
 
 
 def flat(*channels):
@@ -60,8 +67,17 @@ def test_what_is_written_is_read_and_stands_beside_records_of_finite_snr(tmp_pat
     pd.testing.assert_frame_equal(read_bound(tmp_path), table, check_dtype=False, rtol=1e-6)
     records = pd.DataFrame({"scheme": "pca", "channel": "awgn", "k": 16, "snr_db": [0.0, np.inf]})
     both = with_bound(records, tmp_path)
-    assert both["scheme"].tolist() == ["pca", "pca", NAME] and both["snr_db"].tolist() == [0, np.inf, 0]
+    assert both["scheme"].tolist() == ["pca", "pca", NAME, CODED] and both["snr_db"].tolist() == [0, np.inf, 0, 0]
+    assert both["top1"].tolist()[2:] == pytest.approx(table.loc[0, ["top1", "coded_top1"]].tolist(), rel=1e-6)
     assert with_bound(records.assign(channel="rayleigh_fast"), tmp_path)["scheme"].tolist() == ["pca", "pca"]
+
+
+def test_a_file_of_a_version_without_coded_blocks_is_read(tmp_path):
+    table = bound_table(AccuracyBound(np.eye(4)), flat(AwgnConfig()), [16], [0.0], 3072)
+    write_bound(tmp_path, table.loc[:, :"top1_high"])
+    assert read_bound(tmp_path)["coded_top1"].isna().all()
+    records = pd.DataFrame({"scheme": "pca", "channel": "awgn", "k": 16, "snr_db": [0.0]})
+    assert with_bound(records, tmp_path)["scheme"].tolist() == ["pca", NAME]
 
 
 DIM, CLASSES = 24, 12
@@ -77,7 +93,24 @@ def mixture(count, seed, centre=3.0):
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """Schemes of the house on a mixture whose posterior is known, over a channel that hardly carries it."""
-    path, arrays = tmp_path_factory.mktemp("bound"), {}
+    path = tmp_path_factory.mktemp("bound")
+    schemes, channels = ["pca", "adaptive", "noise_free"], [*FLAT, GRID]
+    run(path, schemes=schemes, channels=channels, k=[4, 8], snr_db=[-8.0, -3.0, 2.0])
+    return path / "run"
+
+
+@pytest.fixture(scope="module")
+def coded(tmp_path_factory):
+    """The coded schemes at their best MCS, where a block hardly holds an index."""
+    path = tmp_path_factory.mktemp("coded")
+    coding = {"mcs": ["qpsk-1/5", "qpsk-1/3", "qpsk-1/2"], "genie": False}
+    schemes = ["feature_ldpc_pq", "index_ldpc"]
+    run(path, schemes=schemes, channels=FLAT[::2], k=[64], snr_db=[-8.0, -2.0, 2.0], coding=coding)
+    return path / "run"
+
+
+def run(path, **settings):
+    arrays = {}
     splits = {"train": 2400, "val_send": 240, "val_recv": 480, "test_send": 600, "test_recv": 1200}
     for seed, (split, count) in enumerate(splits.items()):
         arrays[f"{split}_x"], arrays[f"{split}_y"] = mixture(count, seed)
@@ -86,12 +119,9 @@ def folder(tmp_path_factory):
         name="bound",
         features={"file": path / "features.npz"},
         receiver={"decision": "posterior"},
-        channels=["awgn", "rayleigh", {"fading": "rayleigh", "coherence": "block"}, GRID],
-        schemes=["pca", "adaptive", "noise_free"],
-        k=[4, 8],
-        snr_db=[-8.0, -3.0, 2.0],
         sweep={"latency": False},
         bound=True,
+        **settings,
     )
     with undrawn(), eagerly():
         kbsc.run(config, out=path / "run")
@@ -123,10 +153,24 @@ def test_every_scheme_lies_below_it_and_one_that_uses_no_channel_above(folder):
     assert free > table["top1"].min() + 0.3
 
 
+def test_coded_schemes_at_their_best_mcs_lie_below_one_coded_block(coded):
+    """Each of them sends one; fixed MCSs and their envelope, within 4.5 standard errors."""
+    records = read_records(coded).query("feasible != 0")
+    both = records.merge(true_bound(config_of(coded)), on=["channel", "k", "snr_db"], suffixes=("", "_bound"))
+    error = np.sqrt(both["coded_top1"] * (1 - both["coded_top1"]) / both["n"])
+    assert both["scheme"].nunique() == 2 and len(both) >= 18 and both["top1"].max() > 0.5
+    assert (both["top1"] <= both["coded_top1"] + 4.5 * error).all()
+    assert (both["coded_top1"] < both["top1_bound"] - 0.005).sum() > 8, "it says something of its own"
+
+
 def test_the_estimated_bound_is_near_that_of_the_true_posterior(folder):
     found = read_bound(folder)
     assert len(found) == 4 * 2 * 3 and found["n"].eq(600).all()
-    np.testing.assert_allclose(found["top1"], true_bound(config_of(folder))["top1"], atol=0.03)
+    true = true_bound(config_of(folder))
+    np.testing.assert_allclose(found["top1"], true["top1"], atol=0.03)
+    flat = ~found["channel"].str.contains("tdl")
+    np.testing.assert_allclose(found["coded_top1"][flat], true["coded_top1"][flat], atol=0.03)
+    assert flat.sum() == 18 and found["coded_top1"][~flat].isna().all(), "of grids no dispersion is known"
 
 
 def test_figures_show_it(folder, tmp_path):
@@ -134,4 +178,14 @@ def test_figures_show_it(folder, tmp_path):
     for stem in ("accuracy", "accuracy_vs_cbr"):
         shown = pd.read_csv(tmp_path / f"{stem}.csv")
         assert shown["scheme"].eq(NAME).sum() == 24
-        assert NAME in (tmp_path / f"{stem}.svg").read_text(encoding="utf-8")
+        picture = (tmp_path / f"{stem}.svg").read_text(encoding="utf-8")
+        assert shown["scheme"].eq(CODED).sum() == 18 and NAME in picture and CODED in picture
+
+
+def test_the_report_shows_it_and_takes_it_for_no_scheme(folder, tmp_path):
+    page = write_report([folder], tmp_path / "report.html").read_text(encoding="utf-8")
+    data = json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.S)[1])
+    entries = {entry["text"]: entry for entry in data["figures"][0]["legend"]}
+    assert entries[NAME]["kind"] == "bound" and entries[CODED]["kind"] == "thin" and entries[CODED]["look"]["dash"]
+    findings = page[: page.index('<script type="application/json"')]
+    assert "No scheme exceeds" in findings and CODED not in findings

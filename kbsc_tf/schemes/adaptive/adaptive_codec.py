@@ -1,5 +1,6 @@
 """The SNR- and rate-adaptive code: ordered symbols, of which any number from the first on can be used."""
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ from kbsc_tf.channel import ReceivedValues
 from kbsc_tf.receiver import CodeAxes, Kernel, PosteriorRule
 from kbsc_tf.receiver.calibration import UNCALIBRATED
 from kbsc_tf.receiver.fit_posterior import TRIED
+from kbsc_tf.schemes.adaptive.constellation import NOISE_DB, Constellation, fit_cells, worth_of
 from kbsc_tf.schemes.adaptive.schedule import schedule
 
 LOWEST_SNR_DB, HIGHEST_SNR_DB = -10, 20
@@ -47,7 +49,8 @@ class AdaptiveCodec(keras.Model):
 
     A sender that knows the number k of its symbols gives the k symbols of every feature a mean power of 1. One that
     does not know k cannot scale by it: every symbol has the same mean power over features, so that every prefix keeps
-    the constraint.
+    the constraint. Points of a constellation are the same for all features, and have power 1 on average over these; a
+    sender that knows k gives the values that it rounds a mean square of 1 first.
 
     Parameters
     ----------
@@ -57,11 +60,19 @@ class AdaptiveCodec(keras.Model):
         Numbers of symbols that have an order of their own; others see `row_of`.
     symbols : int
         Length of the order: the most that can be sent, real.
+    points : int
+        Of the square QAM that pairs of values are rounded to; 0: none.
+    own_power : bool
+        Whether the values of every feature are given a mean square of 1 before they are rounded.
     """
 
-    def __init__(self, dim: int, axes: int, rates: Sequence[int], symbols: int = SYMBOLS, **kwargs) -> None:
+    def __init__(
+        self, dim: int, axes: int, rates: Sequence[int], symbols: int = SYMBOLS, points: int = 0,
+        own_power: bool = False, **kwargs,
+    ) -> None:  # fmt: skip
         super().__init__(**kwargs)
-        self.dim, self.axes, self.symbols, self.rates = dim, axes, symbols, tuple(rates)
+        self.own_power = own_power
+        self.dim, self.axes, self.symbols, self.rates, self.points = dim, axes, symbols, tuple(rates), points
         self.build()
 
     def build(self, input_shape: tuple | None = None) -> None:
@@ -77,7 +88,14 @@ class AdaptiveCodec(keras.Model):
         self.kernel = fixed("kernel", 2, TRIED, initializer="ones")  # counts, variances
         # Row 0 is for a sender that does not know how many symbols will be received, or nothing for their number.
         self.order = fixed("order", 1 + len(self.rates), rows, self.symbols, dtype="int32")
+        if self.points:
+            self.cells, self.worth = fixed("cells", 4, math.isqrt(self.points)), fixed("worth", len(NOISE_DB))
         self.built = True
+
+    @property
+    def constellation(self) -> Constellation:
+        """The points that values are rounded to, where there are any."""
+        return Constellation(self.cells, self.worth)
 
     @property
     def rule(self) -> PosteriorRule:
@@ -121,6 +139,14 @@ class AdaptiveCodec(keras.Model):
         total = ops.sum(ops.square(self.code(features)), axis=0)
         self.power.assign((total + _PRIOR_FEATURES) / (len(features) + _PRIOR_FEATURES))
 
+    def rounded(self, points: int, features: np.ndarray, own_power: bool) -> "AdaptiveCodec":
+        """The same code on the points of a square QAM, levels learned from features [N, D]: held out, as powers are."""
+        codec = AdaptiveCodec(self.dim, self.axes, self.rates, self.symbols, points, own_power)
+        values = self.codewords(features) * self.amplitude().numpy()
+        cells = fit_cells(_of_own_power(values).numpy() if own_power else values, points)
+        codec.set_weights([*self.get_weights(), cells, worth_of(cells)])
+        return codec
+
     def code(self, features: tf.Tensor) -> tf.Tensor:
         """Codes [B, A] of features [B, D]: what the symbols carry, and what entries are searched by."""
         return ops.matmul(features - self.mean, self.whiten)
@@ -141,9 +167,12 @@ class AdaptiveCodec(keras.Model):
     def symbols_of(self, code: tf.Tensor, snr_db: tf.Tensor, count: int, row: int = 0) -> tf.Tensor:
         """The first ``count`` symbols [B, count], real, before the power constraint, at SNR ``snr_db`` [] in dB.
 
-        In row 0 each of them has a mean square of 1 over features already.
+        In row 0, and on the points of a constellation, each has a mean square of 1 over features already.
         """
-        return ops.take(code * self.amplitude(row), self.order_at(snr_db, row)[:count], axis=1)
+        values = ops.take(code * self.amplitude(row), self.order_at(snr_db, row)[:count], axis=1)
+        if not self.points:
+            return values
+        return self.constellation.nearest(_of_own_power(values) if self.own_power else values)
 
     def combine(
         self, received: ReceivedValues, snr_db: tf.Tensor, row: int = 0, used: int | None = None
@@ -171,10 +200,11 @@ class AdaptiveCodec(keras.Model):
         unbiased = tf.math.divide_no_nan(received.values, received.bias)  # lost in a fade: 0, of no weight
         known = precision > 0.0
         summed = ops.matmul(there * unbiased / quiet, carries)
-        values = ops.where(known, summed / ops.where(known, precision, 1.0), 0.0)
-        scale = level / amplitude
-        noise_var_per_axis = ops.where(known, ops.square(scale) / ops.where(known, precision, 1.0), np.inf)
-        return ReceivedCode(values * scale, noise_var_per_axis)
+        values = level * ops.where(known, summed / ops.where(known, precision, 1.0), 0.0)
+        noise_var = ops.where(known, ops.square(level) / ops.where(known, precision, 1.0), np.inf)
+        if self.points:
+            values, noise_var = self.constellation.estimate(values, noise_var)
+        return ReceivedCode(values / amplitude, noise_var / ops.square(amplitude))
 
     def restore(self, received: ReceivedCode) -> tf.Tensor:
         """Features [B, D] by the linear estimate of least mean squared error."""
@@ -187,12 +217,18 @@ class AdaptiveCodec(keras.Model):
         return self.order[row, ops.cast(ops.round(within), "int32") - LOWEST_SNR_DB]
 
     def amplitude(self, row: int = 0) -> tf.Tensor:
-        """Amplitude of each coordinate [A]: in row 0 what makes all equally loud, else 1."""
-        return ops.ones(self.axes) if row else ops.rsqrt(self.power)
+        """Amplitude of each coordinate [A]: in row 0 and on points what makes all equally loud, else 1."""
+        return ops.ones(self.axes) if row and not self.points else ops.rsqrt(self.power)
 
     def call(self, features: tf.Tensor, training: bool = False) -> tf.Tensor:
         return self.code(features)
 
     def get_config(self) -> dict:
         own = {"dim": self.dim, "axes": self.axes, "rates": self.rates, "symbols": self.symbols}
-        return {**super().get_config(), **own}
+        rounded = {"points": self.points, "own_power": self.own_power} if self.points else {}
+        return {**super().get_config(), **own, **rounded}
+
+
+def _of_own_power(values: tf.Tensor) -> tf.Tensor:
+    """Values [B, n] at a mean square of 1 each row."""
+    return values * ops.rsqrt(ops.maximum(ops.mean(ops.square(values), axis=1, keepdims=True), 1e-30))

@@ -43,11 +43,13 @@ def send(
     code ─► first k symbols ─► AnalogueLink ─► combine ─► code and noise [B, A], x̂ [B, D]
 
     With ``used``, the sender does not know that only so many of them will have been received: the power constraint is
-    then that of every symbol over all features, else that of a feature's ``count`` symbols.
+    then that of every symbol over all features, else that of a feature's ``count`` symbols. Points of a constellation
+    are sent as they are.
     """
     row = codec.row_of(count) if used is None else 0
     symbols = codec.symbols_of(codec.code(features), snr_db, count, row)
-    received = (air if used is None else replace(air, power="per_symbol"))(symbols, snr_db)
+    alone = used is None and not codec.points
+    received = (air if alone else replace(air, power="per_symbol"))(symbols, snr_db)
     code = codec.combine(received, snr_db, row, used)
     return AdaptiveReception(
         codec.restore(code), code, ops.mean(received.noise_var_per_symbol, axis=1), received.papr_db

@@ -33,6 +33,11 @@ class AdaptiveConfig(SchemeConfig):
         [-10.0, -6.0, -2.0, 2.0, 6.0],
         description="SNRs in dB at which orders are compared; at any other SNR the choice is that of the nearest.",
     )
+    constellation: Literal["16qam", "64qam", "256qam"] | None = Field(
+        None,
+        description="Pairs of values are rounded to the points of this square QAM, scaled for the least squared error "
+        "on validation features; sent as they are unless given.",
+    )
     seed: int = Field(0, ge=0, le=2**32 - 1, description="Seed of the noise that validation features are sent over.")
 
     @model_validator(mode="after")

@@ -17,7 +17,7 @@ from kbsc_tf.receiver import Calibration, CalibrationSet, CodeSearch, fit_calibr
 from kbsc_tf.schemes.adaptive.adaptive_codec import AdaptiveCodec, ReceivedCode
 from kbsc_tf.schemes.adaptive.adaptive_link import AdaptiveReception
 from kbsc_tf.schemes.adaptive.config import AdaptiveFeedbackConfig
-from kbsc_tf.schemes.adaptive.fit import AdaptiveFit
+from kbsc_tf.schemes.adaptive.fit import AdaptiveFit, RoundedFit
 from kbsc_tf.schemes.adaptive.scheme import AdaptiveScheme
 from kbsc_tf.schemes.analogue.scheme import sent_uncoded
 from kbsc_tf.schemes.held_out import CALIBRATING_SNR_DB
@@ -114,7 +114,7 @@ class AdaptiveFeedbackScheme(AdaptiveScheme):
     k : int
         Real channel symbols that are sent at most, even.
     channel : ChannelConfig
-    fitted : AdaptiveFit
+    fitted : AdaptiveFit or RoundedFit
     config : AdaptiveFeedbackConfig
     search : CodeSearch
         The receiver's, whose confidence it goes by.
@@ -132,7 +132,7 @@ class AdaptiveFeedbackScheme(AdaptiveScheme):
         self,
         k: int,
         channel: ChannelConfig,
-        fitted: AdaptiveFit,
+        fitted: AdaptiveFit | RoundedFit,
         config: AdaptiveFeedbackConfig,
         search: CodeSearch,
         trust: Trust,

@@ -165,11 +165,43 @@ def _rule(name: str, codec: AdaptiveCodec, axes: CodeAxes, validation: Validatio
     return PosteriorRule(metric_weights(axes.relevance, metric_exponent), kernel, UNCALIBRATED)
 
 
-def adaptive_fit(config: AdaptiveConfig, context: BuildContext) -> AdaptiveFit:
+class RoundedFit:
+    """A fitted code on the points of a constellation; as `AdaptiveFit`.
+
+    Parameters
+    ----------
+    fit : AdaptiveFit
+        Shared with those of other constellations: the order of symbols is chosen for values as they are.
+    constellation : str
+        ``16qam`` and so on.
+    progressive : bool
+        For a sender that does not know k.
+    """
+
+    def __init__(self, fit: AdaptiveFit, constellation: str, progressive: bool) -> None:
+        self._fit, self._points, self.symbols = fit, int(constellation.removesuffix("qam")), fit.symbols
+        self._progressive = progressive
+        self.summary = ""
+        self._codec: AdaptiveCodec | None = None
+
+    def codec(self, training: FeatureSet, validation: Validation) -> AdaptiveCodec:
+        """The fitted code."""
+        if self._codec is None:
+            codec = self._fit.codec(training, validation)
+            self._codec = codec.rounded(self._points, validation.features, own_power=not self._progressive)
+            self.summary = f"{self._fit.summary}; on the points of {self._points}-QAM"
+        return self._codec
+
+
+def adaptive_fit(config: AdaptiveConfig, context: BuildContext, progressive: bool) -> AdaptiveFit | RoundedFit:
     """The code, one for all schemes, k and channels whose options make the same."""
-    symbols = max(SYMBOLS, *context.experiment.k)
-    options = config.model_dump_json(include=AdaptiveConfig.model_fields.keys() - {"scheme", "name"})
-    return context.once(("adaptive", options), lambda: AdaptiveFit(config, symbols))
+    symbols, constellation = max(SYMBOLS, *context.experiment.k), config.constellation
+    options = config.model_dump_json(include=AdaptiveConfig.model_fields.keys() - {"scheme", "name", "constellation"})
+    fit = context.once(("adaptive", options), lambda: AdaptiveFit(config, symbols))
+    if constellation is None:
+        return fit
+    own = "adaptive", options, constellation, progressive
+    return context.once(own, lambda: RoundedFit(fit, constellation, progressive))
 
 
 class _Judge:

@@ -11,7 +11,7 @@ from kbsc_tf.config import ChannelConfig
 from kbsc_tf.features import FeatureSet
 from kbsc_tf.schemes.adaptive.adaptive_codec import AdaptiveCodec
 from kbsc_tf.schemes.adaptive.adaptive_link import send
-from kbsc_tf.schemes.adaptive.fit import AdaptiveFit
+from kbsc_tf.schemes.adaptive.fit import AdaptiveFit, RoundedFit
 from kbsc_tf.schemes.analogue.scheme import sent_uncoded
 from kbsc_tf.schemes.base import ChannelScheme, Report, Validation, silent
 from kbsc_tf.schemes.networks import load_networks, save_networks
@@ -29,7 +29,7 @@ class AdaptiveScheme(ChannelScheme):
         Real channel symbols that are received, even.
     channel : ChannelConfig
         That it is used on; it is fitted over AWGN.
-    fitted : AdaptiveFit
+    fitted : AdaptiveFit or RoundedFit
         Shared by all k and channels, so that the code is learned once.
     progressive : bool
         Start to send all symbols there are, of which the receiver uses the first k: the sender does not know k and
@@ -40,7 +40,9 @@ class AdaptiveScheme(ChannelScheme):
 
     name, observing = "adaptive", True
 
-    def __init__(self, k: int, channel: ChannelConfig, fitted: AdaptiveFit, progressive: bool = False) -> None:
+    def __init__(
+        self, k: int, channel: ChannelConfig, fitted: AdaptiveFit | RoundedFit, progressive: bool = False
+    ) -> None:
         super().__init__(k, channel)
         self._fitted = fitted
         self._sent, self._used = (fitted.symbols, k) if progressive else (k, None)

@@ -21,7 +21,8 @@ class AdaptiveSpec(SchemeSpec):
         from kbsc_tf.schemes.adaptive.scheme import AdaptiveScheme
 
         # Learned once for all k, channels and entries of the same options.
-        fit, progressive = adaptive_fit(config, context), self.name == "adaptive_progressive"
+        progressive = self.name == "adaptive_progressive"
+        fit = adaptive_fit(config, context, progressive)
         yield from context.per_k(lambda k: AdaptiveScheme(k, context.channel, fit, progressive))
 
 
@@ -50,7 +51,8 @@ class AdaptiveFeedbackSpec(AdaptiveSpec):
         from kbsc_tf.schemes.adaptive.feedback import AdaptiveFeedbackScheme, Trust
         from kbsc_tf.schemes.adaptive.fit import adaptive_fit
 
-        fit, search, over = adaptive_fit(config, context), context.receiver.code_search, context.channel
+        fit = adaptive_fit(config, context, progressive=True)
+        search, over = context.receiver.code_search, context.channel
         most, block = max(context.experiment.k), config.block
         trust = context.once(("trust", id(fit), over.label, block), lambda: Trust(over, most, block))
         yield from context.per_k(lambda k: AdaptiveFeedbackScheme(k, over, fit, config, search, trust))
