@@ -95,7 +95,8 @@ def folder(tmp_path_factory):
     """Schemes of the house on a mixture whose posterior is known, over a channel that hardly carries it."""
     path = tmp_path_factory.mktemp("bound")
     schemes, channels = ["pca", "adaptive", "noise_free"], [*FLAT, GRID]
-    run(path, schemes=schemes, channels=channels, k=[4, 8], snr_db=[-8.0, -3.0, 2.0])
+    with eagerly():
+        run(path, schemes=schemes, channels=channels, k=[4, 8], snr_db=[-8.0, -3.0, 2.0])
     return path / "run"
 
 
@@ -123,9 +124,8 @@ def run(path, **settings):
         bound=True,
         **settings,
     )
-    with undrawn(), eagerly():
+    with undrawn():
         kbsc.run(config, out=path / "run")
-    return path / "run"
 
 
 def config_of(folder):

@@ -61,8 +61,11 @@ ONCE = HarqConfig(scheme="once")
 def check_harq(config: HarqConfig, experiment: Any) -> None:
     """Refuse what cannot be sent again, by a UserError."""
     if config.transmissions == 1:
-        for option in sorted({"delay", "feedback_error"} & config.model_fields_set):
-            raise UserError(f"{option}: says how a sender hears whether to send again; set transmissions to 2, 3 or 4")
+        for option in ("delay", "feedback_error"):
+            if getattr(config, option):
+                raise UserError(
+                    f"{option}: says how a sender hears that it is to send again; set transmissions to 2, 3 or 4"
+                )
         return
     for channel in experiment.channels:
         if channel.is_grid:

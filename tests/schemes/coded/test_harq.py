@@ -108,8 +108,9 @@ def test_what_cannot_be_sent_again_is_refused(settings, sentence):
 
 
 def test_acknowledgements_of_what_is_sent_once_are_refused():
-    with pytest.raises(ValidationError, match="delay: says how a sender hears whether to send again"):
+    with pytest.raises(ValidationError, match="delay: says how a sender hears that it is to send again"):
         experiment({"scheme": "feature_ldpc_pq", "delay": 1}, 256)
+    experiment({"scheme": "feature_ldpc_pq", "delay": 0, "feedback_error": 0.0}, 256)  # as run.json has it
 
 
 def test_what_is_heard_late_and_wrong_is_recorded():
