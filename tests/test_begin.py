@@ -52,9 +52,9 @@ def test_nothing_is_written_over(kbsc, here):
 def test_notebooks_are_copied_once(kbsc, here):
     assert kbsc("notebooks")[0] == 0
     copies = sorted((here / "notebooks").iterdir())
-    assert [copy.name[:3] for copy in copies] == [f"{number:02}_" for number in range(1, len(copies) + 1)]
+    assert [copy.name[:3] for copy in copies] == [f"{number:02}_" for number in range(len(copies))]
     status, _, err = kbsc("notebooks")
-    assert status == 2 and "01_first_link.ipynb: is there already" in err
+    assert status == 2 and "00_hello_link.ipynb: is there already" in err
 
 
 def test_a_shell_completes_experiments(here):

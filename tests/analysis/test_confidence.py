@@ -292,9 +292,10 @@ def test_the_command_shows_and_writes(kbsc, tmp_path, monkeypatch):
 def test_the_command_refuses_in_one_sentence(kbsc, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     status, _, err = kbsc("nowhere")
-    assert (
-        status == 2 and err == "kbsc: nowhere: no outcomes of single images; set sweep.per_image: true and run again\n"
-    )
+    assert status == 2 and err.startswith("kbsc: nowhere/run.json: cannot read (No such file or directory); give the")
+    add_record(tmp_path / "bare", KBSC, with_confidence())
+    status, _, err = kbsc("bare")
+    assert status == 2 and err == "kbsc: bare: no outcomes of single images; set sweep.per_image: true and run again\n"
     add_point(tmp_path / "out", KBSC, with_confidence())
     status, _, err = kbsc("out", "--share", "1")
     assert status == 2 and err.startswith("kbsc: share: 1 is not between 0 and 1")

@@ -50,7 +50,7 @@ def test_a_label_means_what_its_run_says():
 
 
 def test_looks_are_those_of_the_specs_and_entries_of_one_scheme_differ():
-    assert looks_of(["pca"])["pca"] == (schemes["pca"].colour, schemes["pca"].marker, "-")
+    assert looks_of(["pca"])["pca"] == (schemes["pca"].colour, schemes["pca"].marker, "-", "line")
     assert in_house_order(["mine", "noise_free", "pca", "kbsc"]) == ["kbsc", "pca", "noise_free", "mine"]
     entries = [{"scheme": "swinjscc", "name": name, "variant": name} for name in ("sa", "ra")]
     with named(run_of(schemes=entries)):
