@@ -70,6 +70,7 @@ def _filled(template: str, folder: Path) -> str:
     for tool in (between, less, margin, margins, original, reference, says):
         tools.globals[tool.__name__] = tool
     tools.globals |= {"inf": float("inf"), "results": lambda path="": Facts(folder / path)}
+    tools.globals |= {"has": lambda path: (folder / path).is_dir()}
     tools.globals["json"] = lambda path: read_json(folder / path, "run make bench, which writes it")
     try:
         return tidied(tools.get_template(template).render())
