@@ -140,7 +140,7 @@ class HarqLink:
         """
         delay, error = self._acknowledgements
         stops = delivered != (rng.random(len(ends)) < error)
-        return np.where(stops & (ends >= number), np.minimum(ends, number + delay), ends)
+        return np.where(stops, np.minimum(ends, number + delay), ends)
 
     def _blocks_of(self, rows: np.ndarray) -> np.ndarray:
         """Numbers of the code blocks of transport blocks."""

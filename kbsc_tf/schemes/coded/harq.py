@@ -48,11 +48,6 @@ class HarqConfig(SchemeConfig):
         """Real symbols of one transmission, even, of k in all."""
         return 2 * (k // 2 // self.transmissions)
 
-    @property
-    def acknowledgements(self) -> tuple[int, float]:
-        """Delay in transmissions, and probability of an error."""
-        return self.delay, self.feedback_error
-
 
 ONCE = HarqConfig(scheme="once")
 """Nothing is sent again."""

@@ -101,7 +101,8 @@ class CodedScheme(ChannelScheme):
         self._plan, air = plan, build_channel(self.channel)
         decoder = DecoderSettings(self.coding.iterations, self.coding.check_node, self.coding.schedule)
         if self.harq.transmissions > 1:
-            self._link = HarqLink(plan, air, self.harq.versions, decoder, Acknowledgements(*self.harq.acknowledgements))
+            heard = Acknowledgements(self.harq.delay, self.harq.feedback_error)
+            self._link = HarqLink(plan, air, self.harq.versions, decoder, heard)
         elif self.coding.fast:
             self._link = FastLink(BlerTable(plan, air, self.channel.model_dump_json(exclude={"name"}), decoder))
         else:
