@@ -6,11 +6,12 @@ A specialist chooses its order of symbols for its own SNR and k alone, over the 
 same receiver. Writes a line for each SNR and k: both accuracies, with intervals.
 """
 
+import argparse
 import math
+from pathlib import Path
 
 import pandas as pd
 from rich.console import Console
-from variants import arguments
 
 from kbsc_tf.config import ExperimentConfig, load_config
 from kbsc_tf.errors import UserError
@@ -39,7 +40,11 @@ def of_one_model(config: ExperimentConfig) -> ExperimentConfig:
 
 def main() -> None:
     """Run the one code and all specialists, and write the table."""
-    chosen = arguments(__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("experiment", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
+    chosen = parser.parse_args()
     config = of_one_model(load_config(chosen.experiment, ["sweep.latency=false", *chosen.set]))
     progress, folder, rows = Progress(Console()), chosen.out.with_suffix(""), []
     run(config, folder / "one", False, progress)

@@ -38,6 +38,27 @@ make_adaptive() {
   done
   kbsc confidence "remade/$NAME/cifar10"
 }
+make_adaptive_parts() {
+  local real=(--set "features.file=$SETS/features/real_0.npz") two=(--set 'schemes=[adaptive, pca]') other
+  local unseen=(--set data=null --set features.unseen_classes=168)
+  run posterior sims/adaptive_parts.yaml "${real[@]}"
+  run plain sims/adaptive_parts.yaml "${real[@]}" "${two[@]}" --set receiver.metric_exponent=0
+  for other in nearest vote; do
+    run "$other" sims/adaptive_parts.yaml "${real[@]}" "${two[@]}" --set "receiver={decision: $other}"
+  done
+  run progressive sims/adaptive_progressive.yaml "${real[@]}" --set data=null
+  for other in seen unseen; do
+    run "$other" sims/adaptive_supervised.yaml "${real[@]}" "${unseen[@]}" --set "features.test_classes=$other"
+    compare "$other" adaptive_supervised adaptive labels
+  done
+  for other in neighbours variance classes once progressive; do
+    compare posterior "adaptive_$other" adaptive "$other"
+  done
+  for other in plain nearest vote; do
+    kbsc compare "remade/$NAME/$other:adaptive" "remade/$NAME/posterior:adaptive" --csv "remade/$NAME/$other/adaptive.csv"
+    kbsc compare "remade/$NAME/$other:pca" "remade/$NAME/posterior:pca" --csv "remade/$NAME/$other/pca.csv"
+  done
+}
 make_baselines_cifar10() { run "" sims/baselines_cifar10.yaml "${cifar10[@]}"; }
 make_baselines_tiny_imagenet_100() { run "" sims/baselines_tiny_imagenet_100.yaml "${tiny[@]}"; }
 make_channel_pq() {

@@ -35,15 +35,6 @@ def test_scripts_load(script, name):
     assert callable(script(name).main)
 
 
-def test_every_variant_of_the_ablation_is_an_experiment(script):
-    ablation = script("adaptive_ablation")
-    configs = [
-        load_config(SIMS / "adaptive.yaml", [*ablation.COMMON, *changes]) for changes in ablation.VARIANTS.values()
-    ]
-    assert [config.schemes[0].scheme for config in configs] == ["pca"] * 5 + ["adaptive"] * 8
-    assert all(len(config.schemes) == 1 for config in configs)
-
-
 def test_a_specialist_has_one_snr_and_k(script):
     specialists = script("adaptive_specialists")
     config = specialists.of_one_model(load_config(SIMS / "adaptive.yaml", ["schemes.adaptive.axes=variance"]))
