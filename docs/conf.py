@@ -58,4 +58,4 @@ html_theme_options = {
     "pygments_light_style": "tango",
 }
 # "owner/name" of a public clone: notebooks then have a link that opens them in Colab.
-html_context = {"repository": os.environ.get("KBSC_DOCS_REPOSITORY", "")}
+html_context = {"repository": os.environ.get("KBSC_DOCS_REPOSITORY", ""), "default_mode": "auto"}

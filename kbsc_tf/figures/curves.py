@@ -212,13 +212,13 @@ def plot_accuracy_vs_cbr(
     Returns
     -------
     list of Path
-        The files; empty, and nothing drawn, if no channel has points at two numbers of channel uses.
+        The files; empty, and nothing drawn, if no scheme has points at two numbers of channel uses.
     """
     points, reference = _points(records, metric)
     ends = value_range(records, metric)
     wanted = list(snr_db) if snr_db is not None else three_snrs(points)
     points = points[points["snr_db"].isin(wanted)]
-    if not points.groupby("channel")["channel_uses"].nunique().gt(1).any():
+    if not points.groupby(["channel", "scheme"])["channel_uses"].nunique().gt(1).any():
         return []
     lines = {snr: LINES[i % len(LINES)] for i, snr in enumerate(sorted(wanted, reverse=True))}
     with paper_style():

@@ -194,7 +194,7 @@ def plot_cbr_overview(
     Returns
     -------
     list of Path
-        The files; empty, and nothing drawn, if there are no two numbers of channel uses to compare.
+        The files; empty, and nothing drawn, if no scheme has points at two numbers of channel uses.
     """
     points, reference = split_reference(pool_seeds(condense(records, metric), metric))
     infeasible, points = points["feasible"].eq(0).any(), points[points["feasible"].ne(0)]
@@ -205,7 +205,7 @@ def plot_cbr_overview(
     wanted = shown[len(shown) // 2 :][:1] if one_each else shown if snr_db is None else snr_db
     wanted = [snr for snr in wanted if snr in set(points["snr_db"])]
     points = points[points["snr_db"].isin(wanted)].assign(n_drawn=lambda p: drawn_uses(p, grids))
-    if points["k"].nunique() < 2:
+    if not points.groupby("scheme")["k"].nunique().gt(1).any():
         return []
     looks, scale = looks_of(in_house_order(points["scheme"])), metric_of(metric).scale
     limits, per_use = (points["n_drawn"].min(), points["n_drawn"].max()), float(cbr_per_use(records))
