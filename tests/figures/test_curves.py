@@ -58,6 +58,8 @@ def test_versus_cbr(tmp_path):
     assert len(plot_accuracy_vs_cbr(analogue(), tmp_path, snr_db=[math.inf])) == 2
     assert plot_accuracy_vs_cbr(analogue(ks=(64,)), tmp_path, "none") == []
     assert plot_accuracy_vs_cbr(analogue(snrs=(math.inf,)), tmp_path, "none") == []
+    one_each = pd.concat([analogue(schemes=("pca",), ks=(64,)), analogue(schemes=("raw",), ks=(512,))])
+    assert plot_accuracy_vs_cbr(one_each, tmp_path, "none") == []
     assert not (tmp_path / "none.png").exists()
 
 

@@ -161,6 +161,8 @@ def test_overview_has_a_panel_per_channel_and_snr(figures, tmp_path):
     assert "no point: nothing fits" in texts(figure)
     assert len(main_axes(figures(plot_cbr_overview, records, snr_db=[12.0])["accuracy_vs_cbr"])) == 2
     assert plot_cbr_overview(records[records["k"] == 64], tmp_path) == []
+    own_k = records["k"].eq(records["scheme"].map({"pca": 64, "kbsc": 256}))
+    assert own_k.any() and plot_cbr_overview(records[own_k], tmp_path) == []
     assert plot_cbr_overview(records, tmp_path, snr_db=[99.0]) == []
 
 
