@@ -55,8 +55,8 @@ make_adaptive_parts() {
     compare posterior "adaptive_$other" adaptive "$other"
   done
   for other in plain nearest vote; do
-    kbsc compare "remade/$NAME/$other:adaptive" "remade/$NAME/posterior:adaptive" --csv "remade/$NAME/$other/adaptive.csv"
-    kbsc compare "remade/$NAME/$other:pca" "remade/$NAME/posterior:pca" --csv "remade/$NAME/$other/pca.csv"
+    kbsc compare "remade/$NAME/$other:adaptive" "remade/$NAME/posterior:adaptive" --differing receiver --csv "remade/$NAME/$other/adaptive.csv"
+    kbsc compare "remade/$NAME/$other:pca" "remade/$NAME/posterior:pca" --differing receiver --csv "remade/$NAME/$other/pca.csv"
   done
 }
 make_baselines_cifar10() { run "" sims/baselines_cifar10.yaml "${cifar10[@]}"; }
