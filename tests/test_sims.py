@@ -106,7 +106,7 @@ def test_stand_in_features_have_the_properties_that_they_state(script):
 
 def test_remake_says_what_can_be_remade():
     done = subprocess.run([SIMS / "remake.sh", "nothing"], capture_output=True, text=True)
-    assert done.returncode == 2 and "one of: adaptive baselines_cifar10" in done.stderr
+    assert done.returncode == 2 and "one of: adaptive adaptive_parts baselines_cifar10" in done.stderr
 
 
 @pytest.mark.parametrize(
