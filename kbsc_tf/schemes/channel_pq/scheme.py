@@ -18,6 +18,7 @@ from kbsc_tf.schemes.analogue.semantic_link import ReceivedFeatures
 from kbsc_tf.schemes.base import REMEDY, ChannelScheme, Report, Validation, silent
 from kbsc_tf.schemes.channel_pq.codebooks import Codebook, fit_codebooks
 from kbsc_tf.schemes.channel_pq.config import ChannelPqConfig
+from kbsc_tf.schemes.channel_pq.error_share import error_shares, share_of_images
 from kbsc_tf.transmission import Observation, SourceBatch, Transmission
 
 _CODEBOOKS, _MOST = "codebooks.npz", 4000
@@ -110,6 +111,7 @@ class ChannelPqScheme(ChannelScheme):
 
     def _use(self, axes: SemanticAxes, books: list[Codebook], observing: bool) -> None:
         self._axes, self._books, self.observing = axes, books, observing
+        self._shares: dict[int, np.ndarray] = {}  # by number of the codebook, of those that have been used
         # The constellation is the same for all features: none is louder to make up for what another leaves.
         self._air = replace(build_link(self.channel, share_traces=True), power="per_symbol")
 
@@ -117,48 +119,56 @@ class ChannelPqScheme(ChannelScheme):
         if self._axes is None:
             raise RuntimeError(f"{self.name}: call fit before transmit")
         seed_noise(seed)
-        axes, book = self._axes, self._book(snr_db)
-        deviation = np.sqrt(axes.variance)
+        axes, number = self._axes, self._number(snr_db)
+        book, deviation = self._books[number], np.sqrt(axes.variance)
         symbols = book.symbols(axes.codewords(batch.features) * deviation)
         values = np.sqrt(2) * np.stack([symbols.real, symbols.imag], axis=2).reshape(len(symbols), self.k)
         received = self._air(tf.constant(values, tf.float32), tf.constant(snr_db, tf.float32))
-        mean, variance = self._estimate(book, *(part.numpy() for part in received[:3]))
+        mean, share = self._estimate(number, *(part.numpy() for part in received[:3]))
         noise = tf.reduce_mean(received.noise_var_per_symbol, axis=1)
         n = self.k // 2
         sent = sent_uncoded(self._air.channel, n, n, ReceivedFeatures(None, noise, received.papr_db, received))
-        observation = _observation(mean / deviation, variance / axes.variance) if self.observing else None
+        observation = _observation(mean / deviation, share) if self.observing else None
         return replace(sent, features=mean @ axes.basis.T + axes.mean, observation=observation)
 
-    def _book(self, snr_db: float) -> Codebook:
-        """That of the nearest design SNR; of the highest without noise."""
+    def _number(self, snr_db: float) -> int:
+        """The codebook of the nearest design SNR; of the highest without noise."""
         design = np.array(self._config.design_snr_db)
-        return self._books[int(design.argmax() if np.isposinf(snr_db) else np.abs(design - snr_db).argmin())]
+        return int(design.argmax() if np.isposinf(snr_db) else np.abs(design - snr_db).argmin())
 
     def _estimate(
-        self, book: Codebook, values: np.ndarray, noise_var_per_symbol: np.ndarray, bias: np.ndarray
+        self, number: int, values: np.ndarray, noise_var_per_symbol: np.ndarray, bias: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and variance [B, A] of all coordinates, from received values [B, k], their noise and bias."""
+        """Means [B, A] of all coordinates, from received values [B, k], their noise and bias, and their error shares.
+
+        A share is that of all codewords at this noise, not of the one received: the axes of a point err together, which
+        the receiver does not know, and the tails of their distribution would decide how much they count.
+        """
+        book = self._books[number]
         there = bias > 0  # a symbol lost in a fade says nothing
         values = np.where(there, values / np.where(there, bias, 1.0), 0.0)
         no = np.where(there, np.maximum(noise_var_per_symbol, _LEAST_NO), _LOST_NO)[:, ::2]
-        mean, variance = book.estimate(values[:, ::2] + 1j * values[:, 1::2], no)
-        all_means = np.zeros((len(values), len(self._axes.variance)), np.float32)
-        all_variances = np.tile(self._axes.variance, (len(values), 1))
-        all_means[:, book.groups], all_variances[:, book.groups] = mean, variance
-        return all_means, all_variances
+        if number not in self._shares:
+            self._shares[number] = error_shares(book, self._axes.variance)
+        means = np.zeros((len(values), len(self._axes.variance)), np.float32)
+        shares = np.ones_like(means)
+        means[:, book.groups], _ = book.estimate(values[:, ::2] + 1j * values[:, 1::2], no)
+        shares[:, book.groups] = share_of_images(self._shares[number], no)
+        return means, shares
 
 
 _LEAST_NO, _LOST_NO = 1e-9, 1e9
 _LEAST_GAIN = 1e-3  # of knowledge about a coordinate: below it nothing has arrived
 
 
-def _observation(mean: np.ndarray, variance: np.ndarray) -> Observation:
-    """Means and variances [B, A] of coordinates of prior variance 1, as values with noise: the prior is taken out.
+def _observation(mean: np.ndarray, share: np.ndarray) -> Observation:
+    """Means [B, A] of coordinates of variance 1, and what share of it is left, as values with noise.
 
-    A normal coordinate that is observed with noise n has variance v = n / (1 + n) and mean (1 - v) times the value.
+    A normal coordinate that is observed with noise n has variance n / (1 + n) left, and a mean of (1 - that) times the
+    value.
     """
-    gain = 1.0 - np.minimum(variance, 1.0)
+    gain = 1.0 - share
     known = gain > _LEAST_GAIN
     gain = np.where(known, gain, 1.0)
-    values, noise = np.where(known, mean / gain, 0.0), np.where(known, variance / gain, np.inf)
+    values, noise = np.where(known, mean / gain, 0.0), np.where(known, share / gain, np.inf)
     return Observation(values.astype(np.float32), noise.astype(np.float32))

@@ -13,6 +13,7 @@ class ChannelPqSpec(SchemeSpec):
     name, label, order = "channel_pq", "channel-optimised PQ", 315
     colour, marker = "#44AA99", "X"
     needs = frozenset({Needs.NOISE})
+    revision = 2  # the receiver is told the mean error, not that of the estimate at hand
     Config = ChannelPqConfig
 
     def build(self, config: ChannelPqConfig, context: Any) -> Iterator[Any]:
