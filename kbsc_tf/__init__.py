@@ -27,6 +27,7 @@ _HOMES = {
     "kbsc_tf.config.scheme": ["Needs", "SchemeConfig", "SchemeSpec"],
     "kbsc_tf.data.memory": ["Images"],
     "kbsc_tf.errors": ["UserError"],
+    "kbsc_tf.metrics": ["wilson"],
     "kbsc_tf.presets.catalogue": ["list_presets"],
     "kbsc_tf.schemes.analogue.scheme": ["AnalogueScheme", "ClosedFormScheme"],
     "kbsc_tf.schemes.base": ["ChannelScheme", "Scheme"],

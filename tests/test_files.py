@@ -104,6 +104,7 @@ def damage(content: bytes, how: str) -> bytes:
     return file.getvalue()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("how", ["bomb", "shape", "encrypted", "method", "objects", "npy", "half"])
 def test_damaged_arrays_are_one_sentence_in_bounded_memory(tmp_path, how):
     save_arrays(tmp_path / "a.npz", {"x": np.arange(1000)})

@@ -38,8 +38,8 @@ def wilson(
 
     Examples
     --------
-    >>> from kbsc_tf.metrics import wilson
-    >>> low, high = wilson(90, 100)
+    >>> import kbsc_tf as kbsc
+    >>> low, high = kbsc.wilson(90, 100)
     >>> round(low, 3), round(high, 3)
     (0.826, 0.945)
     """

@@ -48,6 +48,7 @@ def test_other_channel_uses_are_different_though_the_accuracy_is_the_same():
     assert found.verdict is Verdict.DIFFERENT and found.reason == "channel uses 32, now 33"
 
 
+@pytest.mark.long
 def test_independent_measurements_of_one_thing_are_rarely_different():
     """All 10 points together with 95 %: of 200 repetitions between 1 and 10 % hold a different one."""
     rng, alarms = np.random.default_rng(0), 0

@@ -80,6 +80,7 @@ def test_throughput_counts_payload_goodput_counts_data_and_neither_crcs(link):
     assert kbsc.CodedLink("qpsk-1/2", payload_bits=240).plan.channel_uses == 256
 
 
+@pytest.mark.long
 def test_pilots_count_and_blocks_of_one_grid_are_not_independent():
     channel = {"type": "ofdm", "model": "tdl-a", "csi": "ls"}
     measured = kbsc.CodedLink("qpsk-1/2", channel, uses=100)

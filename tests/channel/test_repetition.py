@@ -127,6 +127,7 @@ def test_snr_may_differ_per_feature():
     np.testing.assert_allclose(received.no_eff, np.repeat([[0.5], [0.05]], 8, axis=1), rtol=1e-6)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("fading", ["none", "rayleigh"])
 def test_eager_graph_and_xla(fading):
     """Eager and graph mode draw the same noise; XLA draws other noise, so only its statistics can be compared."""

@@ -26,6 +26,7 @@ def overlap(*counts):
     return max(low for low, _ in intervals) <= min(high for _, high in intervals)
 
 
+@pytest.mark.long
 def test_the_fast_link_loses_as_many_blocks_as_the_full_one(tmp_path):
     fast = FastLink(BlerTable(PLAN, FlatChannel(), "awgn", DECODER, store=tmp_path))
     full = TransportLink(PLAN, FlatChannel(), DECODER)

@@ -91,6 +91,7 @@ def test_repeated_bits_add_up_their_llrs():
     np.testing.assert_allclose(llr, (2 * once - 1) * 4 * copies, rtol=1e-4)
 
 
+@pytest.mark.long
 def test_redundancy_versions_add_up_to_one_code_word():
     """What a receiver of retransmissions does: LLRs of the same buffer are added, and decoded together."""
     bits, noise = random_blocks(), np.full((BLOCKS, 30), 1.2, np.float32)
@@ -128,6 +129,7 @@ def test_any_number_of_blocks_passes_through_the_same_functions():
         assert function.experimental_get_tracing_count() == 1
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("coded, rv", [(120, 0), (800, 0), (480, 3)])
 def test_eager_graph_and_xla_agree_without_noise(coded, rv):
     bits = random_blocks()

@@ -33,6 +33,7 @@ def test_sizes_are_those_of_the_tables(k, e, graph, z, fillers, buffer_bits, k0)
     assert tuple(CodeBlock(k, e, rv).k0 for rv in range(4)) == k0
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("k, e", [(128, 1536), (24, 30), (600, 900), (400, 500), (3825, 4200), (8448, 9000)])
 @pytest.mark.parametrize("rv", range(4))
 def test_bits_are_chosen_as_the_standard_counts_them(k, e, rv):

@@ -19,6 +19,7 @@ def noisy(encoder, count, sigma, seed=1):
     return bits, (2 / sigma**2 * received).astype(np.float32)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "k, n, sigma, iterations",
     [

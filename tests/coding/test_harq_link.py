@@ -46,6 +46,7 @@ def test_the_same_bits_twice_are_3_db():
     assert 0.05 < lost / COUNT < 0.95 and low <= other_high and other_low <= high
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("snr_db", [0.0])
 def test_other_bits_are_worth_more_than_the_same_at_a_high_rate(snr_db):
     bits = bits_of(HIGH)
@@ -74,6 +75,7 @@ def test_over_block_fading_all_versions_meet_one_gain():
     assert lost["block"] > lost["fast"] + 0.1
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("modulation", ["pi2_bpsk", "16qam"])
 def test_several_code_blocks_of_any_modulation_come_back(modulation):
     plan = TransportPlan.exact(modulation, 3000, {"pi2_bpsk": 5000, "16qam": 1300}[modulation], block_length=2000)

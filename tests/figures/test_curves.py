@@ -88,6 +88,7 @@ def test_coded_schemes_are_shown_by_their_envelope_and_the_reference_as_a_level(
         plot_accuracy(few[(few["scheme"] == "jpeg_ldpc") & (few["k"] == 16)], tmp_path)
 
 
+@pytest.mark.long
 def test_a_folder_with_coded_schemes_gets_a_figure_per_cbr_and_metric(tmp_path):
     digital(channels=("awgn",), ks=(16, 256)).to_csv(tmp_path / "records.csv", index=False)
     # No image fits 8 channel uses, so that there are no two CBRs to draw PSNR versus.

@@ -228,6 +228,7 @@ def test_many_channels_stand_three_in_a_row_on_one_page(figures, name):
             assert not any(block.overlaps(other) for other in blocks[i + 1 :])
 
 
+@pytest.mark.long
 def test_the_legend_says_where_intervals_are_of_these_images(figures):
     records = digital(channels=("awgn",), ks=(64, 256), snrs=SNRS)
     note = "95 % interval: these images, other noise"

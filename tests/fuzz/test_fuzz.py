@@ -106,6 +106,7 @@ def test_recordings(tmp_path, count):
     fuzz(count, read)
 
 
+@pytest.mark.long
 @often(150, 2_000)
 def test_results_folders(tmp_path, count):
     write_folder(tmp_path)

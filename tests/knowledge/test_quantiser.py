@@ -67,6 +67,7 @@ def test_six_bits_need_whole_bytes(dimension):
         assert quantiser.factory == f"PCA{even},SQ{width}"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["pq", "sq"])
 def test_more_bits_keep_more(kind):
     errors = [relative_error(Quantiser.fit(TRAINING, kind, max_bits)) for max_bits in (16, 64, 192, 384)]
@@ -74,6 +75,7 @@ def test_more_bits_keep_more(kind):
     assert errors[0] < 1 and errors[-1] < 0.01
 
 
+@pytest.mark.long
 def test_many_sub_vectors_share_a_codebook():
     """One axis each: a shared codebook of 256 words for 65 or 80 axes costs next to nothing but the axes left out."""
     x = np.random.default_rng(0).standard_normal((2_000, 80)).astype(np.float32)

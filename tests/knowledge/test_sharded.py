@@ -61,6 +61,7 @@ print((search.search(queries, 10)[1][:, 0] == np.arange(0, 100_000, 1_000)).mean
 """
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs Linux's RLIMIT_DATA")
 def test_memory_stays_flat(tmp_path):
     """100 MB of features are searched within 40 MB; a copy of them does not fit."""

@@ -20,6 +20,7 @@ def true_posterior(x):
     return likely / likely.sum(axis=1, keepdims=True)
 
 
+@pytest.mark.long
 def test_it_is_the_true_one_of_gaussian_classes():
     found = class_posterior(X, 3 * LABELS + 1)  # labels need not be columns
     assert found.shape == (COUNT, CLASSES)

@@ -64,6 +64,7 @@ def test_each_loss_arises_where_it_should(kbsc, eager, nearest):
     assert lost["rule"] - lost["shown"] == pytest.approx(missing / FILE_CLASSES, abs=0.1), "one class is guessed"
 
 
+@pytest.mark.long
 def test_a_second_call_computes_nothing_and_names_what_is_not_there(kbsc, eager, nearest, monkeypatch):
     kbsc("losses", nearest, "--format", "png")
     before = (nearest / "losses.csv").read_bytes()

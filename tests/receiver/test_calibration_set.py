@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from clustered import feature_set, feature_splits
 
 from kbsc_tf.analysis.confidence import expected_calibration_error, reliability
@@ -73,6 +74,7 @@ def test_few_deliveries_are_a_doubt():
     assert "on 99 validation images, 100 or more are wanted" in doubt and "off by 5 points" in doubt
 
 
+@pytest.mark.long
 def test_confidence_is_the_accuracy_though_few_features_are_held_out(tmp_path):
     """The receiver has 100 entries of a class. Calibrated on the 5 of the validation receiver it is far off."""
     sizes = (2000, 400, 100, 2000, 2000)

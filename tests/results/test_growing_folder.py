@@ -134,6 +134,7 @@ def test_a_network_for_several_k_is_of_all_of_them(tmp_path):
         ResultsFolder(tmp_path, experiment(schemes=swin, k=[64, 16]))
 
 
+@pytest.mark.long
 def test_models_of_one_kind_are_told_apart(tmp_path):
     """Types that share a class have one of them as its default, which is no reason to leave it out."""
     models = ["cdl-a", "umi", "tdl-a", "tdl-b", {"type": "cdl-a", "speed_kmh": 30}]

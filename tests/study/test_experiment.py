@@ -211,6 +211,7 @@ def test_where_nothing_fits_at_all_a_run_ends_with_records(make, tmp_path, no_fi
     assert "no fit" in write_report(tmp_path / "out").read_text()
 
 
+@pytest.mark.long
 def test_a_validation_set_smaller_than_top_k_is_no_obstacle(make, tmp_path, eager, no_figures):
     run(make(receiver={"top_k": 50}), tmp_path / "out")
     assert len(read_records(tmp_path / "out")) == 4

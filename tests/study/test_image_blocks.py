@@ -61,6 +61,7 @@ def test_intervals_of_records_and_of_pooled_seeds_cover_the_truth():
     assert coverage(*np.transpose(independent)) < 0.75
 
 
+@pytest.mark.long
 def test_the_interval_of_a_comparison_covers_no_difference(tmp_path):
     """Two equally good schemes on the same images, each with its own blocks: 80 points, three standard errors 0.073."""
     rng, points = np.random.default_rng(1), 80

@@ -30,6 +30,7 @@ def run(tmp_path, quiet, eager):
     return run
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("decision", ["nearest", "vote", "posterior"])
 def test_the_spread_is_recorded_and_nothing_else_changes(run, decision):
     receiver = {"decision": decision, "neighbours": 10} if decision != "nearest" else {}

@@ -48,6 +48,7 @@ def asked(make):
     return make(block=8, confidence=0.8)
 
 
+@pytest.mark.long
 def test_one_block_is_the_progressive_code(make):
     """Of as many symbols, over the same noise: nobody is ever asked."""
     (whole, _), (plain, _) = make(k=512, block=512), make("adaptive_progressive", k=512)
@@ -124,6 +125,7 @@ def test_a_bit_of_feedback_that_says_nothing_stops_half_each_time(make):
     assert blocks.mean() == pytest.approx(mean, abs=4 * deviation)
 
 
+@pytest.mark.long
 def test_what_is_saved_stops_at_the_same_symbols(make, asked, tmp_path):
     scheme, _ = asked
     scheme.save(tmp_path)

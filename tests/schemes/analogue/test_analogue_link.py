@@ -63,6 +63,7 @@ def test_shapes_dtype_and_saving(kind, channel, tmp_path):
     np.testing.assert_array_equal(received, again)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["network", "pca", "identity"])
 def test_eager_graph_and_xla_agree(kind):
     """Without noise, because XLA draws other random numbers; the equaliser undoes the fading."""

@@ -90,6 +90,7 @@ def test_over_block_fading_the_outage_of_the_best_expected_accuracy(name, snr_db
     assert abs(lost.mean() - chosen) < 4 * math.sqrt(chosen * (1 - chosen) / lost.size) + 0.02
 
 
+@pytest.mark.long
 def test_what_stood_at_zero_with_a_fixed_outage_does_not():
     """Rayleigh block fading, n = 300, 0 dB: at an outage of 10 % no BPG file of an image fits; real codes deliver."""
     fixed = build("bpg_capacity", BLOCK, 600, codec={"outage": 0.1}).transmit(BATCH, 0.0, 0)

@@ -96,6 +96,7 @@ def test_shapes_dtype_and_saving(kind, channel, tmp_path):
         np.testing.assert_array_equal(received, results[1].images)
 
 
+@pytest.mark.long
 @every_kind
 def test_the_awgn_noise_power_is_told_truly(kind):
     link = make_link(kind)
@@ -105,6 +106,7 @@ def test_the_awgn_noise_power_is_told_truly(kind):
         )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("kind", "jit_compile"),
     [("sa_ra", False), *(long(kind, False) for kind in ("deepjscc", "adjscc", "none")), slow("sa", False)]
@@ -222,6 +224,7 @@ def test_snr_adaptive_encoders_react_to_the_snr_and_others_do_not(kind):
     assert (np.abs(high - low).max() > 1e-4) == (kind in SNR_ADAPTIVE)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", quick(SNR_ADAPTIVE))
 def test_networks_are_told_snrs_of_their_training_alone(kind):
     link = make_link(kind)
@@ -236,6 +239,7 @@ def test_networks_are_told_snrs_of_their_training_alone(kind):
     assert np.abs(received(10.0) - received(TOLD[1])).max() > 1e-5
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", quick(RATE_ADAPTIVE))
 def test_only_the_favoured_channels_are_sent(kind):
     link = make_link(kind)
@@ -285,6 +289,7 @@ def test_out_of_training_a_call_is_a_transmission_at_the_drawn_rate(number):
     np.testing.assert_allclose(called, link.transmit(images, NO_NOISE, RATES[number]).images, atol=1e-6)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("snr_db", [[0.0, 10.0], long([math.inf])], ids=str)
 @pytest.mark.parametrize("kind", quick(SWIN))
 def test_measuring_sets_the_favour_and_the_decoders_scale(kind, snr_db):
