@@ -26,7 +26,7 @@ test: $(READY)
 
 # What takes several seconds a test: CI runs it too.
 test-long: $(READY)
-	$(BIN)/python -m pytest -m 'long and not slow' -n logical --maxprocesses 4 --dist worksteal
+	$(BIN)/python -m pytest -m 'long and not slow' -n logical --maxprocesses 4 --dist worksteal --durations=40
 
 notebooks: $(READY)
 	$(BIN)/python -m pytest tests/test_notebooks.py -m 'slow or not slow' --durations=0
