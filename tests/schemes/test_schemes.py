@@ -184,7 +184,7 @@ def test_transmitting_before_fitting_is_a_mistake_in_the_program():
         build(schemes=["pca"])[0].transmit(BATCH, 0.0, 0)
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_kbsc_does_not_depend_on_what_ran_before_it(tmp_path):
     """Initial weights are seeded: another training first changes nothing."""
     first, again = (fitted(tmp_path / name, schemes=["kbsc"])["kbsc"] for name in ("first", "again"))

@@ -149,7 +149,7 @@ def test_intervals_cover_the_truth_with_the_stopping_rule_on(tmp_path, spread, s
     assert len(set(trials)) > 1 and np.mean(trials) > 2  # the rule was at work
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.skipif(not STATM.exists(), reason="reads the resident memory from /proc, which this system lacks")
 def test_ten_thousand_trials_take_no_memory(tmp_path):
     """With every outcome kept on disk; one kept array of bools a trial would add up to 1 MB, a kept Outcome to 60."""

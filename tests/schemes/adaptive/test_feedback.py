@@ -94,7 +94,7 @@ def test_a_code_that_was_stopped_is_decided_as_if_it_had_been_sent_alone(asked):
         assert alone.confidence[0] == pytest.approx(together.confidence[row], abs=1e-6)
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_higher_threshold_takes_more_and_is_right_more_often(make):
     found = []
     for confidence in (0.3, 0.6, 0.95):

@@ -158,7 +158,7 @@ def test_gradients_pass_xla(kind):
     check_gradients(kind, AwgnConfig(), "xla")
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["none", slow("adjscc"), slow("deepjscc"), slow("sa_ra")])
 def test_training_lowers_the_loss(kind):
     """On images of one colour each, which are learnt in a few steps; eager, as tracing takes longer than these."""
