@@ -39,7 +39,7 @@ make_adaptive() {
   kbsc confidence "remade/$NAME/cifar10"
 }
 make_adaptive_parts() {
-  local real=(--set "features.file=$SETS/features/real_0.npz") two=(--set 'schemes=[adaptive, pca]') other
+  local real=(--set "features.file=$SETS/features/real_0.npz") two=(--set 'schemes=[adaptive, pca]') other scheme
   local unseen=(--set data=null --set features.unseen_classes=168)
   run posterior sims/adaptive_parts.yaml "${real[@]}"
   run plain sims/adaptive_parts.yaml "${real[@]}" "${two[@]}" --set receiver.metric_exponent=0
@@ -55,8 +55,10 @@ make_adaptive_parts() {
     compare posterior "adaptive_$other" adaptive "$other"
   done
   for other in plain nearest vote; do
-    kbsc compare "remade/$NAME/$other:adaptive" "remade/$NAME/posterior:adaptive" --differing receiver --csv "remade/$NAME/$other/adaptive.csv"
-    kbsc compare "remade/$NAME/$other:pca" "remade/$NAME/posterior:pca" --differing receiver --csv "remade/$NAME/$other/pca.csv"
+    for scheme in adaptive pca; do
+      kbsc compare "remade/$NAME/$other:$scheme" "remade/$NAME/posterior:$scheme" --differing receiver \
+        --csv "remade/$NAME/$other/$scheme.csv"
+    done
   done
 }
 make_baselines_cifar10() { run "" sims/baselines_cifar10.yaml "${cifar10[@]}"; }

@@ -124,11 +124,11 @@ class ChannelPqScheme(ChannelScheme):
         symbols = book.symbols(axes.codewords(batch.features) * deviation)
         values = np.sqrt(2) * np.stack([symbols.real, symbols.imag], axis=2).reshape(len(symbols), self.k)
         received = self._air(tf.constant(values, tf.float32), tf.constant(snr_db, tf.float32))
-        mean, share = self._estimate(number, *(part.numpy() for part in received[:3]))
+        mean, no = self._estimate(book, *(part.numpy() for part in received[:3]))
         noise = tf.reduce_mean(received.noise_var_per_symbol, axis=1)
         n = self.k // 2
         sent = sent_uncoded(self._air.channel, n, n, ReceivedFeatures(None, noise, received.papr_db, received))
-        observation = _observation(mean / deviation, share) if self.observing else None
+        observation = _observation(mean / deviation, self._share(number, no)) if self.observing else None
         return replace(sent, features=mean @ axes.basis.T + axes.mean, observation=observation)
 
     def _number(self, snr_db: float) -> int:
@@ -137,24 +137,28 @@ class ChannelPqScheme(ChannelScheme):
         return int(design.argmax() if np.isposinf(snr_db) else np.abs(design - snr_db).argmin())
 
     def _estimate(
-        self, number: int, values: np.ndarray, noise_var_per_symbol: np.ndarray, bias: np.ndarray
+        self, book: Codebook, values: np.ndarray, noise_var_per_symbol: np.ndarray, bias: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Means [B, A] of all coordinates, from received values [B, k], their noise and bias, and their error shares.
-
-        A share is that of all codewords at this noise, not of the one received: the axes of a point err together, which
-        the receiver does not know, and the tails of their distribution would decide how much they count.
-        """
-        book = self._books[number]
+        """Means [B, A] of all coordinates, from received values [B, k], their noise and bias; noise [B, M]."""
         there = bias > 0  # a symbol lost in a fade says nothing
         values = np.where(there, values / np.where(there, bias, 1.0), 0.0)
         no = np.where(there, np.maximum(noise_var_per_symbol, _LEAST_NO), _LOST_NO)[:, ::2]
+        means = np.zeros((len(values), len(self._axes.variance)), np.float32)
+        means[:, book.groups], _ = book.estimate(values[:, ::2] + 1j * values[:, 1::2], no)
+        return means, no
+
+    def _share(self, number: int, no: np.ndarray) -> np.ndarray:
+        """What share [B, A] of the variance of all coordinates is left behind noise [B, M].
+
+        It is that of all codewords at this noise, not of the one received: the axes of a point err together, which
+        the receiver does not know, and the tails of their distribution would decide how much they count.
+        """
+        book = self._books[number]
         if number not in self._shares:
             self._shares[number] = error_shares(book, self._axes.variance)
-        means = np.zeros((len(values), len(self._axes.variance)), np.float32)
-        shares = np.ones_like(means)
-        means[:, book.groups], _ = book.estimate(values[:, ::2] + 1j * values[:, 1::2], no)
+        shares = np.ones((len(no), len(self._axes.variance)), np.float32)
         shares[:, book.groups] = share_of_images(self._shares[number], no)
-        return means, shares
+        return shares
 
 
 _LEAST_NO, _LOST_NO = 1e-9, 1e9

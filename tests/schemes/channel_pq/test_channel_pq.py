@@ -58,7 +58,8 @@ def test_a_symbol_lost_in_a_fade_says_nothing():
     scheme = fitted(8)
     number = scheme._number(0.0)
     book, values, lost = scheme._books[number], np.ones((1, 8), np.float32), np.zeros((1, 8), np.float32)
-    mean, share = scheme._estimate(number, values, np.full((1, 8), np.inf), lost)
+    mean, no = scheme._estimate(book, values, np.full((1, 8), np.inf), lost)
+    share = scheme._share(number, no)
     prior = (book.usage[..., None] * book.codewords).sum(axis=1)
     np.testing.assert_allclose(mean[0][book.groups], prior, atol=1e-4)
     assert (share <= 1).all() and share.min() > 0.9
