@@ -110,7 +110,9 @@ make_mismatch() { # the senders' CLIPs are in the history
     mkdir -p "remade/clip_${name%%:*}"
     git archive "${name##*:}" kbsc_tf/features/clip_small | tar x -C "remade/clip_${name%%:*}"
   done
-  kbsc mismatch sims/mismatch.yaml --out "remade/$NAME" --set "experiment.data.path=$SETS/cifar100"
+  kbsc mismatch sims/mismatch.yaml --out "remade/$NAME/cifar100" --set "experiment.data.path=$SETS/cifar100"
+  kbsc mismatch sims/mismatch_real_clip.yaml --out "remade/$NAME/real_clip" \
+    --set "experiment.features.file=$SETS/features/real_0.npz"
 }
 make_neural_baselines() {
   local snr
