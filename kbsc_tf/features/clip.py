@@ -146,8 +146,9 @@ class ClipEncoder:
             Features of length 1 of each batch.
         """
         size = padded_to or self.batch_size
-        embed = self._embed_pixels
-        done = 0
+        embed, done = self._embed_pixels, 0
+        import tensorflow as tf
+
         with ThreadPoolExecutor(1) as pool:
 
             def prepare() -> tuple[int, NDArray[np.float32]] | None:
@@ -158,7 +159,7 @@ class ClipEncoder:
             while (batch := ready.result()) is not None:
                 ready = pool.submit(prepare)
                 count, pixels = batch
-                yield _unit(embed(pixels).numpy()[:count], "image", done, self.name)
+                yield _unit(embed(tf.constant(pixels)).numpy()[:count], "image", done, self.name)
                 done += count
 
     def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
@@ -207,7 +208,10 @@ class ClipEncoder:
         token_ids = np.asarray(token_ids, np.int32)
         mask = np.ones_like(token_ids) if mask is None else np.asarray(mask, np.int32)
         embed = self._embed_tokens
-        features = [embed(token_ids[i : i + 64], mask[i : i + 64]).numpy() for i in range(0, len(token_ids), 64)]
+        import tensorflow as tf
+
+        parts = (slice(i, i + 64) for i in range(0, len(token_ids), 64))
+        features = [embed(tf.constant(token_ids[part]), tf.constant(mask[part])).numpy() for part in parts]
         return _unit(np.concatenate(features), "text", 0, self.name)
 
     @property
@@ -223,7 +227,7 @@ class ClipEncoder:
         model = self._model  # before TensorFlow, whose notices loading the model hides
         import tensorflow as tf
 
-        return tf.function(lambda pixels: model.get_image_features(pixel_values=pixels))
+        return tf.function(lambda pixels: model.get_image_features(pixel_values=pixels), autograph=False)
 
     @cached_property
     def _embed_tokens(self):
@@ -232,7 +236,9 @@ class ClipEncoder:
 
         spec = tf.TensorSpec([None, None], tf.int32)
         return tf.function(
-            lambda ids, mask: model.get_text_features(input_ids=ids, attention_mask=mask), input_signature=[spec, spec]
+            lambda ids, mask: model.get_text_features(input_ids=ids, attention_mask=mask),
+            input_signature=[spec, spec],
+            autograph=False,
         )
 
     @cached_property

@@ -146,7 +146,7 @@ def _comparison(window: int, weights: tuple[float, ...]) -> Callable:
     """The compiled comparison of two uint8 batches [B, H, W, 3] -> float32 [B], traced once for images of all sizes."""
     import tensorflow as tf
 
-    @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8)] * 2)
+    @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8)] * 2, autograph=False)
     def compare(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
         return tf.image.ssim_multiscale(a, b, 255, weights, window)
 

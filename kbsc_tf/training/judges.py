@@ -57,7 +57,7 @@ class GridAccuracy:
 
     def __call__(self, link: keras.Model) -> float:
         if self._transmit is None:
-            self._transmit = tf.function(link.transmit, jit_compile=worth_compiling(link.air.channel))
+            self._transmit = tf.function(link.transmit, autograph=False, jit_compile=worth_compiling(link.air.channel))
         seed_noise(self.seed)
         received = [self._transmit(self.features, tf.constant(snr, tf.float32))[0].numpy() for snr in self.snr_db]
         if not np.all(np.isfinite(received)):

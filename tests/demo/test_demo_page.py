@@ -34,14 +34,14 @@ def run(tmp_path_factory):
         return kbsc_tf.run(
             {"name": "small"},
             out=folder,
-            data={"source": "procedural", "training_images": 400, "test_images": 400},
+            data={"source": "procedural", "training_images": 300, "test_images": 200},
             features={"store": folder.parent / "store"},
             channels=["awgn", "rayleigh"],
             schemes=["pca", "jpeg_ldpc"],
             k=[32, 64, 2048],
             snr_db=[0, 10, np.inf],
             coding={"mcs": ["qpsk-1/2", "64qam-5/6"], "iterations": 5, "genie": False},
-            sweep={"latency": False, "chunk": 200},
+            sweep={"latency": False, "chunk": 100},
             progress=False,
         )
 

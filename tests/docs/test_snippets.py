@@ -8,6 +8,7 @@ import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from eagerly import eagerly
 from PIL import Image
 from shown_code import blocks, name_of, with_blocks
 from undrawn import undrawn
@@ -16,7 +17,7 @@ import kbsc_tf as kbsc
 from kbsc_tf.api.reception import Neighbour, Reception
 from kbsc_tf.api.slider import Slider
 
-SMALL = {"data": {"training_images": 500, "test_images": 300}, "progress": False}
+SMALL = {"data": {"training_images": 300, "test_images": 200}, "progress": False}
 CLASSES = np.arange(90) % 3
 
 
@@ -24,7 +25,8 @@ def small(run, experiment, **settings):
     """`kbsc.run` on few images and two SNRs, and with one epoch where the experiment's own schemes are in use."""
     training = {} if "schemes" in settings else {"schemes.kbsc.epochs": 1}
     settings["snr_db"] = np.ravel(settings.get("snr_db", 0))[:2]
-    return run(experiment, **{**SMALL, "sweep": {"queries": 40, "latency": False}, **training, **settings})
+    with eagerly():
+        return run(experiment, **{**SMALL, "sweep": {"queries": 40, "latency": False}, **training, **settings})
 
 
 @pytest.fixture(scope="module")

@@ -52,8 +52,8 @@ class BlockLink:
         self._codec, self._k = codec, k
         self._air = replace(build_link(channel, share_traces=True), power="per_symbol")
         self.channel = self._air.channel
-        self._send = tf.function(self._over_the_air)
-        self._combine = {end: tf.function(partial(codec.combine, used=end)) for end in self.ends}
+        self._send = tf.function(self._over_the_air, autograph=False)
+        self._combine = {end: tf.function(partial(codec.combine, used=end), autograph=False) for end in self.ends}
 
     def arrivals(self, features: np.ndarray, snr_db: float, seed: int | None) -> tuple[ReceivedValues, Arrived]:
         """All k symbols of features [B, D] behind the channel, and what a receiver that stops after some has."""

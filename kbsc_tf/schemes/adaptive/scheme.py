@@ -71,7 +71,9 @@ class AdaptiveScheme(ChannelScheme):
 
     def _use(self, codec: AdaptiveCodec) -> None:
         self._codec, self._air = codec, build_link(self.channel, share_traces=True)
-        self._transmit = tf.function(partial(send, codec, self._air, count=self._sent, used=self._used))
+        self._transmit = tf.function(
+            partial(send, codec, self._air, count=self._sent, used=self._used), autograph=False
+        )
 
     def transmit(self, batch: SourceBatch, snr_db: float, seed: int | None) -> Transmission:
         if self._codec is None:

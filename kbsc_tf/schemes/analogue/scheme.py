@@ -81,7 +81,7 @@ class AnalogueScheme(ChannelScheme):
     def link(self, link: SemanticLink) -> None:
         self._link = link
         air = build_link(link.channel_config, link.repeats, share_traces=True)
-        self._transmit = tf.function(partial(link.transmit, air=air))
+        self._transmit = tf.function(partial(link.transmit, air=air), autograph=False)
 
     def transmit(self, batch: SourceBatch, snr_db: float, seed: int | None) -> Transmission:
         link = self.link

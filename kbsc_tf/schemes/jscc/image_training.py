@@ -73,7 +73,9 @@ class GridQuality:
 
     def _quality(self, link: ImageLink, snr_db: float, rate: int | None) -> float:
         if rate not in self._transmit:
-            self._transmit[rate] = tf.function(lambda images, snr: link.transmit(images, snr, rate).images)
+            self._transmit[rate] = tf.function(
+                lambda images, snr: link.transmit(images, snr, rate).images, autograph=False
+            )
         snr = tf.constant(snr_db, tf.float32)
         received = [self._transmit[rate](batch, snr) for batch in in_batches(self.images)]
         if not all(np.all(np.isfinite(part)) for part in received):

@@ -125,7 +125,7 @@ class NeuralImageScheme(ChannelScheme):
         self._link.favour.assign(favour)
         air = build_link(self.channel, share_traces=True)
         rate = self.channels if self.rates else None
-        self._transmit = tf.function(partial(self._link.transmit, rate=rate, air=air))
+        self._transmit = tf.function(partial(self._link.transmit, rate=rate, air=air), autograph=False)
 
     def transmit(self, batch: SourceBatch, snr_db: float, seed: int | None) -> Transmission:
         if self._link is None:
