@@ -76,6 +76,34 @@ class Diagnosis:
 
         return find_losses(self.folder, config, points, Progress(terminal()))
 
+    def bound(self, places: Mapping[str, Any] | None = None) -> pd.DataFrame:
+        """The highest accuracy that any scheme could have, for the features that were sent; no scheme is fitted for it.
+
+        What ``bound: true`` writes in the course of a run. Figures show it from then on.
+
+        Parameters
+        ----------
+        places : mapping, optional
+            As in `losses`.
+
+        Returns
+        -------
+        DataFrame
+            What bound.csv holds: see `kbsc_tf.limits.bound_table.bound_table`.
+
+        Raises
+        ------
+        UserError
+            No channel has a known capacity, or what made the run is not at hand.
+        """
+        from kbsc_tf.limits.bound_table import read_bound
+
+        config = self._experiment(places)
+        from kbsc_tf.study.bound import find_bound_again
+
+        find_bound_again(self.folder, config, Progress(terminal()))
+        return read_bound(self.folder)
+
     def promises(
         self,
         miss: float = 0.1,
@@ -124,11 +152,15 @@ class Diagnosis:
         wanted: Promises | None = None,
     ) -> tuple[ExperimentConfig, pd.DataFrame]:
         """The experiment and its points; what is wrong is said before TensorFlow is loaded."""
-        config = experiment_of(self.folder, places or {})
-        config.check()
         points = points_of(self.folder, schemes, k, snr_db)
         points = points if wanted is None else check_promises(self.folder, points, wanted)
+        return self._experiment(places), points
+
+    def _experiment(self, places: Mapping[str, Any] | None) -> ExperimentConfig:
+        """What made the run; what is not at hand is said before TensorFlow is loaded."""
+        config = experiment_of(self.folder, places or {})
+        config.check()
         from kbsc_tf.study.start import prepare_tensorflow
 
         prepare_tensorflow()
-        return config, points
+        return config

@@ -279,7 +279,7 @@ class Preset(Transmitter):
 
 
 class _Held:
-    """Images of entries, as `kbsc_tf.study.kb_images.KbImages` reads them from disk."""
+    """Images of entries, as `kbsc_tf.study.images.kb_images.KbImages` reads them from disk."""
 
     def __init__(self, images: list[np.ndarray] | None) -> None:
         self._images = images

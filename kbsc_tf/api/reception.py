@@ -10,7 +10,7 @@ import numpy as np
 from kbsc_tf.figures.gallery import Arrival
 from kbsc_tf.metrics.image import psnr
 from kbsc_tf.results.names import snr_text
-from kbsc_tf.study.kb_images import KbImages
+from kbsc_tf.study.images.kb_images import KbImages
 from kbsc_tf.transmission import Transmission
 
 

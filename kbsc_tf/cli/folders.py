@@ -174,6 +174,22 @@ def losses(
 
 
 @app.command()
+def bound(folder: Folder, set_: Places = None) -> None:
+    """The highest accuracy that any scheme could have; figures show it from then on."""
+    from kbsc_tf.api.run import Run
+    from kbsc_tf.figures.table import accuracy_table
+    from kbsc_tf.limits.bound_table import FILE, as_schemes
+    from kbsc_tf.results.names import named
+    from kbsc_tf.results.run_json import read_run
+
+    progress, table = new_progress(), Run(folder).bound(read_places(set_))
+    with named(read_run(folder)):
+        progress.console.print(accuracy_table(as_schemes(table)))
+    progress.say(f"kbsc plot {folder} and kbsc report {folder} show it beside the schemes")
+    list_files([folder / FILE], progress)
+
+
+@app.command()
 def promises(
     folder: Folder,
     miss: Annotated[float, typer.Option("--miss", help="Share of sets that may lack the class.")] = 0.1,

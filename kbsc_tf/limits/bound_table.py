@@ -124,9 +124,12 @@ def with_bound(records: pd.DataFrame, folder: Path | str) -> pd.DataFrame:
     """Records, and both bounds at those of their points of finite SNR that they are known at, as two more schemes."""
     table = read_bound(folder)
     there = table[np.isfinite(table["snr_db"].astype(float))].merge(records[_KEY].drop_duplicates(), on=_KEY)
-    if there.empty:
-        return records
-    coded = there.assign(**{name.removeprefix("coded_"): there[name] for name in _CODED[2:]}, scheme=CODED)
-    rows = pd.concat([there.assign(scheme=NAME), coded[coded["top1"].notna()]])
+    return pd.concat([records, as_schemes(there)], ignore_index=True) if len(there) else records
+
+
+def as_schemes(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows of `bound_table` as records of two schemes, `NAME` and `CODED`."""
+    coded = table.assign(**{name.removeprefix("coded_"): table[name] for name in _CODED[2:]}, scheme=CODED)
+    rows = pd.concat([table.assign(scheme=NAME), coded[coded["top1"].notna()]])
     rows = rows.assign(mcs="", training_seed="", seed=0, trials=1, stop="", feasible=1.0, stand_ins=0.0)
-    return pd.concat([records, rows.reindex(columns=COLUMNS)], ignore_index=True)
+    return rows.reindex(columns=COLUMNS)

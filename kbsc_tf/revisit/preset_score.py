@@ -15,7 +15,7 @@ from kbsc_tf.features.encoder import Encoder
 from kbsc_tf.features.store import extract
 from kbsc_tf.receiver import Receiver
 from kbsc_tf.schemes.base import Scheme
-from kbsc_tf.study.image_quality import ImageQuality
+from kbsc_tf.study.images.quality import ImageQuality
 from kbsc_tf.study.measurement import Measurement
 from kbsc_tf.study.trial import Trials
 

@@ -1,25 +1,17 @@
 """The steps of an experiment: features -> knowledge base -> schemes -> sweep -> figures."""
 
 import json
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
-from kbsc_tf.channel import build_channel
-from kbsc_tf.channel.ofdm.information import GridInformation
-from kbsc_tf.config import ChannelConfig, ExperimentConfig
+from kbsc_tf.config import ExperimentConfig
 from kbsc_tf.config.identity import settings_of_experiment
 from kbsc_tf.features import load_features
 from kbsc_tf.figures.curves import draw_figures
 from kbsc_tf.files import make_folder, remove_leftovers, write_atomically
 from kbsc_tf.knowledge import KnowledgeBase
-from kbsc_tf.limits.accuracy_bound import AccuracyBound
-from kbsc_tf.limits.bound_table import Carried, bound_table, flat_channel, read_bound, write_bound
-from kbsc_tf.limits.class_posterior import class_posterior
 from kbsc_tf.locks import Lock
 from kbsc_tf.progress import Progress
 from kbsc_tf.results import outcomes
@@ -29,12 +21,13 @@ from kbsc_tf.results.points import Curve, Point
 from kbsc_tf.results.records import LATENCY_COLUMNS
 from kbsc_tf.results.run_json import check_folder
 from kbsc_tf.schemes.base import Scheme
+from kbsc_tf.study.bound import find_bound
 from kbsc_tf.study.devices import describe_devices
+from kbsc_tf.study.images.showcase import galleries
 from kbsc_tf.study.latency import measure_latency
 from kbsc_tf.study.links import LinksFolder
 from kbsc_tf.study.mcs_choice import McsTrials
 from kbsc_tf.study.prepare import Study, curve_of, describe_features, prepare
-from kbsc_tf.study.showcase import galleries
 from kbsc_tf.study.simulate import Simulator
 from kbsc_tf.study.trial import prepare as prepare_schemes
 from kbsc_tf.study.worker import job_of
@@ -145,32 +138,6 @@ def latencies(study: Study, results: ResultsFolder, progress: Progress) -> None:
         results.write_latency(rows)
 
 
-def bound(study: Study, progress: Progress) -> None:
-    """Write the highest accuracy over each channel of known capacity, for the features that are sent; once."""
-    config, sender, entries = study.config, study.features.sender, study.features.receiver
-    carried = {one.label: found for one in config.channels if (found := carried_by(one, config.k))}
-    wanted = {(label, k, snr) for label in carried for k in config.k for snr in config.snr_db}
-    known = read_bound(study.folder)
-    # A file of a version without coded blocks is made again.
-    coded = known["channel"].isin([label for label, one in carried.items() if one.density]) & known["snr_db"].ne(np.inf)
-    known = known[~coded | known["coded_top1"].notna()]
-    if wanted <= set(zip(known["channel"], known["k"], known["snr_db"], strict=True)):
-        return
-    progress.say("the highest accuracy of any scheme: a posterior of the classes, then its rate-distortion bound")
-    features = np.concatenate([sender.x, entries.x])
-    posterior = class_posterior(features, np.concatenate([sender.labels, entries.labels]))[: len(sender)]
-    values = 3 * math.prod(study.features.image_shape)
-    write_bound(study.folder, bound_table(AccuracyBound(posterior), carried, config.k, config.snr_db, values))
-
-
-def carried_by(channel: ChannelConfig, ks: list[int]) -> Carried | None:
-    """What a channel carries; None where that is not known, or a grid is too small for one of the ``ks``."""
-    if channel.type == "flat":
-        return flat_channel(channel)
-    known = channel.type == "ofdm" and channel.domain == "frequency"
-    return Carried(GridInformation(build_channel(channel))) if known and channel.per_grid(max(ks) // 2) else None
-
-
 def run(config: ExperimentConfig, folder: Path, skip_bad: bool, progress: Progress) -> list[Path]:
     """All steps; what earlier runs left in ``folder`` is not done again. Returns the figures."""
     study = prepare(config, folder, skip_bad, progress)
@@ -182,7 +149,7 @@ def run(config: ExperimentConfig, folder: Path, skip_bad: bool, progress: Progre
         latencies(study, results, progress)
     if config.bound:
         with results.stage("bound"):
-            bound(study, progress)
+            find_bound(folder, config, study.features, progress)
     progress.stage("figures")
     with results.stage("figures"):
         return draw_figures(folder) + galleries(study)

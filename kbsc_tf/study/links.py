@@ -26,7 +26,7 @@ from kbsc_tf.schemes.base import Scheme
 from kbsc_tf.schemes.restore import TrainingShape, restore
 from kbsc_tf.schemes.saved import REMEDY, SavedLink
 from kbsc_tf.seals import LINK, check_link, files_of_link, sealed
-from kbsc_tf.study.kb_images import KbImages, save_images
+from kbsc_tf.study.images.kb_images import KbImages, save_images
 from kbsc_tf.study.prepare import Study, curve_of
 
 

@@ -15,7 +15,7 @@ from kbsc_tf.results.metric import QUALITIES
 from kbsc_tf.results.points import Point
 from kbsc_tf.results.records import VALIDATION
 from kbsc_tf.schemes.base import Scheme
-from kbsc_tf.study.image_quality import ImageQuality
+from kbsc_tf.study.images.quality import ImageQuality
 from kbsc_tf.study.prepare import Study, curve_of
 from kbsc_tf.study.trial import Trials
 

@@ -5,6 +5,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from kbsc_tf.channel import build_channel
 from kbsc_tf.channel.ofdm import warnings
@@ -12,6 +13,7 @@ from kbsc_tf.config import ChannelConfig, ExperimentConfig, Needs
 from kbsc_tf.config.features import from_file
 from kbsc_tf.errors import UserError
 from kbsc_tf.features import FeatureSet, FeatureSplits, build_encoder, load_features
+from kbsc_tf.files import read_json
 from kbsc_tf.knowledge import KnowledgeBase
 from kbsc_tf.metrics import wilson
 from kbsc_tf.metrics.kb_spread import half_of_each_class
@@ -25,7 +27,7 @@ from kbsc_tf.schemes.build import build_schemes, check_images, find_shortfalls
 from kbsc_tf.schemes.held_out import calibrate, hold_out
 from kbsc_tf.schemes.image_ldpc.image_files import ImageFiles
 from kbsc_tf.schemes.infeasible import describe_shortfalls
-from kbsc_tf.study.image_quality import ImageQuality
+from kbsc_tf.study.images.quality import ImageQuality
 from kbsc_tf.threads import one_thread
 
 _FEW_GROUPS = 10
@@ -219,6 +221,24 @@ def describe_features(features: FeatureSplits, report: dict, progress: Progress)
             f"zero-shot accuracy on the sender's images: {100 * correct / total:.1f} % "
             f"(95 % interval {100 * low:.1f} to {100 * high:.1f}, n = {total})"
         )
+
+
+def check_features(folder: Path, report: dict[str, Any]) -> None:
+    """Refuse features that are not those of the records: all points would differ, and for no other reason."""
+    file = folder / "features.json"
+    if not file.exists():
+        return
+    recorded = read_json(file, "restore or delete it")
+    for what, before, now in (
+        ("fingerprint", recorded["encoder"]["fingerprint"], report["encoder"]["fingerprint"]),
+        ("number of images", recorded["images"], report["images"]),
+        ("zero-shot result", recorded["zero_shot"], report["zero_shot"] and list(report["zero_shot"])),
+    ):
+        if before != now:
+            raise UserError(
+                f"{folder}: its records were made of other features: {what} was {before}, now {now}; say with --set "
+                "where the data and the encoder of then lie, or make the folder anew"
+            )
 
 
 def _check_channels(config: ExperimentConfig, progress: Progress) -> None:

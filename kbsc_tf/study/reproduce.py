@@ -2,22 +2,19 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from kbsc_tf.analysis.reproduction import Reproduction, Verdict, draw_points, judge
 from kbsc_tf.config import ExperimentConfig
 from kbsc_tf.config.training import TrainingSettings
-from kbsc_tf.errors import UserError
-from kbsc_tf.files import read_json
 from kbsc_tf.progress import Progress
 from kbsc_tf.results.points import KEY, Point
 from kbsc_tf.results.records import read_records
 from kbsc_tf.results.reproducible import outdated
 from kbsc_tf.results.run_json import read_shown
 from kbsc_tf.study.experiment import fit, open_results, sweep
-from kbsc_tf.study.prepare import curve_of, prepare
+from kbsc_tf.study.prepare import check_features, curve_of, prepare
 
 
 def reproduce(
@@ -79,7 +76,7 @@ def _computed(
 ) -> pd.DataFrame:
     """Records of these points, computed now."""
     study = prepare(config, out, False, progress)
-    _check_features(folder, study.feature_report)
+    check_features(folder, study.feature_report)
     families = {point.curve._replace(mcs="") for point in points}  # the best MCS by outcome needs all of them
     kept = [(channel, one) for channel, one in study.schemes if curve_of(channel, one)._replace(mcs="") in families]
     study = replace(study, schemes=kept)
@@ -88,21 +85,3 @@ def _computed(
         fit(study, progress)
     sweep(study, results, progress, points)
     return read_records(out)
-
-
-def _check_features(folder: Path, report: dict[str, Any]) -> None:
-    """Refuse features that are not those of the records: all points would differ, and for no other reason."""
-    file = folder / "features.json"
-    if not file.exists():
-        return
-    recorded = read_json(file, "restore or delete it")
-    for what, before, now in (
-        ("fingerprint", recorded["encoder"]["fingerprint"], report["encoder"]["fingerprint"]),
-        ("number of images", recorded["images"], report["images"]),
-        ("zero-shot result", recorded["zero_shot"], report["zero_shot"] and list(report["zero_shot"])),
-    ):
-        if before != now:
-            raise UserError(
-                f"{folder}: its records were made of other features: {what} was {before}, now {now}; say with --set "
-                "where the data and the encoder of then lie, or make the folder anew"
-            )

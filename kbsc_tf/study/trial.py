@@ -13,7 +13,7 @@ from kbsc_tf.metrics import top_k_correct
 from kbsc_tf.receiver import Receiver
 from kbsc_tf.schemes.base import Scheme
 from kbsc_tf.schemes.coded.genie import GenieScheme, choose, merge, rows_of
-from kbsc_tf.study.image_quality import ImageQuality
+from kbsc_tf.study.images.quality import ImageQuality
 from kbsc_tf.transmission import Rows, SourceBatch, Transmission
 
 _NOISE_FREE_KEY = 2**31

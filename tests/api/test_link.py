@@ -59,7 +59,7 @@ def alone(monkeypatch):
 
     monkeypatch.setattr("kbsc_tf.features.load_features", refuse)
     monkeypatch.setattr("kbsc_tf.data.load_splits", refuse)
-    monkeypatch.setattr("kbsc_tf.study.kb_images.load_splits", refuse)
+    monkeypatch.setattr("kbsc_tf.study.images.kb_images.load_splits", refuse)
     monkeypatch.setattr(PcaScheme, "fit", refuse)
 
 

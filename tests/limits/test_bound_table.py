@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,7 @@ import pytest
 from eagerly import eagerly
 from undrawn import undrawn
 
-import kbsc_tf as kbsc
+import kbsc_tf
 from kbsc_tf.config import AwgnConfig, ExperimentConfig, RayleighConfig
 from kbsc_tf.figures.curves import draw_figures
 from kbsc_tf.limits.accuracy_bound import AccuracyBound
@@ -17,7 +18,7 @@ from kbsc_tf.limits.bound_table import CODED, NAME, bound_table, flat_channel, r
 from kbsc_tf.limits.capacity import capacity
 from kbsc_tf.report.page import write_report
 from kbsc_tf.results.records import read_records
-from kbsc_tf.study.experiment import carried_by
+from kbsc_tf.study.bound import carried_by
 
 pytestmark = pytest.mark.long
 
@@ -125,11 +126,11 @@ def run(path, **settings):
         **settings,
     )
     with undrawn():
-        kbsc.run(config, out=path / "run")
+        kbsc_tf.run(config, out=path / "run")
 
 
 def config_of(folder):
-    return ExperimentConfig.model_validate(kbsc.Run(folder).config)
+    return ExperimentConfig.model_validate(kbsc_tf.Run(folder).config)
 
 
 def true_bound(config):
@@ -171,6 +172,32 @@ def test_the_estimated_bound_is_near_that_of_the_true_posterior(folder):
     flat = ~found["channel"].str.contains("tdl")
     np.testing.assert_allclose(found["coded_top1"][flat], true["coded_top1"][flat], atol=0.03)
     assert flat.sum() == 18 and found["coded_top1"][~flat].isna().all(), "of grids no dispersion is known"
+
+
+def test_a_run_without_it_gets_it_from_its_features_alone(folder, tmp_path, kbsc, monkeypatch):
+    """The same to the last digit, and figures show it."""
+    run = tmp_path / "run"
+    shutil.copytree(folder, run, ignore=shutil.ignore_patterns("bound.csv", "models", "links", "kb"))
+    monkeypatch.setattr("kbsc_tf.schemes.build.build_schemes", None)
+    status, said, _ = kbsc("bound", run)
+    assert status == 0 and NAME in said and "kbsc plot" in said
+    assert (run / "bound.csv").read_bytes() == (folder / "bound.csv").read_bytes()
+    draw_figures(run, ["svg"], data=True, out_dir=tmp_path)
+    assert pd.read_csv(tmp_path / "accuracy.csv")["scheme"].eq(NAME).sum() == 24
+
+
+def test_features_of_others_and_channels_without_one_are_refused(folder, tmp_path, kbsc):
+    run = tmp_path / "run"
+    shutil.copytree(folder, run, ignore=shutil.ignore_patterns("bound.csv", "models", "links", "kb"))
+    features = dict(np.load(folder.parent / "features.npz"))
+    np.savez(tmp_path / "others.npz", **{**features, "test_send_x": features["test_send_x"][::-1]})
+    status, _, error = kbsc("bound", run, "--set", f"features.file={tmp_path / 'others.npz'}")
+    assert status == 2 and "made of other features" in error and not (run / "bound.csv").exists()
+    record = json.loads((run / "run.json").read_text())
+    record["config"]["channels"] = [{"type": "ofdm", "domain": "time", "model": "tdl-a"}]
+    (run / "run.json").write_text(json.dumps(record))
+    status, _, error = kbsc("bound", run)
+    assert status == 2 and "no bound is known over ofdm" in error
 
 
 def test_figures_show_it(folder, tmp_path):

@@ -11,7 +11,7 @@ from kbsc_tf.config import ExperimentConfig, NearestConfig
 from kbsc_tf.data.sources import procedural_set
 from kbsc_tf.receiver import Receiver
 from kbsc_tf.schemes.build import build_schemes
-from kbsc_tf.study.image_quality import ImageQuality
+from kbsc_tf.study.images.quality import ImageQuality
 from kbsc_tf.study.trial import Trials
 
 COUNT, CHUNK, SNR_DB, SEEDS = 40, 25, (1.0, 6.0), (0, 1)

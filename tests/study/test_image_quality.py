@@ -4,8 +4,8 @@ import numpy as np
 
 from kbsc_tf.data.sources import procedural_set
 from kbsc_tf.metrics.image import PSNR_CAP_DB
-from kbsc_tf.study import image_quality
-from kbsc_tf.study.image_quality import ImageQuality
+from kbsc_tf.study.images import quality
+from kbsc_tf.study.images.quality import ImageQuality
 
 TRAINING = procedural_set(300, 0, "training")
 SENT = procedural_set(200, 1, "sent").read(np.arange(4))
@@ -27,17 +27,17 @@ def test_what_did_not_arrive_is_judged_as_the_mean_training_image():
 
 
 def test_a_pair_is_judged_once_whatever_stands_beside_it(monkeypatch):
-    judged, ms_ssim = [], image_quality.ms_ssim
-    monkeypatch.setattr(image_quality, "ms_ssim", lambda a, b: judged.append(len(a)) or ms_ssim(a, b))
-    quality, other = ImageQuality(TRAINING), SENT[1] // 2
-    first = quality([SENT[0], SENT[1], SENT[1]], [SENT[0], other, other])
-    second = quality([SENT[1], SENT[2], SENT[1]], [other, None, SENT[1]])
+    judged, ms_ssim = [], quality.ms_ssim
+    monkeypatch.setattr(quality, "ms_ssim", lambda a, b: judged.append(len(a)) or ms_ssim(a, b))
+    judge, other = ImageQuality(TRAINING), SENT[1] // 2
+    first = judge([SENT[0], SENT[1], SENT[1]], [SENT[0], other, other])
+    second = judge([SENT[1], SENT[2], SENT[1]], [other, None, SENT[1]])
     assert judged == [2, 2]
     for name in ("psnr", "ms_ssim"):
         assert first[name][1] == first[name][2] == second[name][0] and len(set(second[name])) == 3
         fresh = ImageQuality(TRAINING)([SENT[1], SENT[2], SENT[1]], [other, None, SENT[1]])[name]
         np.testing.assert_allclose(second[name], fresh, rtol=1e-6)
-    assert quality([], [])["psnr"].shape == (0,)
+    assert judge([], [])["psnr"].shape == (0,)
 
 
 def test_the_stand_in_takes_the_size_of_what_was_sent():

@@ -14,8 +14,8 @@ from kbsc_tf.features import FeatureSet
 from kbsc_tf.receiver import Receiver
 from kbsc_tf.results.points import Point
 from kbsc_tf.schemes.base import Scheme
-from kbsc_tf.study import showcase
-from kbsc_tf.study.showcase import galleries
+from kbsc_tf.study.images import showcase
+from kbsc_tf.study.images.showcase import galleries
 from kbsc_tf.study.trial import Trials
 from kbsc_tf.transmission import Transmission
 

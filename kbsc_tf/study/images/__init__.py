@@ -1,0 +1,1 @@
+"""What a study does with images: quality, those of the knowledge base, and galleries."""
