@@ -11,7 +11,7 @@ from kbsc_tf.config import ClipConfig
 from kbsc_tf.data.decode import BadImageError, check_shape
 from kbsc_tf.errors import UserError
 from kbsc_tf.features.clip_files import find_clip
-from kbsc_tf.features.clip_weights import load_clip, quiet
+from kbsc_tf.features.clip_weights import Towers, load_towers, quiet
 
 Image = NDArray[np.uint8]
 
@@ -146,7 +146,7 @@ class ClipEncoder:
             Features of length 1 of each batch.
         """
         size = padded_to or self.batch_size
-        embed, done = self._embed_pixels, 0
+        embed, done = self._towers.images, 0
         import tensorflow as tf
 
         with ThreadPoolExecutor(1) as pool:
@@ -207,7 +207,7 @@ class ClipEncoder:
         """
         token_ids = np.asarray(token_ids, np.int32)
         mask = np.ones_like(token_ids) if mask is None else np.asarray(mask, np.int32)
-        embed = self._embed_tokens
+        embed = self._towers.texts
         import tensorflow as tf
 
         parts = (slice(i, i + 64) for i in range(0, len(token_ids), 64))
@@ -218,28 +218,9 @@ class ClipEncoder:
     def _context(self) -> int:
         return int(self._files.config.get("text_config", {}).get("max_position_embeddings", 77))
 
-    @cached_property
-    def _model(self):
-        return load_clip(self._files)
-
-    @cached_property
-    def _embed_pixels(self):
-        model = self._model  # before TensorFlow, whose notices loading the model hides
-        import tensorflow as tf
-
-        return tf.function(lambda pixels: model.get_image_features(pixel_values=pixels), autograph=False)
-
-    @cached_property
-    def _embed_tokens(self):
-        model = self._model
-        import tensorflow as tf
-
-        spec = tf.TensorSpec([None, None], tf.int32)
-        return tf.function(
-            lambda ids, mask: model.get_text_features(input_ids=ids, attention_mask=mask),
-            input_signature=[spec, spec],
-            autograph=False,
-        )
+    @property
+    def _towers(self) -> Towers:
+        return load_towers(self._files, self.fingerprint)
 
     @cached_property
     def _processor(self):

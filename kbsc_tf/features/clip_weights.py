@@ -3,12 +3,17 @@
 import contextlib
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Lock
+from typing import NamedTuple
 
 from kbsc_tf.errors import UserError
 from kbsc_tf.features.clip_files import ClipFiles
+from kbsc_tf.kept import Kept
 from kbsc_tf.quiet import hidden_stderr
+
+_LAST, _LOADING = Kept(1), Lock()
 
 
 @contextlib.contextmanager
@@ -26,6 +31,48 @@ def quiet() -> Iterator[None]:
             yield
         finally:
             logging.set_verbosity(level)
+
+
+class Towers(NamedTuple):
+    """The two halves of a CLIP, as functions that are traced once for each size of a batch.
+
+    Attributes
+    ----------
+    images : callable
+        pixels [B, 3, S, S], tf.float32 -> features [B, D], tf.float32.
+    texts : callable
+        token ids [C, L], mask [C, L], tf.int32 -> features [C, D], tf.float32.
+    """
+
+    images: Callable
+    texts: Callable
+
+
+def load_towers(files: ClipFiles, fingerprint: str) -> Towers:
+    """Load a CLIP, or take the one that was loaded last in this process: loading and tracing take seconds.
+
+    Raises
+    ------
+    UserError
+        As `load_clip`.
+    """
+    with _LOADING:  # encoders may be asked side by side
+        [towers] = _LAST([fingerprint], lambda _: [_traced(load_clip(files))])
+    return towers
+
+
+def _traced(model) -> Towers:
+    import tensorflow as tf  # after the model, whose loading hides the notices of TensorFlow
+
+    tokens = tf.TensorSpec([None, None], tf.int32)
+    return Towers(
+        tf.function(lambda pixels: model.get_image_features(pixel_values=pixels), autograph=False),
+        tf.function(
+            lambda ids, mask: model.get_text_features(input_ids=ids, attention_mask=mask),
+            input_signature=[tokens, tokens],
+            autograph=False,
+        ),
+    )
 
 
 def load_clip(files: ClipFiles):

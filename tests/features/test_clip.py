@@ -2,12 +2,14 @@ import shutil
 import subprocess
 import sys
 
+import h5py
 import numpy as np
 import pytest
 from clip_samples import image_list
 
 from kbsc_tf.errors import UserError
 from kbsc_tf.features import ClipEncoder
+from kbsc_tf.features.clip_weights import load_towers
 
 
 @pytest.fixture(scope="module")
@@ -41,10 +43,26 @@ def test_progress_counts_the_images(encoder):
     assert counts == [8, 8, 3]
 
 
-def test_the_model_is_traced_once_for_a_stream_of_batches(encoder):
-    fresh = ClipEncoder(encoder.name, 8)
-    list(fresh.embed_batches(iter([image_list(8), image_list(8), image_list(3)])))
-    assert fresh._embed_pixels.experimental_get_tracing_count() == 1
+def test_the_model_is_traced_once_for_a_stream_of_batches_whichever_encoder_embeds(encoder):
+    def traced(batch_size):
+        fresh = ClipEncoder(encoder.name, batch_size)
+        list(fresh.embed_batches(iter([image_list(batch_size), image_list(batch_size), image_list(3)])))
+        return load_towers(fresh._files, fresh.fingerprint).images.experimental_get_tracing_count()
+
+    before = traced(5)
+    assert traced(5) == before and traced(6) == before + 1
+
+
+def test_a_model_whose_files_have_changed_is_loaded_anew(clips, tmp_path):
+    folder = shutil.copytree(clips.h5, tmp_path / "clip")
+    before = ClipEncoder(str(folder)).embed_images(image_list(2))
+    weights = folder / "tf_model.h5"
+    with h5py.File(weights, "r+") as file:
+        names = []
+        file.visit(names.append)
+        [bias] = [name for name in names if name.endswith("visual_projection/kernel:0")]
+        file[bias][...] = -file[bias][...]
+    np.testing.assert_allclose(ClipEncoder(str(folder)).embed_images(image_list(2)), -before, atol=1e-6)
 
 
 def test_pixels_are_those_of_the_image_processor(encoder):

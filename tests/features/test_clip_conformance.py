@@ -49,7 +49,7 @@ def test_image_features(encoder, images, expected):
 
     assert np.abs(encoder.embed_images(images) - unit(expected["image_features"])).max() < 1e-5
     pixels = tf.constant(encoder.preprocess(images))
-    raw = encoder._model.get_image_features(pixel_values=pixels).numpy()
+    raw = encoder._towers.images(pixels).numpy()
     assert np.abs(raw - expected["image_features"]).max() < 1e-4
 
 
@@ -58,7 +58,7 @@ def test_text_features(encoder, expected):
 
     tokens = expected["input_ids"]
     assert np.abs(encoder.embed_tokens(tokens) - unit(expected["text_features"])).max() < 1e-5
-    raw = encoder._model.get_text_features(input_ids=tf.constant(tokens, tf.int32)).numpy()
+    raw = encoder._towers.texts(tf.constant(tokens, tf.int32), tf.ones(tokens.shape, tf.int32)).numpy()
     assert np.abs(raw - expected["text_features"]).max() < 1e-4
     padded = np.pad(tokens, ((0, 0), (0, 8)), constant_values=encoder._files.config["text_config"]["pad_token_id"])
     assert np.abs(encoder.embed_tokens(padded) - unit(expected["text_features"])).max() < 1e-5

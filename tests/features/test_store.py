@@ -50,7 +50,7 @@ def test_second_run_embeds_nothing(image_set, tmp_path):
 def test_real_clip_is_not_loaded_for_stored_features(clips, image_set, tmp_path, monkeypatch):
     x = extract(ClipEncoder(str(clips.h5), 8), image_set, tmp_path).x
     assert np.abs(x - ClipEncoder(str(clips.h5)).embed_images(image_set.read(range(23)))).max() < 1e-6
-    monkeypatch.setattr("kbsc_tf.features.clip.load_clip", lambda files: pytest.fail("loaded"))
+    monkeypatch.setattr("kbsc_tf.features.clip.load_towers", lambda *files: pytest.fail("loaded"))
     assert np.array_equal(extract(ClipEncoder(str(clips.h5), 8), image_set, tmp_path).x, x)
 
 
