@@ -46,7 +46,7 @@ def as_trained(name, count, folder):
 def test_what_comes_along_is_small_and_has_a_card():
     assert {"kbsc_real_clip_k64", "adaptive_real_clip", "pca_real_clip_k64"} <= set(NAMES)
     sizes = {name: sum(file.stat().st_size for file in (MODELS / name).iterdir()) for name in ALL}
-    assert max(sizes.values()) < 2e6 and sum(sizes.values()) < 8e6
+    assert max(sizes.values()) < 2e6 and sum(sizes.values()) < 8.5e6
     for name in ALL:
         card = read_card(MODELS / name)
         assert card.name == name and len(card.commit) == 40 and card.licence and card.data
