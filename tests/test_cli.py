@@ -356,6 +356,7 @@ def test_raw_features_on_a_grid_too_small(refused, file, tmp_path, rows, message
     assert not (tmp_path / "results").exists()
 
 
+@pytest.mark.long
 def test_recordings_that_cannot_be_used(kbsc, refused, file, tmp_path):
     """Refused before the schemes are fitted, with the recording's own name."""
     a, tau = np.ones((3, 1, 1, 2, 14), np.complex64), np.zeros((3, 2))
@@ -655,6 +656,7 @@ def test_the_executor_may_change_between_sessions(kbsc, file, tmp_path):
     assert (tmp_path / "results/trial/records.csv").read_bytes() == before
 
 
+@pytest.mark.long
 def test_from_outcomes_to_comparison_figures_and_report(kbsc, refused, file, tmp_path):
     asked = ("k=[64]", "sweep.per_image=true", "sweep.trials=3", "sweep.half_width=0.05")
     status, out, _ = kbsc("run", file, *(word for option in asked for word in ("--set", option)))

@@ -153,6 +153,7 @@ def test_a_wide_picture_is_made_small_and_a_small_one_kept(tmp_path):
     assert (tmp_path / "narrow.png").read_bytes() == narrow
 
 
+@pytest.mark.long
 def test_lines_of_a_small_picture_keep_their_colours(tmp_path):
     """Of many schemes, whose pale bands are far larger; at 95 % of the coloured pixels, of 255."""
     records = read_records(SIMS.parent / "results" / "baselines_cifar10").query("k == 1024")

@@ -20,6 +20,8 @@ from kbsc_tf.schemes.linear.pca import PcaScheme
 from kbsc_tf.study import experiment
 from kbsc_tf.transmission import SourceBatch
 
+pytestmark = pytest.mark.long
+
 LABELS = procedural_labels(8, 77)
 IMAGES = render(LABELS, 77, 0)
 
@@ -63,7 +65,6 @@ def alone(monkeypatch):
     monkeypatch.setattr(PcaScheme, "fit", refuse)
 
 
-@pytest.mark.long
 def test_what_is_sent_is_shown(run, alone):
     link = Link.load(run)
     assert (link.scheme, link.k, link.channel, link.mcs) == ("pca", 2048, "awgn", "")

@@ -134,6 +134,7 @@ def test_snr_may_differ_per_feature():
     assert abs(loud - 1) < 0.02 and abs(quiet - 0.01) < 0.0002
 
 
+@pytest.mark.long
 def test_seed_restarts_compiled_functions_too():
     channel = FlatChannel("rayleigh")
     symbols = unit_symbols(14)

@@ -53,6 +53,7 @@ def test_without_the_programs(monkeypatch, tmp_path):
         BpgToolsCodec().decode(BpgCodec().encode(picture(16, 16), 30))
 
 
+@pytest.mark.long
 @pytest.mark.skipif(os.name != "posix", reason="needs scripts as programs")
 def test_options_and_errors(stand_ins):
     codec = pickle.loads(pickle.dumps(BpgToolsCodec("420", "jctvc")))

@@ -48,6 +48,7 @@ def in_place():
     return [CODEC.encode_to_budgets(image, BUDGETS) for image in IMAGES]
 
 
+@pytest.mark.long
 def test_results_order_and_progress(in_place):
     done = []
     with CodecPool(CODEC, processes=2) as pool:

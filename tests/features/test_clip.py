@@ -17,6 +17,7 @@ def encoder(clips):
     return ClipEncoder(str(clips.h5), batch_size=8)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["tf", "pytorch", "sharded"])
 def test_every_weight_format_gives_the_same_features(clips, encoder, kind):
     other = ClipEncoder(str(getattr(clips, kind)), batch_size=8)

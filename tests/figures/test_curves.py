@@ -112,6 +112,7 @@ def test_images_without_codes_get_their_psnr_too(tmp_path):
     assert [path.name for path in draw_figures(tmp_path, ["png"])] == [f"{name}.png" for name in names]
 
 
+@pytest.mark.long
 def test_formats_and_the_data_of_a_figure(tmp_path):
     records = analogue(seeds=(0, 1))
     output = Output(("SVG", "png", ".svg"), data=True).check()
@@ -134,6 +135,7 @@ def test_formats_and_the_data_of_a_figure(tmp_path):
         draw_figures(tmp_path, ["png", "jpg"])
 
 
+@pytest.mark.long
 def test_intervals_of_these_images_are_called_so(tmp_path):
     analogue().to_csv(tmp_path / "records.csv", index=False)
     before = draw_figures(tmp_path, ["svg"])[0].read_bytes()

@@ -106,6 +106,7 @@ def test_panels_show_the_same_snrs_also_where_little_fits(figures):
     assert limits[0] == pytest.approx((-7 - 0.95, 12 + 0.95))
 
 
+@pytest.mark.long
 def test_the_reference_is_a_level_in_every_panel_however_often_it_is_recorded(figures):
     records = digital(channels=("awgn",), ks=(64, 256), snrs=SNRS)
     once = records[(records["scheme"] != "noise_free") | (records["k"] == 64)]
@@ -119,6 +120,7 @@ def test_the_reference_is_a_level_in_every_panel_however_often_it_is_recorded(fi
     assert "noise-free feature" in texts(figure)
 
 
+@pytest.mark.long
 def test_markers_are_hollow_where_mostly_the_mean_image_is_shown(figures):
     records = digital(channels=("awgn",), ks=(256,), snrs=SNRS)
     note = "mean image stands in for over 50 %"
@@ -153,6 +155,7 @@ def test_nothing_overlaps_or_is_cut_off(figures, channels):
             assert not any(block.overlaps(other) for other in [*blocks[i + 1 :], *panels])
 
 
+@pytest.mark.long
 def test_overview_has_a_panel_per_channel_and_snr(figures, tmp_path):
     records = digital(snrs=SNRS)
     (figure,) = figures(plot_cbr_overview, records).values()

@@ -204,6 +204,7 @@ def test_checkpoints_of_pytorch(tmp_path, count):
     fuzz(count, read)
 
 
+@pytest.mark.long
 @often(300, 2_000)
 def test_outcomes(tmp_path, count):
     rng, points = np.random.default_rng(2), [Point("pca", "", "awgn", k, 0.0, 0) for k in (16, 64)]

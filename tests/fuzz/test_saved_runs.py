@@ -55,6 +55,7 @@ def run(tmp_path_factory, quiet):
     return folder, study.features.sender.x[:3]
 
 
+@pytest.mark.long
 @often(80, 500)
 def test_links(run, eager, codes_as_graphs, count):
     folder, features = run

@@ -12,6 +12,8 @@ from kbsc_tf.metrics.paired import paired_difference
 from kbsc_tf.results.envelope import envelope
 from kbsc_tf.results.records import read_records
 
+pytestmark = pytest.mark.long
+
 SNRS = [-8.0, 4.0, np.inf]
 
 
@@ -64,7 +66,6 @@ def test_each_loss_arises_where_it_should(kbsc, eager, nearest):
     assert lost["rule"] - lost["shown"] == pytest.approx(missing / FILE_CLASSES, abs=0.1), "one class is guessed"
 
 
-@pytest.mark.long
 def test_a_second_call_computes_nothing_and_names_what_is_not_there(kbsc, eager, nearest, monkeypatch):
     kbsc("losses", nearest, "--format", "png")
     before = (nearest / "losses.csv").read_bytes()

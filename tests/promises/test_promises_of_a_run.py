@@ -11,6 +11,8 @@ from kbsc_tf.receiver import Kernel, PosteriorRule, PosteriorSearch
 from kbsc_tf.receiver.calibration import UNCALIBRATED
 from kbsc_tf.results.records import read_records
 
+pytestmark = pytest.mark.long
+
 SNRS = [-10.0, 0.0, 10.0, np.inf]
 
 
@@ -24,7 +26,6 @@ def folder(tmp_path_factory):
     return make(tmp_path_factory.mktemp("posterior"), "posterior", ["pca", "feature_ldpc_pq", "index_ldpc"])
 
 
-@pytest.mark.long
 def test_what_is_promised_and_what_came_of_it(kbsc, eager, folder, monkeypatch):
     status, out, err = kbsc("promises", folder, "--miss", "0.2", "--error", "0.3", "--format", "png")
     assert status == 0, err

@@ -122,6 +122,7 @@ def content(folder):
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file() and path.suffix != ".lock"}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", WRITERS)
 def test_a_full_disk_is_one_sentence_and_leaves_no_part_of_a_file(disk, tmp_path, name):
     prepare, write = WRITERS[name]

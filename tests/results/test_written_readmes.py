@@ -21,6 +21,7 @@ def quick(names):
     return [pytest.param(name, marks=pytest.mark.long) if name in MANY_RECORDS else name for name in names]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", quick(write_readmes.templates()))
 def test_a_readme_is_what_its_template_makes_of_the_records(name):
     readme = RESULTS / name / "README.md"

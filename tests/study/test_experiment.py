@@ -48,6 +48,7 @@ def content(folder):
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.long
 def test_a_run_leaves_records_figures_and_latency_and_a_second_changes_nothing(make, tmp_path):
     config = make(channels=[{"fading": "none"}, {"fading": "rayleigh"}], seeds=[0, 3])
     figures = run(config, tmp_path / "out")
@@ -226,6 +227,7 @@ def test_another_configuration_is_refused_and_nothing_touched(make, tmp_path, ea
     assert content(tmp_path / "out") == before
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("limit", "scheme", "place"),
     [

@@ -60,6 +60,7 @@ def test_images_of_one_grid_widen_the_interval_and_do_not_move_the_accuracy():
     assert together["top1_low"] < own["top1"] < together["top1_high"]
 
 
+@pytest.mark.long
 def test_records_count_what_the_air_interface_costs():
     """28 of 32 subcarriers, 2 of 14 OFDM symbols pilots, a prefix of 7: 336 slots, 42 rows of 8, 546 samples."""
     (scheme,) = fitted([{**GRID, "model": "awgn"}])

@@ -15,6 +15,8 @@ from undrawn import undrawn
 from kbsc_tf.cli import main
 from kbsc_tf.results import reproducible
 
+pytestmark = pytest.mark.long
+
 KBSC = {"scheme": "kbsc", "epochs": 1, "validation_snr_db": [0], "channel": "awgn", "seeds": [0, 1]}
 
 
@@ -57,7 +59,6 @@ def change(folder, edit):
     records.to_csv(folder / "records.csv", index=False, lineterminator="\n")
 
 
-@pytest.mark.long
 def test_all_points_are_equal_to_the_last_bit_and_what_is_there_is_not_computed_again(kbsc, folder):
     status, out, err = kbsc("reproduce", folder, "--points", 100)
     assert status == 0, err

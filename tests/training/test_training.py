@@ -168,6 +168,7 @@ def test_a_full_disk_is_one_sentence_and_training_goes_on_when_there_is_space(un
     assert_same(tmp_path, run(tmp_path), uninterrupted)
 
 
+@pytest.mark.long
 def test_finished_training_is_loaded_not_repeated(uninterrupted):
     folder, link = uninterrupted
     before = {path: path.read_bytes() for path in folder.iterdir()}

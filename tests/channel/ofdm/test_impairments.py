@@ -319,6 +319,7 @@ NOISE = {"linewidth_hz": 300.0, "snr_error_db": 1.0}
 
 
 # XLA draws other normal numbers than eager and graph mode: here it goes without, below statistics are compared.
+@pytest.mark.long
 @pytest.mark.parametrize(("jit", "noise"), [(False, NOISE), (True, {})], ids=["graph", "xla"])
 def test_compiled_agrees_with_eager(jit, noise):
     config = small_config(**noise)

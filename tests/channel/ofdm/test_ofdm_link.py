@@ -460,6 +460,7 @@ def test_lmmse_interpolation_has_the_least_error_and_knows_it(antennas):
         assert np.mean(measured[worse]) > 2 * np.mean(measured["lmmse"])
 
 
+@pytest.mark.long
 def test_lmmse_interpolation_runs_as_a_graph_only():
     config = configure("tdl-a", csi={"type": "ls", "interpolation": "lmmse"})
     link = OFDMLink(config)
@@ -502,6 +503,7 @@ def test_domains_agree_where_the_prefix_is_long_enough():
     assert_same_mean(rates["time"], rates["frequency"])
 
 
+@pytest.mark.long
 def test_a_missing_prefix_costs_in_the_time_domain_only():
     rates = {}
     for domain, prefix in (("time", 0), ("time", 20), ("frequency", 0)):
@@ -523,6 +525,7 @@ def test_a_missing_prefix_costs_in_the_time_domain_only():
 # Data of others
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("mode", ["eager", "graph"])
 def test_a_cir_dataset_is_a_model(mode, tmp_path):
     responses, paths, steps = 32, 4, 14

@@ -58,6 +58,7 @@ def test_one_block_is_the_progressive_code(make):
     assert (one.channel_uses == 256).all()
 
 
+@pytest.mark.long
 def test_whole_blocks_are_sent_fewer_of_them_where_less_will_do(asked):
     scheme, _ = asked
     uses = {snr: scheme.transmit(BATCH, snr, 1).channel_uses for snr in (-10.0, 5.0, math.inf)}

@@ -76,6 +76,7 @@ def right(tmp_path_factory):
     return found
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("k", K)
 def test_a_sender_that_knows_how_many_count_is_not_worse_for_it(right, k):
     """At any SNR, beyond three standard errors of the difference, paired by features."""

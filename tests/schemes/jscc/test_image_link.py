@@ -190,6 +190,7 @@ def test_every_image_is_sent_in_k_half_symbols_of_average_power_one(kind):
         np.testing.assert_allclose(np.mean(np.abs(symbols) ** 2, axis=1), 1, atol=1e-3)
 
 
+@pytest.mark.long
 @every_kind
 def test_images_of_a_batch_do_not_know_each_other(kind):
     link, images, others = make_link(kind), pixels(1), 100.0 * pixels(2)
