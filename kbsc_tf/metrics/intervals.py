@@ -5,7 +5,6 @@ from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import stdtrit
 
 
 def wilson(
@@ -116,6 +115,8 @@ def mean_interval(values: npt.ArrayLike, confidence: float = 0.95) -> tuple[floa
 
 def student(confidence: float, degrees: int) -> float:
     """As `quantile`, of Student's t of some degrees of freedom."""
+    from scipy.special import stdtrit  # which commands that show a folder need not wait for
+
     return float(stdtrit(degrees, (1 + confidence) / 2))
 
 
