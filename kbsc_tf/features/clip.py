@@ -218,7 +218,7 @@ class ClipEncoder:
     def _context(self) -> int:
         return int(self._files.config.get("text_config", {}).get("max_position_embeddings", 77))
 
-    @property
+    @cached_property  # two encoders that take turns must not load each other's away
     def _towers(self) -> Towers:
         return load_towers(self._files, self.fingerprint)
 

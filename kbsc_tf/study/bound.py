@@ -1,7 +1,6 @@
 """The highest accuracy that any scheme can have over an experiment's channels, for the features that are sent."""
 
 import math
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,18 +9,23 @@ from kbsc_tf.channel import build_channel
 from kbsc_tf.channel.ofdm.information import GridInformation
 from kbsc_tf.config import ChannelConfig, ExperimentConfig
 from kbsc_tf.errors import UserError
-from kbsc_tf.features import FeatureSplits, load_features
+from kbsc_tf.features import FeatureSplits
 from kbsc_tf.limits.accuracy_bound import AccuracyBound
 from kbsc_tf.limits.bound_table import Carried, bound_table, flat_channel, read_bound, write_bound
 from kbsc_tf.limits.class_posterior import class_posterior
 from kbsc_tf.progress import Progress
-from kbsc_tf.study.prepare import check_features, describe_features
+from kbsc_tf.study.prepare import check_features, load_sent
 
 
-def find_bound(folder: Path, config: ExperimentConfig, features: FeatureSplits, progress: Progress) -> None:
-    """Write it into the folder's bound.csv, for each channel of known capacity; what is there is not computed again."""
+def find_bound(
+    folder: Path,
+    config: ExperimentConfig,
+    carried: dict[str, Carried],
+    features: FeatureSplits,
+    progress: Progress,
+) -> None:
+    """Write it into the folder's bound.csv, for the channels of `all_carried`; what is there is not computed again."""
     sender, entries = features.sender, features.receiver
-    carried = _known(config)
     wanted = {(label, k, snr) for label in carried for k in config.k for snr in config.snr_db}
     known = read_bound(folder)
     # A file of a version without coded blocks is made again.
@@ -44,26 +48,25 @@ def find_bound_again(folder: Path, config: ExperimentConfig, progress: Progress)
     UserError
         No channel has a known capacity, the features are no longer those of the records, or they are not at hand.
     """
-    if not _known(config):
+    carried = all_carried(config)
+    if not carried:
         labels = ", ".join(channel.label for channel in config.channels)
         raise UserError(
             f"{folder}: no bound is known over {labels}; it is over flat channels and OFDM in the frequency domain"
         )
-    features, report = load_features(config, False)
+    features, report = load_sent(config, False, progress)
     check_features(folder, report)
-    describe_features(features, report, progress)
-    if config.sweep.queries is not None:
-        features = replace(features, sender=features.sender.spread(config.sweep.queries))
-    find_bound(folder, config, features, progress)
+    find_bound(folder, config, carried, features, progress)
 
 
-def carried_by(channel: ChannelConfig, ks: list[int]) -> Carried | None:
+def all_carried(config: ExperimentConfig) -> dict[str, Carried]:
+    """What the channels of an experiment carry, by their labels; without those of which it is not known."""
+    return {one.label: found for one in config.channels if (found := _carried_by(one, config.k))}
+
+
+def _carried_by(channel: ChannelConfig, ks: list[int]) -> Carried | None:
     """What a channel carries; None where that is not known, or a grid is too small for one of the ``ks``."""
     if channel.type == "flat":
         return flat_channel(channel)
     known = channel.type == "ofdm" and channel.domain == "frequency"
     return Carried(GridInformation(build_channel(channel))) if known and channel.per_grid(max(ks) // 2) else None
-
-
-def _known(config: ExperimentConfig) -> dict[str, Carried]:
-    return {one.label: found for one in config.channels if (found := carried_by(one, config.k))}

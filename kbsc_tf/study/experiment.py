@@ -21,7 +21,7 @@ from kbsc_tf.results.points import Curve, Point
 from kbsc_tf.results.records import LATENCY_COLUMNS
 from kbsc_tf.results.run_json import check_folder
 from kbsc_tf.schemes.base import Scheme
-from kbsc_tf.study.bound import find_bound
+from kbsc_tf.study.bound import all_carried, find_bound
 from kbsc_tf.study.devices import describe_devices
 from kbsc_tf.study.images.showcase import galleries
 from kbsc_tf.study.latency import measure_latency
@@ -149,7 +149,7 @@ def run(config: ExperimentConfig, folder: Path, skip_bad: bool, progress: Progre
         latencies(study, results, progress)
     if config.bound:
         with results.stage("bound"):
-            find_bound(folder, config, study.features, progress)
+            find_bound(folder, config, all_carried(config), study.features, progress)
     progress.stage("figures")
     with results.stage("figures"):
         return draw_figures(folder) + galleries(study)

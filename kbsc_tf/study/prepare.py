@@ -1,6 +1,7 @@
 """An experiment with everything loaded and checked: features -> knowledge base -> schemes -> fit."""
 
 import time
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
@@ -11,6 +12,7 @@ from kbsc_tf.channel import build_channel
 from kbsc_tf.channel.ofdm import warnings
 from kbsc_tf.config import ChannelConfig, ExperimentConfig, Needs
 from kbsc_tf.config.features import from_file
+from kbsc_tf.data import ImageSet
 from kbsc_tf.errors import UserError
 from kbsc_tf.features import FeatureSet, FeatureSplits, build_encoder, load_features
 from kbsc_tf.files import read_json
@@ -124,10 +126,7 @@ def prepare(config: ExperimentConfig, folder: Path, skip_bad: bool, progress: Pr
     known = find_shortfalls(config)
     for note in describe_shortfalls(known):
         progress.say(note)
-    features, report = load_features(config, skip_bad, check=partial(check_images, config))
-    describe_features(features, report, progress)
-    if config.sweep.queries is not None:
-        features = replace(features, sender=features.sender.spread(config.sweep.queries))
+    features, report = load_sent(config, skip_bad, progress, check=partial(check_images, config))
     if features.sender.images is not None:
         features = replace(features, sender=replace(features.sender, images=features.sender.images.kept()))
     for note in describe_few_groups(config, len(features.sender)):
@@ -206,6 +205,20 @@ def describe_few_groups(config: ExperimentConfig, images: int) -> list[str]:
                 f"sweep.trials{of_grids}"
             )
     return notes
+
+
+def load_sent(
+    config: ExperimentConfig,
+    skip_bad: bool,
+    progress: Progress,
+    check: Callable[[ImageSet], None] = lambda images: None,
+) -> tuple[FeatureSplits, dict[str, Any]]:
+    """Features, the sender's as many as are sent, and what was done with the images: as of `load_features`."""
+    features, report = load_features(config, skip_bad, check=check)
+    describe_features(features, report, progress)
+    if config.sweep.queries is not None:
+        features = replace(features, sender=features.sender.spread(config.sweep.queries))
+    return features, report
 
 
 def describe_features(features: FeatureSplits, report: dict, progress: Progress) -> None:

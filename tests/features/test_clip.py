@@ -8,8 +8,9 @@ import pytest
 from clip_samples import image_list
 
 from kbsc_tf.errors import UserError
-from kbsc_tf.features import ClipEncoder
-from kbsc_tf.features.clip_weights import load_towers
+from kbsc_tf.features import ClipEncoder, clip_weights
+from kbsc_tf.features.clip_weights import load_clip, load_towers
+from kbsc_tf.kept import Kept
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +53,16 @@ def test_the_model_is_traced_once_for_a_stream_of_batches_whichever_encoder_embe
 
     before = traced(5)
     assert traced(5) == before and traced(6) == before + 1
+
+
+def test_encoders_that_take_turns_load_their_models_once(clips, monkeypatch):
+    loaded = []
+    monkeypatch.setattr(clip_weights, "_LAST", Kept(1))
+    monkeypatch.setattr(clip_weights, "load_clip", lambda files: loaded.append(files.folder) or load_clip(files))
+    two = [ClipEncoder(str(clips.h5)), ClipEncoder(str(clips.tf))]
+    for encoder in two * 2:
+        encoder.embed_images(image_list(2))
+    assert len(loaded) == 2
 
 
 def test_a_model_whose_files_have_changed_is_loaded_anew(clips, tmp_path):

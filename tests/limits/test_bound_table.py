@@ -18,7 +18,7 @@ from kbsc_tf.limits.bound_table import CODED, NAME, bound_table, flat_channel, r
 from kbsc_tf.limits.capacity import capacity
 from kbsc_tf.report.page import write_report
 from kbsc_tf.results.records import read_records
-from kbsc_tf.study.bound import carried_by
+from kbsc_tf.study.bound import all_carried
 
 pytestmark = pytest.mark.long
 
@@ -139,7 +139,7 @@ def true_bound(config):
     scores = -0.5 * np.square(x[:, None] - 3 - CENTRES).sum(axis=2)
     likely = np.exp(scores - scores.max(axis=1, keepdims=True))
     bound = AccuracyBound(likely / likely.sum(axis=1, keepdims=True))
-    carried = {channel.label: carried_by(channel, config.k) for channel in config.channels}
+    carried = all_carried(config)
     return bound_table(bound, carried, config.k, config.snr_db, 3072)
 
 
@@ -178,7 +178,7 @@ def test_a_run_without_it_gets_it_from_its_features_alone(folder, tmp_path, kbsc
     """The same to the last digit, and figures show it."""
     run = tmp_path / "run"
     shutil.copytree(folder, run, ignore=shutil.ignore_patterns("bound.csv", "models", "links", "kb"))
-    monkeypatch.setattr("kbsc_tf.schemes.build.build_schemes", None)
+    monkeypatch.setattr("kbsc_tf.study.prepare.build_schemes", lambda *_: pytest.fail("a scheme was built"))
     status, said, _ = kbsc("bound", run)
     assert status == 0 and NAME in said and "kbsc plot" in said
     assert (run / "bound.csv").read_bytes() == (folder / "bound.csv").read_bytes()

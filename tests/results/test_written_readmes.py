@@ -13,15 +13,23 @@ sys.path.insert(0, str(ROOT / "sims"))
 import write_readmes
 from pages.facts import Facts, Figure, between, headline, less, says
 
-MANY_RECORDS = ["adaptive", "baselines_cifar10", "baselines_tiny_imagenet_100", "channel_pq", "feedback"]
-MANY_RECORDS += ["neural_baselines", "ofdm", "original", "paper", "real_clip", "docs/reproduction.md"]
+MANY_RECORDS = ["adaptive", "adaptive_parts", "baselines_cifar10", "baselines_tiny_imagenet_100", "channel_pq"]
+MANY_RECORDS += [
+    "feedback",
+    "four_channels",
+    "neural_baselines",
+    "ofdm",
+    "original",
+    "paper",
+    "real_clip",
+    "docs/reproduction.md",
+]
 
 
 def quick(names):
     return [pytest.param(name, marks=pytest.mark.long) if name in MANY_RECORDS else name for name in names]
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("name", quick(write_readmes.templates()))
 def test_a_readme_is_what_its_template_makes_of_the_records(name):
     readme = RESULTS / name / "README.md"

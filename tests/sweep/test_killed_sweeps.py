@@ -51,7 +51,7 @@ def contents(folder):
 
 
 # 20 points a seed: some must be left after the kills, on a fast machine too.
-@pytest.mark.parametrize(("kills", "seeds"), [(2, 3), pytest.param(20, 12, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("kills", "seeds"), [(4, 3), pytest.param(20, 12, marks=pytest.mark.slow)])
 def test_a_sweep_killed_many_times_ends_like_an_uninterrupted_one(tmp_path, quiet, kills, seeds):
     """Two processes at once finish what killed ones have left."""
     file = write_experiment(tmp_path, seeds=list(range(seeds)))
